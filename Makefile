@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# make [all]        builds ./eval                    make test       installs what is missing, runs every suite
+# make test-unit | test-cli | test-net | test-fault  one suite       make demo       the main job on a real cluster
+# make bench        figures, not pass or fail        make check      format, clang-tidy, cppcheck, shellcheck
+# V=1 shows the commands.
+
+VERSION := 0.1.0
+CC := gcc
+CLANG := clang
+BPFTOOL := bpftool
+PKG_CONFIG := pkg-config
+PREFIX ?= /usr/local
+ARCH := $(shell uname -m)
+BPF_ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(ARCH)))
+BUILD := build
+SUITES ?= unit cli net fault
+
+ifeq ($(V),1)
+Q :=
+say :=
+else
+Q := @
+say = @printf '  %-7s %s\n' $(1) $(2);
+endif
+
+LIBRARIES := libbpf libelf yaml-0.1 sqlite3 libmnl jansson libmd
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
+CFLAGS ?= -O2 -g
+BASE_CFLAGS := -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -DEVAL_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)/bpf -pthread
+LDLIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -lm -pthread
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+BPF_SOURCES := $(wildcard bpf/*.bpf.c)
+BPF_OBJECTS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf/%.bpf.o)
+SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
+SOURCES := $(wildcard user/*.c user/*/*.c)
+OBJECTS := $(SOURCES:user/%.c=$(BUILD)/user/%.o)
+LIB_OBJECTS := $(filter-out $(BUILD)/user/main.o,$(OBJECTS))
+ASAN_OBJECTS := $(LIB_OBJECTS:$(BUILD)/user/%=$(BUILD)/asan/%)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
+
+.PHONY: all deps test $(SUITES:%=test-%) test-build demo bench check format install clean
+all: eval
+
+eval: $(OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -target bpf -mcpu=v2 -g -O2 $(WARNINGS) -Wno-missing-prototypes -D__TARGET_ARCH_$(BPF_ARCH) \
+		-Iinclude -Ivmlinux/$(ARCH) -MMD -MP -MF $@.d -MT $@ -c $< -o $@
+
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf >$@.tmp 2>$@.log || { cat $@.log >&2; exit 1; }
+	$(Q)mv $@.tmp $@
+
+$(BUILD)/user/%.o: user/%.c Makefile | $(SKELETONS)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/asan/%.o: user/%.c Makefile | $(SKELETONS)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) -O1 -g $(SANITIZE) -MMD -MP -c $< -o $@
+
+$(BUILD)/unit/%: tests/unit/%.c $(ASAN_OBJECTS)
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) -O1 -g $(SANITIZE) -MMD -MP -o $@ $^ $(LDLIBS) -lcmocka
+
+$(BUILD)/tools/%: tests/tools/%.c
+	$(call say,TOOL,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS)
+
+deps:
+	$(Q)scripts/install-deps.sh
+
+# Dependencies may be installed by this very run, so the build is a make of its own behind them.
+test: deps
+	$(Q)$(MAKE) --no-print-directory test-build
+	$(Q)tests/run $(SUITES)
+
+test-build: eval $(UNIT_TESTS) $(TOOLS)
+
+$(SUITES:%=test-%): test-%: test-build
+	$(Q)tests/run $*
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory eval
+	$(Q)scripts/demo.sh
+
+bench: eval $(TOOLS)
+	$(Q)scripts/bench.sh
+
+check:
+	$(Q)scripts/check.sh
+
+format:
+	$(Q)clang-format -i $(SOURCES) $(wildcard user/*.h user/*/*.h include/*.h bpf/*.c bpf/*.h tests/*/*.c)
+
+install: eval
+	install -D -m 0755 eval $(DESTDIR)$(PREFIX)/sbin/eval
+
+clean:
+	$(Q)rm -rf $(BUILD) eval
+
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+.SECONDARY:
+.DELETE_ON_ERROR:

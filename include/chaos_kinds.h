@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The one list of chaos types: X(ENUM, name). `name` is the `type:` of the campaign file, the name of
+ * bpf/<name>.bpf.c and of user/chaos/<name>.c. The order is part of the ABI (eval_ctl.kind): only append.
+ */
+#pragma once
+
+#define EVAL_CHAOS_KINDS(X) \
+	X(LATENCY, latency) \
+	X(NETWORK_PARTITION, network_partition)
+
+enum eval_kind {
+	EVAL_KIND_NONE,
+#define X(id, name) EVAL_KIND_##id,
+	EVAL_CHAOS_KINDS(X)
+#undef X
+	EVAL_KIND_COUNT,
+};

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The target of a fault: one node of this host, opened by descriptor and checked, with the addresses that tell
+ * its traffic from others'.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+/* An IP address, IPv4 as ::ffff:a.b.c.d, network order; port in host order, 0 = any. */
+struct endpoint {
+	uint8_t address[16];
+	uint16_t port;
+};
+
+/* Parses "1.2.3.4", "1.2.3.4:80", "fd00::1", "[fd00::1]:80". Returns 0 or -EINVAL with a text. */
+int endpoint_parse(struct endpoint *out, const char *text, struct error *err);
+#define ENDPOINT_TEXT_SIZE 64
+const char *endpoint_format(const struct endpoint *endpoint, char out[ENDPOINT_TEXT_SIZE]);
+bool endpoint_is_ipv4(const struct endpoint *endpoint);
+
+/* Parses "tcp/22" or "udp/53". */
+struct protect_port {
+	uint8_t protocol;	/* IPPROTO_TCP or IPPROTO_UDP */
+	uint16_t port;		/* host order */
+	bool local_only;	/* only where it is the target's own port */
+};
+int protect_parse(struct protect_port *out, const char *text, struct error *err);
+
+/* As strings, placeholders already expanded. Lists end with NULL; a missing string or list is NULL. */
+struct target_spec {
+	const char *node;		/* for messages and records */
+	const char *const *addresses;
+	const char *netns;		/* name under /run/netns, path, or pid; NULL: this host's */
+	const char *interface;		/* NULL: each device that routes to a peer */
+	const char *cgroup;		/* cgroup v2 path; NULL or "": none */
+	const char *const *peers;	/* ADDR[:PORT] of everything that the fault may cut or delay to */
+	bool peers_all;			/* every address, whatever peers says */
+	const char *const *protect;
+	const char *const *allow;	/* names of guards switched off */
+};
+
+struct target_device {
+	char name[16];
+	unsigned int ifindex;
+	bool ethernet;		/* has an Ethernet header */
+};
+
+struct target {
+	char *node;
+	int netns_fd;			/* always open, also for the host's own */
+	uint64_t netns_ino;
+	bool own_netns;			/* netns differs from the caller's: all of its traffic is the node's */
+	struct target_device *devices;
+	size_t device_count;
+	struct endpoint *locals;	/* the node's addresses */
+	size_t local_count;
+	struct endpoint *peers;
+	size_t peer_count;
+	bool peers_all;
+	struct protect_port *protect;	/* asked for, plus the ports that sshd serves in the target's netns */
+	size_t protect_count;
+	uint64_t cgroup_id;		/* 0: none */
+	unsigned int cgroup_level;
+	int lock_fd;			/* one fault at a time per target on a host (/run/eval); -1: not locked */
+};
+
+/*
+ * Opens and checks the target on the live host: namespace, devices (named, or by route lookup to each peer),
+ * addresses, sshd's ports, guards, lock. Errors say what is wrong and what would be right. *out is untouched on
+ * failure. Call from the host's own network namespace; it is restored on return.
+ */
+int target_open(struct target **out, const struct target_spec *spec, struct error *err);
+void target_free(struct target *target);
+
+/* A node is local if it has a netns or owns one of its addresses here. */
+bool target_is_local(const char *netns, const char *const *addresses);
+
+/* Enters the target's network namespace; *saved gets a descriptor for target_leave_netns. */
+int target_enter_netns(const struct target *target, int *saved, struct error *err);
+void target_leave_netns(int *saved);
