@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* latency: packets between the node and its peers go through a delay line and come back marked. */
+#include "match.bpf.h"
+
+const volatile struct eval_latency_config latency_config;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct eval_flow_key);
+	__type(value, struct eval_flow);
+} flows SEC(".maps");
+
+/* An add that returns a value needs 5.12 (commit 5ca419f2864a); a spin lock does with 5.1. */
+struct draw_counter {
+	struct bpf_spin_lock lock;
+	__u64 next;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EVAL_DIRECTIONS);
+	__type(key, __u32);
+	__type(value, struct draw_counter);
+} draws SEC(".maps");
+
+/* Shared with the process that holds a TAP line; see struct eval_line. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, EVAL_DIRECTIONS);
+	__type(key, __u32);
+	__type(value, struct eval_line);
+} eval_line SEC(".maps");
+
+/* 1 once the device's own hooks go: returning packets then get their mark back here, nobody else would do it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} draining SEC(".maps");
+
+static __always_inline void histogram_add(struct eval_histogram *histogram, __u64 delay_ns)
+{
+	__u64 micros = delay_ns / 1000;
+	__u32 bucket = 0;
+
+	/* log2 by halves: below 2^24 µs. */
+	if (micros >> 16) {
+		bucket += 16;
+		micros >>= 16;
+	}
+	if (micros >> 8) {
+		bucket += 8;
+		micros >>= 8;
+	}
+	if (micros >> 4) {
+		bucket += 4;
+		micros >>= 4;
+	}
+	if (micros >> 2) {
+		bucket += 2;
+		micros >>= 2;
+	}
+	bucket += micros >> 1 ? 1 : 0;
+	if (bucket >= EVAL_HISTOGRAM_BUCKETS)
+		bucket = EVAL_HISTOGRAM_BUCKETS - 1;
+	histogram->sum_ns += delay_ns;
+	histogram->log2_us[bucket]++;
+}
+
+static __always_inline __u64 draw_next(__u32 direction)
+{
+	struct draw_counter *counter = bpf_map_lookup_elem(&draws, &direction);
+	__u64 n;
+
+	if (!counter)
+		return latency_config.min_ns;
+	bpf_spin_lock(&counter->lock);
+	n = counter->next++;
+	bpf_spin_unlock(&counter->lock);
+	return eval_draw_ns(latency_config.seed + direction, n, latency_config.min_ns, latency_config.max_ns);
+}
+
+/*
+ * Decides when the packet leaves. By default a flow keeps its order: the draw is per flowlet, a new one once the
+ * last is older than max - min, and no packet leaves before the one ahead of it.
+ */
+static __always_inline __u64 flow_departure(struct __sk_buff *skb, const struct eval_flow_key *key, __u32 direction,
+					    __u64 now_ns, struct eval_stats *stats)
+{
+	struct eval_flow fresh = {.drawn_at_ns = now_ns, .mark = skb->mark, .priority = skb->priority};
+	struct eval_flow *flow = bpf_map_lookup_elem(&flows, key);
+	__u64 departure;
+
+	if (flow && !latency_config.reorder &&
+	    now_ns - flow->drawn_at_ns <= latency_config.max_ns - latency_config.min_ns) {
+		fresh.drawn_at_ns = flow->drawn_at_ns;
+		fresh.delay_ns = flow->delay_ns;
+	} else {
+		fresh.delay_ns = draw_next(direction);
+	}
+	departure = now_ns + fresh.delay_ns;
+	if (flow && !latency_config.reorder && departure < flow->departure_ns)
+		departure = flow->departure_ns;
+	fresh.departure_ns = departure;
+	if (flow)
+		*flow = fresh;
+	else
+		bpf_map_update_elem(&flows, key, &fresh, BPF_ANY);
+	histogram_add(&stats->drawn, fresh.delay_ns);
+	histogram_add(&stats->applied, departure - now_ns);
+	return departure;
+}
+
+/* The mark and priority that the packet had before the line. */
+static __always_inline void skb_restore(struct __sk_buff *skb)
+{
+	struct packet_source from = {.skb = skb};
+	struct eval_flow_key key;
+	struct eval_flow *flow;
+
+	skb->mark = 0;
+	if (packet_parse(&from, skb->protocol, &key))
+		return;
+	flow = bpf_map_lookup_elem(&flows, &key);
+	if (!flow)
+		return;
+	skb->mark = flow->mark;
+	skb->priority = flow->priority;
+}
+
+static __always_inline int pick(struct __sk_buff *skb, __u32 direction)
+{
+	struct packet_source from = {.skb = skb};
+	struct eval_line_header header = {.magic = EVAL_MAGIC};
+	struct eval_flow_key key;
+	struct eval_stats *stats;
+	__u64 now_ns;
+	__u32 bytes = skb->len;
+
+	if ((skb->mark & EVAL_MARK_MASK) == EVAL_MARK) {
+		/* Another fault's mark is for its own hook on this device: only that one knows what it replaced. */
+		if (skb->mark == latency_config.mark)
+			skb_restore(skb);
+		return TCX_NEXT;
+	}
+	now_ns = bpf_ktime_get_ns();
+	if (!fault_is_live(now_ns))
+		return TCX_NEXT;
+	stats = stats_of(direction);
+	if (!stats)
+		return TCX_NEXT;
+	stats->seen++;
+	if (packet_parse(&from, skb->protocol, &key) || !packet_matches(skb, &key, direction))
+		return TCX_NEXT;
+	header.departure_ns = flow_departure(skb, &key, direction, now_ns, stats);
+	if (bpf_skb_change_head(skb, sizeof(header), 0)) {
+		stats->failed++;
+		return TCX_NEXT;
+	}
+	bpf_skb_store_bytes(skb, 0, &header, sizeof(header), 0);
+	stats_count_hit(stats, now_ns, bytes);
+	return bpf_redirect(latency_config.line_ifindex[direction], 0);
+}
+
+static __always_inline int put_back(struct __sk_buff *skb, __u32 direction)
+{
+	__u32 zero = 0;
+	__u32 *drained = bpf_map_lookup_elem(&draining, &zero);
+
+	if (drained && *drained)
+		skb_restore(skb);
+	else
+		skb->mark = latency_config.mark;
+	return bpf_redirect(match_config.ifindex, direction == EVAL_INGRESS ? BPF_F_INGRESS : 0);
+}
+
+SEC("tc")
+int latency_egress(struct __sk_buff *skb)
+{
+	return pick(skb, EVAL_EGRESS);
+}
+
+SEC("tc")
+int latency_ingress(struct __sk_buff *skb)
+{
+	return pick(skb, EVAL_INGRESS);
+}
+
+/* On the line's own device, way in: what the line lets go. */
+SEC("tc")
+int line_egress(struct __sk_buff *skb)
+{
+	return put_back(skb, EVAL_EGRESS);
+}
+
+SEC("tc")
+int line_ingress(struct __sk_buff *skb)
+{
+	return put_back(skb, EVAL_INGRESS);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which packets are a fault's: the one matcher of all network chaos types. Hash lookups only, so the cost does not
+ * grow with the number of rules; a packet to or from a stranger costs one lookup.
+ */
+#pragma once
+
+#include "common.bpf.h"
+
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86dd
+#define ETH_HLEN 14
+#define IP_OFFSET_MASK 0x1fff
+#define IPV6_EXTENSIONS_MAX 6
+/* vmlinux.h has enums only; these are macros of UAPI in6.h. */
+#define IPPROTO_HOPOPTS 0
+#define IPPROTO_ROUTING 43
+#define IPPROTO_FRAGMENT 44
+#define IPPROTO_ICMPV6 58
+#define IPPROTO_DSTOPTS 60
+
+/* UAPI verdicts of tcx; TCX_NEXT lets programs behind ours run too. */
+#define TCX_NEXT (-1)
+#define TCX_DROP 2
+
+const volatile struct eval_match_config match_config;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct eval_rule_key);
+	__type(value, __u32);
+} rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct eval_rule_key);
+	__type(value, __u32);
+} locals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u16);
+	__type(value, __u32);
+} ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct eval_protect_key);
+	__type(value, __u32);
+} protect SEC(".maps");
+
+/* Flows that the node's cgroup sends, as seen on the way out: the way in has no socket yet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct eval_flow_key);
+	__type(value, __u32);
+} learned SEC(".maps");
+
+static __always_inline void address_from_ipv4(__u8 out[16], __be32 address)
+{
+	__u32 *words = (__u32 *)out;
+
+	words[0] = 0;
+	words[1] = 0;
+	words[2] = bpf_htonl(0xffff);
+	words[3] = address;
+}
+
+static __always_inline bool has_ports(__u32 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
+}
+
+/* Where a packet is read from: an skb, or an XDP frame between data and end. */
+struct packet_source {
+	struct __sk_buff *skb;
+	void *data, *end;
+};
+
+static __always_inline int packet_load(const struct packet_source *from, __u32 offset, void *to, const __u32 size)
+{
+	if (from->skb)
+		return bpf_skb_load_bytes(from->skb, offset, to, size);
+	if (offset > 512 || from->data + offset + size > from->end)
+		return -1;
+	__builtin_memcpy(to, from->data + offset, size);
+	return 0;
+}
+
+static __always_inline int packet_load_ports(const struct packet_source *from, __u32 offset, struct eval_flow_key *flow)
+{
+	__be16 pair[2];
+
+	if (packet_load(from, offset, pair, sizeof(pair)))
+		return -1;
+	flow->source_port = bpf_ntohs(pair[0]);
+	flow->destination_port = bpf_ntohs(pair[1]);
+	return 0;
+}
+
+static __always_inline int packet_parse_ipv4(const struct packet_source *from, __u32 offset, struct eval_flow_key *flow)
+{
+	struct iphdr ip;
+
+	if (packet_load(from, offset, &ip, sizeof(ip)) || ip.version != 4)
+		return -1;
+	address_from_ipv4(flow->source, ip.saddr);
+	address_from_ipv4(flow->destination, ip.daddr);
+	flow->protocol = ip.protocol;
+	/* Only a first fragment has ports; the others match by address alone. */
+	if (has_ports(ip.protocol) && !(ip.frag_off & bpf_htons(IP_OFFSET_MASK)))
+		packet_load_ports(from, offset + ip.ihl * 4, flow);
+	return 0;
+}
+
+static __always_inline int packet_parse_ipv6(const struct packet_source *from, __u32 offset, struct eval_flow_key *flow)
+{
+	struct ipv6hdr ip;
+	__u8 next;
+
+	if (packet_load(from, offset, &ip, sizeof(ip)) || ip.version != 6)
+		return -1;
+	__builtin_memcpy(flow->source, &ip.saddr, 16);
+	__builtin_memcpy(flow->destination, &ip.daddr, 16);
+	next = ip.nexthdr;
+	offset += sizeof(ip);
+#pragma unroll
+	for (int i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
+		__u8 extension[4];
+
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
+		    next != IPPROTO_FRAGMENT)
+			break;
+		if (packet_load(from, offset, extension, sizeof(extension)))
+			return -1;
+		if (next == IPPROTO_FRAGMENT) {
+			offset += 8;
+			if ((extension[2] << 8 | extension[3]) & 0xfff8) {
+				flow->protocol = extension[0];
+				return 0;
+			}
+		} else {
+			offset += (extension[1] + 1) * 8;
+		}
+		next = extension[0];
+	}
+	flow->protocol = next;
+	if (has_ports(next))
+		packet_load_ports(from, offset, flow);
+	return 0;
+}
+
+/* Not IP (ARP, LLDP): -1, never ours. */
+static __always_inline int packet_parse(const struct packet_source *from, __be16 ethertype, struct eval_flow_key *flow)
+{
+	__builtin_memset(flow, 0, sizeof(*flow));
+	if (ethertype == bpf_htons(ETH_P_IP))
+		return packet_parse_ipv4(from, match_config.l3_offset, flow);
+	if (ethertype == bpf_htons(ETH_P_IPV6))
+		return packet_parse_ipv6(from, match_config.l3_offset, flow);
+	return -1;
+}
+
+static __always_inline __u32 rule_find(void *map, const __u8 address[16], __u16 port)
+{
+	struct eval_rule_key key = {.port = port};
+	const __u32 *rule;
+
+	__builtin_memcpy(key.address, address, 16);
+	rule = bpf_map_lookup_elem(map, &key);
+	return rule ? *rule : 0;
+}
+
+static __always_inline bool port_is_protected(__u8 protocol, __u16 port, bool local)
+{
+	struct eval_protect_key key = {.port = port, .protocol = protocol};
+
+	if (bpf_map_lookup_elem(&protect, &key))
+		return true;
+	key.local_only = 1;
+	return local && bpf_map_lookup_elem(&protect, &key);
+}
+
+static __always_inline bool protocol_matches(__u32 protocol)
+{
+	if (!match_config.protocol || protocol == match_config.protocol)
+		return true;
+	return match_config.protocol == IPPROTO_ICMP && protocol == IPPROTO_ICMPV6;
+}
+
+static __always_inline bool port_matches(const struct eval_flow_key *flow)
+{
+	return bpf_map_lookup_elem(&ports, &flow->source_port) || bpf_map_lookup_elem(&ports, &flow->destination_port);
+}
+
+/* The node's cgroup sends it (way out), or it answers what the cgroup sent (way in). */
+static __always_inline bool cgroup_matches(struct __sk_buff *skb, const struct eval_flow_key *flow, __u32 direction)
+{
+	struct eval_flow_key reverse;
+	__u32 one = 1;
+
+	if (direction == EVAL_EGRESS) {
+		if (!skb || bpf_skb_ancestor_cgroup_id(skb, match_config.cgroup_level) != match_config.cgroup_id)
+			return false;
+		bpf_map_update_elem(&learned, flow, &one, BPF_ANY);
+		return true;
+	}
+	__builtin_memcpy(reverse.source, flow->destination, 16);
+	__builtin_memcpy(reverse.destination, flow->source, 16);
+	reverse.source_port = flow->destination_port;
+	reverse.destination_port = flow->source_port;
+	reverse.protocol = flow->protocol;
+	return bpf_map_lookup_elem(&learned, &reverse);
+}
+
+/* Is the packet between the node and one of the peers, and not protected? */
+static __always_inline bool packet_matches(struct __sk_buff *skb, const struct eval_flow_key *flow, __u32 direction)
+{
+	const __u8 *local = direction == EVAL_EGRESS ? flow->source : flow->destination;
+	const __u8 *remote = direction == EVAL_EGRESS ? flow->destination : flow->source;
+	__u16 local_port = direction == EVAL_EGRESS ? flow->source_port : flow->destination_port;
+	__u16 remote_port = direction == EVAL_EGRESS ? flow->destination_port : flow->source_port;
+	__u32 rule = match_config.peers_all ? EVAL_RULE_MATCH : rule_find(&rules, remote, 0);
+	bool own_port = false;
+
+	if (!rule || !protocol_matches(flow->protocol))
+		return false;
+	if (match_config.has_ports && !port_matches(flow))
+		return false;
+	if (!match_config.locals_any) {
+		own_port = local_port && rule_find(&locals, local, local_port);
+		if (!own_port && !rule_find(&locals, local, 0) &&
+		    !(match_config.cgroup_id && cgroup_matches(skb, flow, direction)))
+			return false;
+	}
+	if (!(rule & EVAL_RULE_MATCH) && !own_port && !(rule_find(&rules, remote, remote_port) & EVAL_RULE_MATCH))
+		return false;
+	if (!match_config.has_protect)
+		return true;
+	return !port_is_protected(flow->protocol, local_port, true) &&
+	       !port_is_protected(flow->protocol, remote_port, false);
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* network_partition: packets between the node and its peers vanish. */
+#include "match.bpf.h"
+
+/* No device has it: a redirect there frees the packet. */
+#define NO_IFINDEX 0x7fffffff
+
+static __always_inline bool packet_is_cut(struct __sk_buff *skb, const struct packet_source *from, __be16 ethertype,
+					  __u32 direction, __u32 bytes)
+{
+	__u64 now_ns = bpf_ktime_get_ns();
+	struct eval_flow_key flow;
+	struct eval_stats *stats;
+
+	if (!fault_is_live(now_ns))
+		return false;
+	stats = stats_of(direction);
+	if (!stats)
+		return false;
+	stats->seen++;
+	if (packet_parse(from, ethertype, &flow) || !packet_matches(skb, &flow, direction))
+		return false;
+	stats_count_hit(stats, now_ns, bytes);
+	return true;
+}
+
+SEC("tc")
+int partition_egress(struct __sk_buff *skb)
+{
+	struct packet_source from = {.skb = skb};
+
+	if (!packet_is_cut(skb, &from, skb->protocol, EVAL_EGRESS, skb->len))
+		return TCX_NEXT;
+	/*
+	 * TCX_DROP would tell the sender: TCP then takes it for congestion of the own queue and probes every 500 ms,
+	 * which no cut cable does. A redirect's result is not reported.
+	 */
+	return bpf_redirect(NO_IFINDEX, 0);
+}
+
+SEC("tc")
+int partition_ingress(struct __sk_buff *skb)
+{
+	struct packet_source from = {.skb = skb};
+
+	return packet_is_cut(skb, &from, skb->protocol, EVAL_INGRESS, skb->len) ? TCX_DROP : TCX_NEXT;
+}
+
+SEC("xdp")
+int partition_xdp(struct xdp_md *xdp)
+{
+	struct packet_source from = {.data = (void *)(long)xdp->data, .end = (void *)(long)xdp->data_end};
+	struct ethhdr ethernet;
+
+	if (packet_load(&from, 0, &ethernet, sizeof(ethernet)))
+		return XDP_PASS;
+	return packet_is_cut(NULL, &from, ethernet.h_proto, EVAL_INGRESS, xdp->data_end - xdp->data) ? XDP_DROP
+												  : XDP_PASS;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the kernel programs and the program share: fixed width, sizes asserted. In bpf/ include vmlinux.h first.
+ */
+#pragma once
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define EVAL_MAGIC 0x6c6176656f616863ULL
+#define EVAL_ABI_VERSION 1
+
+/* Map names: how bpf-status, cleanup and the guard find a live fault. At most 15 characters (BPF_OBJ_NAME_LEN). */
+#define EVAL_CTL_MAP "eval_ctl"
+#define EVAL_STATS_MAP "eval_stats"
+#define EVAL_LINE_MAP "eval_line"
+
+/*
+ * One per fault and device, in a mmapable array map of one entry. Programs do nothing unless now is before both
+ * deadline_ns and lease_ns (CLOCK_MONOTONIC); storing 0 to deadline_ns makes the fault inert at once.
+ */
+struct eval_ctl {
+	__u64 magic;
+	__u32 abi_version;
+	__u32 kind;			/* enum eval_kind */
+	__u64 deadline_ns;
+	__u64 lease_ns;
+	__u64 activated_ns;		/* 0: not yet */
+	__u64 holder_start_ticks;	/* /proc/PID/stat field 22: tells a reused pid */
+	__u32 holder_pid;
+	__u32 ifindex;
+	__u64 netns_ino;
+	char campaign[64];		/* strings end with NUL; "" for an injection by hand */
+	char trial[96];
+	char target[64];
+	char device[16];
+	char engine[16];
+};
+_Static_assert(sizeof(struct eval_ctl) == 320, "eval_ctl is ABI");
+
+enum eval_direction { EVAL_EGRESS, EVAL_INGRESS, EVAL_DIRECTIONS };
+
+/* log2[i] counts delays in [2^i, 2^(i+1)) microseconds, 0 counts all below 2. 10 s is in bucket 23. */
+#define EVAL_HISTOGRAM_BUCKETS 24
+
+struct eval_histogram {
+	__u64 sum_ns;
+	__u64 log2_us[EVAL_HISTOGRAM_BUCKETS];
+};
+
+/* Per-CPU, one per direction. */
+struct eval_stats {
+	__u64 seen;			/* packets looked at while live */
+	__u64 hit;			/* packets delayed or dropped */
+	__u64 bytes;			/* of these, as the device sees them (a GSO packet is one) */
+	__u64 failed;			/* matched, but left alone because the kernel refused (no memory) */
+	__u64 first_hit_ns;		/* 0: none on this CPU */
+	struct eval_histogram drawn;	/* what the random draw gave */
+	struct eval_histogram applied;	/* after keeping the flow's order */
+};
+_Static_assert(sizeof(struct eval_stats) == 40 + 2 * 200, "eval_stats is ABI");
+
+/* One per direction, written by the process that holds a TAP line; mmapable. */
+struct eval_line {
+	__u64 held_packets, held_bytes;
+	__u64 delivered;
+	__u64 dropped;			/* did not fit the memory bound or the TAP's queue */
+	__u64 late_sum_ns, late_max_ns;	/* departure time against the return to the device */
+};
+
+/* What the TAP line puts in front of a frame, host order. */
+struct eval_line_header {
+	__u64 magic;
+	__u64 departure_ns;
+};
+
+/* Addresses are IPv6, IPv4 as ::ffff:a.b.c.d; ports in host order, 0 = any. */
+struct eval_rule_key {
+	__u8 address[16];
+	__u16 port;
+	__u16 zero;
+};
+
+enum eval_rule {
+	EVAL_RULE_MATCH = 1,		/* this address and port (0: any port) */
+	EVAL_RULE_SERVICE = 2,		/* this address, any port, where the local end is a port of the node's own */
+};
+
+struct eval_protect_key {
+	__u16 port;
+	__u8 protocol;
+	__u8 local_only;
+};
+
+struct eval_flow_key {
+	__u8 source[16], destination[16];
+	__u16 source_port, destination_port;
+	__u32 protocol;
+};
+
+struct eval_flow {
+	__u64 drawn_at_ns;
+	__u64 delay_ns;
+	__u64 departure_ns;		/* of the flow's last packet: none leaves before it */
+	__u32 mark, priority;		/* of the skb: a line loses them */
+};
+
+/* Set before load. */
+struct eval_match_config {
+	__u32 ifindex;
+	__u32 l3_offset;		/* 14 with an Ethernet header, else 0 */
+	__u32 cgroup_level;
+	__u16 protocol;			/* IPPROTO_*, 0 = any; ICMP stands for ICMPv6 too */
+	__u8 peers_all;
+	__u8 locals_any;		/* no filter by the node's own address */
+	__u8 has_ports;
+	__u8 has_protect;
+	__u8 zero[6];
+	__u64 cgroup_id;		/* 0 = none */
+};
+
+struct eval_latency_config {
+	__u64 min_ns, max_ns;
+	__u64 seed;
+	__u32 line_ifindex[EVAL_DIRECTIONS];
+	__u32 mark;			/* EVAL_MARK | 20 bits of its own */
+	__u8 reorder;
+	__u8 zero[3];
+};
+
+/* skb->mark of a packet that comes back from a line. */
+#define EVAL_MARK 0xeba00000U
+#define EVAL_MARK_MASK 0xfff00000U
+
+/* splitmix64: the one generator of the kernel's and the program's draws. Draw n of a seed is eval_random(seed, n). */
+static inline __u64 eval_random(__u64 seed, __u64 n)
+{
+	__u64 z = seed + (n + 1) * 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+/* Uniform in [min_ns, max_ns]; the span is below 2^34 ns, so 30 bits of randomness times it fit 64 bits. */
+static inline __u64 eval_draw_ns(__u64 seed, __u64 n, __u64 min_ns, __u64 max_ns)
+{
+	return min_ns + (((eval_random(seed, n) >> 34) * (max_ns - min_ns + 1)) >> 30);
+}
