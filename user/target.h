@@ -77,6 +77,9 @@ struct target {
 int target_open(struct target **out, const struct target_spec *spec, struct error *err);
 void target_free(struct target *target);
 
+/* Where cgroup v2 is mounted (a hybrid host has it below /sys/fs/cgroup/unified). -ENOENT: nowhere. */
+int target_cgroup2_root(char *out, size_t size);
+
 /* A node is local if it has a netns or owns one of its addresses here. */
 bool target_is_local(const char *netns, const char *const *addresses);
 

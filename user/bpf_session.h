@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One fault on one device: the loaded BPF object's control block, counters and links. Everything hangs on
+ * descriptors of this process.
+ */
+#pragma once
+
+#include <bpf/libbpf.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "chaos.h"
+#include "eval_abi.h"
+
+/* UAPI since 6.6 (commit e420bed02507); Debian 12's header has no names for them. */
+#define EVAL_BPF_TCX_INGRESS 46
+#define EVAL_BPF_TCX_EGRESS 47
+
+/* Routes libbpf's messages through the log, one level quieter; the last warning ends up in error texts. */
+void bpf_log_init(void);
+
+/*
+ * Loads obj and turns the kernel's refusal into a text that says what is missing. size_map sets a hash map's
+ * size before load; a map needs at least one entry.
+ */
+int bpf_object_load_checked(struct bpf_object *obj, struct error *err);
+int bpf_object_size_map(struct bpf_object *obj, const char *name, size_t entries, struct error *err);
+int bpf_object_map_fd(struct bpf_object *obj, const char *name);
+
+struct bpf_session;
+
+/* obj is loaded and outlives the session. device may be NULL (no network device). */
+int bpf_session_new(struct bpf_session **out, struct bpf_object *obj, const struct fault_spec *spec,
+		    const struct target_device *device, const char *engine, struct error *err);
+void bpf_session_free(struct bpf_session *session);
+
+enum bpf_hook { HOOK_TCX_INGRESS, HOOK_TCX_EGRESS, HOOK_XDP };
+enum bpf_hook_place {
+	HOOK_LAST,	/* behind all others on the hook */
+	HOOK_FIRST,	/* drops run before delays */
+};
+
+/* Attaches a program to a device in the current network namespace; the link closes with the session or the process. */
+int bpf_session_attach(struct bpf_session *session, const char *device, struct bpf_program *program,
+		       enum bpf_hook hook, unsigned int ifindex, enum bpf_hook_place place, struct error *err);
+/* Closes links, last attached first, until `keep` are left. */
+void bpf_session_detach(struct bpf_session *session, size_t keep);
+
+/* The control block: live until the deadline, while the lease is renewed. stop only stores to shared memory. */
+void bpf_session_activate(struct bpf_session *session, uint64_t deadline_ns);
+void bpf_session_renew(struct bpf_session *session, uint64_t lease_ns);
+void bpf_session_stop(struct bpf_session *session);
+
+/* Counters summed over CPUs; first_hit_ns is the earliest, 0 where there is none. */
+int bpf_stats_read(int stats_map_fd, enum eval_direction direction, struct eval_stats *sum);
+/* The "devices" element of fault_evidence(). */
+json_t *bpf_session_evidence(const struct bpf_session *session);
+json_t *bpf_stats_to_json(const struct eval_stats *stats, bool with_delays);
+
+/*
+ * Every live control block of this host, by walking the kernel's map ids. visit gets a descriptor of the map
+ * (closed afterwards) and its id; a non-zero return ends the walk and is returned.
+ */
+int bpf_walk_faults(int (*visit)(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data), void *data,
+		    struct error *err);
+/* True while the process that holds the fault lives (pid and start time agree). */
+bool eval_ctl_holder_lives(const struct eval_ctl *ctl);
+/* Emergency stop: stores deadline 0 into every live fault and tells what it stopped, a line each. Returns how many. */
+int eval_stop_all(FILE *report, struct error *err);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The kernel's own list of live faults: maps named eval_ctl that carry our magic. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "bpf_session.h"
+#include "util/cleanup.h"
+#include "util/process.h"
+
+static bool map_is_ctl(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &size) && !strcmp(info.name, EVAL_CTL_MAP) &&
+	       info.type == BPF_MAP_TYPE_ARRAY && info.value_size == sizeof(struct eval_ctl);
+}
+
+static void ctl_terminate_strings(struct eval_ctl *ctl)
+{
+	ctl->campaign[sizeof(ctl->campaign) - 1] = '\0';
+	ctl->trial[sizeof(ctl->trial) - 1] = '\0';
+	ctl->target[sizeof(ctl->target) - 1] = '\0';
+	ctl->device[sizeof(ctl->device) - 1] = '\0';
+	ctl->engine[sizeof(ctl->engine) - 1] = '\0';
+}
+
+int bpf_walk_faults(int (*visit)(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data), void *data,
+		    struct error *err)
+{
+	__u32 id = 0, zero = 0;
+	int ret;
+
+	while (!(ret = bpf_map_get_next_id(id, &id))) {
+		_cleanup_close_ int fd = bpf_map_get_fd_by_id(id);
+		struct eval_ctl ctl;
+
+		/* A map may go between the two calls; one that is not ours may be closed to us. */
+		if (fd < 0 || !map_is_ctl(fd) || bpf_map_lookup_elem(fd, &zero, &ctl))
+			continue;
+		if (ctl.magic != EVAL_MAGIC || ctl.abi_version != EVAL_ABI_VERSION)
+			continue;
+		ctl_terminate_strings(&ctl);
+		ret = visit(fd, id, &ctl, data);
+		if (ret)
+			return ret;
+	}
+	if (ret == -ENOENT)
+		return 0;
+	if (ret == -EPERM)
+		return error_set(err, ret, "reading the kernel's BPF objects needs root");
+	return error_set_errno(err, ret, "cannot walk the kernel's BPF maps");
+}
+
+bool eval_ctl_holder_lives(const struct eval_ctl *ctl)
+{
+	return process_start_ticks((pid_t)ctl->holder_pid) == ctl->holder_start_ticks && ctl->holder_start_ticks;
+}
+
+static int stop_one(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
+{
+	struct {
+		FILE *report;
+		int count;
+	} *stop = data;
+	struct eval_ctl stopped = *ctl;
+	__u32 zero = 0;
+
+	stopped.deadline_ns = 0;
+	if (bpf_map_update_elem(map_fd, &zero, &stopped, BPF_ANY))
+		return 0;
+	stop->count++;
+	if (stop->report)
+		fprintf(stop->report, "stopped: %s on %s %s, held by pid %u\n", ctl->engine, ctl->target, ctl->device,
+			ctl->holder_pid);
+	return 0;
+}
+
+int eval_stop_all(FILE *report, struct error *err)
+{
+	struct {
+		FILE *report;
+		int count;
+	} stop = {.report = report};
+	int ret = bpf_walk_faults(stop_one, &stop, err);
+
+	return ret ? ret : stop.count;
+}

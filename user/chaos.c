@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "chaos.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "chaos/kinds.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+static const struct chaos_ops *const kinds[] = {
+#define X(id, name) [EVAL_KIND_##id - 1] = &chaos_##name,
+	EVAL_CHAOS_KINDS(X)
+#undef X
+};
+_Static_assert(ARRAY_SIZE(kinds) == EVAL_KIND_COUNT - 1, "one struct chaos_ops per kind");
+
+static const char *const planned[] = {"disk_pressure"};
+
+struct fault {
+	const struct fault_spec *spec;
+	void *state;		/* of spec->ops; NULL before prepare succeeded */
+	const char *engine;
+	bool active;
+};
+
+const struct chaos_ops *chaos_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(kinds[i]->name, name))
+			return kinds[i];
+	return NULL;
+}
+
+const struct chaos_ops *chaos_next(const struct chaos_ops *previous)
+{
+	size_t next = previous ? (size_t)previous->kind : 0;
+
+	return next < ARRAY_SIZE(kinds) ? kinds[next] : NULL;
+}
+
+bool chaos_is_planned(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(planned); i++)
+		if (!strcmp(planned[i], name))
+			return true;
+	return false;
+}
+
+const struct chaos_field *chaos_field_find(const struct chaos_ops *ops, const char *name)
+{
+	for (const struct chaos_field *field = ops->fields; field->name; field++)
+		if (!strcmp(field->name, name))
+			return field;
+	return NULL;
+}
+
+json_t *chaos_defaults(const struct chaos_ops *ops)
+{
+	json_t *params = json_object();
+
+	for (const struct chaos_field *field = ops->fields; field->name; field++)
+		if (field->fallback)
+			json_object_set_new(params, field->name, json_loads(field->fallback, JSON_DECODE_ANY, NULL));
+	return params;
+}
+
+int fault_new(struct fault **out, const struct fault_spec *spec, struct error *err)
+{
+	struct fault *fault = calloc(1, sizeof(*fault));
+	int ret;
+
+	if (!fault)
+		return error_set(err, -ENOMEM, "out of memory");
+	fault->spec = spec;
+	ret = spec->ops->prepare(fault, &fault->state, err);
+	if (ret) {
+		free(fault);
+		return ret;
+	}
+	*out = fault;
+	return 0;
+}
+
+int fault_activate(struct fault *fault, uint64_t duration_ns, struct error *err)
+{
+	fault->active = true;
+	return fault->spec->ops->activate(fault->state, clock_monotonic_ns() + duration_ns, err);
+}
+
+void fault_renew(struct fault *fault)
+{
+	fault->spec->ops->renew(fault->state, clock_monotonic_ns() + LEASE_NS);
+}
+
+void fault_stop(struct fault *fault)
+{
+	fault->spec->ops->stop(fault->state);
+}
+
+int fault_revert(struct fault *fault, struct error *err)
+{
+	if (!fault->active)
+		return 0;
+	fault->active = false;
+	return fault->spec->ops->revert(fault->state, err);
+}
+
+json_t *fault_evidence(struct fault *fault)
+{
+	return fault->spec->ops->evidence(fault->state);
+}
+
+const char *fault_engine(const struct fault *fault)
+{
+	return fault->engine;
+}
+
+void fault_free(struct fault *fault)
+{
+	if (!fault)
+		return;
+	fault_revert(fault, NULL);
+	fault->spec->ops->free(fault->state);
+	free(fault);
+}
+
+const struct fault_spec *fault_get_spec(const struct fault *fault)
+{
+	return fault->spec;
+}
+
+void fault_set_engine(struct fault *fault, const char *engine)
+{
+	fault->engine = engine;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "chaos/kinds.h"
+#include "chaos/line.h"
+#include "chaos/net_fault.h"
+#include "chaos/net_match.h"
+#include "latency.skel.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define DELAY_MS_MAX 10000
+
+static const char *const directions[] = {"egress", "ingress", "both", NULL};
+static const char *const protocols[] = {"any", "tcp", "udp", "icmp", NULL};
+static const char *const lines[] = {"auto", "fq", "tap", NULL};
+
+static const struct chaos_field fields[] = {
+	{.name = "min_ms",
+	 .type = FIELD_NUMBER,
+	 .max = DELAY_MS_MAX,
+	 .required = true,
+	 .arg = "MS",
+	 .help = "shortest delay, decimals allowed"},
+	{.name = "max_ms",
+	 .type = FIELD_NUMBER,
+	 .max = DELAY_MS_MAX,
+	 .required = true,
+	 .arg = "MS",
+	 .help = "longest delay, decimals allowed"},
+	{.name = "direction",
+	 .type = FIELD_CHOICE,
+	 .choices = directions,
+	 .fallback = "\"egress\"",
+	 .arg = "egress|ingress|both",
+	 .help = "what the target sends (default), gets, or both, with a draw each way"},
+	{.name = "peers",
+	 .type = FIELD_PEERS,
+	 .all_allowed = true,
+	 .arg = "LIST",
+	 .help = "delay traffic with these only (default: the subject's members; all: everything)"},
+	{.name = "ports",
+	 .type = FIELD_PORTS,
+	 .arg = "LIST",
+	 .help = "delay only from or to these ports"},
+	{.name = "protocol",
+	 .type = FIELD_CHOICE,
+	 .choices = protocols,
+	 .fallback = "\"any\"",
+	 .arg = "any|tcp|udp|icmp",
+	 .help = "delay only this protocol"},
+	{.name = "reorder",
+	 .type = FIELD_BOOL,
+	 .fallback = "false",
+	 .help = "draw per packet, so that packets of a flow overtake each other"},
+	{.name = "line",
+	 .type = FIELD_CHOICE,
+	 .choices = lines,
+	 .fallback = "\"auto\"",
+	 .arg = "auto|fq|tap",
+	 .help = "what holds the packets"},
+	{},
+};
+
+/* The part's own: the program, and a line per direction asked for. */
+struct latency {
+	struct latency_bpf *skel;
+	struct line *lines[EVAL_DIRECTIONS];
+	struct eval_line *counters;	/* EVAL_DIRECTIONS of them, shared with the kernel */
+};
+
+static bool direction_asked(const struct fault_spec *spec, enum eval_direction direction)
+{
+	const char *asked = json_string_value(json_object_get(spec->params, "direction"));
+
+	return !strcmp(asked, "both") || !strcmp(asked, directions[direction]);
+}
+
+static __u64 param_ms_to_ns(const struct fault_spec *spec, const char *name)
+{
+	double ms = json_number_value(json_object_get(spec->params, name));
+
+	return (__u64)llround(ms * (double)NSEC_PER_MSEC);
+}
+
+static int lines_open(struct latency *latency, const struct fault_spec *spec, struct error *err)
+{
+	struct eval_latency_config *config = (struct eval_latency_config *)&latency->skel->rodata->latency_config;
+
+	for (size_t i = 0; i < EVAL_DIRECTIONS; i++) {
+		int ret;
+
+		if (!direction_asked(spec, i))
+			continue;
+		ret = tap_line_ops.open(&latency->lines[i], err);
+		if (ret)
+			return ret;
+		config->line_ifindex[i] = latency->lines[i]->ifindex;
+		/* A device's index is unique in its namespace, so the mark is among the faults of one device. */
+		config->mark = EVAL_MARK | (latency->lines[i]->ifindex & ~EVAL_MARK_MASK);
+	}
+	return 0;
+}
+
+static int counters_map(struct latency *latency, struct error *err)
+{
+	void *counters = mmap(NULL, sizeof(struct eval_line) * EVAL_DIRECTIONS, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      bpf_map__fd(latency->skel->maps.eval_line), 0);
+
+	if (counters == MAP_FAILED)
+		return error_set_errno(err, -errno, "cannot map the delay line's counters");
+	latency->counters = counters;
+	return 0;
+}
+
+static int latency_open(struct net_part *part, const struct fault_spec *spec, struct error *err)
+{
+	struct latency *latency;
+	struct eval_latency_config *config;
+	int ret;
+
+	if (!part->device->ethernet)
+		return error_set(err, -EOPNOTSUPP, "%s has no Ethernet header: latency needs an Ethernet device",
+				 part->device->name);
+	latency = calloc(1, sizeof(*latency));
+	if (!latency)
+		return error_set(err, -ENOMEM, "out of memory");
+	part->own = latency;
+	latency->skel = latency_bpf__open();
+	if (!latency->skel)
+		return error_set_errno(err, -errno, "cannot open the latency program");
+	part->obj = latency->skel->obj;
+	config = (struct eval_latency_config *)&latency->skel->rodata->latency_config;
+	config->min_ns = param_ms_to_ns(spec, "min_ms");
+	config->max_ns = param_ms_to_ns(spec, "max_ms");
+	config->seed = spec->seed;
+	config->reorder = json_is_true(json_object_get(spec->params, "reorder"));
+	ret = net_match_prepare(part->obj, (struct eval_match_config *)&latency->skel->rodata->match_config, spec,
+				part->device, err);
+	if (!ret)
+		ret = lines_open(latency, spec, err);
+	if (!ret)
+		ret = bpf_object_load_checked(part->obj, err);
+	if (!ret)
+		ret = net_match_fill(part->obj, spec, err);
+	return ret ? ret : counters_map(latency, err);
+}
+
+static int line_attach(struct net_part *part, enum eval_direction direction, struct error *err)
+{
+	struct latency *latency = part->own;
+	struct line *line = latency->lines[direction];
+	int ret = line->ops->start(line, &latency->counters[direction], err);
+
+	if (ret)
+		return ret;
+	return bpf_session_attach(part->session, line->device,
+				  direction == EVAL_EGRESS ? latency->skel->progs.line_egress
+							   : latency->skel->progs.line_ingress,
+				  HOOK_TCX_INGRESS, line->ifindex, HOOK_FIRST, err);
+}
+
+static int device_attach(struct net_part *part, enum eval_direction direction, struct error *err)
+{
+	const struct latency *latency = part->own;
+	bool egress = direction == EVAL_EGRESS;
+
+	return bpf_session_attach(part->session, part->device->name,
+				  egress ? latency->skel->progs.latency_egress : latency->skel->progs.latency_ingress,
+				  egress ? HOOK_TCX_EGRESS : HOOK_TCX_INGRESS, part->device->ifindex, HOOK_LAST, err);
+}
+
+/* The lines' hooks first, so that what a device's hook sends there comes back; latency_detach() counts on it. */
+static int latency_attach(struct net_part *part, const struct fault_spec *spec, struct error *err)
+{
+	const struct latency *latency = part->own;
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < EVAL_DIRECTIONS; i++)
+		if (latency->lines[i])
+			ret = line_attach(part, i, err);
+	for (size_t i = 0; !ret && i < EVAL_DIRECTIONS; i++)
+		if (latency->lines[i])
+			ret = device_attach(part, i, err);
+	return ret;
+}
+
+static size_t lines_drain(const struct latency *latency)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < EVAL_DIRECTIONS; i++) {
+		if (!latency->lines[i])
+			continue;
+		latency->lines[i]->ops->drain(latency->lines[i]);
+		count++;
+	}
+	return count;
+}
+
+/* The fault is inert by now. The device's hooks go first, the lines' last: what is under way is still delivered. */
+static void latency_detach(struct net_part *part)
+{
+	const struct latency *latency = part->own;
+	size_t line_links = lines_drain(latency);
+	__u32 zero = 0, one = 1;
+
+	/* From here the lines' hooks restore marks; should this fail, a few packets would leave with ours. */
+	bpf_map_update_elem(bpf_map__fd(latency->skel->maps.draining), &zero, &one, BPF_ANY);
+	bpf_session_detach(part->session, line_links);
+	lines_drain(latency);
+	bpf_session_detach(part->session, 0);
+}
+
+static void latency_add_evidence(struct net_part *part, json_t *evidence)
+{
+	const struct latency *latency = part->own;
+
+	for (size_t i = 0; i < EVAL_DIRECTIONS; i++) {
+		const struct eval_line *line = &latency->counters[i];
+
+		if (!latency->lines[i])
+			continue;
+		json_object_set_new(
+			json_object_get(evidence, directions[i]), "line",
+			json_pack("{s:s, s:I, s:I, s:I, s:f, s:f}", "engine", latency->lines[i]->ops->engine, "delivered",
+				  (json_int_t)line->delivered, "line_dropped", (json_int_t)line->dropped, "held_packets",
+				  (json_int_t)line->held_packets, "late_mean_us",
+				  line->delivered ? (double)line->late_sum_ns / (double)line->delivered / 1000.0 : 0.0,
+				  "late_max_us", (double)line->late_max_ns / 1000.0));
+	}
+}
+
+static void latency_free(struct net_part *part)
+{
+	struct latency *latency = part->own;
+
+	if (!latency)
+		return;
+	for (size_t i = 0; i < EVAL_DIRECTIONS; i++)
+		if (latency->lines[i])
+			latency->lines[i]->ops->free(latency->lines[i]);
+	if (latency->counters)
+		munmap(latency->counters, sizeof(struct eval_line) * EVAL_DIRECTIONS);
+	latency_bpf__destroy(latency->skel);
+	free(latency);
+}
+
+static const struct net_kind kind = {
+	.engine = "tap",
+	.open = latency_open,
+	.attach = latency_attach,
+	.detach = latency_detach,
+	.add_evidence = latency_add_evidence,
+	.free = latency_free,
+};
+
+static int latency_prepare(struct fault *fault, void **state, struct error *err)
+{
+	const char *line = json_string_value(json_object_get(fault_get_spec(fault)->params, "line"));
+
+	if (!strcmp(line, "fq"))
+		return error_set(err, -EOPNOTSUPP, "line: fq is not yet supported by this version; use tap or auto");
+	return net_fault_new(state, fault, &kind, err);
+}
+
+static int latency_check(const json_t *params, const char **field, struct error *err)
+{
+	const json_t *min = json_object_get(params, "min_ms");
+	const json_t *max = json_object_get(params, "max_ms");
+
+	if (min && max && json_number_value(min) > json_number_value(max)) {
+		*field = "min_ms";
+		return error_set(err, -EINVAL, "min_ms (%g) is greater than max_ms (%g)", json_number_value(min),
+				 json_number_value(max));
+	}
+	return 0;
+}
+
+const struct chaos_ops chaos_latency = {
+	.name = "latency",
+	.kind = EVAL_KIND_LATENCY,
+	.summary = "delay the target's packets by a random time",
+	.needs = CHAOS_NEEDS_ADDRESS | CHAOS_NEEDS_OTHER_NODES,
+	.fields = fields,
+	.check = latency_check,
+	.prepare = latency_prepare,
+	.activate = net_fault_activate,
+	.renew = net_fault_renew,
+	.stop = net_fault_stop,
+	.revert = net_fault_revert,
+	.evidence = net_fault_evidence,
+	.free = net_fault_free,
+};

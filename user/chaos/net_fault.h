@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the network chaos types share: one part (BPF object, session, hooks) per device of the target, and the
+ * steps of chaos_ops over all parts.
+ */
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include "bpf_session.h"
+#include "chaos.h"
+
+struct net_part;
+
+struct net_kind {
+	const char *engine;
+	/* Opens and loads the part's BPF object in the target's namespace, and what it needs (a line). */
+	int (*open)(struct net_part *part, const struct fault_spec *spec, struct error *err);
+	/* Attaches the hooks and starts what open prepared. */
+	int (*attach)(struct net_part *part, const struct fault_spec *spec, struct error *err);
+	/* Detaches what attach attached, in the target's namespace. NULL: all links at once. */
+	void (*detach)(struct net_part *part);
+	/* Adds the type's own counters to the part's evidence. NULL: none. */
+	void (*add_evidence)(struct net_part *part, json_t *evidence);
+	void (*free)(struct net_part *part);
+};
+
+struct net_part {
+	struct bpf_object *obj;		/* set by open, owned by own */
+	struct bpf_session *session;
+	const struct target_device *device;
+	void *own;			/* the chaos type's */
+};
+
+struct net_fault;
+
+int net_fault_new(void **out, struct fault *fault, const struct net_kind *kind, struct error *err);
+int net_fault_activate(void *state, uint64_t deadline_ns, struct error *err);
+void net_fault_renew(void *state, uint64_t lease_ns);
+void net_fault_stop(void *state);
+int net_fault_revert(void *state, struct error *err);
+json_t *net_fault_evidence(void *state);
+void net_fault_free(void *state);

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "netdev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "util/cleanup.h"
+
+static int ioctl_socket(void)
+{
+	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+static int device_ioctl(unsigned long request, struct ifreq *ifr)
+{
+	_cleanup_close_ int fd = ioctl_socket();
+
+	if (fd < 0 || ioctl(fd, request, ifr))
+		return -errno;
+	return 0;
+}
+
+static void name_set(struct ifreq *ifr, const char *name)
+{
+	memset(ifr, 0, sizeof(*ifr));
+	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", name);
+}
+
+static void list_names(char *out, size_t size)
+{
+	struct if_nameindex *all = if_nameindex();
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (struct if_nameindex *i = all; i && i->if_index && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", i->if_name);
+	if_freenameindex(all);
+}
+
+int netdev_find(struct target_device *out, const char *name, struct error *err)
+{
+	struct ifreq ifr;
+	char names[256];
+	unsigned int ifindex;
+
+	if (strlen(name) >= IFNAMSIZ)
+		return error_set(err, -ENODEV, "'%s' is too long for a device name", name);
+	name_set(&ifr, name);
+	ifindex = if_nametoindex(name);
+	if (!ifindex || device_ioctl(SIOCGIFHWADDR, &ifr)) {
+		list_names(names, sizeof(names));
+		return error_set(err, -ENODEV, "no device '%s' here; there are: %s", name, names);
+	}
+	snprintf(out->name, sizeof(out->name), "%s", name);
+	out->ifindex = ifindex;
+	out->ethernet = ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER || ifr.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
+	return 0;
+}
+
+int netdev_find_index(struct target_device *out, unsigned int ifindex, struct error *err)
+{
+	char name[IF_NAMESIZE];
+
+	if (!if_indextoname(ifindex, name))
+		return error_set(err, -ENODEV, "device %u is gone", ifindex);
+	return netdev_find(out, name, err);
+}
+
+static int device_flags(const char *name)
+{
+	struct ifreq ifr;
+
+	name_set(&ifr, name);
+	return device_ioctl(SIOCGIFFLAGS, &ifr) ? 0 : (unsigned short)ifr.ifr_flags;
+}
+
+bool netdev_is_loopback(unsigned int ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	return if_indextoname(ifindex, name) && (device_flags(name) & IFF_LOOPBACK);
+}
+
+int netdev_list_up(struct target_device **out, size_t *count, struct error *err)
+{
+	struct if_nameindex *all = if_nameindex();
+	struct target_device *devices;
+	size_t total = 0, used = 0;
+
+	while (all && all[total].if_index)
+		total++;
+	devices = calloc(total + 1, sizeof(*devices));
+	if (!devices || !all) {
+		if_freenameindex(all);
+		free(devices);
+		return error_set(err, -ENOMEM, "cannot list the network devices");
+	}
+	for (size_t i = 0; i < total; i++) {
+		int flags = device_flags(all[i].if_name);
+
+		if ((flags & IFF_UP) && !(flags & IFF_LOOPBACK) && !netdev_find(&devices[used], all[i].if_name, NULL))
+			used++;
+	}
+	if_freenameindex(all);
+	*out = devices;
+	*count = used;
+	return 0;
+}
+
+struct route_visit {
+	int (*visit)(unsigned int ifindex, void *data);
+	void *data;
+	unsigned int found;
+};
+
+static int route_next_hops(const struct nlattr *multipath, struct route_visit *visit)
+{
+	const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
+	int left = mnl_attr_get_payload_len(multipath);
+
+	while (left >= (int)sizeof(*hop) && hop->rtnh_len >= sizeof(*hop) && hop->rtnh_len <= left) {
+		int ret = visit->visit((unsigned int)hop->rtnh_ifindex, visit->data);
+
+		if (ret)
+			return ret;
+		visit->found++;
+		left -= RTNH_ALIGN(hop->rtnh_len);
+		hop = RTNH_NEXT(hop);
+	}
+	return 0;
+}
+
+static int route_reply(const struct nlmsghdr *message, void *data)
+{
+	struct route_visit *visit = data;
+	const struct nlattr *attr;
+	int ret = 0;
+
+	if (message->nlmsg_type != RTM_NEWROUTE)
+		return MNL_CB_OK;
+	mnl_attr_for_each (attr, message, sizeof(struct rtmsg)) {
+		if (mnl_attr_get_type(attr) == RTA_OIF) {
+			visit->found++;
+			ret = visit->visit(mnl_attr_get_u32(attr), visit->data);
+		} else if (mnl_attr_get_type(attr) == RTA_MULTIPATH) {
+			ret = route_next_hops(attr, visit);
+		}
+		if (ret) {
+			errno = -ret;
+			return MNL_CB_ERROR;
+		}
+	}
+	return MNL_CB_STOP;
+}
+
+static int route_ask(struct mnl_socket *socket, const struct endpoint *to, unsigned int flags, struct route_visit *visit)
+{
+	char buffer[MNL_NLMSG_HDRLEN + 8192];
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	bool ipv4 = endpoint_is_ipv4(to);
+	struct rtmsg *route;
+	ssize_t size;
+
+	message->nlmsg_type = RTM_GETROUTE;
+	message->nlmsg_flags = NLM_F_REQUEST;
+	route = mnl_nlmsg_put_extra_header(message, sizeof(*route));
+	route->rtm_family = ipv4 ? AF_INET : AF_INET6;
+	route->rtm_dst_len = ipv4 ? 32 : 128;
+	route->rtm_flags = flags;
+	mnl_attr_put(message, RTA_DST, ipv4 ? 4 : 16, ipv4 ? to->address + 12 : to->address);
+	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
+		return -errno;
+	size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
+	if (size < 0)
+		return -errno;
+	return mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), route_reply, visit) < 0 ? -errno : 0;
+}
+
+int netdev_route(const struct endpoint *to, int (*visit_device)(unsigned int ifindex, void *data), void *data,
+		 struct error *err)
+{
+	struct route_visit visit = {.visit = visit_device, .data = data};
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	char text[ENDPOINT_TEXT_SIZE];
+	int ret;
+
+	if (!socket)
+		return error_set_errno(err, -errno, "cannot open a netlink socket");
+	/* The whole FIB entry names every hop of a multipath route, a plain lookup only one. */
+	ret = route_ask(socket, to, RTM_F_FIB_MATCH, &visit);
+	if (!ret && !visit.found)
+		ret = route_ask(socket, to, 0, &visit);
+	mnl_socket_close(socket);
+	if (ret || !visit.found)
+		return error_set(err, ret ? ret : -ENETUNREACH, "no route to peer %s from the target",
+				 endpoint_format(to, text));
+	return 0;
+}
+
+static bool address_equals(const struct sockaddr *sa, const struct endpoint *address)
+{
+	if (!sa)
+		return false;
+	if (sa->sa_family == AF_INET && endpoint_is_ipv4(address))
+		return !memcmp(&((const struct sockaddr_in *)(const void *)sa)->sin_addr, address->address + 12, 4);
+	if (sa->sa_family == AF_INET6 && !endpoint_is_ipv4(address))
+		return !memcmp(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, address->address, 16);
+	return false;
+}
+
+bool netdev_owns_address(const struct endpoint *address)
+{
+	struct ifaddrs *all = NULL;
+	bool found = false;
+
+	if (getifaddrs(&all))
+		return false;
+	for (struct ifaddrs *i = all; i && !found; i = i->ifa_next)
+		found = address_equals(i->ifa_addr, address);
+	freeifaddrs(all);
+	return found;
+}
+
+int netdev_set_up(const char *name, unsigned int queue_length, struct error *err)
+{
+	_cleanup_close_ int ipv6 = -1;
+	char path[96];
+	struct ifreq ifr;
+	int ret;
+
+	/* Our own device; without this it would announce itself to whoever looks at addresses. No IPv6: no file. */
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+	ipv6 = open(path, O_WRONLY | O_CLOEXEC);
+	if (ipv6 >= 0 && write(ipv6, "1", 1) != 1)
+		return error_set_errno(err, -errno, "cannot write %s", path);
+	name_set(&ifr, name);
+	ifr.ifr_qlen = (int)queue_length;
+	ret = device_ioctl(SIOCSIFTXQLEN, &ifr);
+	if (ret)
+		return error_set_errno(err, ret, "cannot set the queue length of %s", name);
+	ifr.ifr_flags = (short)(device_flags(name) | IFF_UP);
+	ret = device_ioctl(SIOCSIFFLAGS, &ifr);
+	return ret ? error_set_errno(err, ret, "cannot bring %s up", name) : 0;
+}
+
+unsigned int netdev_tx_dropped(const char *name)
+{
+	struct ifaddrs *all = NULL;
+	unsigned int dropped = 0;
+
+	if (getifaddrs(&all))
+		return 0;
+	for (struct ifaddrs *i = all; i; i = i->ifa_next)
+		if (i->ifa_addr && i->ifa_addr->sa_family == AF_PACKET && i->ifa_data && !strcmp(i->ifa_name, name))
+			dropped = ((const struct rtnl_link_stats *)i->ifa_data)->tx_dropped;
+	freeifaddrs(all);
+	return dropped;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Network devices, routes and addresses of the calling thread's network namespace. Netlink and ioctl only. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "target.h"
+
+/* -ENODEV with the devices there are, where there is none of this name. */
+int netdev_find(struct target_device *out, const char *name, struct error *err);
+int netdev_find_index(struct target_device *out, unsigned int ifindex, struct error *err);
+/* Every device that is up and not loopback; *out is malloc'ed. */
+int netdev_list_up(struct target_device **out, size_t *count, struct error *err);
+/*
+ * Calls visit with each device that the routing table sends packets for address to (several with multipath).
+ * -ENETUNREACH where there is no route. loopback is told by ifindex 1's flag: see target_device.
+ */
+int netdev_route(const struct endpoint *to, int (*visit)(unsigned int ifindex, void *data), void *data,
+		 struct error *err);
+bool netdev_owns_address(const struct endpoint *address);
+bool netdev_is_loopback(unsigned int ifindex);
+/* Brings a device up with this transmit queue length; speaks no IPv6 on it. */
+int netdev_set_up(const char *name, unsigned int queue_length, struct error *err);
+/* Packets that the device could not take (tx_dropped), modulo 2^32. */
+unsigned int netdev_tx_dropped(const char *name);

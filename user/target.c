@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "target.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "netdev.h"
+#include "target_internal.h"
+#include "util/cleanup.h"
+
+#define RUNTIME_DIR "/run/eval"
+/* Each device carries hooks, maps and perhaps a delay line: more than this is a mistake. */
+#define DEVICES_MAX 32
+
+static size_t list_count(const char *const *list)
+{
+	size_t count = 0;
+
+	while (list && list[count])
+		count++;
+	return count;
+}
+
+static bool list_has(const char *const *list, const char *word)
+{
+	for (size_t i = 0; list && list[i]; i++)
+		if (!strcmp(list[i], word))
+			return true;
+	return false;
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+/* A name below /run/netns, a path, or a pid; checked to be a network namespace through the descriptor. */
+static int netns_open(const char *netns, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	char path[4096];
+
+	if (!netns)
+		snprintf(path, sizeof(path), "/proc/self/ns/net");
+	else if (is_number(netns))
+		snprintf(path, sizeof(path), "/proc/%s/ns/net", netns);
+	else
+		snprintf(path, sizeof(path), "%s%s", strchr(netns, '/') ? "" : "/run/netns/", netns);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return error_set_errno(err, -errno, "cannot open network namespace '%s' (%s)", netns, path);
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+		return error_set(err, -EINVAL, "'%s' (%s) is not a network namespace: was it deleted?", netns, path);
+	return TAKE_FD(fd);
+}
+
+bool target_is_local(const char *netns, const char *const *addresses)
+{
+	if (netns)
+		return true;
+	for (size_t i = 0; addresses && addresses[i]; i++) {
+		struct endpoint address;
+
+		if (!endpoint_parse(&address, addresses[i], NULL) && netdev_owns_address(&address))
+			return true;
+	}
+	return false;
+}
+
+int target_enter_netns(const struct target *target, int *saved, struct error *err)
+{
+	_cleanup_close_ int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (own < 0)
+		return error_set_errno(err, -errno, "cannot open the own network namespace");
+	if (setns(target->netns_fd, CLONE_NEWNET))
+		return error_set_errno(err, -errno, "cannot enter the network namespace of '%s'",
+				       target->node ? target->node : "the target");
+	*saved = TAKE_FD(own);
+	return 0;
+}
+
+void target_leave_netns(int *saved)
+{
+	if (*saved < 0)
+		return;
+	/* Staying in the target's namespace would run the next command there: nothing sane is left to do. */
+	if (setns(*saved, CLONE_NEWNET))
+		abort();
+	*saved = fd_close(*saved);
+}
+
+static int parse_endpoints(struct endpoint **out, size_t *count, const char *const *texts, struct error *err)
+{
+	size_t total = list_count(texts);
+	struct endpoint *endpoints = calloc(total + 1, sizeof(*endpoints));
+
+	if (!endpoints)
+		return error_set(err, -ENOMEM, "out of memory");
+	*out = endpoints;
+	*count = total;
+	for (size_t i = 0; i < total; i++)
+		if (endpoint_parse(&endpoints[i], texts[i], err))
+			return -EINVAL;
+	return 0;
+}
+
+static int parse_protect(struct target *target, const char *const *texts, struct error *err)
+{
+	size_t total = list_count(texts);
+
+	target->protect = calloc(total + 1, sizeof(*target->protect));
+	if (!target->protect)
+		return error_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < total; i++)
+		if (protect_parse(&target->protect[i], texts[i], err))
+			return -EINVAL;
+	target->protect_count = total;
+	return 0;
+}
+
+static int add_route_device(unsigned int ifindex, void *data)
+{
+	struct target *target = data;
+
+	for (size_t i = 0; i < target->device_count; i++)
+		if (target->devices[i].ifindex == ifindex)
+			return 0;
+	if (target->device_count == DEVICES_MAX)
+		return -E2BIG;
+	if (netdev_find_index(&target->devices[target->device_count], ifindex, NULL))
+		return -ENODEV;
+	target->device_count++;
+	return 0;
+}
+
+/* The named device, or each that routes to a peer; all that are up where every peer is meant. */
+static int find_devices(struct target *target, const struct target_spec *spec, struct error *err)
+{
+	if (!spec->interface && target->peers_all)
+		return netdev_list_up(&target->devices, &target->device_count, err);
+	target->devices = calloc(DEVICES_MAX, sizeof(*target->devices));
+	if (!target->devices)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (spec->interface) {
+		target->device_count = 1;
+		return netdev_find(&target->devices[0], spec->interface, err);
+	}
+	for (size_t i = 0; i < target->peer_count; i++) {
+		int ret = netdev_route(&target->peers[i], add_route_device, target, err);
+
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int check_devices(const struct target *target, struct error *err)
+{
+	if (!target->device_count)
+		return error_set(err, -ENODEV, "no device leads to a peer: name one (interface, --dev)");
+	for (size_t i = 0; i < target->device_count; i++)
+		if (netdev_is_loopback(target->devices[i].ifindex))
+			return error_set(err, -EOPNOTSUPP,
+					 "a peer is reached through %s (loopback), which is not yet supported: "
+					 "narrow `peers` to nodes with addresses of their own",
+					 target->devices[i].name);
+	return 0;
+}
+
+static int check_addresses(const struct target *target, struct error *err)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	if (!target->local_count)
+		return 0;
+	for (size_t i = 0; i < target->local_count; i++)
+		if (netdev_owns_address(&target->locals[i]))
+			return 0;
+	return error_set(err, -EADDRNOTAVAIL, "the target does not own its address %s: wrong netns or address?",
+			 endpoint_format(&target->locals[0], text));
+}
+
+/* The name of the lock, as one file name: a namespace of its own is the node, else the address or device is. */
+static void lock_name(const struct target *target, char *out, size_t size)
+{
+	char text[ENDPOINT_TEXT_SIZE] = "";
+
+	if (!target->own_netns && target->local_count)
+		endpoint_format(&target->locals[0], text);
+	else if (!target->own_netns)
+		snprintf(text, sizeof(text), "%s", target->devices[0].name);
+	snprintf(out, size, RUNTIME_DIR "/target-%llu%s%s.lock", (unsigned long long)target->netns_ino, *text ? "-" : "",
+		 text);
+	for (char *c = out + strlen(RUNTIME_DIR) + 1; *c; c++)
+		if (*c == '/')
+			*c = '_';
+}
+
+static int take_lock(struct target *target, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	char path[192], holder[32] = "";
+
+	if (mkdir(RUNTIME_DIR, 0700) && errno != EEXIST)
+		return error_set_errno(err, -errno, "cannot create " RUNTIME_DIR);
+	lock_name(target, path, sizeof(path));
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return error_set_errno(err, -errno, "cannot open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK)
+			return error_set_errno(err, -errno, "cannot lock %s", path);
+		if (pread(fd, holder, sizeof(holder) - 1, 0) < 0)
+			holder[0] = '\0';
+		return error_set(err, -EBUSY,
+				 "the target already has a fault (pid %s): wait, end it, or allow: [stacked]",
+				 *holder ? holder : "unknown");
+	}
+	snprintf(holder, sizeof(holder), "%d", (int)getpid());
+	if (ftruncate(fd, 0) || pwrite(fd, holder, strlen(holder), 0) < 0)
+		return error_set_errno(err, -errno, "cannot write %s", path);
+	target->lock_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int cgroup_find(struct target *target, const char *path, struct error *err)
+{
+	union {
+		struct file_handle handle;
+		char room[sizeof(struct file_handle) + sizeof(uint64_t)];
+	} id = {.handle.handle_bytes = sizeof(uint64_t)};
+	int mount_id;
+	char root[128], full[4096];
+
+	if (target_cgroup2_root(root, sizeof(root)))
+		return error_set(err, -ENOENT, "no cgroup v2 is mounted here, but the node has a cgroup");
+	snprintf(full, sizeof(full), "%s%s%s", strncmp(path, root, strlen(root)) ? root : "", *path == '/' ? "" : "/", path);
+	/* A cgroup's id is its kernfs handle (kernel commit 67c0496e87d1). */
+	if (name_to_handle_at(AT_FDCWD, full, &id.handle, &mount_id, 0))
+		return error_set_errno(err, -errno, "cannot open cgroup '%s'", full);
+	memcpy(&target->cgroup_id, id.handle.f_handle, sizeof(target->cgroup_id));
+	for (const char *c = full + strlen(root); *c; c++)
+		if (*c == '/' && c[1] && c[1] != '/')
+			target->cgroup_level++;
+	return 0;
+}
+
+int target_cgroup2_root(char *out, size_t size)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/mounts", "re");
+	char line[4096], path[128], type[32];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*s %127s %31s", path, type) == 2 && !strcmp(type, "cgroup2")) {
+			snprintf(out, size, "%s", path);
+			return 0;
+		}
+	return -ENOENT;
+}
+
+/* What has to be read inside the target's namespace. */
+static int target_look_around(struct target *target, const struct target_spec *spec, struct error *err)
+{
+	int saved = -1, ret;
+
+	ret = target_enter_netns(target, &saved, err);
+	if (ret)
+		return ret;
+	ret = check_addresses(target, err);
+	if (!ret)
+		ret = find_devices(target, spec, err);
+	if (!ret)
+		ret = check_devices(target, err);
+	if (!ret)
+		ret = target_protect_sshd(target, err);
+	target_leave_netns(&saved);
+	return ret;
+}
+
+static int target_identify_netns(struct target *target, const struct target_spec *spec, struct error *err)
+{
+	struct stat theirs, ours;
+
+	target->netns_fd = netns_open(spec->netns, err);
+	if (target->netns_fd < 0)
+		return target->netns_fd;
+	if (fstat(target->netns_fd, &theirs) || stat("/proc/thread-self/ns/net", &ours))
+		return error_set_errno(err, -errno, "cannot identify the network namespace");
+	target->netns_ino = theirs.st_ino;
+	target->own_netns = theirs.st_ino != ours.st_ino;
+	return 0;
+}
+
+static int target_fill(struct target *target, const struct target_spec *spec, struct error *err)
+{
+	int ret;
+
+	target->node = strdup(spec->node ? spec->node : "");
+	if (!target->node)
+		return error_set(err, -ENOMEM, "out of memory");
+	ret = target_identify_netns(target, spec, err);
+	if (ret)
+		return ret;
+	target->peers_all = spec->peers_all;
+	if (target->peers_all && !target->own_netns && !list_has(spec->allow, "gateway"))
+		return error_set(err, -EPERM,
+				 "peers: all in this host's own namespace would touch the default gateway: "
+				 "name the peers, or allow: [gateway]");
+	if (parse_endpoints(&target->locals, &target->local_count, spec->addresses, err) ||
+	    parse_endpoints(&target->peers, &target->peer_count, spec->peers, err) ||
+	    parse_protect(target, spec->protect, err))
+		return err ? err->code : -EINVAL;
+	if (!target->peers_all && !target->peer_count)
+		return error_set(err, -EINVAL, "no peers: the fault would touch nothing");
+	if (spec->cgroup && *spec->cgroup) {
+		ret = cgroup_find(target, spec->cgroup, err);
+		if (ret)
+			return ret;
+	}
+	ret = target_look_around(target, spec, err);
+	if (ret)
+		return ret;
+	return list_has(spec->allow, "stacked") ? 0 : take_lock(target, err);
+}
+
+int target_open(struct target **out, const struct target_spec *spec, struct error *err)
+{
+	struct target *target = calloc(1, sizeof(*target));
+	int ret;
+
+	if (!target)
+		return error_set(err, -ENOMEM, "out of memory");
+	target->netns_fd = -1;
+	target->lock_fd = -1;
+	ret = target_fill(target, spec, err);
+	if (ret) {
+		target_free(target);
+		return ret;
+	}
+	*out = target;
+	return 0;
+}
+
+void target_free(struct target *target)
+{
+	if (!target)
+		return;
+	fd_close(target->netns_fd);
+	fd_close(target->lock_fd);
+	free(target->node);
+	free(target->devices);
+	free(target->locals);
+	free(target->peers);
+	free(target->protect);
+	free(target);
+}

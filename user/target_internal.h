@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+
+#include "target.h"
+
+/* Adds the local ports of every sshd socket in the current network namespace to target->protect. */
+int target_protect_sshd(struct target *target, struct error *err);

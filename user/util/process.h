@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Start time in clock ticks since boot (/proc/PID/stat field 22), 0 where there is no such process. */
+uint64_t process_start_ticks(pid_t pid);
