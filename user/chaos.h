@@ -93,6 +93,9 @@ const struct chaos_field *chaos_field_find(const struct chaos_ops *ops, const ch
 /* A new object with every fallback of the table. */
 json_t *chaos_defaults(const struct chaos_ops *ops);
 
+/* A field's value from the command line (--min-ms 50), as the JSON that params holds. Not for FIELD_PEERS. */
+int chaos_field_parse(const struct chaos_field *field, const char *text, json_t **out, struct error *err);
+
 /*
  * Opens, checks and loads all that the fault needs; nothing is attached yet. The spec and what it points to must
  * live as long as the fault. *out is untouched on failure.

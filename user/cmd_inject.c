@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* eval inject TYPE: one fault by hand, held by this process. */
+#include <argp.h>
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+
+#include "bpf_session.h"
+#include "chaos.h"
+#include "cmd.h"
+#include "inject_target.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define WORDS_MAX 256
+#define OPTIONS_MAX 48
+#define FIELD_OPTION_BASE 1000
+
+enum option_key {
+	OPTION_FOR = 256,
+	OPTION_NETNS,
+	OPTION_DEV,
+	OPTION_PEER,
+	OPTION_ADDRESS,
+	OPTION_PROTECT,
+	OPTION_ALLOW,
+	OPTION_SEED,
+	OPTION_CONFIG,
+	OPTION_NODE,
+	OPTION_INSTANCE,
+	OPTION_JSON,
+};
+
+static const struct argp_option common_options[] = {
+	{"for", OPTION_FOR, "TIME", 0, "how long: 30s, 500ms, 5m or seconds; required", 1},
+	{NULL, 0, NULL, 0, "Where, by hand:", 2},
+	{"netns", OPTION_NETNS, "N", 0, "network namespace: name, path or pid (default: this host's)", 2},
+	{"dev", OPTION_DEV, "D", 0, "device (default: each that routes to a peer)", 2},
+	{"peer", OPTION_PEER, "ADDR[:PORT]", 0, "the other end; repeat for more; 'all' where the type takes it", 2},
+	{"address", OPTION_ADDRESS, "ADDR[:PORT]", 0, "the target's own address, where others share the namespace", 2},
+	{"protect", OPTION_PROTECT, "PROTO/PORT", 0, "never touch this port (default: tcp/22)", 2},
+	{"allow", OPTION_ALLOW, "GUARD", 0, "switch a guard off: gateway, stacked", 2},
+	{NULL, 0, NULL, 0, "Where, from a campaign file:", 3},
+	{"config", OPTION_CONFIG, "FILE", 0, "campaign file that describes the node", 3},
+	{"node", OPTION_NODE, "N", 0, "the node's name in it (SUBJECT/NODE where it has several subjects)", 3},
+	{"instance", OPTION_INSTANCE, "I", 0, "the subject's copy (default: 0)", 3},
+	{NULL, 0, NULL, 0, "Else:", 4},
+	{"seed", OPTION_SEED, "N", 0, "seed of the random draws (default: drawn)", 4},
+	{"json", OPTION_JSON, NULL, 0, "print one JSON event a line", 4},
+};
+
+struct inject {
+	const struct chaos_ops *ops;
+	json_t *params;
+	struct inject_where where;
+	double seconds;
+	uint64_t seed;
+	bool seed_given, json;
+};
+
+static int parse_duration(const char *text, double *seconds)
+{
+	static const struct {
+		const char *unit;
+		double seconds;
+	} units[] = {{"", 1}, {"s", 1}, {"ms", 0.001}, {"m", 60}, {"h", 3600}};
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || !isfinite(value) || value <= 0)
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (!strcmp(end, units[i].unit)) {
+			*seconds = value * units[i].seconds;
+			return *seconds <= 86400 ? 0 : -ERANGE;
+		}
+	}
+	return -EINVAL;
+}
+
+static int word_add(const char **list, const char *word)
+{
+	size_t count = 0;
+
+	while (list[count])
+		count++;
+	if (count + 1 >= INJECT_WORDS_MAX)
+		return -E2BIG;
+	list[count] = word;
+	return 0;
+}
+
+static void parse_field_option(int key, const char *arg, struct inject *inject, const struct argp_state *state)
+{
+	const struct chaos_field *field = &inject->ops->fields[key - FIELD_OPTION_BASE];
+	struct error err = {};
+	json_t *value;
+
+	if (chaos_field_parse(field, arg ? arg : "true", &value, &err))
+		argp_error(state, "%s: %s", field->name, err.text);
+	else
+		json_object_set_new(inject->params, field->name, value);
+}
+
+static error_t parse_where(int key, char *arg, struct inject *inject, const struct argp_state *state)
+{
+	struct inject_where *where = &inject->where;
+	char *end;
+	int ret = 0;
+
+	switch (key) {
+	case OPTION_NETNS:
+		where->netns = arg;
+		return 0;
+	case OPTION_DEV:
+		where->interface = arg;
+		return 0;
+	case OPTION_PEER:
+		ret = word_add(where->peers, arg);
+		break;
+	case OPTION_ADDRESS:
+		ret = word_add(where->addresses, arg);
+		break;
+	case OPTION_PROTECT:
+		ret = word_add(where->protect, arg);
+		break;
+	case OPTION_ALLOW:
+		ret = word_add(where->allow, arg);
+		break;
+	case OPTION_CONFIG:
+		where->config = arg;
+		return 0;
+	case OPTION_NODE:
+		where->node = arg;
+		return 0;
+	case OPTION_INSTANCE:
+		where->instance = (unsigned int)strtoul(arg, &end, 10);
+		if (end == arg || *end)
+			argp_error(state, "instance: '%s' is not a whole number", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	if (ret)
+		argp_error(state, "more than %d of an option", INJECT_WORDS_MAX - 1);
+	return 0;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct inject *inject = state->input;
+	char *end;
+
+	if (key >= FIELD_OPTION_BASE && key < FIELD_OPTION_BASE + OPTIONS_MAX) {
+		parse_field_option(key, arg, inject, state);
+		return 0;
+	}
+	switch (key) {
+	case OPTION_FOR:
+		if (parse_duration(arg, &inject->seconds))
+			argp_error(state, "for: '%s' is not a time like 30s, 500ms or 5m (at most 24h)", arg);
+		return 0;
+	case OPTION_SEED:
+		errno = 0;
+		inject->seed = strtoull(arg, &end, 10);
+		inject->seed_given = true;
+		if (end == arg || *end || errno)
+			argp_error(state, "seed: '%s' is not a whole number", arg);
+		return 0;
+	case OPTION_JSON:
+		inject->json = true;
+		return 0;
+	default:
+		return parse_where(key, arg, inject, state);
+	}
+}
+
+/* The type's fields as options: min_ms is --min-ms. Names live as long as the program. */
+static void build_options(const struct chaos_ops *ops, struct argp_option *options)
+{
+	static char names[OPTIONS_MAX][32];
+	size_t used = 0, field_index = 0;
+
+	options[used++] = (struct argp_option){.doc = "What:", .group = 0};
+	for (const struct chaos_field *field = ops->fields; field->name; field++, field_index++) {
+		if (field->type == FIELD_PEERS)
+			continue;
+		snprintf(names[field_index], sizeof(names[0]), "%s", field->name);
+		for (char *c = names[field_index]; *c; c++)
+			if (*c == '_')
+				*c = '-';
+		options[used++] = (struct argp_option){
+			.name = names[field_index],
+			.key = FIELD_OPTION_BASE + (int)field_index,
+			.arg = field->type == FIELD_BOOL ? NULL : field->arg,
+			.doc = field->help,
+		};
+	}
+	memcpy(options + used, common_options, sizeof(common_options));
+}
+
+static void print_types(FILE *out)
+{
+	fputs("Usage: eval inject TYPE --for TIME [OPTION...]\n"
+	      "One fault by hand: no campaign, no database; ends on Ctrl+C or at its time.\n\nTypes:\n",
+	      out);
+	for (const struct chaos_ops *ops = chaos_next(NULL); ops; ops = chaos_next(ops))
+		fprintf(out, "  %-20s%s\n", ops->name, ops->summary);
+	fputs("\n'eval inject TYPE --help' lists a type's options.\n", out);
+}
+
+static int check_complete(struct inject *inject)
+{
+	const char *field = NULL;
+	struct error err = {};
+
+	if (inject->seconds <= 0) {
+		log_error("how long? --for 30s");
+		return EXIT_USAGE;
+	}
+	for (const struct chaos_field *f = inject->ops->fields; f->name; f++) {
+		if (f->required && !json_object_get(inject->params, f->name)) {
+			log_error("%s needs '%s' (%s)", inject->ops->name, f->name, f->help);
+			return EXIT_USAGE;
+		}
+	}
+	if (inject->ops->check && inject->ops->check(inject->params, &field, &err)) {
+		log_error("%s", err.text);
+		return EXIT_USAGE;
+	}
+	return EXIT_OK;
+}
+
+static void print_event(const struct inject *inject, const char *event, json_t *fields)
+{
+	char at[RFC3339_SIZE];
+
+	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
+	json_object_set_new(fields, "at", json_string(at));
+	json_object_set_new(fields, "event", json_string(event));
+	json_dumpf(fields, stdout, JSON_COMPACT);
+	putchar('\n');
+	fflush(stdout);
+}
+
+static void print_started(const struct inject *inject, const struct fault *fault, const struct target *target)
+{
+	if (inject->json) {
+		_cleanup_json_ json_t *devices = json_array();
+		_cleanup_json_ json_t *fields = NULL;
+
+		for (size_t i = 0; i < target->device_count; i++)
+			json_array_append_new(devices, json_string(target->devices[i].name));
+		fields = json_pack("{s:s, s:s, s:O, s:O, s:f, s:o}", "type", inject->ops->name, "engine",
+				   fault_engine(fault), "devices", devices, "params", inject->params, "seconds",
+				   inject->seconds, "seed", json_sprintf("%llu", (unsigned long long)inject->seed));
+		print_event(inject, "injected", fields);
+		return;
+	}
+	printf("%s (%s) on", inject->ops->name, fault_engine(fault));
+	for (size_t i = 0; i < target->device_count; i++)
+		printf("%s %s", i ? "," : "", target->devices[i].name);
+	printf(" for %g s, seed %llu; Ctrl+C ends it\n", inject->seconds, (unsigned long long)inject->seed);
+	fflush(stdout);
+}
+
+static bool hold_fault(struct fault *fault, int signal_fd, double seconds)
+{
+	uint64_t end_ns = clock_monotonic_ns() + (uint64_t)(seconds * (double)NSEC_PER_SEC);
+
+	for (;;) {
+		struct pollfd fd = {.fd = signal_fd, .events = POLLIN};
+		uint64_t now_ns = clock_monotonic_ns();
+		uint64_t wait_ns = now_ns < end_ns ? end_ns - now_ns : 0;
+
+		if (!wait_ns)
+			return false;
+		if (wait_ns > LEASE_RENEW_NS)
+			wait_ns = LEASE_RENEW_NS;
+		if (poll(&fd, 1, (int)(wait_ns / NSEC_PER_MSEC) + 1) > 0) {
+			fault_stop(fault);
+			return true;
+		}
+		fault_renew(fault);
+	}
+}
+
+/* Says what the fault did; a fault that touched nothing is not a success. */
+static int print_evidence(const struct inject *inject, json_t *evidence, bool interrupted)
+{
+	json_int_t hit = json_integer_value(json_object_get(evidence, "hit"));
+
+	if (inject->json) {
+		_cleanup_json_ json_t *fields = json_pack("{s:O, s:b}", "evidence", evidence, "interrupted", interrupted);
+
+		print_event(inject, "reverted", fields);
+	} else {
+		printf("reverted%s: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT
+		       " bytes)\n",
+		       interrupted ? " early" : "", hit, json_integer_value(json_object_get(evidence, "seen")),
+		       json_integer_value(json_object_get(evidence, "bytes")));
+	}
+	if (interrupted)
+		return EXIT_INTERRUPTED;
+	if (hit)
+		return EXIT_OK;
+	log_warning("the fault touched nothing: no packet matched while it was live");
+	return EXIT_TRIALS;
+}
+
+static int inject_and_hold(struct inject *inject, const struct target *target, int signal_fd)
+{
+	struct fault_spec spec = {
+		.campaign = "",
+		.trial = "",
+		.ops = inject->ops,
+		.params = inject->params,
+		.target = target,
+		.seed = inject->seed,
+	};
+	_cleanup_json_ json_t *evidence = NULL;
+	struct fault *fault = NULL;
+	struct error err = {};
+	bool interrupted;
+
+	if (fault_new(&fault, &spec, &err) ||
+	    fault_activate(fault, (uint64_t)(inject->seconds * (double)NSEC_PER_SEC), &err)) {
+		log_error("%s", err.text);
+		fault_free(fault);
+		return err.code == -EPERM ? EXIT_HOST : EXIT_TRIALS;
+	}
+	print_started(inject, fault, target);
+	interrupted = hold_fault(fault, signal_fd, inject->seconds);
+	if (fault_revert(fault, &err))
+		log_error("%s", err.text);
+	evidence = fault_evidence(fault);
+	fault_free(fault);
+	return print_evidence(inject, evidence, interrupted);
+}
+
+static int signals_open(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		struct sigaction action;
+
+		/* nohup stays in force. */
+		if (!sigaction(signals[i], NULL, &action) && action.sa_handler != SIG_IGN)
+			sigaddset(&set, signals[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static int inject_run(struct inject *inject)
+{
+	_cleanup_close_ int signal_fd = -1;
+	struct target *target = NULL;
+	struct error err = {};
+	int ret = check_complete(inject);
+
+	if (ret)
+		return ret;
+	if (geteuid()) {
+		log_error("inject needs root: run it with sudo");
+		return EXIT_HOST;
+	}
+	if (!inject->seed_given && getrandom(&inject->seed, sizeof(inject->seed), 0) != sizeof(inject->seed)) {
+		log_error("cannot draw a seed: give one by --seed");
+		return EXIT_HOST;
+	}
+	bpf_log_init();
+	signal_fd = signals_open();
+	ret = inject_target_open(&target, inject->ops, &inject->where, &err);
+	if (ret) {
+		log_error("%s", err.text);
+		return inject_target_exit_code(ret);
+	}
+	ret = inject_and_hold(inject, target, signal_fd);
+	target_free(target);
+	return ret;
+}
+
+int cmd_inject(int argc, char **argv)
+{
+	struct argp_option options[OPTIONS_MAX] = {};
+	struct argp argp = {.options = options, .parser = parse_option};
+	struct inject inject = {};
+	char name[96];
+	int ret;
+
+	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-?") || !strcmp(argv[1], "-h")) {
+		print_types(argc < 2 ? stderr : stdout);
+		return argc < 2 ? EXIT_USAGE : EXIT_OK;
+	}
+	inject.ops = chaos_find(argv[1]);
+	if (!inject.ops) {
+		log_error(chaos_is_planned(argv[1]) ? "'%s' is not yet supported by this version"
+						    : "no chaos type '%s'; 'eval inject --help' lists them",
+			  argv[1]);
+		return EXIT_USAGE;
+	}
+	inject.params = chaos_defaults(inject.ops);
+	build_options(inject.ops, options);
+	argp.doc = inject.ops->summary;
+	snprintf(name, sizeof(name), "%s %s", argv[0], argv[1]);
+	argv[1] = name;
+	argp_err_exit_status = EXIT_USAGE;
+	ret = argp_parse(&argp, argc - 1, argv + 1, 0, NULL, &inject) ? EXIT_USAGE : inject_run(&inject);
+	json_decref(inject.params);
+	return ret;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "inject_target.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "config.h"
+#include "node_target.h"
+#include "util/cleanup.h"
+
+int inject_target_exit_code(int code)
+{
+	return code == -EINVAL || code == -ENOENT || code == -ENODEV || code == -EHOSTUNREACH ? EXIT_USAGE : EXIT_TRIALS;
+}
+
+static int open_by_hand(struct target **out, const struct chaos_ops *ops, const struct inject_where *where,
+			struct error *err)
+{
+	static const char *const default_protect[] = {"tcp/22", NULL};
+	const struct chaos_field *field = chaos_field_find(ops, "peers");
+	bool all = where->peers[0] && !strcmp(where->peers[0], "all");
+	struct target_spec spec = {
+		.node = where->netns ? where->netns : where->interface,
+		.addresses = where->addresses[0] ? where->addresses : NULL,
+		.netns = where->netns,
+		.interface = where->interface,
+		.peers = all ? NULL : where->peers,
+		.peers_all = all,
+		.protect = where->protect[0] ? where->protect : default_protect,
+		.allow = where->allow,
+	};
+
+	if (!where->peers[0])
+		return error_set(err, -EINVAL, "which traffic? name the other end by --peer ADDR[:PORT]%s",
+				 field->all_allowed ? ", or --peer all" : "");
+	if (all && (where->peers[1] || !field->all_allowed))
+		return error_set(err, -EINVAL, "%s", where->peers[1] ? "--peer all stands alone"
+								    : "this type takes no --peer all: name the peers");
+	return target_open(out, &spec, err);
+}
+
+/* "NODE", or "SUBJECT/NODE" where several subjects could be meant. */
+static const struct subject *find_subject(const struct config *config, const char *node, const char **name,
+					  struct error *err)
+{
+	const char *slash = strchr(node, '/');
+	const struct subject *found = NULL;
+
+	*name = slash ? slash + 1 : node;
+	for (size_t i = 0; i < config->subject_count; i++) {
+		const struct subject *subject = &config->subjects[i];
+
+		if (slash && (strlen(subject->name) != (size_t)(slash - node) ||
+			      strncmp(subject->name, node, (size_t)(slash - node))))
+			continue;
+		for (size_t j = 0; j < subject->node_count; j++) {
+			if (strcmp(subject->nodes[j].name, *name))
+				continue;
+			if (found) {
+				error_set(err, -EINVAL, "several subjects have a node '%s': say SUBJECT/%s", *name, *name);
+				return NULL;
+			}
+			found = subject;
+		}
+	}
+	if (!found)
+		error_set(err, -ENOENT, "no node '%s' in the file", node);
+	return found;
+}
+
+static int open_from_config(struct target **out, const struct inject_where *where, struct error *err)
+{
+	struct config *config = NULL;
+	const struct subject *subject;
+	const char *name;
+	int ret;
+
+	if (!where->node)
+		return error_set(err, -EINVAL, "which node of %s? --node N", where->config);
+	ret = config_load(&config, where->config, stderr, err);
+	if (ret)
+		return err->code ? ret : error_set(err, ret, "%s is not valid", where->config);
+	subject = find_subject(config, where->node, &name, err);
+	if (!subject) {
+		ret = err->code;
+	} else if (where->instance >= subject->instances) {
+		ret = error_set(err, -EINVAL, "subject '%s' has %u instance(s), 0 is the first", subject->name,
+				subject->instances);
+	} else {
+		_cleanup_json_ json_t *params = json_object();
+
+		for (size_t i = 0; where->peers[i]; i++) {
+			if (!i)
+				json_object_set_new(params, "peers", json_array());
+			json_array_append_new(json_object_get(params, "peers"), json_string(where->peers[i]));
+		}
+		ret = node_target_open(out, config, subject, where->instance, name, params, err);
+	}
+	config_free(config);
+	return ret;
+}
+
+int inject_target_open(struct target **out, const struct chaos_ops *ops, const struct inject_where *where,
+		       struct error *err)
+{
+	if (where->config && (where->netns || where->interface || where->addresses[0]))
+		return error_set(err, -EINVAL, "--config describes the node: leave out --netns, --dev and --address");
+	return where->config ? open_from_config(out, where, err) : open_by_hand(out, ops, where, err);
+}
