@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+
+#include <jansson.h>
+#include <stddef.h>
+
+/*
+ * A JSON string of any bytes: each that is no part of valid UTF-8, and each NUL, becomes U+FFFD. For text that
+ * comes from outside (output of commands, paths, database files); json_string() returns NULL for such text.
+ */
+json_t *json_text(const char *bytes, size_t size);
