@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a trial's samples say, and how results look on a terminal. */
+#pragma once
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Monotonic ns, 0: it never came to that. */
+struct report_times {
+	uint64_t healthy_ns;	/* before starts */
+	uint64_t injected_ns;	/* during starts */
+	uint64_t reverted_ns;	/* after starts */
+	uint64_t recovered_ns;
+	uint64_t ended_ns;	/* after ends; 0: with the last sample */
+};
+
+/*
+ * The trial's `summary` from its samples (rows as store_samples_add takes them), a new reference:
+ * {"before": W, "during": W, "after": W, "probes": {NAME: {"before": W, …}}, "recovery_seconds": s or null}, W is
+ * {"count", "good", "availability", "p50_ms", "p99_ms", "max_ms"}. A sample belongs to the window in which it was
+ * scheduled; latencies are those of the good samples; what there are too few samples for is null (p99: fewer than
+ * 100). Where nothing was injected, all is before. NULL when out of memory.
+ */
+json_t *report_summarize(const json_t *samples, const struct report_times *times);
+
+/*
+ * Nearest rank: the smallest value that at least percent % of the values do not exceed, so always one that was
+ * measured. values is sorted, count > 0, percent 1…100.
+ */
+double report_percentile(const double *values, size_t count, unsigned int percent);
+
+/* The table at a campaign's end, from rows of trials; at most 140 columns unless an id needs more; colour on a terminal. */
+void report_table(FILE *out, const json_t *trials);
+/* {"count", "mean_us", "log2_us"} as fault_evidence gives it, a line a bucket. */
+void report_histogram(FILE *out, const json_t *histogram, const char *indent);
+
+/* Values as people read them: "99.8 %", "2.1 ms", "1.4 s", "12.3k"; "-" where value is no number. Return out. */
+#define REPORT_CELL_SIZE 32
+const char *report_percent(char out[REPORT_CELL_SIZE], const json_t *value);
+const char *report_milliseconds(char out[REPORT_CELL_SIZE], const json_t *value);
+const char *report_seconds(char out[REPORT_CELL_SIZE], const json_t *value);
+const char *report_count(char out[REPORT_CELL_SIZE], const json_t *value);
+
+/* Text from outside: control characters, which could drive the terminal, become '?'; newlines get the indent. */
+void report_text(FILE *out, const char *text, const char *indent);
+/* The string of a row's column, fallback where it is none. */
+const char *report_string(const json_t *row, const char *column, const char *fallback);
+/* Why a trial is no success, in one line; its length, 0 for a trial that needs no reason. */
+int report_reason(char *out, size_t size, const json_t *trial);
