@@ -26,7 +26,7 @@ endif
 LIBRARIES := libbpf libelf yaml-0.1 sqlite3 libmnl jansson libmd
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
 CFLAGS ?= -O2 -g
-BASE_CFLAGS := -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -DEVAL_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)/bpf -pthread
+BASE_CFLAGS := -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -DEVAL_VERSION='"$(VERSION)"' -iquote include -iquote user -iquote $(BUILD)/bpf -pthread
 LDLIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -lm -pthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
