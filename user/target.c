@@ -7,6 +7,7 @@
 #include <linux/nsfs.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -15,10 +16,13 @@
 #include "netdev.h"
 #include "target_internal.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 #define RUNTIME_DIR "/run/eval"
 /* Each device carries hooks, maps and perhaps a delay line: more than this is a mistake. */
 #define DEVICES_MAX 32
+#define LOCK_DEAD_WAIT_NS (2 * NSEC_PER_SEC)
+#define LOCK_RETRY_US 5000
 
 static size_t list_count(const char *const *list)
 {
@@ -205,10 +209,30 @@ static void lock_name(const struct target *target, char *out, size_t size)
 			*c = '_';
 }
 
+/* A holder that was killed keeps its lock until the kernel has torn it down: worth a short wait, a live one is not. */
+static int lock_wait(int fd, char *holder, size_t size)
+{
+	uint64_t give_up_ns = clock_monotonic_ns() + LOCK_DEAD_WAIT_NS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		ssize_t length;
+
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		length = pread(fd, holder, size - 1, 0);
+		holder[length > 0 ? length : 0] = '\0';
+		if ((*holder && !kill((pid_t)atoi(holder), 0)) || clock_monotonic_ns() > give_up_ns)
+			return -EBUSY;
+		usleep(LOCK_RETRY_US);
+	}
+	return 0;
+}
+
 static int take_lock(struct target *target, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
 	char path[192], holder[32] = "";
+	int ret;
 
 	if (mkdir(RUNTIME_DIR, 0700) && errno != EEXIST)
 		return error_set_errno(err, -errno, "cannot create " RUNTIME_DIR);
@@ -216,15 +240,12 @@ static int take_lock(struct target *target, struct error *err)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return error_set_errno(err, -errno, "cannot open %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		if (errno != EWOULDBLOCK)
-			return error_set_errno(err, -errno, "cannot lock %s", path);
-		if (pread(fd, holder, sizeof(holder) - 1, 0) < 0)
-			holder[0] = '\0';
-		return error_set(err, -EBUSY,
-				 "the target already has a fault (pid %s): wait, end it, or allow: [stacked]",
+	ret = lock_wait(fd, holder, sizeof(holder));
+	if (ret == -EBUSY)
+		return error_set(err, ret, "the target already has a fault (pid %s): wait, end it, or allow: [stacked]",
 				 *holder ? holder : "unknown");
-	}
+	if (ret)
+		return error_set_errno(err, ret, "cannot lock %s", path);
 	snprintf(holder, sizeof(holder), "%d", (int)getpid());
 	if (ftruncate(fd, 0) || pwrite(fd, holder, strlen(holder), 0) < 0)
 		return error_set_errno(err, -errno, "cannot write %s", path);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "bpf_inventory.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bpf_session.h"
+#include "chaos.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define PROGRAM_MAPS_MAX 32
+
+/* The part of struct bpf_link_info for tcx and XDP links; Debian 12's header predates tcx (Linux 6.6). */
+struct link_device {
+	__u32 ifindex;
+	__u32 attach_type;	/* tcx only */
+};
+
+enum { LINK_TYPE_XDP = 6, LINK_TYPE_TCX = 11 };
+
+struct program {
+	__u32 id;
+	char name[BPF_OBJ_NAME_LEN];
+	__u32 maps[PROGRAM_MAPS_MAX];
+	__u32 map_count;
+};
+
+static int program_read(__u32 id, struct program *program)
+{
+	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
+	struct bpf_prog_info info = {.nr_map_ids = PROGRAM_MAPS_MAX, .map_ids = (__u64)(unsigned long)program->maps};
+	__u32 size = sizeof(info);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -ENOENT;
+	program->id = id;
+	memcpy(program->name, info.name, sizeof(program->name));
+	program->map_count = info.nr_map_ids < PROGRAM_MAPS_MAX ? info.nr_map_ids : PROGRAM_MAPS_MAX;
+	return 0;
+}
+
+static bool program_has_map(const struct program *program, __u32 map_id)
+{
+	for (__u32 i = 0; i < program->map_count; i++)
+		if (program->maps[i] == map_id)
+			return true;
+	return false;
+}
+
+/* The map of this name among those that the program uses, as a descriptor. */
+static int program_map_open(const struct program *program, const char *name)
+{
+	for (__u32 i = 0; i < program->map_count; i++) {
+		_cleanup_close_ int fd = bpf_map_get_fd_by_id(program->maps[i]);
+		struct bpf_map_info info = {};
+		__u32 size = sizeof(info);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) && !strcmp(info.name, name))
+			return TAKE_FD(fd);
+	}
+	return -ENOENT;
+}
+
+static int link_read(__u32 id, struct bpf_link_info *info)
+{
+	_cleanup_close_ int fd = bpf_link_get_fd_by_id(id);
+	__u32 size = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, info, &size))
+		return -ENOENT;
+	return 0;
+}
+
+static struct link_device link_device(const struct bpf_link_info *info)
+{
+	struct link_device device;
+
+	memcpy(&device, &info->xdp, sizeof(device));
+	return device;
+}
+
+static const char *hook_name(const struct bpf_link_info *info)
+{
+	if (info->type == LINK_TYPE_XDP)
+		return "xdp";
+	if (info->type != LINK_TYPE_TCX)
+		return "other";
+	return link_device(info).attach_type == EVAL_BPF_TCX_EGRESS ? "tcx/egress" : "tcx/ingress";
+}
+
+static void hooks_add(json_t *hooks, const struct program *program)
+{
+	__u32 id = 0;
+
+	while (!bpf_link_get_next_id(id, &id)) {
+		struct bpf_link_info info;
+
+		if (link_read(id, &info) || info.prog_id != program->id)
+			continue;
+		json_array_append_new(hooks,
+				      json_pack("{s:s, s:i, s:s, s:i}", "hook", hook_name(&info), "ifindex",
+						(int)link_device(&info).ifindex,
+						"program", program->name, "link_id", (int)id));
+	}
+}
+
+static void stats_add(json_t *fault, const struct program *program)
+{
+	static const char *const names[] = {[EVAL_EGRESS] = "egress", [EVAL_INGRESS] = "ingress"};
+	_cleanup_close_ int stats_fd = program_map_open(program, EVAL_STATS_MAP);
+	_cleanup_close_ int line_fd = program_map_open(program, EVAL_LINE_MAP);
+
+	for (__u32 i = 0; stats_fd >= 0 && i < EVAL_DIRECTIONS; i++) {
+		struct eval_line line;
+		struct eval_stats stats;
+		json_t *json;
+
+		if (bpf_stats_read(stats_fd, i, &stats))
+			continue;
+		json = bpf_stats_to_json(&stats, line_fd >= 0);
+		if (line_fd >= 0 && !bpf_map_lookup_elem(line_fd, &i, &line))
+			json_object_set_new(json, "line",
+					    json_pack("{s:I, s:I, s:I, s:I}", "held_packets",
+						      (json_int_t)line.held_packets, "held_bytes",
+						      (json_int_t)line.held_bytes, "delivered",
+						      (json_int_t)line.delivered, "line_dropped",
+						      (json_int_t)line.dropped));
+		json_object_set_new(fault, names[i], json);
+	}
+}
+
+static json_t *netns_name(uint64_t ino)
+{
+	_cleanup_closedir_ DIR *dir = opendir("/run/netns");
+	const struct dirent *entry;
+	struct stat st;
+
+	while (dir && (entry = readdir(dir)))
+		if (!fstatat(dirfd(dir), entry->d_name, &st, 0) && st.st_ino == ino)
+			return json_string(entry->d_name);
+	return json_null();
+}
+
+static const char *kind_name(__u32 kind)
+{
+	for (const struct chaos_ops *ops = chaos_next(NULL); ops; ops = chaos_next(ops))
+		if (ops->kind == kind)
+			return ops->name;
+	return "unknown";
+}
+
+static double seconds_until(uint64_t at_ns, uint64_t now_ns)
+{
+	return at_ns > now_ns ? (double)(at_ns - now_ns) / (double)NSEC_PER_SEC : 0;
+}
+
+static json_t *fault_to_json(const struct eval_ctl *ctl, unsigned int map_id)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	bool live = now_ns < ctl->deadline_ns && now_ns < ctl->lease_ns;
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:o, s:i, s:b, s:b, s:f, s:f, s:i, s:[]}", "type",
+			 kind_name(ctl->kind), "campaign", ctl->campaign, "trial", ctl->trial, "target", ctl->target,
+			 "engine", ctl->engine, "device", ctl->device, "ifindex", (int)ctl->ifindex, "netns_ino",
+			 (json_int_t)ctl->netns_ino, "netns", netns_name(ctl->netns_ino), "holder_pid",
+			 (int)ctl->holder_pid, "holder_alive", eval_ctl_holder_lives(ctl), "live", live, "seconds_left",
+			 seconds_until(ctl->deadline_ns, now_ns), "lease_seconds_left",
+			 seconds_until(ctl->lease_ns, now_ns), "map_id", (int)map_id, "hooks");
+}
+
+static int inventory_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
+{
+	json_t *fault = fault_to_json(ctl, map_id);
+	__u32 id = 0;
+
+	while (fault && !bpf_prog_get_next_id(id, &id)) {
+		struct program program = {};
+
+		if (program_read(id, &program) || !program_has_map(&program, map_id))
+			continue;
+		hooks_add(json_object_get(fault, "hooks"), &program);
+		if (!json_object_get(fault, "egress"))
+			stats_add(fault, &program);
+	}
+	json_array_append_new(data, fault);
+	return 0;
+}
+
+json_t *bpf_inventory(struct error *err)
+{
+	_cleanup_json_ json_t *faults = json_array();
+
+	if (bpf_walk_faults(inventory_visit, faults, err))
+		return NULL;
+	return TAKE_PTR(faults);
+}
+
+int bpf_detach_all(struct error *err)
+{
+	_cleanup_json_ json_t *faults = bpf_inventory(err);
+	size_t i, j;
+	const json_t *fault, *hook;
+	int count = 0;
+
+	if (!faults)
+		return err ? err->code : -EIO;
+	json_array_foreach (faults, i, fault) {
+		json_array_foreach (json_object_get(fault, "hooks"), j, hook) {
+			__u32 id = (__u32)json_integer_value(json_object_get(hook, "link_id"));
+			_cleanup_close_ int fd = bpf_link_get_fd_by_id(id);
+
+			if (fd >= 0 && !bpf_link_detach(fd))
+				count++;
+		}
+	}
+	return count;
+}

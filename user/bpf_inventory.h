@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What of ours is in the kernel, read from the kernel alone. */
+#pragma once
+
+#include <jansson.h>
+
+#include "util/error.h"
+
+/*
+ * Every fault of ours, an array of
+ * {"type", "campaign", "trial", "target", "engine", "device", "ifindex", "netns_ino", "netns" (name or null),
+ *  "holder_pid", "holder_alive", "live", "seconds_left", "lease_seconds_left", "hooks": [{"hook", "device_ifindex",
+ *  "program", "link_id"}], "egress": {...}, "ingress": {...} (as fault_evidence()), "map_id"}
+ * New reference, NULL with err on failure.
+ */
+json_t *bpf_inventory(struct error *err);
+/* Detaches every link of ours, whoever holds it. Returns how many. */
+int bpf_detach_all(struct error *err);

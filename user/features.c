@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "features.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_tun.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "bpf_session.h"
+#include "probe.skel.h"
+#include "util/cleanup.h"
+
+/* In the child's own namespace, where lo is device 1. */
+#define LOOPBACK_INDEX 1
+
+static int probe_btf(void)
+{
+	return access("/sys/kernel/btf/vmlinux", R_OK) ? -errno : 0;
+}
+
+/* Loads the one program of the probe object; *skel stays open for its use. */
+static int probe_load(struct probe_bpf **skel, const char *name)
+{
+	struct bpf_program *program;
+	int ret;
+
+	*skel = probe_bpf__open();
+	if (!*skel)
+		return -errno;
+	bpf_object__for_each_program (program, (*skel)->obj)
+		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
+	ret = probe_bpf__load(*skel);
+	if (ret) {
+		probe_bpf__destroy(*skel);
+		*skel = NULL;
+	}
+	return ret;
+}
+
+static int probe_link(const char *name, enum bpf_attach_type type)
+{
+	struct probe_bpf *skel;
+	int ret = probe_load(&skel, name);
+
+	if (ret)
+		return ret;
+	ret = bpf_link_create(bpf_program__fd(bpf_object__find_program_by_name(skel->obj, name)), LOOPBACK_INDEX, type,
+			      NULL);
+	if (ret >= 0)
+		ret = fd_close(ret) + 1;
+	probe_bpf__destroy(skel);
+	return ret;
+}
+
+static int probe_tcx(void)
+{
+	return probe_link("probe_tc", (enum bpf_attach_type)EVAL_BPF_TCX_EGRESS);
+}
+
+static int probe_xdp_link(void)
+{
+	return probe_link("probe_xdp", BPF_XDP);
+}
+
+static int probe_tap(void)
+{
+	_cleanup_close_ int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+
+	if (fd < 0)
+		return -errno;
+	return ioctl(fd, TUNSETIFF, &ifr) ? -errno : 0;
+}
+
+static int probe_sch_fq(void)
+{
+	char buffer[MNL_NLMSG_HDRLEN + 4096];
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	struct tcmsg *tc;
+	ssize_t size;
+	int ret = 0;
+
+	if (!socket)
+		return -errno;
+	message->nlmsg_type = RTM_NEWQDISC;
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK;
+	tc = mnl_nlmsg_put_extra_header(message, sizeof(*tc));
+	tc->tcm_ifindex = LOOPBACK_INDEX;
+	tc->tcm_parent = TC_H_ROOT;
+	mnl_attr_put_strz(message, TCA_KIND, "fq");
+	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0 ||
+	    (size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer))) < 0 ||
+	    mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), NULL, NULL) < 0)
+		ret = -errno;
+	mnl_socket_close(socket);
+	return ret;
+}
+
+static int probe_fmod_ret(void)
+{
+	struct probe_bpf *skel;
+	int ret = probe_load(&skel, "probe_fmod_ret");
+
+	if (!ret)
+		probe_bpf__destroy(skel);
+	return ret;
+}
+
+static const struct {
+	const char *name, *used_for;
+	int (*probe)(void);
+	const char *missing;	/* what -ENOENT, -EINVAL and -EOPNOTSUPP mean here */
+} probes[] = {
+	[FEATURE_BTF] = {"btf", "every engine", probe_btf, "the kernel was built without CONFIG_DEBUG_INFO_BTF"},
+	[FEATURE_TCX] = {"tcx", "latency, network_partition", probe_tcx, "the kernel is older than 6.6"},
+	[FEATURE_XDP_LINK] = {"xdp link", "network_partition with engine: xdp", probe_xdp_link,
+			      "the kernel is older than 5.9"},
+	[FEATURE_TAP] = {"tap", "latency with line: tap", probe_tap, "no /dev/net/tun (CONFIG_TUN)"},
+	[FEATURE_SCH_FQ] = {"sch_fq", "latency with line: fq", probe_sch_fq, "no sch_fq (CONFIG_NET_SCH_FQ)"},
+	[FEATURE_FMOD_RET] = {"fmod_ret", "disk_pressure with engine: hook", probe_fmod_ret,
+			      "the kernel has no BTF, is older than 5.7, or lacks CONFIG_BPF_LSM's hook list"},
+};
+_Static_assert(ARRAY_SIZE(probes) == FEATURE_COUNT, "one probe per feature");
+
+static bool locked_down(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/sys/kernel/security/lockdown", "re");
+	char line[128] = "";
+
+	/* Without securityfs: root that may load other programs but not these is under lockdown. */
+	if (!f || !fgets(line, sizeof(line), f))
+		return true;
+	return !strstr(line, "[none]");
+}
+
+static void feature_set(struct feature *feature, enum feature_id id, int ret)
+{
+	feature->usable = !ret;
+	feature->reason[0] = '\0';
+	if (!ret)
+		return;
+	if (ret == -EPERM && id == FEATURE_FMOD_RET && locked_down())
+		snprintf(feature->reason, sizeof(feature->reason), "kernel lockdown refuses it (EPERM)");
+	else if (ret == -ENOENT || ret == -EINVAL || ret == -EOPNOTSUPP || ret == -ESRCH)
+		snprintf(feature->reason, sizeof(feature->reason), "%s", probes[id].missing);
+	else
+		snprintf(feature->reason, sizeof(feature->reason), "%s", strerror(-ret));
+}
+
+/* The child's side: results[] is shared with the parent. */
+static int probe_all(int *results)
+{
+	if (unshare(CLONE_NEWNET))
+		return errno;
+	for (size_t i = 0; i < FEATURE_COUNT; i++)
+		results[i] = probes[i].probe();
+	return 0;
+}
+
+int features_probe(struct feature features[FEATURE_COUNT])
+{
+	int *results = mmap(NULL, sizeof(int) * FEATURE_COUNT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status, ret = 0;
+	pid_t child;
+
+	if (results == MAP_FAILED)
+		return -errno;
+	child = fork();
+	if (!child)
+		_exit(probe_all(results));
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		ret = -errno;
+	else if (!WIFEXITED(status) || WEXITSTATUS(status))
+		ret = WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+	for (size_t i = 0; !ret && i < FEATURE_COUNT; i++) {
+		features[i].name = probes[i].name;
+		features[i].used_for = probes[i].used_for;
+		feature_set(&features[i], i, results[i]);
+	}
+	munmap(results, sizeof(int) * FEATURE_COUNT);
+	return ret;
+}
