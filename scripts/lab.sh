@@ -1,0 +1,360 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# A lab: three etcd nodes, each in its own network namespace and on its own ext4 image, on a switch that is a
+# namespace too. Nothing of the host's network is touched. See usage() below.
+set -u
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+
+usage() {
+	cat <<'END'
+usage: scripts/lab.sh COMMAND [--instance N]      N is 0 to 255; default $EVAL_INSTANCE, else 0
+
+  up       builds the lab, on whatever an earlier one left, and waits until it is ready
+  down     removes all of it; safe to repeat
+  reset    the same as up: every lab starts fresh
+  ready    exit 0 if all three nodes are healthy and follow one leader
+  leader   prints the leader's name
+  put      one write through the leader, or else through its successor; gives up after about 0.9 s
+  load     writes 25 times a second until it is killed
+  status   a table of the nodes
+
+Namespaces evlabN-n1, -n2, -n3 (10.77.N.1 to .3), evlabN-client (10.77.N.100), evlabN-sw (the switch). Data
+directories /run/evlab/N/n1 …, logs /run/evlab/N/n1.log …, disk images /var/lib/evlab/N/n1.img ….
+END
+}
+
+die() {
+	echo "lab: $*" >&2
+	exit 1
+}
+
+wrong_usage() {
+	echo "lab: $*" >&2
+	usage >&2
+	exit 2
+}
+
+nodes=(n1 n2 n3)
+disk_size=512M
+# Etcd's own defaults: a leader that is cut off costs 1 to 2 s of writes, as long as an election takes.
+heartbeat_ms=100
+election_ms=1000
+
+command=
+instance=${EVAL_INSTANCE:-0}
+while (($#)); do
+	case $1 in
+	--instance) (($# > 1)) || wrong_usage "--instance needs a number"; instance=$2; shift ;;
+	--instance=*) instance=${1#*=} ;;
+	-h | --help) usage; exit 0 ;;
+	-*) wrong_usage "unknown option $1" ;;
+	*) [[ -z $command ]] || wrong_usage "one command at a time, not '$command $1'"; command=$1 ;;
+	esac
+	shift
+done
+[[ $instance =~ ^(0|[1-9][0-9]{0,2})$ && $instance -le 255 ]] ||
+	wrong_usage "instance must be 0 to 255, not '$instance'"
+
+prefix=evlab$instance
+run=/run/evlab/$instance
+disks=/var/lib/evlab/$instance
+lock=/run/evlab/$instance.lock
+
+address() {
+	[[ $1 == client ]] && echo "10.77.$instance.100" || echo "10.77.$instance.${1#n}"
+}
+
+# --- Talking to the nodes -------------------------------------------------------------------------------------
+# Through etcd's JSON gateway: curl starts in a few milliseconds, etcdctl takes ten times as long.
+
+# http SECONDS CURL_ARGUMENT…
+http() {
+	local seconds=$1
+	shift
+	nsenter --net="/run/netns/$prefix-client" -- \
+		curl -q --noproxy '*' --silent --max-time "$seconds" "$@"
+}
+
+# One request to every node at once; the answers as they come, a line each.
+ask_all() {
+	local seconds=$1 path=$2 urls=() node
+	shift 2
+	for node in "${nodes[@]}"; do
+		urls+=("http://$(address "$node"):2379$path")
+	done
+	http "$seconds" --parallel --no-progress-meter --write-out '\n' "$@" "${urls[@]}"
+}
+
+# A leader that was cut off still believes in itself for a while, but in an older term: the highest term wins.
+find_leader() {
+	local id
+	id=$(ask_all "$1" /v3/maintenance/status --data '{}' | jq -rs '
+		map(select((.leader // "0") != "0")) | sort_by(.raftTerm | tonumber) | last | .leader // empty') || return 1
+	[[ -n $id ]] && awk -v id="$id" '$1 == id { print $2; found = 1 } END { exit !found }' "$run/members" 2>/dev/null
+}
+
+is_up() { [[ -e $run/n1.pid && -e /run/netns/$prefix-client ]]; }
+
+# Etcd's /health is a read that needs a quorum and a leader, and fails on any alarm.
+is_ready() {
+	local healthy
+	is_up || return 1
+	healthy=$(ask_all 0.9 /health | grep -c '"health":"true"')
+	[[ $healthy == "${#nodes[@]}" ]]
+}
+
+leader_cached() {
+	local node
+	read -r node 2>/dev/null <"$run/leader"
+	[[ ${node:-} =~ ^n[1-3]$ ]] && echo "$node"
+}
+
+write_to() {
+	http "$2" --fail --output /dev/null --data '{"key":"cHV0","value":"bGFi"}' \
+		"http://$(address "$1"):2379/v3/kv/put"
+}
+
+# As clients of a Raft store do (TiKV's among them): to the leader last known, and when it does not answer to
+# whichever node the others follow by now. A write through a follower would show that follower's delays, through a
+# random node a mix. 0.5 s is above what a leader delayed by 150 ms each way needs; the three steps fit in 0.9 s.
+cmd_put() {
+	local known new
+	known=$(leader_cached)
+	[[ -n $known ]] && write_to "$known" 0.5 && return 0
+	new=$(find_leader 0.1) || { echo "lab: no leader" >&2; return 1; }
+	[[ $new != "$known" ]] || { echo "lab: $new, the leader, did not answer" >&2; return 1; }
+	echo "$new" >"$run/leader"
+	write_to "$new" 0.3 || { echo "lab: neither ${known:-a leader} nor $new took the write" >&2; return 1; }
+}
+
+cmd_leader() {
+	local node
+	node=$(find_leader 0.5) || die "no leader"
+	echo "$node" >"$run/leader" # so that put goes where the caller believes that it goes
+	echo "$node"
+}
+
+# One curl makes a hundred writes: the load costs next to nothing, and ends with this shell however that ends.
+cmd_load() {
+	local node='' curl_pid=''
+	trap '[[ -z $curl_pid ]] || kill "$curl_pid" 2>/dev/null; exit 0' TERM INT HUP
+	is_up || die "instance $instance is not up"
+	while is_up; do
+		[[ -n $node ]] || node=$(find_leader 0.3) || { sleep 0.2; continue; }
+		nsenter --net="/run/netns/$prefix-client" -- setpriv --pdeathsig KILL \
+			curl -q --noproxy '*' --silent --fail --fail-early --max-time 1 --rate 25/s --output /dev/null \
+			--data '{"key":"bG9hZA==","value":"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3"}' \
+			"http://$(address "$node"):2379/v3/kv/put?[1-100]" &
+		curl_pid=$!
+		wait "$curl_pid" || node=
+		curl_pid=
+	done
+}
+
+cmd_status() {
+	local node leader answer pid health role format='%-5s %-13s %-8s %-8s %-9s %5s %8s %9s %5s\n'
+	is_up || die "instance $instance is not up"
+	leader=$(find_leader 0.5)
+	# shellcheck disable=SC2059 # one format for all lines
+	printf "$format" NODE ADDRESS PID HEALTH ROLE TERM INDEX DB_BYTES DISK
+	for node in "${nodes[@]}"; do
+		pid=$(node_pid "$node") || pid=gone
+		answer=$(http 0.5 --data '{}' "http://$(address "$node"):2379/v3/maintenance/status" |
+			jq -r '"\(.raftTerm) \(.raftIndex) \(.dbSize)"')
+		http 1 "http://$(address "$node"):2379/health" | grep -q '"health":"true"' && health=ok || health=failing
+		[[ $node == "$leader" ]] && role=leader || role=follower
+		# shellcheck disable=SC2059,SC2086 # three columns in $answer
+		printf "$format" "$node" "$(address "$node")" "$pid" "$health" "$role" ${answer:-- - -} \
+			"$(df --output=pcent "$run/$node" | tail -n 1)"
+	done
+}
+
+# --- Up -------------------------------------------------------------------------------------------------------
+
+network_up() {
+	local node
+	printf "netns add $prefix-%s\n" sw client "${nodes[@]}" | ip -batch - || return 1
+	{
+		echo "link add switch type bridge"
+		echo "link set switch up"
+		for node in client "${nodes[@]}"; do
+			echo "link add $node type veth peer name eth0 netns $prefix-$node"
+			echo "link set $node master switch up"
+		done
+	} | ip -netns "$prefix-sw" -batch - || return 1
+	for node in client "${nodes[@]}"; do
+		printf '%s\n' "link set lo up" "link set eth0 up" "addr add $(address "$node")/24 dev eth0" |
+			ip -netns "$prefix-$node" -batch - || return 1
+	done
+}
+
+# -m 0: no blocks kept for root, so that what df calls available is what there is.
+disk_up() {
+	mkdir -p "$run/$1" && truncate -s "$disk_size" "$disks/$1.img" &&
+		mkfs.ext4 -q -F -m 0 -E lazy_itable_init=1,lazy_journal_init=1 "$disks/$1.img" &&
+		mount -o loop,nodev,nosuid "$disks/$1.img" "$run/$1"
+}
+
+close_descriptors() {
+	local fd
+	for fd in /proc/self/fd/*; do
+		[[ ${fd##*/} -le 2 ]] || eval "exec ${fd##*/}>&-"
+	done
+}
+
+# A daemon in every respect: who calls reset may wait for the end of its pipes, or sweep its own session.
+etcd_up() {
+	local address
+	address=$(address "$1")
+	(
+		close_descriptors
+		cd / && exec env -i PATH="$PATH" ETCD_UNSUPPORTED_ARCH="$(dpkg --print-architecture)" \
+			setsid nsenter --net="/run/netns/$prefix-$1" -- etcd --name "$1" --data-dir "$run/$1/etcd" \
+			--listen-peer-urls "http://$address:2380" --initial-advertise-peer-urls "http://$address:2380" \
+			--listen-client-urls "http://$address:2379" --advertise-client-urls "http://$address:2379" \
+			--initial-cluster "$2" --initial-cluster-state new --initial-cluster-token "$3" \
+			--heartbeat-interval "$heartbeat_ms" --election-timeout "$election_ms" --pre-vote \
+			--max-wals 2 --max-snapshots 2 --snapshot-count 10000 \
+			--auto-compaction-mode revision --auto-compaction-retention 1000 --logger zap
+	) </dev/null >"$run/$1.log" 2>&1 &
+	echo $! >"$run/$1.pid"
+}
+
+wait_ready() {
+	local deadline=$((${EPOCHREALTIME/./} + 15000000))
+	until is_ready; do
+		if ((${EPOCHREALTIME/./} > deadline)); then
+			tail -n 3 "$run"/*.log >&2
+			die "instance $instance was not ready within 15 s; logs are in $run"
+		fi
+		sleep 0.05
+	done
+}
+
+# Member ids stay the same for a lab's life; a status names the leader by its id only.
+remember_members() {
+	http 1 --data '{}' "http://$(address n1):2379/v3/cluster/member/list" |
+		jq -r '.members[] | .ID + " " + .name' >"$run/members"
+	[[ $(wc -l <"$run/members") == "${#nodes[@]}" ]]
+}
+
+cmd_up() {
+	local node cluster='' token=$prefix-$EPOCHREALTIME jobs=()
+	take_lock
+	remove_all
+	mkdir -p "$run" "$disks" || die "cannot create $run and $disks"
+	for node in "${nodes[@]}"; do
+		disk_up "$node" &
+		jobs+=($!)
+		cluster+=,$node=http://$(address "$node"):2380
+	done
+	network_up || die "cannot make the network of instance $instance"
+	for node in "${jobs[@]}"; do
+		wait "$node" || die "cannot make the disks of instance $instance"
+	done
+	for node in "${nodes[@]}"; do
+		etcd_up "$node" "${cluster#,}" "$token"
+	done
+	wait_ready
+	remember_members || die "instance $instance is healthy, but does not list its members"
+	cmd_leader >/dev/null
+}
+
+# --- Down -----------------------------------------------------------------------------------------------------
+
+# The node's etcd, if the recorded pid still is that: pids get used again.
+node_pid() {
+	local pid
+	read -r pid <"$run/$1.pid" && [[ $(readlink "/proc/$pid/exe") == */etcd ]] &&
+		[[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *" $run/$1/etcd "* ]] && echo "$pid"
+} 2>/dev/null
+
+# Etcd by its pid file, for its namespace may have lost its name; and whatever else sits in the namespaces.
+lab_pids() {
+	local name
+	for name in "${nodes[@]}"; do
+		node_pid "$name"
+	done
+	for name in sw client "${nodes[@]}"; do
+		[[ -e /run/netns/$prefix-$name ]] && ip netns pids "$prefix-$name" 2>/dev/null
+	done
+}
+
+is_gone() {
+	local state
+	state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
+	[[ -z $state || $state == Z ]]
+}
+
+# Etcd dies at once, as its data goes with it. Others, a fault's worker for one, get a second to end in good order.
+end_processes() {
+	local pid pids signal deadline=$((${EPOCHREALTIME/./} + 1000000))
+	mapfile -t pids < <(lab_pids | sort -un | grep -vxE "$$|$PPID|$BASHPID")
+	for pid in "${pids[@]}"; do
+		[[ $(readlink "/proc/$pid/exe") == */etcd ]] && signal=KILL || signal=TERM
+		kill "-$signal" "$pid" 2>/dev/null
+	done
+	for pid in "${pids[@]}"; do
+		until is_gone "$pid"; do
+			((${EPOCHREALTIME/./} < deadline)) || kill -KILL "$pid" 2>/dev/null
+			sleep 0.01
+		done
+	done
+}
+
+# mount -o loop frees the device with the last use of the file system; a device without a mount is from a lab that
+# was killed on its way up.
+remove_disk() {
+	local mount=$run/$1 image=$disks/$1.img device file tries=0
+	while mountpoint -q "$mount"; do
+		umount "$mount" 2>/dev/null && continue
+		((++tries < 100)) || die "cannot unmount $mount: something uses it (see fuser -vm $mount)"
+		sleep 0.02
+	done
+	while read -r device file _; do
+		[[ $file != "$image" ]] || losetup --detach "$device"
+	done < <(losetup --list --noheadings --output NAME,BACK-FILE)
+}
+
+remove_all() {
+	local name
+	end_processes
+	for name in "${nodes[@]}"; do
+		remove_disk "$name"
+	done
+	for name in sw client "${nodes[@]}"; do
+		[[ ! -e /run/netns/$prefix-$name ]] || ip netns delete "$prefix-$name" || die "cannot delete $prefix-$name"
+	done
+	rm -rf --one-file-system "$run" "$disks"
+}
+
+# The lock's file goes with the lab: whoever waited for it must look whether the name still is that file's.
+take_lock() {
+	mkdir -p /run/evlab || die "cannot create /run/evlab"
+	while :; do
+		exec 9>"$lock" || die "cannot write $lock"
+		flock -w 30 9 || die "another lab.sh has been at work on instance $instance for 30 s"
+		[[ ! /proc/self/fd/9 -ef $lock ]] || return 0
+	done
+}
+
+cmd_down() {
+	[[ -d /run/evlab || -d $disks ]] || ip netns list | grep -q "^$prefix-" || return 0
+	take_lock
+	remove_all
+	rm -f "$lock"
+	rmdir /run/evlab /var/lib/evlab 2>/dev/null
+	return 0
+}
+
+[[ -n $command ]] || wrong_usage "a command is missing"
+[[ $EUID == 0 ]] || die "needs root (namespaces, mounts)"
+for tool in etcd curl jq ip nsenter mkfs.ext4 losetup flock; do
+	command -v "$tool" >/dev/null || die "$tool is missing: run scripts/install-deps.sh"
+done
+case $command in
+up | reset) cmd_up ;;
+ready) is_ready ;;
+down | leader | put | load | status) "cmd_$command" ;;
+*) wrong_usage "unknown command '$command'" ;;
+esac
