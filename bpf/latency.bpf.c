@@ -24,7 +24,6 @@ struct {
 	__type(value, struct draw_counter);
 } draws SEC(".maps");
 
-/* Shared with the process that holds a TAP line; see struct eval_line. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -32,14 +31,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct eval_line);
 } eval_line SEC(".maps");
-
-/* 1 once the device's own hooks go: returning packets then get their mark back here, nobody else would do it. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} draining SEC(".maps");
 
 static __always_inline void histogram_add(struct eval_histogram *histogram, __u64 delay_ns)
 {
@@ -167,10 +158,14 @@ static __always_inline int pick(struct __sk_buff *skb, __u32 direction)
 
 static __always_inline int put_back(struct __sk_buff *skb, __u32 direction)
 {
+	struct eval_line *line = bpf_map_lookup_elem(&eval_line, &direction);
+	const volatile struct eval_ctl *ctl;
 	__u32 zero = 0;
-	__u32 *drained = bpf_map_lookup_elem(&draining, &zero);
 
-	if (drained && *drained)
+	ctl = bpf_map_lookup_elem(&eval_ctl, &zero);
+	if (line)
+		__sync_fetch_and_add(&line->delivered, 1);
+	if (ctl && ctl->draining)
 		skb_restore(skb);
 	else
 		skb->mark = latency_config.mark;

@@ -31,13 +31,15 @@ struct eval_ctl {
 	__u32 holder_pid;
 	__u32 ifindex;
 	__u64 netns_ino;
+	__u32 draining;			/* 1 once the device's hooks go: the line's then restore marks in their place */
+	__u32 zero;
 	char campaign[64];		/* strings end with NUL; "" for an injection by hand */
 	char trial[96];
 	char target[64];
 	char device[16];
 	char engine[16];
 };
-_Static_assert(sizeof(struct eval_ctl) == 320, "eval_ctl is ABI");
+_Static_assert(sizeof(struct eval_ctl) == 328, "eval_ctl is ABI");
 
 enum eval_direction { EVAL_EGRESS, EVAL_INGRESS, EVAL_DIRECTIONS };
 
@@ -61,10 +63,10 @@ struct eval_stats {
 };
 _Static_assert(sizeof(struct eval_stats) == 40 + 2 * 200, "eval_stats is ABI");
 
-/* One per direction, written by the process that holds a TAP line; mmapable. */
+/* One per direction, in a mmapable array map; all but delivered by the process that holds a TAP line. */
 struct eval_line {
+	__u64 delivered;		/* came back to the device, counted by the line's hook */
 	__u64 held_packets, held_bytes;
-	__u64 delivered;
 	__u64 dropped;			/* did not fit the memory bound or the TAP's queue */
 	__u64 late_sum_ns, late_max_ns;	/* departure time against the return to the device */
 };

@@ -184,6 +184,11 @@ void bpf_session_stop(struct bpf_session *session)
 	__atomic_store_n(&session->ctl->deadline_ns, 0, __ATOMIC_RELEASE);
 }
 
+void bpf_session_drain(struct bpf_session *session)
+{
+	__atomic_store_n(&session->ctl->draining, 1, __ATOMIC_RELEASE);
+}
+
 static void histogram_add(struct eval_histogram *sum, const struct eval_histogram *part)
 {
 	sum->sum_ns += part->sum_ns;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -207,10 +206,8 @@ static void latency_detach(struct net_part *part)
 {
 	const struct latency *latency = part->own;
 	size_t line_links = lines_drain(latency);
-	__u32 zero = 0, one = 1;
 
-	/* From here the lines' hooks restore marks; should this fail, a few packets would leave with ours. */
-	bpf_map_update_elem(bpf_map__fd(latency->skel->maps.draining), &zero, &one, BPF_ANY);
+	bpf_session_drain(part->session);
 	bpf_session_detach(part->session, line_links);
 	lines_drain(latency);
 	bpf_session_detach(part->session, 0);

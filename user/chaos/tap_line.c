@@ -70,7 +70,6 @@ static void deliver(struct tap_line *tap, struct held_packet *packet)
 	if (writev(tap->tap_fd, parts, ARRAY_SIZE(parts)) < 0) {
 		count_add(&tap->counters->dropped, 1);
 	} else {
-		count_add(&tap->counters->delivered, 1);
 		count_add(&tap->counters->late_sum_ns, late_ns);
 		if (late_ns > tap->counters->late_max_ns)
 			__atomic_store_n(&tap->counters->late_max_ns, late_ns, __ATOMIC_RELAXED);
