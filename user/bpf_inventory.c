@@ -109,11 +109,9 @@ static void hooks_add(json_t *hooks, const struct program *program)
 	}
 }
 
-static void stats_add(json_t *fault, const struct program *program)
+static void stats_add(json_t *fault, int stats_fd, int line_fd)
 {
 	static const char *const names[] = {[EVAL_EGRESS] = "egress", [EVAL_INGRESS] = "ingress"};
-	_cleanup_close_ int stats_fd = program_map_open(program, EVAL_STATS_MAP);
-	_cleanup_close_ int line_fd = program_map_open(program, EVAL_LINE_MAP);
 
 	for (__u32 i = 0; stats_fd >= 0 && i < EVAL_DIRECTIONS; i++) {
 		struct eval_line line;
@@ -175,6 +173,8 @@ static json_t *fault_to_json(const struct eval_ctl *ctl, unsigned int map_id)
 
 static int inventory_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
 {
+	_cleanup_close_ int stats_fd = -1;
+	_cleanup_close_ int line_fd = -1;
 	json_t *fault = fault_to_json(ctl, map_id);
 	__u32 id = 0;
 
@@ -184,9 +184,13 @@ static int inventory_visit(int map_fd, unsigned int map_id, const struct eval_ct
 		if (program_read(id, &program) || !program_has_map(&program, map_id))
 			continue;
 		hooks_add(json_object_get(fault, "hooks"), &program);
-		if (!json_object_get(fault, "egress"))
-			stats_add(fault, &program);
+		/* Not every program uses both. */
+		if (stats_fd < 0)
+			stats_fd = program_map_open(&program, EVAL_STATS_MAP);
+		if (line_fd < 0)
+			line_fd = program_map_open(&program, EVAL_LINE_MAP);
 	}
+	stats_add(fault, stats_fd, line_fd);
 	json_array_append_new(data, fault);
 	return 0;
 }
