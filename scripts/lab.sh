@@ -220,14 +220,20 @@ etcd_up() {
 	echo $! >"$run/$1.pid"
 }
 
-wait_ready() {
-	local deadline=$((${EPOCHREALTIME/./} + 15000000))
-	until is_ready; do
+# A node asks each peer for its members before it serves its own, and waits a second for one that listens but does
+# not serve yet. So one after the other, which is what takes least.
+serves_peers() { http 0.2 --output /dev/null "http://$(address "$1"):2380/version"; }
+
+# wait_for WHAT CONDITION…
+wait_for() {
+	local what=$1 deadline=$((${EPOCHREALTIME/./} + 15000000))
+	shift
+	until "$@"; do
 		if ((${EPOCHREALTIME/./} > deadline)); then
 			tail -n 3 "$run"/*.log >&2
-			die "instance $instance was not ready within 15 s; logs are in $run"
+			die "instance $instance: waited 15 s for $what; logs are in $run"
 		fi
-		sleep 0.05
+		sleep 0.01
 	done
 }
 
@@ -254,8 +260,9 @@ cmd_up() {
 	done
 	for node in "${nodes[@]}"; do
 		etcd_up "$node" "${cluster#,}" "$token"
+		wait_for "$node to start" serves_peers "$node"
 	done
-	wait_ready
+	wait_for "all nodes to be healthy" is_ready
 	remember_members || die "instance $instance is healthy, but does not list its members"
 	cmd_leader >/dev/null
 }
