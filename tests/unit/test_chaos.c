@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The table of chaos types and the parameters of the command line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+
+#include "chaos.h"
+
+static json_t *parse(const char *type, const char *field, const char *text)
+{
+	json_t *value = NULL;
+	struct error err = {};
+
+	if (chaos_field_parse(chaos_field_find(chaos_find(type), field), text, &value, &err)) {
+		assert_int_equal(err.code, -EINVAL);
+		assert_true(strlen(err.text) > 0);
+		assert_null(value);
+		return NULL;
+	}
+	return value;
+}
+
+static void assert_refused(const char *type, const char *field, const char *text)
+{
+	json_t *value = parse(type, field, text);
+
+	if (value)
+		fail_msg("%s %s took '%s'", type, field, text);
+}
+
+static void table_is_complete(void **state)
+{
+	size_t count = 0;
+
+	for (const struct chaos_ops *ops = chaos_next(NULL); ops; ops = chaos_next(ops)) {
+		count++;
+		assert_ptr_equal(chaos_find(ops->name), ops);
+		assert_int_equal(ops->kind, count);
+		assert_non_null(ops->prepare);
+		assert_non_null(ops->activate);
+		assert_non_null(ops->renew);
+		assert_non_null(ops->stop);
+		assert_non_null(ops->revert);
+		assert_non_null(ops->evidence);
+		assert_non_null(ops->free);
+		for (const struct chaos_field *field = ops->fields; field->name; field++) {
+			assert_non_null(field->help);
+			assert_true(field->type != FIELD_CHOICE || field->choices);
+			if (field->fallback) {
+				json_t *value = json_loads(field->fallback, JSON_DECODE_ANY, NULL);
+
+				assert_non_null(value);
+				json_decref(value);
+			}
+		}
+	}
+	assert_int_equal(count, EVAL_KIND_COUNT - 1);
+	assert_null(chaos_find("netem"));
+	assert_true(chaos_is_planned("disk_pressure"));
+	assert_false(chaos_is_planned("latency"));
+}
+
+static void numbers_are_exact(void **state)
+{
+	json_t *half = parse("latency", "min_ms", "0.5");
+
+	assert_true(json_real_value(half) == 0.5);
+	json_decref(half);
+	assert_refused("latency", "min_ms", "50ms");
+	assert_refused("latency", "min_ms", "-1");
+	assert_refused("latency", "min_ms", "10000.1");
+	assert_refused("latency", "min_ms", "nan");
+	assert_refused("latency", "min_ms", "inf");
+	assert_refused("latency", "min_ms", "");
+}
+
+static void choices_and_lists(void **state)
+{
+	json_t *ports = parse("latency", "ports", "2379,2380");
+	json_t *direction = parse("latency", "direction", "both");
+
+	assert_int_equal(json_array_size(ports), 2);
+	assert_int_equal(json_integer_value(json_array_get(ports, 1)), 2380);
+	assert_string_equal(json_string_value(direction), "both");
+	json_decref(ports);
+	json_decref(direction);
+	assert_refused("latency", "direction", "in");
+	assert_refused("latency", "ports", "0");
+	assert_refused("latency", "ports", "65536");
+	assert_refused("latency", "ports", "80;81");
+	assert_refused("latency", "ports", "");
+	assert_refused("latency", "reorder", "yes");
+	assert_refused("network_partition", "peers", "10.0.0.1");
+}
+
+static int check(const char *type, json_t *params, const char **field)
+{
+	const struct chaos_ops *ops = chaos_find(type);
+	json_t *effective = chaos_defaults(ops);
+	struct error err = {};
+	int ret;
+
+	json_object_update_new(effective, params);
+	ret = ops->check(effective, field, &err);
+	json_decref(effective);
+	return ret;
+}
+
+static void fields_are_checked_against_each_other(void **state)
+{
+	const char *field = NULL;
+
+	assert_int_equal(check("latency", json_pack("{s:f, s:f}", "min_ms", 1.5, "max_ms", 1.5), &field), 0);
+	assert_int_equal(check("latency", json_pack("{s:f, s:f}", "min_ms", 2.0, "max_ms", 1.5), &field), -EINVAL);
+	assert_string_equal(field, "min_ms");
+	assert_int_equal(check("network_partition", json_pack("{s:s}", "engine", "xdp"), &field), 0);
+	assert_int_equal(check("network_partition", json_pack("{s:s, s:s}", "engine", "xdp", "direction", "out"), &field),
+			 -EINVAL);
+	assert_string_equal(field, "engine");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(table_is_complete),
+		cmocka_unit_test(numbers_are_exact),
+		cmocka_unit_test(choices_and_lists),
+		cmocka_unit_test(fields_are_checked_against_each_other),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
