@@ -11,6 +11,7 @@
 #include "eval_abi.h"
 
 #define DRAWS 10000
+#define SEEDS 200
 #define MIN_NS 20000000ULL
 #define MAX_NS 80000000ULL
 
@@ -36,19 +37,23 @@ static double ks_distance(uint64_t *values, size_t count, double min, double max
 	return distance;
 }
 
+/*
+ * Kolmogorov–Smirnov at 5 % for many seeds: of uniform draws about one in twenty exceeds the critical value, by the
+ * binomial distribution 10 of 200 with a standard deviation of 3.1. Fewer or more by 4 of these are not uniform.
+ */
 static void draws_are_uniform(void **state)
 {
-	static const uint64_t seeds[] = {0, 1, 7, 0xffffffffffffffffULL, 0x123456789abcdefULL};
 	static uint64_t values[DRAWS];
+	unsigned int exceeded = 0;
 
-	for (size_t s = 0; s < sizeof(seeds) / sizeof(seeds[0]); s++) {
+	for (uint64_t seed = 0; seed < SEEDS; seed++) {
 		for (size_t n = 0; n < DRAWS; n++) {
-			values[n] = eval_draw_ns(seeds[s], n, MIN_NS, MAX_NS);
+			values[n] = eval_draw_ns(seed, n, MIN_NS, MAX_NS);
 			assert_in_range(values[n], MIN_NS, MAX_NS);
 		}
-		/* The critical value at 0.1 % is 1.95 / sqrt(n); five seeds, fixed, so this cannot flake. */
-		assert_true(ks_distance(values, DRAWS, MIN_NS, MAX_NS) < 1.95 / sqrt(DRAWS));
+		exceeded += ks_distance(values, DRAWS, MIN_NS, MAX_NS) > 1.358 / sqrt(DRAWS);
 	}
+	assert_in_range(exceeded, 1, 22);
 }
 
 static void neighbours_are_independent(void **state)
