@@ -204,23 +204,52 @@ json_t *bpf_inventory(struct error *err)
 	return TAKE_PTR(faults);
 }
 
-int bpf_detach_all(struct error *err)
+struct stop {
+	FILE *report;
+	int count;
+};
+
+/* The line's hooks stay with their holder: without them what is under way would be lost. */
+static void device_hooks_detach(const json_t *fault)
 {
-	_cleanup_json_ json_t *faults = bpf_inventory(err);
-	size_t i, j;
-	const json_t *fault, *hook;
-	int count = 0;
+	const json_t *hook;
+	size_t i;
 
-	if (!faults)
-		return err ? err->code : -EIO;
-	json_array_foreach (faults, i, fault) {
-		json_array_foreach (json_object_get(fault, "hooks"), j, hook) {
-			__u32 id = (__u32)json_integer_value(json_object_get(hook, "link_id"));
-			_cleanup_close_ int fd = bpf_link_get_fd_by_id(id);
+	json_array_foreach (json_object_get(fault, "hooks"), i, hook) {
+		_cleanup_close_ int fd = -1;
 
-			if (fd >= 0 && !bpf_link_detach(fd))
-				count++;
-		}
+		if (!json_equal(json_object_get(hook, "ifindex"), json_object_get(fault, "ifindex")))
+			continue;
+		fd = bpf_link_get_fd_by_id((__u32)json_integer_value(json_object_get(hook, "link_id")));
+		if (fd >= 0)
+			bpf_link_detach(fd);
 	}
-	return count;
+}
+
+static int stop_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
+{
+	_cleanup_json_ json_t *faults = json_array();
+	struct eval_ctl stopped = *ctl;
+	struct stop *stop = data;
+	__u32 zero = 0;
+
+	stopped.deadline_ns = 0;
+	stopped.draining = 1;
+	if (bpf_map_update_elem(map_fd, &zero, &stopped, BPF_ANY))
+		return 0;
+	inventory_visit(map_fd, map_id, &stopped, faults);
+	device_hooks_detach(json_array_get(faults, 0));
+	stop->count++;
+	if (stop->report)
+		fprintf(stop->report, "stopped: %s (%s) on %s, device %s, held by pid %u\n", kind_name(ctl->kind),
+			ctl->engine, *ctl->target ? ctl->target : "-", ctl->device, ctl->holder_pid);
+	return 0;
+}
+
+int eval_stop_all(FILE *report, struct error *err)
+{
+	struct stop stop = {.report = report};
+	int ret = bpf_walk_faults(stop_visit, &stop, err);
+
+	return ret ? ret : stop.count;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "util/error.h"
 
@@ -14,5 +15,8 @@
  * New reference, NULL with err on failure.
  */
 json_t *bpf_inventory(struct error *err);
-/* Detaches every link of ours, whoever holds it. Returns how many. */
-int bpf_detach_all(struct error *err);
+/*
+ * Emergency stop: makes every fault of ours on this host inert and detaches its device's hooks, whoever holds it;
+ * what a delay line holds is still delivered. Tells what it stopped, a line each. Returns how many.
+ */
+int eval_stop_all(FILE *report, struct error *err);

@@ -67,5 +67,3 @@ int bpf_walk_faults(int (*visit)(int map_fd, unsigned int map_id, const struct e
 		    struct error *err);
 /* True while the process that holds the fault lives (pid and start time agree). */
 bool eval_ctl_holder_lives(const struct eval_ctl *ctl);
-/* Emergency stop: stores deadline 0 into every live fault and tells what it stopped, a line each. Returns how many. */
-int eval_stop_all(FILE *report, struct error *err);

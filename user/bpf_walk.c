@@ -57,33 +57,3 @@ bool eval_ctl_holder_lives(const struct eval_ctl *ctl)
 {
 	return process_start_ticks((pid_t)ctl->holder_pid) == ctl->holder_start_ticks && ctl->holder_start_ticks;
 }
-
-static int stop_one(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
-{
-	struct {
-		FILE *report;
-		int count;
-	} *stop = data;
-	struct eval_ctl stopped = *ctl;
-	__u32 zero = 0;
-
-	stopped.deadline_ns = 0;
-	if (bpf_map_update_elem(map_fd, &zero, &stopped, BPF_ANY))
-		return 0;
-	stop->count++;
-	if (stop->report)
-		fprintf(stop->report, "stopped: %s on %s %s, held by pid %u\n", ctl->engine, ctl->target, ctl->device,
-			ctl->holder_pid);
-	return 0;
-}
-
-int eval_stop_all(FILE *report, struct error *err)
-{
-	struct {
-		FILE *report;
-		int count;
-	} stop = {.report = report};
-	int ret = bpf_walk_faults(stop_one, &stop, err);
-
-	return ret ? ret : stop.count;
-}

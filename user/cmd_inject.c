@@ -12,6 +12,7 @@
 #include "bpf_session.h"
 #include "chaos.h"
 #include "cmd.h"
+#include "features.h"
 #include "inject_target.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -368,8 +369,8 @@ static int inject_run(struct inject *inject)
 
 	if (ret)
 		return ret;
-	if (geteuid()) {
-		log_error("inject needs root: run it with sudo");
+	if (features_check_host(&err)) {
+		log_error("%s", err.text);
 		return EXIT_HOST;
 	}
 	if (!inject->seed_given && getrandom(&inject->seed, sizeof(inject->seed), 0) != sizeof(inject->seed)) {

@@ -134,6 +134,15 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(probes) == FEATURE_COUNT, "one probe per feature");
 
+int features_check_host(struct error *err)
+{
+	if (geteuid())
+		return error_set(err, -EPERM, "injecting needs root: run it with sudo");
+	if (probe_btf())
+		return error_set(err, -ENOTSUP, "%s (/sys/kernel/btf/vmlinux is missing)", probes[FEATURE_BTF].missing);
+	return 0;
+}
+
 static bool locked_down(void)
 {
 	_cleanup_fclose_ FILE *f = fopen("/sys/kernel/security/lockdown", "re");

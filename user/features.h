@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "util/error.h"
+
 enum feature_id {
 	FEATURE_BTF,		/* /sys/kernel/btf/vmlinux: needed by everything */
 	FEATURE_TCX,		/* since 6.6, commit e420bed02507 */
@@ -21,6 +23,9 @@ struct feature {
 	bool usable;
 	char reason[128];	/* why not; "" where usable */
 };
+
+/* What nothing works without: root and BTF. -EPERM or -ENOTSUP with a text that says what to do. */
+int features_check_host(struct error *err);
 
 /* Fills features[FEATURE_COUNT]. Needs root. Returns 0 or a negative errno (nothing could be tried). */
 int features_probe(struct feature features[FEATURE_COUNT]);
