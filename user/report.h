@@ -49,3 +49,15 @@ void report_text(FILE *out, const char *text, const char *indent);
 const char *report_string(const json_t *row, const char *column, const char *fallback);
 /* Why a trial is no success, in one line; its length, 0 for a trial that needs no reason. */
 int report_reason(char *out, size_t size, const json_t *trial);
+
+/*
+ * Everything about one trial, for `eval show`. Shapes of the columns that others fill, each key may be missing:
+ * expectations [{"name": "availability_min", "asked": x, "measured": x or null, "ok": bool}],
+ * commands_json [{"phase": "reset", "exec": s, "exit_code": n, "signal": n, "timed_out": bool, "seconds": x,
+ * "output": s}]; evidence as fault_evidence() gives it.
+ */
+void report_trial(FILE *out, const json_t *trial, const json_t *attempts, const json_t *events);
+/* The campaign's header: what, when, where, how it went. */
+void report_campaign(FILE *out, const json_t *campaign);
+/* "9 of 12: completed 8, failed 1" from {"planned": n, …, "total": n}; returns out. */
+const char *report_progress(char *out, size_t size, const json_t *counts);
