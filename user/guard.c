@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "scope.h"
+#include "util/cleanup.h"
+#include "util/fds.h"
+
+/* Between two tries at what is still dying. */
+#define RETRY_MS 2
+
+struct message {
+	pid_t worker;
+	pid_t group;	/* -1: a new worker */
+};
+
+struct ward {
+	pid_t pid, group;
+	int pidfd;	/* -1: dead, its scope is still being swept */
+};
+
+struct guardian {
+	char prefix[SCOPE_NAME_SIZE];
+	int fd;		/* -1: nobody is left at the other end */
+	struct ward *wards;
+	size_t count;
+};
+
+static struct ward *ward_find(struct guardian *guardian, pid_t pid)
+{
+	for (size_t i = 0; i < guardian->count; i++)
+		if (guardian->wards[i].pid == pid)
+			return &guardian->wards[i];
+	return NULL;
+}
+
+static void ward_add(struct guardian *guardian, pid_t pid)
+{
+	struct ward *grown = realloc(guardian->wards, (guardian->count + 1) * sizeof(*grown));
+
+	if (!grown)
+		return;
+	guardian->wards = grown;
+	grown[guardian->count++] = (struct ward){.pid = pid, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
+}
+
+/* Returns true when nothing of the dead worker is left. */
+static bool ward_sweep(const struct guardian *guardian, struct ward *ward)
+{
+	char name[SCOPE_NAME_SIZE];
+
+	if (ward->group > 0)
+		kill(-ward->group, SIGKILL);
+	ward->group = 0;
+	scope_name(name, guardian->prefix, ward->pid);
+	return !scope_sweep(name);
+}
+
+static void read_messages(struct guardian *guardian)
+{
+	struct message message;
+	ssize_t got;
+
+	while ((got = recv(guardian->fd, &message, sizeof(message), MSG_DONTWAIT)) == sizeof(message)) {
+		struct ward *ward = ward_find(guardian, message.worker);
+
+		if (message.group < 0 && !ward)
+			ward_add(guardian, message.worker);
+		else if (message.group >= 0 && ward)
+			ward->group = message.group;
+	}
+	if (!got || (got < 0 && errno != EAGAIN && errno != EINTR))
+		guardian->fd = fd_close(guardian->fd);
+}
+
+/* Sweeps dead workers and forgets those that left nothing. Returns how many are left to sweep. */
+static size_t sweep_dead(struct guardian *guardian)
+{
+	size_t kept = 0, left = 0;
+
+	for (size_t i = 0; i < guardian->count; i++) {
+		struct ward *ward = &guardian->wards[i];
+
+		if (ward->pidfd < 0 && ward_sweep(guardian, ward))
+			continue;
+		left += ward->pidfd < 0;
+		guardian->wards[kept++] = *ward;
+	}
+	guardian->count = kept;
+	return left;
+}
+
+static void watch_once(struct guardian *guardian, size_t left)
+{
+	size_t count = guardian->count;
+	struct pollfd fds[count + 1];
+
+	fds[0] = (struct pollfd){.fd = guardian->fd, .events = POLLIN};
+	for (size_t i = 0; i < count; i++)
+		fds[i + 1] = (struct pollfd){.fd = guardian->wards[i].pidfd, .events = POLLIN};
+	if (poll(fds, count + 1, left ? RETRY_MS : -1) < 0)
+		return;
+	/* Messages first: a worker's last word about its group comes before its death. */
+	if (fds[0].revents)
+		read_messages(guardian);
+	for (size_t i = 0; i < count; i++)
+		if (fds[i + 1].revents)
+			guardian->wards[i].pidfd = fd_close(guardian->wards[i].pidfd);
+}
+
+__attribute__((noreturn)) static void guard_run(struct guardian *guardian)
+{
+	size_t left = 0;
+
+	while (guardian->fd >= 0 || guardian->count) {
+		watch_once(guardian, left);
+		left = sweep_dead(guardian);
+	}
+	/* Workers that the coordinator had no time to tell of. */
+	while (scope_sweep(guardian->prefix))
+		poll(NULL, 0, RETRY_MS);
+	_exit(0);
+}
+
+__attribute__((noreturn)) static void guard_child(const char *prefix, int fd, int keep_fd)
+{
+	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGPIPE};
+	struct guardian guardian = {.fd = fd};
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	prctl(PR_SET_NAME, "eval-guard");
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	/* Whoever reads our caller's output must not have to wait for the guard. */
+	for (int i = 0; i <= STDERR_FILENO; i++)
+		dup2(null_fd, i);
+	fds_keep_only((int *const[]){&guardian.fd, &keep_fd}, 2);
+	if (chdir("/"))
+		_exit(1);
+	snprintf(guardian.prefix, sizeof(guardian.prefix), "%s", prefix);
+	guard_run(&guardian);
+}
+
+int guard_start(struct guard *guard, const char *prefix, int keep_fd, struct error *err)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return error_set_errno(err, -errno, "cannot create the guard's socket");
+	pid = fork();
+	if (!pid) {
+		close(ends[0]);
+		guard_child(prefix, ends[1], keep_fd);
+	}
+	close(ends[1]);
+	if (pid < 0) {
+		int ret = error_set_errno(err, -errno, "cannot start the guard");
+
+		close(ends[0]);
+		return ret;
+	}
+	*guard = (struct guard){.pid = pid, .fd = ends[0]};
+	return 0;
+}
+
+void guard_stop(struct guard *guard)
+{
+	guard->fd = fd_close(guard->fd);
+	if (guard->pid > 0)
+		while (waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	guard->pid = 0;
+}
+
+static void tell(int guard_fd, struct message message)
+{
+	/* A dead guard is no reason to stop: scopes are still destroyed by their workers. */
+	if (guard_fd >= 0 && send(guard_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0)
+		return;
+}
+
+void guard_tell_worker(int guard_fd, pid_t worker)
+{
+	tell(guard_fd, (struct message){.worker = worker, .group = -1});
+}
+
+void guard_tell_group(int guard_fd, pid_t group)
+{
+	tell(guard_fd, (struct message){.worker = getpid(), .group = group});
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The guard: a small process in a session of its own that kills what the workload, the probes and a command under
+ * way left when their worker or the coordinator died. It ends when all of them are gone.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util/error.h"
+
+struct guard {
+	pid_t pid;
+	int fd;		/* close-on-exec; workers inherit it: the guard lives until the last one is closed */
+};
+
+/*
+ * prefix: of the coordinator's scopes (scope_prefix). keep_fd: the campaign's lock, which the guard holds too, so
+ * that nobody else starts before it has swept; -1: none.
+ */
+int guard_start(struct guard *guard, const char *prefix, int keep_fd, struct error *err);
+/* Lets go and waits for its end. */
+void guard_stop(struct guard *guard);
+
+/* Coordinator: a worker was forked. */
+void guard_tell_worker(int guard_fd, pid_t worker);
+/* Worker: the process group of a command outside its scope, 0: none any more. */
+void guard_tell_group(int guard_fd, pid_t group);

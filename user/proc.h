@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A command of the campaign file, run by /bin/sh -c in a session of its own with stdin from /dev/null and its output
+ * captured within bounds. Driven by the caller's poll loop; never blocks. The command has ended when its process
+ * has, whatever it left behind holding the output's pipe.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util/error.h"
+
+/* Of long output the first and the last half of this are kept. */
+#define PROC_OUTPUT_MAX (64 * 1024)
+
+enum proc_stderr {
+	PROC_STDERR_MIXED,	/* with standard output, in the order of writing */
+	PROC_STDERR_APART,	/* captured on its own */
+};
+
+struct proc_spec {
+	const char *exec;
+	const char *directory;		/* NULL: the caller's */
+	char *const *environment;	/* complete, ends with NULL */
+	uint64_t timeout_ns;		/* 0: none */
+	int cgroup_fd;			/* cgroup v2 directory that it starts in; -1: the caller's */
+	enum proc_stderr standard_error;
+};
+
+struct proc_result {
+	uint64_t started_ns, ended_ns;	/* CLOCK_MONOTONIC */
+	int exit_code;			/* -1: ended by a signal */
+	int signal;
+	bool timed_out;
+};
+
+struct proc;
+
+int proc_start(struct proc **out, const struct proc_spec *spec, struct error *err);
+/* Kills its process group where it still runs. */
+void proc_free(struct proc *proc);
+
+/* The descriptors to poll, at most PROC_POLL_MAX; returns how many. */
+#define PROC_POLL_MAX 3
+size_t proc_poll_fds(const struct proc *proc, struct pollfd *out);
+/* When proc_handle has to be called at the latest; UINT64_MAX: no such time. */
+uint64_t proc_wake_ns(const struct proc *proc);
+/* Reads output, notices the end, kills at the timeout. Returns true when the command has ended. */
+bool proc_handle(struct proc *proc);
+
+bool proc_ended(const struct proc *proc);
+pid_t proc_pid(const struct proc *proc);
+void proc_kill(struct proc *proc);
+/* Kills it and waits for its end, within bounds. */
+void proc_finish(struct proc *proc);
+
+/* Once it ended: */
+const struct proc_result *proc_get_result(const struct proc *proc);
+bool proc_succeeded(const struct proc *proc);
+/* New JSON strings; for long output the middle is replaced by a line that says so. */
+json_t *proc_output(const struct proc *proc);
+json_t *proc_error_output(const struct proc *proc);
+/* "exit 1: last line of output", "timed out after 3 s", "signal 9 (Killed)". */
+void proc_describe(const struct proc *proc, char *out, size_t size);
+
+/*
+ * Where something that the command left behind still holds the output's pipe: its read end, -1 else. The caller
+ * keeps it open and reads it, as a daemon that writes to a closed pipe dies.
+ */
+int proc_take_pipe(struct proc *proc);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "scope.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "target.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/process.h"
+
+#define SCOPE_ROOT_SIZE 128
+#define SCOPE_DEPTH_MAX 16
+#define SCOPE_WAIT_STEP_NS 500000L
+#define ENVIRON_MAX (256 * 1024)
+
+void scope_prefix(char out[SCOPE_NAME_SIZE], pid_t coordinator, uint64_t start_ticks)
+{
+	snprintf(out, SCOPE_NAME_SIZE, "eval-%d-%" PRIu64 "-", (int)coordinator, start_ticks);
+}
+
+static int cgroup_root_open(void)
+{
+	char root[SCOPE_ROOT_SIZE];
+	int ret = target_cgroup2_root(root, sizeof(root));
+
+	if (ret)
+		return ret;
+	ret = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return ret < 0 ? -errno : ret;
+}
+
+void scope_name(char out[SCOPE_NAME_SIZE], const char *prefix, pid_t worker)
+{
+	snprintf(out, SCOPE_NAME_SIZE, "%.*s%dw", SCOPE_NAME_SIZE - 16, prefix, (int)worker);
+}
+
+int scope_create(struct scope *scope, const char *prefix, pid_t worker, struct error *err)
+{
+	_cleanup_close_ int root_fd = cgroup_root_open();
+
+	scope->cgroup_fd = -1;
+	scope_name(scope->name, prefix, worker);
+	/* A container may show the mount read-only: then the environment marks the members. */
+	if (root_fd < 0 || (mkdirat(root_fd, scope->name, 0755) && errno != EEXIST))
+		return 0;
+	scope->cgroup_fd = openat(root_fd, scope->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return scope->cgroup_fd < 0 ? error_set_errno(err, -errno, "cannot open cgroup %s", scope->name) : 0;
+}
+
+/* Before 5.14 (kernel commit 661ee6280931) there is no cgroup.kill. Repeated calls catch what forks meanwhile. */
+static void cgroup_kill_members(int fd)
+{
+	_cleanup_close_ int procs_fd = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	_cleanup_fclose_ FILE *procs = NULL;
+	int pid;
+
+	if (procs_fd < 0)
+		return;
+	procs = fdopen(procs_fd, "re");
+	if (!procs)
+		return;
+	procs_fd = -1;
+	while (fscanf(procs, "%d", &pid) == 1)
+		if (pid > 0)
+			kill(pid, SIGKILL);
+}
+
+static void cgroup_kill(int fd)
+{
+	_cleanup_close_ int kill_fd = openat(fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+
+	if (kill_fd < 0 || write(kill_fd, "1", 1) != 1)
+		cgroup_kill_members(fd);
+}
+
+/* Kills and removes a cgroup and those below it. Returns 0 when it is gone. */
+static int cgroup_remove(int parent_fd, const char *name, unsigned int depth)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *entry;
+	int fd;
+
+	if (!unlinkat(parent_fd, name, AT_REMOVEDIR) || errno == ENOENT)
+		return 0;
+	fd = depth < SCOPE_DEPTH_MAX ? openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -EBUSY;
+	cgroup_kill(fd);
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -EBUSY;
+	}
+	while ((entry = readdir(dir)))
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			cgroup_remove(fd, entry->d_name, depth + 1);
+	return !unlinkat(parent_fd, name, AT_REMOVEDIR) || errno == ENOENT ? 0 : -EBUSY;
+}
+
+/* True where /proc/PID/environ has EVAL_SCOPE= with a value that starts so. */
+static bool environ_names_scope(int proc_fd, const char *pid, const char *name_start)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_close_ int fd = -1;
+	char path[64], wanted[SCOPE_NAME_SIZE + 16];
+	size_t used = 0, length;
+	ssize_t got;
+
+	snprintf(path, sizeof(path), "%.20s/environ", pid);
+	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	text = fd < 0 ? NULL : malloc(ENVIRON_MAX + 1);
+	if (!text)
+		return false;
+	while (used < ENVIRON_MAX && (got = read(fd, text + used, ENVIRON_MAX - used)) > 0)
+		used += (size_t)got;
+	text[used] = '\0';
+	length = (size_t)snprintf(wanted, sizeof(wanted), SCOPE_VARIABLE "=%s", name_start);
+	for (size_t at = 0; at < used; at += strlen(text + at) + 1)
+		if (!strncmp(text + at, wanted, length))
+			return true;
+	return false;
+}
+
+static int marked_kill(const char *name_start)
+{
+	_cleanup_closedir_ DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	int found = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		int pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
+
+		if (pid <= 1 || pid == getpid() || !environ_names_scope(dirfd(dir), entry->d_name, name_start))
+			continue;
+		kill(pid, SIGKILL);
+		found++;
+	}
+	return found;
+}
+
+static void wait_step(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = SCOPE_WAIT_STEP_NS}, NULL);
+}
+
+int scope_destroy(struct scope *scope, uint64_t wait_ns)
+{
+	_cleanup_close_ int root_fd = scope->cgroup_fd < 0 ? -1 : cgroup_root_open();
+	uint64_t end_ns = clock_monotonic_ns() + wait_ns;
+	int ret;
+
+	for (;;) {
+		if (root_fd >= 0)
+			ret = cgroup_remove(root_fd, scope->name, 0);
+		else
+			ret = marked_kill(scope->name) ? -EBUSY : 0;
+		if (!ret || clock_monotonic_ns() >= end_ns)
+			break;
+		wait_step();
+	}
+	scope->cgroup_fd = fd_close(scope->cgroup_fd);
+	return ret;
+}
+
+int scope_sweep(const char *name_start)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	int left = 0, root_fd = cgroup_root_open();
+	struct dirent *entry;
+
+	dir = root_fd < 0 ? NULL : fdopendir(root_fd);
+	if (!dir) {
+		fd_close(root_fd);
+		return marked_kill(name_start);
+	}
+	while ((entry = readdir(dir)))
+		if (!strncmp(entry->d_name, name_start, strlen(name_start)) && cgroup_remove(root_fd, entry->d_name, 0))
+			left++;
+	return left;
+}
+
+/* Kills what dead coordinators left. */
+static int sweep_stale_once(int *left)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	int found = 0, root_fd = cgroup_root_open();
+	struct dirent *entry;
+
+	*left = 0;
+	dir = root_fd < 0 ? NULL : fdopendir(root_fd);
+	if (!dir) {
+		fd_close(root_fd);
+		return 0;
+	}
+	while ((entry = readdir(dir))) {
+		uint64_t ticks;
+		int coordinator, worker;
+
+		if (sscanf(entry->d_name, "eval-%d-%" SCNu64 "-%dw", &coordinator, &ticks, &worker) != 3)
+			continue;
+		if (process_start_ticks(coordinator) == ticks)
+			continue;
+		found++;
+		if (cgroup_remove(root_fd, entry->d_name, 0))
+			(*left)++;
+	}
+	return found;
+}
+
+int scope_sweep_stale(uint64_t wait_ns)
+{
+	uint64_t end_ns = clock_monotonic_ns() + wait_ns;
+	int left, found = sweep_stale_once(&left);
+
+	while (left && clock_monotonic_ns() < end_ns) {
+		wait_step();
+		sweep_stale_once(&left);
+	}
+	return found;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "util/fds.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+void fds_keep_only(int *const fds[], size_t count)
+{
+	unsigned int next = STDERR_FILENO + 1;
+
+	/* Out of the way first: a descriptor may sit where another one goes. */
+	for (size_t i = 0; i < count; i++)
+		if (*fds[i] >= 0)
+			*fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1 + (int)count);
+	for (size_t i = 0; i < count; i++)
+		if (*fds[i] >= 0)
+			*fds[i] = dup3(*fds[i], (int)next++, O_CLOEXEC);
+	close_range(next, ~0U, 0);
+}

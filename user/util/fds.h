@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+
+#include <stddef.h>
+
+/*
+ * For a forked child: moves these descriptors (-1: none) to 3, 4, … (close-on-exec) and closes all others above
+ * standard error.
+ */
+void fds_keep_only(int *const fds[], size_t count);
