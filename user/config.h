@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "chaos.h"
 #include "util/error.h"
@@ -102,8 +103,10 @@ struct config {
 	 */
 	struct effective {
 		struct settings settings;
+		char *target;		/* chaos type's, else default_target, else random; NULL for the baseline */
 		json_t *params;
 	} *effective;
+	struct strings files;		/* that were read; places point here */
 };
 
 /*

@@ -55,8 +55,10 @@ int endpoint_parse(struct endpoint *out, const char *text, struct error *err)
 		port = colon + 1;
 	}
 	if (!address_parse(parsed.address, address, (size_t)(end - address)))
-		return error_set(err, -EINVAL, "'%.80s' is not an IP address: write 10.0.0.1, 10.0.0.1:2380, fd00::1 or "
-				 "[fd00::1]:2380 (names are not looked up)", text);
+		return error_set(err, -EINVAL,
+				 "'%.80s' is not an IP address: write 10.0.0.1, 10.0.0.1:2380, fd00::1 or "
+				 "[fd00::1]:2380 (names are not looked up)",
+				 text);
 	if (port) {
 		parsed.port = port_parse(port);
 		if (!parsed.port)

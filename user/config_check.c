@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What no key can tell alone: every chaos type against every subject it will run on. */
+#include <string.h>
+
+#include "config_internal.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+static const char *const role_targets[] = {"leader", "follower", "random", "all"};
+
+/* One chaos type on one subject. */
+struct pairing {
+	struct reader *reader;
+	const struct subject *subject;
+	const struct chaos *chaos;
+	const struct effective *effective;
+	const struct level *levels[3]; /* weakest first */
+	const struct place *target_place;
+};
+
+static const struct node *find_member(const struct node *list, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].name && !strcmp(list[i].name, name))
+			return &list[i];
+	return NULL;
+}
+
+static bool is_role(const char *target)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(role_targets); i++)
+		if (!strcmp(target, role_targets[i]))
+			return true;
+	return false;
+}
+
+static void report_unknown_target(const struct pairing *pairing, const char *target)
+{
+	const struct subject *subject = pairing->subject;
+	const char *known[CONFIG_MEMBERS_MAX + ARRAY_SIZE(role_targets)], *nearest;
+	size_t count = 0, used = 0;
+	char words[256] = "";
+
+	if (find_member(subject->peers, subject->peer_count, target)) {
+		report_error(pairing->reader, pairing->target_place,
+			     "target '%s' is a peer of subject '%s', and a peer is never a target", target,
+			     subject->name);
+		return;
+	}
+	for (size_t i = 0; i < subject->node_count; i++)
+		if (subject->nodes[i].name)
+			known[count++] = subject->nodes[i].name;
+	for (size_t i = 0; i < ARRAY_SIZE(role_targets); i++)
+		known[count++] = role_targets[i];
+	for (size_t i = 0; i < count && used < sizeof(words); i++)
+		used += (size_t)snprintf(words + used, sizeof(words) - used, "%s%s", i ? ", " : "", known[i]);
+	nearest = text_nearest(target, known, count);
+	report_error(pairing->reader, pairing->target_place, "no target '%s' in subject '%s'; %s%s%s", target,
+		     subject->name, nearest ? "did you mean '" : "known are ", nearest ?: words, nearest ? "'?" : "");
+}
+
+static bool check_target(const struct pairing *pairing)
+{
+	const struct subject *subject = pairing->subject;
+	const char *target = pairing->effective->target;
+	bool by_role = !strcmp(target, "leader") || !strcmp(target, "follower");
+
+	if (!is_role(target) && !find_member(subject->nodes, subject->node_count, target)) {
+		report_unknown_target(pairing, target);
+		return false;
+	}
+	if (by_role && !subject->roles.exec)
+		report_error(
+			pairing->reader, pairing->target_place,
+			"target '%s' needs the command 'roles' (prints the leader's node name), and subject '%s' has "
+			"none",
+			target, subject->name);
+	if (!strcmp(target, "follower") && subject->node_count == 1)
+		report_error(pairing->reader, pairing->target_place,
+			     "target 'follower' needs two nodes, and subject '%s' has one", subject->name);
+	return true;
+}
+
+static void check_node_needs(const struct pairing *pairing, const struct node *node)
+{
+	unsigned int needs = pairing->chaos->ops->needs;
+	const char *type = pairing->chaos->ops->name, *shown = node->name ?: "?";
+	const struct node *sharing;
+
+	if ((needs & CHAOS_NEEDS_ADDRESS) && !node->addresses.count)
+		report_error(pairing->reader, &node->place, "node '%s' needs the key 'address': %s '%s' may target it",
+			     shown, type, pairing->chaos->name ?: "");
+	if ((needs & CHAOS_NEEDS_DATA_DIR) && !node->data_dirs.count)
+		report_error(pairing->reader, &node->place, "node '%s' needs the key 'data_dir': %s '%s' may target it",
+			     shown, type, pairing->chaos->name ?: "");
+	if (!(needs & CHAOS_NEEDS_OTHER_NODES) || node->cgroup)
+		return;
+	sharing = node_sharing_ip(pairing->subject, node);
+	if (sharing)
+		report_error(
+			pairing->reader, &node->place,
+			"%s '%s' may target node '%s', which shares its IP with '%s': what it sends cannot be told "
+			"apart without a cgroup; give the node its 'cgroup' or an address of its own",
+			type, pairing->chaos->name ?: "", shown, sharing->name ?: "?");
+}
+
+static const struct ynode *peers_node(const struct pairing *pairing)
+{
+	const struct ynode *node = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairing->levels); i++)
+		node = params_field_node(level_params(pairing->levels[i], pairing->chaos->ops), "peers") ?: node;
+	return node;
+}
+
+/* Names must be members, and all else addresses. */
+static void check_peer_items(const struct pairing *pairing, const struct ynode *list)
+{
+	const struct subject *subject = pairing->subject;
+
+	for (const struct ynode *item = list_first(list); item; item = list_next(list, item)) {
+		struct endpoint endpoint;
+
+		if (item->kind != YNODE_SCALAR || find_member(subject->nodes, subject->node_count, item->text) ||
+		    find_member(subject->peers, subject->peer_count, item->text) ||
+		    !endpoint_parse(&endpoint, item->text, NULL))
+			continue;
+		report_error(pairing->reader, &item->place,
+			     "'%.80s' is neither a node nor a peer of subject '%s' nor an address", item->text,
+			     subject->name);
+	}
+}
+
+/* How many of the peers are not the target itself. */
+static size_t count_others(const struct pairing *pairing, const struct node *target)
+{
+	const struct subject *subject = pairing->subject;
+	const json_t *peers = json_object_get(pairing->effective->params, "peers"), *peer;
+	size_t count = 0, i;
+
+	if (json_is_string(peers))
+		return 1;
+	if (!json_is_array(peers)) {
+		for (i = 0; i < subject->node_count; i++)
+			count += &subject->nodes[i] != target && subject->nodes[i].addresses.count;
+		for (i = 0; i < subject->peer_count; i++)
+			count += !!subject->peers[i].addresses.count;
+		return count;
+	}
+	json_array_foreach (peers, i, peer) {
+		const struct node *node = find_member(subject->nodes, subject->node_count, json_string_value(peer));
+
+		count += node != target && (!node || node->addresses.count);
+	}
+	return count;
+}
+
+static void check_reach(const struct pairing *pairing, const struct ynode *peers, size_t candidates, size_t idle,
+			const struct node *idle_node)
+{
+	const struct place *place = peers ? &peers->place : &pairing->chaos->place;
+	const char *verb = pairing->chaos->ops->needs & CHAOS_NEEDS_OTHER_NODES ? "cut" : "touch";
+	const char *type = pairing->chaos->ops->name;
+
+	if (!idle)
+		return;
+	if (idle < candidates)
+		report_warning(pairing->reader, place,
+			       "%s would %s nothing where the target is '%s': it is its only peer", type, verb,
+			       idle_node->name);
+	else if (peers)
+		report_error(pairing->reader, place, "%s would %s nothing: the only peer is the target itself", type,
+			     verb);
+	else
+		report_error(pairing->reader, place,
+			     "%s would %s nothing: subject '%s' has no other node or peer with an address; add peers%s",
+			     type, verb, pairing->subject->name,
+			     chaos_field_find(pairing->chaos->ops, "peers")->all_allowed ? ", or write peers: all"
+											 : "");
+}
+
+static void check_pairing(const struct pairing *pairing)
+{
+	const struct subject *subject = pairing->subject;
+	const struct ynode *peers = peers_node(pairing);
+	const struct node *named, *idle_node = NULL;
+	size_t candidates = 0, idle = 0;
+
+	if (peers && json_is_array(json_object_get(pairing->effective->params, "peers")))
+		check_peer_items(pairing, peers);
+	if (!check_target(pairing))
+		return;
+	named = find_member(subject->nodes, subject->node_count, pairing->effective->target);
+	for (size_t i = 0; i < subject->node_count; i++) {
+		const struct node *node = &subject->nodes[i];
+
+		if (named && node != named)
+			continue;
+		check_node_needs(pairing, node);
+		candidates++;
+		if (chaos_field_find(pairing->chaos->ops, "peers") && !count_others(pairing, node)) {
+			idle++;
+			idle_node = node;
+		}
+	}
+	check_reach(pairing, peers, candidates, idle, idle_node);
+}
+
+static void check_subject(struct reader *reader, size_t index)
+{
+	const struct config *config = reader->config;
+	const struct subject *subject = &config->subjects[index];
+
+	if (!subject->name || !subject->node_count)
+		return;
+	check_addresses(reader, index);
+	for (size_t i = 0; i < config->chaos_count; i++) {
+		struct pairing pairing = {
+			.reader = reader,
+			.subject = subject,
+			.chaos = &config->chaos[i],
+			.effective = config_effective(config, index, i),
+			.levels = {&reader->defaults, &reader->subject_levels[index], &reader->chaos_levels[i]},
+			.target_place = &config->chaos[i].place,
+		};
+
+		if (!pairing.chaos->ops || !pairing.effective->target || !pairing.effective->params)
+			continue;
+		for (size_t j = 0; j < ARRAY_SIZE(pairing.levels); j++)
+			if (pairing.levels[j]->target)
+				pairing.target_place = &pairing.levels[j]->target_node->place;
+		check_pairing(&pairing);
+	}
+}
+
+/* A subject's own target is wrong even where no chaos type falls back on it. */
+static void check_default_target(struct reader *reader, size_t index)
+{
+	const struct subject *subject = &reader->config->subjects[index];
+	const struct level *level = &reader->subject_levels[index];
+	const struct pairing pairing = {.reader = reader, .subject = subject};
+
+	if (!level->target || !subject->name || !subject->node_count || is_role(level->target) ||
+	    find_member(subject->nodes, subject->node_count, level->target) ||
+	    report_exists(reader, &level->target_node->place))
+		return;
+	report_unknown_target(&(struct pairing){.reader = pairing.reader,
+						.subject = subject,
+						.target_place = &level->target_node->place},
+			      level->target);
+}
+
+static void check_size(struct reader *reader)
+{
+	const struct config *config = reader->config;
+	const struct ynode *root = reader->documents[0].root;
+	const struct ynode *parallel = ynode_find(root, "parallel");
+	size_t combinations = config->subject_count * (config->chaos_count + config->include_baseline);
+	unsigned int slots = 0;
+
+	if (combinations * config->trials_per_combination > CONFIG_TRIALS_MAX)
+		report_error(reader, &(ynode_find(root, "trials_per_combination") ?: root)->place,
+			     "%zu trials are more than %d", combinations * config->trials_per_combination,
+			     CONFIG_TRIALS_MAX);
+	for (size_t i = 0; i < config->subject_count; i++)
+		slots += config->subjects[i].instances;
+	if (parallel && config->subject_count && config->parallel > slots)
+		report_warning(reader, &parallel->place,
+			       "parallel is %u, but the subjects have %u instance%s: so many run at once",
+			       config->parallel, slots, slots == 1 ? "" : "s");
+}
+
+void config_check(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->config->subject_count; i++) {
+		check_subject(reader, i);
+		check_default_target(reader, i);
+	}
+	check_size(reader);
+}

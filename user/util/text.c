@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "util/text.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define NEAREST_LENGTH_MAX 48
+
+/* Edits between a and b, where swapped neighbours count as one (optimal string alignment). */
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t rows[3][NEAREST_LENGTH_MAX + 1];
+	size_t a_length = strlen(a), b_length = strlen(b);
+	size_t *before = rows[0], *previous = rows[1], *current = rows[2];
+
+	for (size_t j = 0; j <= b_length; j++)
+		previous[j] = j;
+	for (size_t i = 1; i <= a_length; i++) {
+		size_t *recycled = before;
+
+		current[0] = i;
+		for (size_t j = 1; j <= b_length; j++) {
+			size_t best = previous[j - 1] + (tolower((unsigned char)a[i - 1]) != b[j - 1]);
+
+			if (previous[j] + 1 < best)
+				best = previous[j] + 1;
+			if (current[j - 1] + 1 < best)
+				best = current[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+				best = before[j - 2] + 1;
+			current[j] = best;
+		}
+		before = previous;
+		previous = current;
+		current = recycled;
+	}
+	return previous[b_length];
+}
+
+/* "warmup" for "warmup_seconds": a whole part of the right word, which is far away by edits. */
+static bool is_part(const char *text, const char *known)
+{
+	size_t length = strlen(text);
+	const char *found = length >= 3 ? strstr(known, text) : NULL;
+
+	return found && (found == known || found[-1] == '_') && (!found[length] || found[length] == '_');
+}
+
+const char *text_nearest(const char *text, const char *const *known, size_t known_count)
+{
+	size_t length = strlen(text), best = 1 + (length < 4 ? 1 : length < 8 ? 2 : 3);
+	const char *nearest = NULL;
+
+	if (!length || length > NEAREST_LENGTH_MAX)
+		return NULL;
+	for (size_t i = 0; i < known_count; i++) {
+		size_t distance;
+
+		if (strlen(known[i]) > NEAREST_LENGTH_MAX)
+			continue;
+		distance = edit_distance(text, known[i]);
+		if (distance < best) {
+			best = distance;
+			nearest = known[i];
+		}
+	}
+	for (size_t i = 0; !nearest && i < known_count; i++)
+		if (is_part(text, known[i]) || is_part(known[i], text))
+			nearest = known[i];
+	return nearest;
+}
+
+bool text_is_name(const char *text, size_t max)
+{
+	size_t length = strlen(text);
+
+	if (!length || length > max || !isalnum((unsigned char)text[0]))
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (!isalnum((unsigned char)text[i]) && !strchr("._-", text[i]))
+			return false;
+	return true;
+}
+
+/* Bytes of the control character at text, 0 where there is none; C1 controls are 0xc2 0x80…0x9f in UTF-8. */
+static size_t control_length(const char *text)
+{
+	unsigned char first = (unsigned char)text[0], second = first ? (unsigned char)text[1] : 0;
+
+	if (first == 0xc2 && second >= 0x80 && second < 0xa0)
+		return 2;
+	return first < 0x20 || first == 0x7f;
+}
+
+bool text_has_control(const char *text)
+{
+	for (; *text; text++)
+		if (control_length(text))
+			return true;
+	return false;
+}
+
+void text_print(const char *text, FILE *out)
+{
+	while (*text) {
+		size_t length = control_length(text);
+
+		if (*text == '\n')
+			fputs("\\n", out);
+		else
+			fputc(length ? '?' : *text, out);
+		text += length ?: 1;
+	}
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* The one of known that text is most likely a slip of, or NULL where none is near. */
+const char *text_nearest(const char *text, const char *const *known, size_t known_count);
+/* [A-Za-z0-9][A-Za-z0-9._-]*, at most max characters. */
+bool text_is_name(const char *text, size_t max);
+/* Any control character, which a terminal might obey. */
+bool text_has_control(const char *text);
+/* Prints text with each control character as '?' and each newline as "\n". */
+void text_print(const char *text, FILE *out);
