@@ -68,7 +68,7 @@ int store_event_add(struct store *store, const char *campaign_id, const char *tr
 
 /*
  * New references; NULL with err on failure. campaign_id may be a unique prefix or its hash suffix, trial_id a
- * unique prefix or its index. Campaigns come with "trials": {"planned": n, …, "total": n, "verdict_fail": n}.
+ * unique start or end, or its index. Campaigns come with "trials": {"planned": n, …, "total": n, "verdict_fail": n}.
  */
 json_t *store_campaigns(struct store *store, struct error *err);	/* array, newest first */
 json_t *store_campaign(struct store *store, const char *campaign_id, struct error *err);

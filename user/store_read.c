@@ -159,9 +159,9 @@ static json_t *find_trial(struct store *store, const char *campaign, const char 
 		json_decref(rows);
 		rows = select_rows(store, TABLE_TRIALS,
 				   "SELECT * FROM trials WHERE ifnull(?1, campaign_id) = campaign_id AND "
-				   "(substr(id, 1, length(?2)) = ?2 OR substr(id, 7, length(?2)) = ?2 OR "
-				   "(?2 NOT GLOB '*[^0-9]*' AND trial_index = CAST(?2 AS INTEGER))) "
-				   "ORDER BY campaign_id DESC, trial_index",
+				   "CASE WHEN ?2 NOT GLOB '*[^0-9]*' THEN trial_index = CAST(?2 AS INTEGER) "
+				   "ELSE substr(id, 1, length(?2)) = ?2 OR substr(id, 7, length(?2)) = ?2 "
+				   "OR substr(id, -length(?2)) = ?2 END ORDER BY campaign_id DESC, trial_index",
 				   campaign, asked, err);
 	}
 	if (rows && json_array_size(rows) > 1 && !campaign) {

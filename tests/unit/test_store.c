@@ -1,177 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <fcntl.h>
-#include <math.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+/* Rows, values, lookups. */
+#include "store_fixture.h"
 
-#include "store_internal.h"
-#include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
-
-#define CAMPAIGN "campaign-20261123T215643Z-0123abcd"
-#define TRIAL "trial-lab-latency-0001"
-#define TRIALS 3
-
-/* One for the file: each call fills it anew. */
-static struct error err;
-
-static struct error *fresh_error(void)
-{
-	err = (struct error){};
-	return &err;
-}
-
-struct fixture {
-	char folder[64], path[96];
-	struct store *store;
-	struct subject subject;
-	struct chaos_ops ops;
-	struct chaos chaos;
-	struct settings settings;
-	struct config config;
-	struct plan_trial trials[TRIALS];
-	struct plan plan;
-	json_t *params;
-};
-
-static void remove_files(const struct fixture *f)
-{
-	static const char *const names[] = {"eval.db", "eval.db-wal", "eval.db-shm", "a/b/eval.db"};
-	char path[128];
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", f->folder, names[i]);
-		unlink(path);
-	}
-	snprintf(path, sizeof(path), "%s/a/b", f->folder);
-	rmdir(path);
-	snprintf(path, sizeof(path), "%s/a", f->folder);
-	rmdir(path);
-	rmdir(f->folder);
-}
-
-static void fill_plan(struct fixture *f)
-{
-	static const char *const ids[TRIALS] = {"trial-lab-baseline-0001", "trial-lab-latency-0002",
-						"trial-lab-latency-0003"};
-
-	f->params = json_pack("{s:f, s:s}", "min_ms", 50.5, "direction", "both");
-	f->subject = (struct subject){.name = "lab", .fresh = true};
-	f->ops = (struct chaos_ops){.name = "latency"};
-	f->chaos = (struct chaos){.ops = &f->ops, .name = "latency"};
-	f->settings = (struct settings){.warmup_seconds = 5, .duration_seconds = 30, .retries = 1,
-					.expect = {0.9, NAN, 10}};
-	f->config = (struct config){.name = "raft", .parallel = 2, .cooldown_seconds = 1.5};
-	for (unsigned int i = 0; i < TRIALS; i++)
-		f->trials[i] = (struct plan_trial){.id = (char *)ids[i], .index = i + 1, .repetition = 1,
-						   .subject = &f->subject, .chaos = i ? &f->chaos : NULL,
-						   .chaos_name = i ? "latency" : "baseline",
-						   .target = i ? "leader" : NULL, .settings = &f->settings,
-						   .params = i ? f->params : NULL, .seed = UINT64_MAX - i};
-	f->plan = (struct plan){.campaign_id = CAMPAIGN, .canonical = "{\"subjects\":[\"lab\"]}", .hash = "0123abcd",
-				.seed = UINT64_MAX, .config = &f->config, .trials = f->trials, .trial_count = TRIALS};
-}
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	strcpy(f->folder, "/tmp/eval-test-XXXXXX");
-	if (!mkdtemp(f->folder))
-		return -1;
-	snprintf(f->path, sizeof(f->path), "%s/eval.db", f->folder);
-	fill_plan(f);
-	*state = f;
-	return store_open(&f->store, f->path, STORE_WRITE, &err);
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	store_close(f->store);
-	remove_files(f);
-	json_decref(f->params);
-	free(f);
-	return 0;
-}
-
-#define assert_ok(call) \
-	do { \
-		int ret_ = (call); \
-		if (ret_) \
-			fail_msg("%s: %d %s", #call, ret_, err.text); \
-	} while (0)
-
-static void create_campaign(struct fixture *f)
-{
-	_cleanup_json_ json_t *columns = json_pack("{s:s, s:s, s:s}", "host", "h1", "kernel", "6.18", "status", "running");
-
-	assert_ok(store_campaign_create(f->store, &f->plan, columns, &err));
-}
-
-static void run_sql(const char *path, const char *sql)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
-
-static const char *string_of(const json_t *row, const char *column)
-{
-	return json_string_value(json_object_get(row, column));
-}
-
-static void test_files_are_private(void **state)
-{
-	struct fixture *f = *state;
-	static const char *const suffixes[] = {"", "-wal", "-shm"};
-	_cleanup_free_ char *nested = NULL;
-	struct store *second = NULL;
-	struct stat st;
-	char path[128];
-
-	create_campaign(f);
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		snprintf(path, sizeof(path), "%s%s", f->path, suffixes[i]);
-		assert_int_equal(stat(path, &st), 0);
-		assert_int_equal(st.st_mode & 07777, 0600);
-	}
-	assert_int_not_equal(asprintf(&nested, "%s/a/b/eval.db", f->folder), -1);
-	assert_ok(store_open(&second, nested, STORE_WRITE, &err));
-	store_close(second);
-	snprintf(path, sizeof(path), "%s/a/b", f->folder);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0700);
-}
-
-static void test_durability_settings(void **state)
-{
-	struct fixture *f = *state;
-	static const struct {
-		const char *pragma, *value;
-	} wanted[] = {{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"}, {"user_version", "1"}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
-		_cleanup_statement_ sqlite3_stmt *statement = NULL;
-		char sql[64];
-
-		snprintf(sql, sizeof(sql), "PRAGMA %s", wanted[i].pragma);
-		assert_int_equal(sqlite3_prepare_v2(f->store->db, sql, -1, &statement, NULL), SQLITE_OK);
-		assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-		assert_string_equal(sqlite3_column_text(statement, 0), wanted[i].value);
-	}
-}
 
 static void test_plan_is_written(void **state)
 {
@@ -240,17 +72,6 @@ static json_t *full_row(enum store_table_id table, const char *skip)
 		if (!strstr(skip, column->name))
 			json_object_set_new(row, column->name, sample_value(column, ++salt));
 	return row;
-}
-
-static void assert_holds(const json_t *row, const json_t *wanted)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach((json_t *)wanted, name, value)
-		if (!json_equal(value, json_object_get(row, name)))
-			fail_msg("column %s came back as %s", name,
-				 json_dumps(json_object_get(row, name), JSON_ENCODE_ANY));
 }
 
 static void test_every_column_comes_back(void **state)
@@ -434,6 +255,7 @@ static void test_trial_lookups(void **state)
 	} cases[] = {
 		{"0123abcd", "trial-lab-latency-0002", "trial-lab-latency-0002", 0},
 		{"0123abcd", "lab-base", "trial-lab-baseline-0001", 0},
+		{"0123abcd", "baseline-0001", "trial-lab-baseline-0001", 0},
 		{"0123abcd", "3", "trial-lab-latency-0003", 0},
 		{"0123abcd", "0003", "trial-lab-latency-0003", 0},
 		{"0123abcd", "trial-lab-latency", NULL, -ENOTUNIQ},
@@ -495,230 +317,6 @@ static void test_unfinished(void **state)
 			 TRIALS);
 }
 
-static void test_migration(void **state)
-{
-	struct fixture *f = *state;
-	_cleanup_json_ json_t *old = NULL, *set = json_pack("{s:[s]}", "commands_json", "reset"), *trial = NULL;
-	struct store *reader = NULL;
-
-	create_campaign(f);
-	store_close(TAKE_PTR(f->store));
-	run_sql(f->path, "ALTER TABLE trials DROP COLUMN commands_json; ALTER TABLE trials DROP COLUMN fresh;"
-			 "DROP TABLE samples; PRAGMA user_version = 0");
-	assert_ok(store_open(&reader, f->path, STORE_READ, &err));
-	old = store_trial(reader, CAMPAIGN, "2", &err);
-	assert_true(json_is_null(json_object_get(old, "commands_json")));
-	store_close(reader);
-	assert_ok(store_open(&f->store, f->path, STORE_WRITE, &err));
-	assert_ok(store_trial_set(f->store, CAMPAIGN, "trial-lab-latency-0002", set, &err));
-	trial = store_trial(f->store, CAMPAIGN, "2", &err);
-	assert_holds(trial, set);
-	assert_string_equal(string_of(trial, "seed"), "18446744073709551614");
-	test_durability_settings(state);
-}
-
-static void assert_open_fails(const struct fixture *f, enum store_mode mode, int code, const char *text)
-{
-	struct store *store = NULL;
-	int ret = store_open(&store, f->path, mode, &err);
-
-	if (ret != code || !strstr(err.text, text) || !strstr(err.text, f->path) || strchr(err.text, '\n'))
-		fail_msg("%d '%s', not %d '%s'", ret, err.text, code, text);
-	assert_null(store);
-}
-
-static void test_newer_schema(void **state)
-{
-	struct fixture *f = *state;
-
-	store_close(TAKE_PTR(f->store));
-	run_sql(f->path, "PRAGMA user_version = 99");
-	assert_open_fails(f, STORE_WRITE, -EPROTO, "has schema 99, this eval");
-	assert_open_fails(f, STORE_READ, -EPROTO, "use the newer eval");
-}
-
-static void write_file(const char *path, const char *text)
-{
-	_cleanup_fclose_ FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	fputs(text, file);
-}
-
-static void test_wrong_files(void **state)
-{
-	struct fixture *f = *state;
-
-	store_close(TAKE_PTR(f->store));
-	unlink(f->path);
-	assert_open_fails(f, STORE_READ, -ENOENT, "no database");
-	for (int i = 0; i < 200; i++)
-		write_file(f->path, "this is a text and no database, and it is longer than the header of one would be: "
-				    "one hundred bytes and some more");
-	assert_open_fails(f, STORE_WRITE, -EUCLEAN, "not a database");
-	assert_open_fails(f, STORE_READ, -EUCLEAN, "not a database");
-	unlink(f->path);
-	run_sql(f->path, "CREATE TABLE theirs (x)");
-	assert_open_fails(f, STORE_WRITE, -EUCLEAN, "belongs to another program");
-	unlink(f->path);
-	assert_int_equal(mkdir(f->path, 0700), 0);
-	assert_open_fails(f, STORE_WRITE, -EISDIR, "is a directory");
-	assert_open_fails(f, STORE_READ, -EISDIR, "is a directory");
-	rmdir(f->path);
-	/* An empty file is a database without tables. */
-	write_file(f->path, "");
-	assert_ok(store_open(&f->store, f->path, STORE_WRITE, &err));
-	create_campaign(f);
-}
-
-static void test_damaged_file(void **state)
-{
-	struct fixture *f = *state;
-	_cleanup_close_ int fd = -1;
-	char garbage[4096];
-
-	create_campaign(f);
-	store_close(TAKE_PTR(f->store));
-	memset(garbage, 0xa5, sizeof(garbage));
-	fd = open(f->path, O_WRONLY | O_CLOEXEC);
-	for (off_t page = 1; page < 20; page++)
-		assert_int_equal(pwrite(fd, garbage, sizeof(garbage), page * 4096), sizeof(garbage));
-	assert_open_fails(f, STORE_READ, -EUCLEAN, "it is damaged");
-	assert_open_fails(f, STORE_WRITE, -EUCLEAN, "it is damaged");
-}
-
-static void test_disk_full(void **state)
-{
-	struct fixture *f = *state;
-	_cleanup_free_ char *big = calloc(1, 1 << 20);
-	_cleanup_json_ json_t *columns = NULL, *trial = NULL, *small = json_pack("{s:s}", "error_text", "short");
-
-	create_campaign(f);
-	memset(big, 'x', (1 << 20) - 1);
-	columns = json_pack("{s:s}", "error_text", big);
-	assert_int_equal(sqlite3_exec(f->store->db, "PRAGMA max_page_count = 40", NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(store_trial_set(f->store, CAMPAIGN, "trial-lab-latency-0002", columns, &err), -ENOSPC);
-	assert_non_null(strstr(err.text, "the disk is full; free some space"));
-	assert_ok(store_trial_set(f->store, CAMPAIGN, "trial-lab-latency-0002", small, &err));
-	trial = store_trial(f->store, CAMPAIGN, "2", &err);
-	assert_holds(trial, small);
-}
-
-static void test_locked(void **state)
-{
-	struct fixture *f = *state;
-	_cleanup_json_ json_t *columns = json_pack("{s:s}", "status", "running");
-	struct store *second = NULL;
-
-	create_campaign(f);
-	assert_ok(store_open(&second, f->path, STORE_WRITE, &err));
-	sqlite3_busy_timeout(second->db, 10);
-	assert_ok(store_begin(f->store, &err));
-	assert_int_equal(store_trial_set(second, CAMPAIGN, "trial-lab-latency-0002", columns, &err), -EBUSY);
-	assert_non_null(strstr(err.text, "locked by another process"));
-	store_close(second);
-	assert_ok(store_commit(f->store, &err));
-}
-
-static void test_reader_beside_a_writer(void **state)
-{
-	struct fixture *f = *state;
-	_cleanup_json_ json_t *columns = json_pack("{s:s}", "status", "running"), *before = NULL, *after = NULL;
-	struct store *reader = NULL;
-
-	create_campaign(f);
-	assert_ok(store_begin(f->store, &err));
-	assert_ok(store_trial_set(f->store, CAMPAIGN, "trial-lab-latency-0002", columns, &err));
-	assert_ok(store_open(&reader, f->path, STORE_READ, &err));
-	before = store_trial(reader, CAMPAIGN, "2", &err);
-	assert_string_equal(string_of(before, "status"), "planned");
-	assert_ok(store_commit(f->store, &err));
-	after = store_trial(reader, CAMPAIGN, "2", &err);
-	assert_string_equal(string_of(after, "status"), "running");
-	assert_int_not_equal(store_trial_set(reader, CAMPAIGN, "trial-lab-latency-0002", columns, &err), 0);
-	assert_int_equal(err.code, -EROFS);
-	store_close(reader);
-}
-
-/* Writes campaign after campaign, a byte after each that is durable, until it is killed. */
-static void write_until_killed(struct fixture *f, int acknowledge_fd)
-{
-	struct store *store = NULL;
-	char id[64];
-
-	f->plan.campaign_id = id;
-	if (store_open(&store, f->path, STORE_WRITE, NULL))
-		_exit(1);
-	for (int i = 0;; i++) {
-		snprintf(id, sizeof(id), "campaign-%08d", i);
-		if (store_campaign_create(store, &f->plan, NULL, NULL) || write(acknowledge_fd, "x", 1) != 1)
-			_exit(1);
-	}
-}
-
-static void test_killed_while_writing(void **state)
-{
-	struct fixture *f = *state;
-	_cleanup_json_ json_t *campaigns = NULL;
-	const json_t *campaign;
-	int pipe_fds[2], status;
-	size_t acknowledged = 0, i;
-	pid_t pid;
-	char byte;
-
-	store_close(TAKE_PTR(f->store));
-	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
-	pid = fork();
-	if (!pid)
-		write_until_killed(f, pipe_fds[1]);
-	close(pipe_fds[1]);
-	for (; acknowledged < 20; acknowledged++)
-		assert_int_equal(read(pipe_fds[0], &byte, 1), 1);
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status));
-	while (read(pipe_fds[0], &byte, 1) == 1)
-		acknowledged++;
-	close(pipe_fds[0]);
-	assert_ok(store_open(&f->store, f->path, STORE_WRITE, &err));
-	campaigns = store_campaigns(f->store, &err);
-	/* What was acknowledged is there, at most the one in the making beyond it, and none in part. */
-	assert_in_range(json_array_size(campaigns), acknowledged, acknowledged + 1);
-	json_array_foreach(campaigns, i, campaign)
-		assert_int_equal(json_integer_value(json_object_get(json_object_get(campaign, "trials"), "total")), TRIALS);
-}
-
-/* Killed with a transaction open, large enough that SQLite has already written parts of it to the log. */
-static void test_killed_in_mid_transaction(void **state)
-{
-	struct fixture *f = *state;
-	_cleanup_json_ json_t *campaigns = NULL;
-	int status;
-	pid_t pid;
-
-	store_close(TAKE_PTR(f->store));
-	pid = fork();
-	if (!pid) {
-		_cleanup_json_ json_t *event = json_pack("{s:s}", "text", "some text that makes the transaction grow");
-		struct store *store = NULL;
-
-		if (store_open(&store, f->path, STORE_WRITE, NULL) || store_begin(store, NULL) ||
-		    store_campaign_create(store, &f->plan, NULL, NULL))
-			_exit(1);
-		sqlite3_exec(store->db, "PRAGMA cache_size = 10", NULL, NULL, NULL);
-		for (int i = 0; i < 5000; i++)
-			if (store_event_add(store, CAMPAIGN, NULL, event, NULL))
-				_exit(1);
-		raise(SIGKILL);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status));
-	assert_ok(store_open(&f->store, f->path, STORE_WRITE, &err));
-	campaigns = store_campaigns(f->store, &err);
-	assert_int_equal(json_array_size(campaigns), 0);
-	create_campaign(f);
-}
-
 static void test_rollback_and_failed_create(void **state)
 {
 	struct fixture *f = *state;
@@ -777,13 +375,9 @@ static void test_text_from_outside(void **state)
 	assert_string_equal(string_of(found, "evidence"), "no json");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_files_are_private),
-		TEST(test_durability_settings),
 		TEST(test_plan_is_written),
 		TEST(test_every_column_comes_back),
 		TEST(test_attempts_update_in_part),
@@ -795,15 +389,6 @@ int main(void)
 		TEST(test_lookups),
 		TEST(test_trial_lookups),
 		TEST(test_unfinished),
-		TEST(test_migration),
-		TEST(test_newer_schema),
-		TEST(test_wrong_files),
-		TEST(test_damaged_file),
-		TEST(test_disk_full),
-		TEST(test_locked),
-		TEST(test_reader_beside_a_writer),
-		TEST(test_killed_while_writing),
-		TEST(test_killed_in_mid_transaction),
 		TEST(test_rollback_and_failed_create),
 		TEST(test_text_from_outside),
 	};
