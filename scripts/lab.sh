@@ -75,7 +75,7 @@ http() {
 		curl -q --noproxy '*' --silent --max-time "$seconds" "$@"
 }
 
-# One request to every node at once; the answers as they come, a line each.
+# One request to every node at once; the answers as they come, several to a line at times.
 ask_all() {
 	local seconds=$1 path=$2 urls=() node
 	shift 2
@@ -99,7 +99,7 @@ is_up() { [[ -e $run/n1.pid && -e /run/netns/$prefix-client ]]; }
 is_ready() {
 	local healthy
 	is_up || return 1
-	healthy=$(ask_all 0.9 /health | grep -c '"health":"true"')
+	healthy=$(ask_all 0.9 /health | grep -o '"health":"true"' | wc -l)
 	[[ $healthy == "${#nodes[@]}" ]]
 }
 

@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Installs what building, testing and the lab need, from the Debian packages alone. With everything there it does
+# nothing, quickly. usage: scripts/install-deps.sh [--list]
+set -u
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+
+die() {
+	echo "install-deps: $*" >&2
+	exit 1
+}
+
+packages=(
+	# build
+	gcc libc6-dev make clang bpftool pkg-config
+	libbpf-dev libelf-dev libyaml-dev libsqlite3-dev libmnl-dev libjansson-dev libmd-dev
+	# tests and figures
+	libcmocka-dev iperf3 iputils-ping sqlite3 strace python3-minimal
+	# lab, and what its scripts are made of
+	etcd-server etcd-client iproute2 e2fsprogs mount util-linux curl jq procps
+	# make check
+	shellcheck clang-format clang-tidy cppcheck
+)
+# An etcd that is there already, from wherever, is as good, and its service is not ours to touch.
+command -v etcd >/dev/null && packages=("${packages[@]/#etcd-server/}")
+command -v etcdctl >/dev/null && packages=("${packages[@]/#etcd-client/}")
+
+case ${1:-} in
+'') ;;
+--list) printf '%s\n' "${packages[@]}" | grep .; exit 0 ;;
+*) echo "usage: scripts/install-deps.sh [--list]" >&2; exit 2 ;;
+esac
+
+command -v dpkg-query >/dev/null || die "needs Debian (12 or later): dpkg-query is not here"
+missing() {
+	local name
+	for name in "${packages[@]}"; do
+		[[ -z $name || $installed == *" $name "* ]] || echo "$name"
+	done
+}
+# shellcheck disable=SC2016 # dpkg-query's own placeholders
+installed=" $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | awk '$1 == "installed" { print $2 }' | tr '\n' ' ') "
+mapfile -t wanted < <(missing)
+((${#wanted[@]})) || exit 0
+[[ $EUID == 0 ]] || die "needs root to install: ${wanted[*]}"
+
+# Debian starts a service as soon as it is installed. The lab only needs etcd's program, so its service is neither
+# started nor left enabled; a policy that the host has already goes on for all other services.
+policy=/usr/sbin/policy-rc.d
+saved=$policy.before-install-deps
+restore_policy() {
+	if [[ -e $saved ]]; then
+		mv -f "$saved" "$policy"
+	elif grep -qs 'scripts/install-deps.sh' "$policy"; then
+		rm -f "$policy"
+	fi
+}
+hold_etcd() {
+	restore_policy # where an earlier run was killed
+	[[ ! -e $policy ]] || mv "$policy" "$saved"
+	cat >"$policy.new" <<-END
+		#!/bin/sh
+		# Made by scripts/install-deps.sh, for as long as it runs.
+		[ "\$1" != etcd ] || exit 101
+		[ ! -x $saved ] || exec $saved "\$@"
+		exit 0
+	END
+	chmod 0755 "$policy.new" && mv "$policy.new" "$policy"
+}
+
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+apt() { apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null; }
+
+# Another update may hold the lock on the lists, which the timeout above is not for; a mirror may fail for a moment.
+update() {
+	local tries=0
+	until apt update >"$log" 2>&1; do
+		((++tries < 10)) || { cat "$log" >&2; return 1; }
+		sleep 3
+	done
+}
+
+log=$(mktemp) || die "cannot write below ${TMPDIR:-/tmp}"
+trap 'rm -f "$log"; restore_policy' EXIT
+trap 'exit 130' INT TERM HUP
+echo "install-deps: installing ${wanted[*]}"
+update || die "apt-get update failed"
+etcd_is_new=
+if [[ " ${wanted[*]} " == *" etcd-server "* ]]; then
+	[[ -e /etc/systemd/system/etcd.service || -e /etc/init.d/etcd ]] || etcd_is_new=1
+	hold_etcd || die "cannot write $policy"
+fi
+apt install -y --no-install-recommends "${wanted[@]}" >"$log" 2>&1 ||
+	{ tail -n 20 "$log" >&2; die "apt-get install failed"; }
+[[ -z $etcd_is_new ]] || update-rc.d etcd disable >/dev/null 2>&1 || true

@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The runner itself: what counts as passed, failed and skipped.
+source "$(dirname "$0")/../lib.sh"
+
+tree=$work/tree
+mkdir -p "$tree/tests/cli" "$tree/tests/net" "$tree/build/unit"
+cp "$top/tests/run" "$top/tests/lib.sh" "$tree/tests/"
+echo "$(uname -r) cli/listed* *may be left out # for this test" >"$tree/tests/skips.list"
+
+# script NAME LINE…: a test of the tree
+script() {
+	local file=$tree/tests/cli/$1.sh
+	shift
+	printf '%s\n' '#!/bin/bash' "$@" >"$file"
+	chmod +x "$file"
+}
+
+# case_is NAME STATUS SUMMARY REGEX: runs the tree's only test.
+case_is() {
+	local status=0 text
+	text=$("$tree/tests/run" cli 2>&1) || status=$?
+	check_eq "$1: summary" "$(tail -n 1 <<<"$text") ($status)" "$3 ($2)"
+	[[ -z ${4:-} ]] || check_match "$1: reason" "$text" "$4"
+	rm -f "$tree"/tests/cli/*.sh
+}
+
+script good 'echo "ok 1 - a"; echo "ok 2 - b"; echo 1..2'
+case_is "all good" 0 "2 passed, 0 failed, 0 skipped"
+
+script bad 'echo "ok 1 - a"; echo "not ok 2 - b"; echo "# got: 7"; echo 1..2'
+case_is "one bad" 1 "1 passed, 1 failed, 0 skipped" $'cli/bad: b\n.*# got: 7'
+
+script silent 'exit 0'
+case_is "no output" 1 "0 passed, 1 failed, 0 skipped" "cli/silent: no plan"
+
+script dies 'echo "ok 1 - a"; exit 3'
+case_is "dies" 1 "1 passed, 1 failed, 0 skipped" "cli/dies: exit status 3"
+
+script short 'echo "ok 1 - a"; echo 1..3'
+case_is "fewer than planned" 1 "1 passed, 1 failed, 0 skipped" "cli/short: 3 tests planned, 1 ran"
+
+script slow '# time limit: 1 s' 'echo "ok 1 - a"; echo 1..1; sleep 30'
+case_is "over its time" 1 "1 passed, 1 failed, 0 skipped" "cli/slow: ran longer than 1 s"
+
+script listed 'echo "ok 1 - this may be left out # SKIP no such thing here"; echo 1..1'
+case_is "listed skip" 0 "0 passed, 0 failed, 1 skipped" "this may be left out: no such thing here"
+
+script unlisted 'echo "ok 1 - this may be left out # SKIP lazy"; echo 1..1'
+case_is "unlisted skip" 1 "0 passed, 1 failed, 0 skipped" "skipped \(lazy\), which tests/skips.list does not allow"
+
+script groups 'printf "1..2\nok 1 - a\nok 2 - b\n1..1\nnot ok 1 - c\n"; exit 1'
+case_is "several plans, as cmocka prints them" 1 "2 passed, 1 failed, 0 skipped" "cli/groups: c"
+
+case_is "a suite without tests" 1 "0 passed, 1 failed, 0 skipped" "cli: no such tests"
+
+# A killed test still cleans up after itself.
+# shellcheck disable=SC2016 # for the script
+script cleanup '# time limit: 1 s' 'source "$(dirname "$0")/../lib.sh"' \
+	"echo \"\$work\" >$work/where" 'spawn sleep 60' "echo \"\$spawned\" >$work/pid" 'sleep 60'
+case_is "cleanup" 1 "0 passed, 1 failed, 0 skipped" "ran longer than 1 s"
+check_fails "its folder is gone" 1 test -e "$(cat "$work/where")"
+check "its process is gone" is_over "$(cat "$work/pid")"
+
+done_testing

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+#
+# For tests in bash: TAP on standard output, names of their own, and a cleanup that leaves nothing. A test starts with
+#     source "$(dirname "$0")/../lib.sh"
+# and ends with done_testing, which prints the plan: a test that dies on its way has none and counts as failed.
+# A comment "# time limit: N s" in its first lines replaces the default of tests/run.
+set -u
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034 # for tests
+eval_bin=$top/eval
+work=$(mktemp -d "${TMPDIR:-/tmp}/eval-test.XXXXXX") || exit 1
+test_count=0
+test_namespaces=()
+test_pids=()
+test_cleanups=()
+
+# --- Results --------------------------------------------------------------------------------------------------
+
+ok() {
+	echo "ok $((++test_count)) - $1"
+}
+
+# not_ok NAME [DIAGNOSTIC…]
+not_ok() {
+	echo "not ok $((++test_count)) - $1"
+	shift
+	(($# == 0)) || diag "$@"
+}
+
+skip() {
+	echo "ok $((++test_count)) - $1 # SKIP $2"
+}
+
+diag() {
+	printf '%s\n' "$@" | sed 's/^/# /'
+}
+
+# check NAME COMMAND…: ok if the command succeeds.
+check() {
+	local name=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		ok "$name"
+	else
+		not_ok "$name" "failed: $*" "$output"
+	fi
+}
+
+# check_fails NAME STATUS COMMAND…: ok if it exits with just that status. What it printed is in $output.
+check_fails() {
+	local name=$1 wanted=$2 status=0
+	shift 2
+	output=$("$@" 2>&1) || status=$?
+	if [[ $status == "$wanted" ]]; then
+		ok "$name"
+	else
+		not_ok "$name" "exit status $status, not $wanted: $*" "$output"
+	fi
+}
+
+check_eq() {
+	if [[ $2 == "$3" ]]; then
+		ok "$1"
+	else
+		not_ok "$1" "got:" "$2" "wanted:" "$3"
+	fi
+}
+
+# check_match NAME TEXT EXTENDED_REGEX
+check_match() {
+	if [[ $2 =~ $3 ]]; then
+		ok "$1"
+	else
+		not_ok "$1" "got:" "$2" "no match for: $3"
+	fi
+}
+
+# check_number NAME 'EXPRESSION': an awk expression, "3.2 <= 5".
+check_number() {
+	if awk "BEGIN { exit !($2) }"; then
+		ok "$1"
+	else
+		not_ok "$1" "not true: $2"
+	fi
+}
+
+done_testing() {
+	echo "1..$test_count"
+}
+
+need_root() {
+	[[ $EUID == 0 ]] || { echo "Bail out! needs root"; exit 1; }
+}
+
+# --- Waiting --------------------------------------------------------------------------------------------------
+
+now_ms() {
+	local now=$EPOCHREALTIME
+	echo $((${now/./} / 1000))
+}
+
+# wait_for SECONDS COMMAND…: polls until the command succeeds; fails after SECONDS.
+wait_for() {
+	local deadline=$(($(now_ms) + $1 * 1000))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		(($(now_ms) < deadline)) || return 1
+		sleep 0.02
+	done
+}
+
+is_running() {
+	local state
+	state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)
+	[[ -n $state && $state != Z ]]
+}
+
+is_over() { ! is_running "$1"; }
+
+# --- What a test makes ----------------------------------------------------------------------------------------
+
+# spawn COMMAND…: starts it in the background, its output in $work/spawn.N; the pid is in $spawned.
+spawn() {
+	"$@" >"$work/spawn.${#test_pids[@]}" 2>&1 </dev/null &
+	# shellcheck disable=SC2034 # for tests
+	spawned=$!
+	test_pids+=("$!")
+}
+
+# on_cleanup COMMAND…: run at the end, whatever happens; the last one first.
+on_cleanup() {
+	test_cleanups+=("$(printf '%q ' "$@")")
+}
+
+ns() { echo "et$$-$1"; }
+in_ns() {
+	local name
+	name=$(ns "$1")
+	shift
+	nsenter --net="/run/netns/$name" -- "$@"
+}
+
+# make_ns NAME…: namespaces with loopback up, called $(ns NAME), gone at the end.
+make_ns() {
+	local name
+	for name; do
+		ip netns add "$(ns "$name")" || return 1
+		test_namespaces+=("$(ns "$name")")
+		ip -n "$(ns "$name")" link set lo up || return 1
+	done
+}
+
+# make_switch NAME MEMBER=ADDRESS/LENGTH[,ADDRESS/LENGTH]…: namespaces for all, each member's eth0 on NAME's bridge.
+make_switch() {
+	local switch=$1 member name addresses address
+	shift
+	make_ns "$switch" || return 1
+	ip -n "$(ns "$switch")" link add bridge type bridge
+	ip -n "$(ns "$switch")" link set bridge up
+	for member; do
+		name=${member%%=*}
+		make_ns "$name" || return 1
+		ip -n "$(ns "$switch")" link add "$name" type veth peer name eth0 netns "$(ns "$name")" || return 1
+		ip -n "$(ns "$switch")" link set "$name" master bridge up
+		ip -n "$(ns "$name")" link set eth0 up
+		mapfile -t -d , addresses < <(printf '%s' "${member#*=}")
+		for address in "${addresses[@]}"; do
+			[[ $address == *:* ]] && ip -n "$(ns "$name")" addr add "$address" dev eth0 nodad && continue
+			ip -n "$(ns "$name")" addr add "$address" dev eth0 || return 1
+		done
+	done
+}
+
+end_pids() {
+	local pid
+	for pid; do
+		kill -TERM "$pid" 2>/dev/null
+	done
+	for pid; do
+		wait_for 3 is_over "$pid" || kill -KILL "$pid" 2>/dev/null
+	done
+}
+
+test_exit() {
+	local status=$? i
+	trap '' INT TERM HUP
+	for ((i = ${#test_cleanups[@]} - 1; i >= 0; i--)); do
+		eval "${test_cleanups[i]}" >/dev/null 2>&1
+	done
+	((${#test_pids[@]} == 0)) || end_pids "${test_pids[@]}" 2>/dev/null
+	for i in "${test_namespaces[@]}"; do
+		ip netns delete "$i" 2>/dev/null
+	done
+	rm -rf --one-file-system "$work"
+	exit "$status"
+}
+trap test_exit EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT HUP
+
+# --- What must be the same afterwards -------------------------------------------------------------------------
+
+# Programs and maps of ours, by name: others on this host (systemd's, say) come and go as they like.
+bpf_state() {
+	local programs
+	programs=$(sed -n 's/^int \([a-z0-9_]*\)(struct .*/\1/p; s/^int BPF_PROG(\([a-z0-9_]*\).*/\1/p' \
+		"$top"/bpf/*.bpf.c | cut -c 1-15)
+	bpftool --json prog show | jq -r '.[] | .name // empty' | grep -xF "$programs" | sed 's/^/program /' | sort
+	bpftool --json map show | jq -r '.[] | .name // empty' | grep '^eval_' | sed 's/^/map /' | sort
+}
+
+# network_state [NETNS…]: links, addresses, qdiscs, filters, tcx and XDP programs of this and other namespaces,
+# without what changes by itself.
+network_state() {
+	local netns device inside
+	for netns in '' "$@"; do
+		inside=()
+		[[ -z $netns ]] || inside=(nsenter --net="/run/netns/$netns" --)
+		echo "== ${netns:-this namespace}"
+		"${inside[@]}" ip -details -oneline link show | sed -E 's/ [a-z_]+_timer +[0-9.]+//g'
+		"${inside[@]}" ip -oneline addr show | sed -E 's/ tentative//; s/ (valid|preferred)_lft [0-9a-z]+//g'
+		"${inside[@]}" tc qdisc show
+		for device in $("${inside[@]}" ip -oneline link show | awk -F': ' '{ sub(/@.*/, "", $2); print $2 }'); do
+			"${inside[@]}" tc filter show dev "$device" ingress 2>&1
+			"${inside[@]}" tc filter show dev "$device" egress 2>&1
+		done
+		"${inside[@]}" bpftool net show 2>&1
+	done
+}
