@@ -49,7 +49,8 @@ struct chaos_field {
 enum chaos_needs {
 	CHAOS_NEEDS_ADDRESS = 1 << 0,
 	CHAOS_NEEDS_DATA_DIR = 1 << 1,
-	CHAOS_NEEDS_OTHER_NODES = 1 << 2,	/* at least one other node or peer, and a way to tell them apart */
+	CHAOS_NEEDS_OTHER_NODES = 1 << 2,	/* at least one other node or peer */
+	CHAOS_NEEDS_OWN_TRAFFIC = 1 << 3,	/* what the node sends can be told apart: its own IP, or a cgroup */
 };
 
 struct fault;

@@ -16,22 +16,23 @@
 /* Guards of target.c and the disk's; SPEC.md "allow". */
 static const char *const guards[] = {"gateway", "root_fs", "shared_fs", "stacked", NULL};
 
-/* Exact to 2^63 − 1, what SQLite and JSON hold: doubles would lose digits. */
+/* Exact to 2^63 − 1, what SQLite and JSON hold: a double would lose digits. */
 static void read_seed(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
 	struct config *config = object;
-	double ignored;
+	bool digits = value->kind == YNODE_SCALAR && value->plain && *value->text &&
+		      strspn(value->text, "0123456789") == strlen(value->text);
+	double number;
 
-	if (value->kind == YNODE_SCALAR && value->plain && *value->text && strlen(value->text) <= SEED_DIGITS_MAX &&
-	    strspn(value->text, "0123456789") == strlen(value->text) && (value->text[0] != '0' || !value->text[1])) {
-		config->seed = strtoull(value->text, NULL, 10);
-		config->seed_given = true;
-	}
-	if (config->seed_given && config->seed <= INT64_MAX)
+	/* The strict reading refuses all else, and finds what is no whole number at all. */
+	if (!scalar_number(reader, value, key->name, NUMBER_WHOLE, -INFINITY, INFINITY, &number))
 		return;
-	if (scalar_number(reader, value, key->name, NUMBER_WHOLE, 0, 9007199254740992.0, &ignored))
-		report_error(reader, &value->place, "'seed' must be a whole number in plain digits, found %s",
-			     ynode_describe(value));
+	errno = 0;
+	config->seed = digits ? strtoull(value->text, NULL, 10) : UINT64_MAX;
+	config->seed_given = !errno && config->seed <= INT64_MAX;
+	if (!config->seed_given)
+		report_error(reader, &value->place, "'seed' must be between 0 and %lld in plain digits, found %s",
+			     (long long)INT64_MAX, ynode_describe(value));
 }
 
 static void read_label(struct reader *reader, const struct ynode *value, const struct key *key, void *object)

@@ -201,6 +201,7 @@ void check_addresses(struct reader *reader, size_t subject_index)
 	located_clear(&list);
 }
 
+/* Told apart by their ports; one address for both has a message of its own. */
 static bool nodes_share_ip(const struct node *a, const struct node *b)
 {
 	struct endpoint x, y;
@@ -208,7 +209,7 @@ static bool nodes_share_ip(const struct node *a, const struct node *b)
 	for (size_t i = 0; i < a->addresses.count; i++)
 		for (size_t j = 0; j < b->addresses.count; j++)
 			if (!endpoint_parse(&x, a->addresses.items[i], NULL) &&
-			    !endpoint_parse(&y, b->addresses.items[j], NULL) && same_ip(&x, &y))
+			    !endpoint_parse(&y, b->addresses.items[j], NULL) && same_ip(&x, &y) && !overlap(&x, &y))
 				return true;
 	return false;
 }
@@ -224,7 +225,7 @@ const struct node *node_sharing_ip(const struct subject *subject, const struct n
 		const struct node *candidate =
 			i < subject->node_count ? &subject->nodes[i] : &subject->peers[i - subject->node_count];
 
-		if (candidate == node || node_expand(&other, candidate, subject, 0, NULL) < 0)
+		if (candidate == node || !candidate->name || node_expand(&other, candidate, subject, 0, NULL) < 0)
 			continue;
 		if (nodes_share_ip(&self, &other))
 			found = candidate;

@@ -81,27 +81,49 @@ static bool check_target(const struct pairing *pairing)
 	return true;
 }
 
-static void check_node_needs(const struct pairing *pairing, const struct node *node)
+/* "latency", or "latency 'slow-leader'". */
+static const char *chaos_shown(const struct pairing *pairing)
 {
-	unsigned int needs = pairing->chaos->ops->needs;
-	const char *type = pairing->chaos->ops->name, *shown = node->name ?: "?";
-	const struct node *sharing;
+	static char text[2 * NODE_NAME_MAX];
+	const char *type = pairing->chaos->ops->name, *name = pairing->chaos->name ?: type;
 
-	if ((needs & CHAOS_NEEDS_ADDRESS) && !node->addresses.count)
-		report_error(pairing->reader, &node->place, "node '%s' needs the key 'address': %s '%s' may target it",
-			     shown, type, pairing->chaos->name ?: "");
-	if ((needs & CHAOS_NEEDS_DATA_DIR) && !node->data_dirs.count)
-		report_error(pairing->reader, &node->place, "node '%s' needs the key 'data_dir': %s '%s' may target it",
-			     shown, type, pairing->chaos->name ?: "");
-	if (!(needs & CHAOS_NEEDS_OTHER_NODES) || node->cgroup)
+	snprintf(text, sizeof(text), strcmp(type, name) ? "%s '%s'" : "%s", type, name);
+	return text;
+}
+
+static void check_sharing(const struct pairing *pairing, const struct node *node)
+{
+	const struct node *sharing = node->cgroup ? NULL : node_sharing_ip(pairing->subject, node);
+
+	if (!sharing)
 		return;
-	sharing = node_sharing_ip(pairing->subject, node);
-	if (sharing)
+	if (pairing->chaos->ops->needs & CHAOS_NEEDS_OWN_TRAFFIC)
 		report_error(
 			pairing->reader, &node->place,
-			"%s '%s' may target node '%s', which shares its IP with '%s': what it sends cannot be told "
-			"apart without a cgroup; give the node its 'cgroup' or an address of its own",
-			type, pairing->chaos->name ?: "", shown, sharing->name ?: "?");
+			"%s may target node '%s', which shares its IP with '%s': what it sends cannot be told apart "
+			"without a cgroup; give the node its 'cgroup' or an address of its own",
+			chaos_shown(pairing), node->name, sharing->name);
+	else
+		report_warning(
+			pairing->reader, &node->place,
+			"%s may target node '%s', which shares its IP with '%s': without a 'cgroup' it also acts on "
+			"what that one sends",
+			chaos_shown(pairing), node->name, sharing->name);
+}
+
+static void check_node_needs(const struct pairing *pairing, const struct node *node, const struct ynode *ynode)
+{
+	unsigned int needs = pairing->chaos->ops->needs;
+
+	/* A key that is there but wrong has its own message. */
+	if ((needs & CHAOS_NEEDS_ADDRESS) && !node->addresses.count && !ynode_find(ynode, "address"))
+		report_error(pairing->reader, &node->place, "node '%s' needs the key 'address': %s may target it",
+			     node->name, chaos_shown(pairing));
+	if ((needs & CHAOS_NEEDS_DATA_DIR) && !node->data_dirs.count && !ynode_find(ynode, "data_dir"))
+		report_error(pairing->reader, &node->place, "node '%s' needs the key 'data_dir': %s may target it",
+			     node->name, chaos_shown(pairing));
+	if (needs & CHAOS_NEEDS_ADDRESS)
+		check_sharing(pairing, node);
 }
 
 static const struct ynode *peers_node(const struct pairing *pairing)
@@ -159,22 +181,22 @@ static void check_reach(const struct pairing *pairing, const struct ynode *peers
 			const struct node *idle_node)
 {
 	const struct place *place = peers ? &peers->place : &pairing->chaos->place;
-	const char *verb = pairing->chaos->ops->needs & CHAOS_NEEDS_OTHER_NODES ? "cut" : "touch";
-	const char *type = pairing->chaos->ops->name;
+	const char *verb = pairing->chaos->ops->needs & CHAOS_NEEDS_OWN_TRAFFIC ? "cut" : "act on";
 
-	if (!idle)
+	if (!idle || report_exists(pairing->reader, &idle_node->place))
+		return;
+	if (idle < candidates && pairing->reader->failed)
 		return;
 	if (idle < candidates)
-		report_warning(pairing->reader, place,
-			       "%s would %s nothing where the target is '%s': it is its only peer", type, verb,
-			       idle_node->name);
+		report_warning(pairing->reader, place, "%s would %s nothing where the target is '%s', its only peer",
+			       chaos_shown(pairing), verb, idle_node->name);
 	else if (peers)
-		report_error(pairing->reader, place, "%s would %s nothing: the only peer is the target itself", type,
-			     verb);
+		report_error(pairing->reader, place, "%s would %s nothing: the only peer is the target itself",
+			     chaos_shown(pairing), verb);
 	else
 		report_error(pairing->reader, place,
 			     "%s would %s nothing: subject '%s' has no other node or peer with an address; add peers%s",
-			     type, verb, pairing->subject->name,
+			     chaos_shown(pairing), verb, pairing->subject->name,
 			     chaos_field_find(pairing->chaos->ops, "peers")->all_allowed ? ", or write peers: all"
 											 : "");
 }
@@ -182,7 +204,8 @@ static void check_reach(const struct pairing *pairing, const struct ynode *peers
 static void check_pairing(const struct pairing *pairing)
 {
 	const struct subject *subject = pairing->subject;
-	const struct ynode *peers = peers_node(pairing);
+	const struct ynode *peers = peers_node(pairing), *ynodes = ynode_find(pairing->levels[1]->node, "nodes");
+	const struct ynode *ynode = ynodes ? ynodes->children : NULL;
 	const struct node *named, *idle_node = NULL;
 	size_t candidates = 0, idle = 0;
 
@@ -191,12 +214,12 @@ static void check_pairing(const struct pairing *pairing)
 	if (!check_target(pairing))
 		return;
 	named = find_member(subject->nodes, subject->node_count, pairing->effective->target);
-	for (size_t i = 0; i < subject->node_count; i++) {
+	for (size_t i = 0; i < subject->node_count && ynode; i++, ynode = ynode->next) {
 		const struct node *node = &subject->nodes[i];
 
-		if (named && node != named)
+		if (!node->name || (named && node != named))
 			continue;
-		check_node_needs(pairing, node);
+		check_node_needs(pairing, node, ynode);
 		candidates++;
 		if (chaos_field_find(pairing->chaos->ops, "peers") && !count_others(pairing, node)) {
 			idle++;
@@ -206,6 +229,21 @@ static void check_pairing(const struct pairing *pairing)
 	check_reach(pairing, peers, candidates, idle, idle_node);
 }
 
+/* A peer may stand before the nodes in the file, so its name is looked at here. */
+static void check_peer_names(struct reader *reader, const struct subject *subject, const struct ynode *ynode)
+{
+	const struct ynode *peers = ynode_find(ynode, "peers"), *item = peers ? peers->children : NULL;
+
+	for (size_t i = 0; i < subject->peer_count && item; i++, item = item->next) {
+		const char *name = subject->peers[i].name;
+		const struct node *node = name ? find_member(subject->nodes, subject->node_count, name) : NULL;
+
+		if (node)
+			report_error(reader, &(ynode_find(item, "name") ?: item)->place,
+				     "the peer '%s' has the name of the node on line %u", name, node->place.line);
+	}
+}
+
 static void check_subject(struct reader *reader, size_t index)
 {
 	const struct config *config = reader->config;
@@ -213,6 +251,7 @@ static void check_subject(struct reader *reader, size_t index)
 
 	if (!subject->name || !subject->node_count)
 		return;
+	check_peer_names(reader, subject, reader->subject_levels[index].node);
 	check_addresses(reader, index);
 	for (size_t i = 0; i < config->chaos_count; i++) {
 		struct pairing pairing = {
@@ -238,13 +277,12 @@ static void check_default_target(struct reader *reader, size_t index)
 {
 	const struct subject *subject = &reader->config->subjects[index];
 	const struct level *level = &reader->subject_levels[index];
-	const struct pairing pairing = {.reader = reader, .subject = subject};
 
 	if (!level->target || !subject->name || !subject->node_count || is_role(level->target) ||
 	    find_member(subject->nodes, subject->node_count, level->target) ||
 	    report_exists(reader, &level->target_node->place))
 		return;
-	report_unknown_target(&(struct pairing){.reader = pairing.reader,
+	report_unknown_target(&(struct pairing){.reader = reader,
 						.subject = subject,
 						.target_place = &level->target_node->place},
 			      level->target);

@@ -18,48 +18,54 @@ static json_t *json_from_number(double value)
 	return json_real(value);
 }
 
-static json_t *decode_peers(struct reader *reader, const struct ynode *value, const struct chaos_field *field)
+static bool decode_peer(struct reader *reader, const struct ynode *item, const struct chaos_field *field, json_t *list)
 {
-	_cleanup_json_ json_t *list = json_array();
 	const char *text;
 
-	if (value->kind == YNODE_SCALAR && field->all_allowed && !strcmp(value->text, "all"))
-		return json_string("all");
-	for (const struct ynode *item = list_first(value); item; item = list_next(value, item)) {
-		if (!scalar_text(reader, item, field->name, CONFIG_TEXT_MAX, &text))
-			return NULL;
-		if (!strcmp(text, "all")) {
-			report_error(reader, &item->place,
-				     field->all_allowed ? "'all' stands alone: write %s: all"
-							: "'%s' takes names and addresses here, not 'all'",
-				     field->name);
-			return NULL;
-		}
-		json_array_append_new(list, json_string(text));
+	if (!scalar_text(reader, item, field->name, CONFIG_TEXT_MAX, &text))
+		return false;
+	if (!strcmp(text, "all")) {
+		report_error(reader, &item->place,
+			     field->all_allowed ? "'all' stands alone: write %s: all"
+						: "'%s' takes names and addresses here, not 'all'",
+			     field->name);
+		return false;
 	}
-	if (!json_array_size(list)) {
+	json_array_append_new(list, json_string(text));
+	return true;
+}
+
+static bool decode_port(struct reader *reader, const struct ynode *item, const struct chaos_field *field, json_t *list)
+{
+	double port;
+
+	if (!scalar_number(reader, item, field->name, NUMBER_WHOLE, 1, 65535, &port))
+		return false;
+	json_array_append_new(list, json_integer((json_int_t)port));
+	return true;
+}
+
+static json_t *decode_list(struct reader *reader, const struct ynode *value, const struct chaos_field *field)
+{
+	_cleanup_json_ json_t *list = json_array();
+	bool good = true;
+
+	if (value->kind == YNODE_SEQUENCE && !value->count) {
 		report_error(reader, &value->place, "'%s' must not be empty; leave it out for the default",
 			     field->name);
 		return NULL;
 	}
-	return TAKE_PTR(list);
+	for (const struct ynode *item = list_first(value); item; item = list_next(value, item))
+		good &= field->type == FIELD_PEERS ? decode_peer(reader, item, field, list)
+						   : decode_port(reader, item, field, list);
+	return good ? TAKE_PTR(list) : NULL;
 }
 
-static json_t *decode_ports(struct reader *reader, const struct ynode *value, const struct chaos_field *field)
+static json_t *decode_peers(struct reader *reader, const struct ynode *value, const struct chaos_field *field)
 {
-	_cleanup_json_ json_t *list = json_array();
-	double port;
-
-	for (const struct ynode *item = list_first(value); item; item = list_next(value, item)) {
-		if (!scalar_number(reader, item, field->name, NUMBER_WHOLE, 1, 65535, &port))
-			return NULL;
-		json_array_append_new(list, json_integer((json_int_t)port));
-	}
-	if (!json_array_size(list)) {
-		report_error(reader, &value->place, "'%s' must not be empty; leave it out for every port", field->name);
-		return NULL;
-	}
-	return TAKE_PTR(list);
+	if (value->kind == YNODE_SCALAR && field->all_allowed && !strcmp(value->text, "all"))
+		return json_string("all");
+	return decode_list(reader, value, field);
 }
 
 static json_t *decode_field(struct reader *reader, const struct ynode *value, const struct chaos_field *field)
@@ -82,7 +88,7 @@ static json_t *decode_field(struct reader *reader, const struct ynode *value, co
 	case FIELD_PEERS:
 		return decode_peers(reader, value, field);
 	case FIELD_PORTS:
-		return decode_ports(reader, value, field);
+		return decode_list(reader, value, field);
 	}
 	return NULL;
 }

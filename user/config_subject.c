@@ -221,7 +221,7 @@ static void read_subject_by_name(struct reader *reader, const struct ynode *item
 	int length = slash ? (int)(slash + 1 - campaign) : 0, r;
 	size_t index;
 
-	if (!scalar_name(reader, item, "subjects", SUBJECT_NAME_MAX, &name))
+	if (!scalar_name(reader, item, "subject", SUBJECT_NAME_MAX, &name))
 		return;
 	r = read_subject_file(reader, item, campaign, length, &index);
 	if (r == -ENOENT)
