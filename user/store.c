@@ -228,8 +228,10 @@ int store_open(struct store **out, const char *path, enum store_mode mode, struc
 	store->mode = mode;
 	store->path = strdup(path);
 	ret = store->path ? connect_to(store, "", &version, err) : error_set_errno(err, -ENOMEM, "database %s", path);
-	if (ret == -EACCES && mode == STORE_READ && is_quiescent(path))
-		ret = connect_to(store, "?immutable=1", &version, err);
+	if ((ret == -EACCES || ret == -EROFS) && mode == STORE_READ)
+		ret = is_quiescent(path) ? connect_to(store, "?immutable=1", &version, err) :
+		      error_set(err, ret, "database %s is in use and its write-ahead log needs more rights to be read; "
+				"run as root", path);
 	if (!ret && mode == STORE_WRITE)
 		ret = setup_writer(store, version, err);
 	if (ret) {

@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# eval list and eval show: what they print of a recorded campaign, and what they say of a database they cannot read.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+unset EVAL_DB
+export TZ=Pacific/Auckland COLUMNS=80
+
+db=$work/eval.db
+campaign='campaign-20261123T215643Z-3fd12c05'
+sqlite3 "$db" <"$top/tests/data/store/campaign.sql" || exit 1
+sqlite3 "$db" 'PRAGMA journal_mode = WAL' >/dev/null
+chmod 0600 "$db"
+
+list() { "$eval_bin" list --db "$db" "$@"; }
+show() { "$eval_bin" show --db "$db" "$@"; }
+# says NAME STATUS REGEX COMMAND…: that exit status, nothing on standard output, one line that matches on the other.
+says() {
+	local name=$1 status=0 wanted=$2 regex=$3
+	shift 3
+	"$@" >"$work/out" 2>"$work/err" || status=$?
+	if [[ $status == "$wanted" && ! -s $work/out && $(wc -l <"$work/err") == 1 && $(<"$work/err") =~ $regex ]]; then
+		ok "$name"
+	else
+		not_ok "$name" "exit status $status, not $wanted" "$(<"$work/out")" "$(<"$work/err")" "wanted: $regex"
+	fi
+}
+
+# --- What there is -----------------------------------------------------------------------------------------------
+check_match 'list: a line a campaign' "$(list)" \
+	"$campaign +raft-network +2026-11-23T21:43:23Z +interrupted +5 +completed 3, failed 1, planned 1; verdict fail 1"
+check_eq 'list --json: counts by status' "$(list --json | jq -c '[.[] | [.id, .trials.completed, .trials.total]]')" \
+	"[[\"$campaign\",3,5]]"
+check_eq 'EVAL_DB names the database' "$(EVAL_DB=$db "$eval_bin" list)" "$(list)"
+check_match 'show: the header' "$(show "$campaign")" $'config hash +3fd12c05aa8a[0-9a-f]+\n.*seed +7\n +host +lab1\n'
+check_match 'show: a trial in the table' "$(show "$campaign")" \
+	$'\ntrial-etcd-lab-slow-leader-0002 +completed +pass +100 % +100 % +100 % +2.1 ms 103 ms 2.3 ms +- 103 ms 2.4 ms +1.30 s +1234\n'
+check_match 'show: a failed trial has its reason below' "$(show "$campaign")" \
+	$'slow-leader-0004 +failed [^\n]+\n    failed in ready: .scripts/lab.sh ready. did not exit 0 within 30 s\n'
+check_match 'show: a missed expectation too' "$(show "$campaign")" $'    availability_min 0.9 missed: 0.8467\n'
+check_number 'show: the table fits 140 columns' \
+	"$(show "$campaign" | sed -n '/availability/,$p' | awk '{ if (length > most) most = length } END { print most }') <= 140"
+check_eq 'show: no colour where no terminal is' "$(show "$campaign" | grep -c $'\033')" 0
+check_match 'show: colour on a terminal' "$(script -qec "$eval_bin show --db $db $campaign" /dev/null)" $'\033\\[31mfailed'
+check_eq 'show --json: all of it' \
+	"$(show "$campaign" --json | jq -c '[.id, (.trials | length), .trial_counts.failed, (.events | length)]')" \
+	"[\"$campaign\",5,1,5]"
+check_eq 'a seed of 64 bits is exact' "$(show "$campaign" --json | jq -r '.trials[0].seed')" 18446744073709551615
+
+# --- One trial ---------------------------------------------------------------------------------------------------
+trial=$(show 3fd12c05 2)
+for part in 'status +completed, verdict pass' 'target +n2 \(leader\), asked for: leader' 'engine +tap' \
+	'chaos_injected_at +2026-11-23T21:48:33.000000Z  \+10.000 s' 'put +before +25 +100 % +2.1 ms +- ' \
+	'during +150 +100 % +103 ms +103 ms' 'time to recover +1.30 s' 'availability_min +met +asked 0.9, measured 1.0' \
+	'eth0 egress: seen 1500, hit 1234' $'delay applied, mean 101.200 ms\n +33 ms … 66 ms +\\|#{40}\\| 650\n' \
+	'reset +exit 0 +0.31 s +scripts/lab.sh reset' 'reset +phase +starts'; do
+	check_match "show TRIAL has: ${part//$'\n'/ }" "$trial" "$part"
+done
+check_match 'output of a command cannot drive the terminal' "$trial" 'starting n2 \?\[31mred'
+check_eq 'show TRIAL --json: samples, attempts, events' \
+	"$(show 3fd12c05 2 --json | jq -c '[.target_node, (.samples | length > 0), (.attempts | length), (.events | length)]')" \
+	'["n2",true,1,1]'
+for id in "$campaign" campaign-2026 20261123T2156 3fd12c05; do
+	check_eq "a campaign by $id" "$(show "$id" | head -n 1)" "$campaign"
+done
+for id in trial-etcd-lab-slow-leader-0002 trial-etcd-lab-slow-leader-0002 slow-leader-0002 etcd-lab-base 0002; do
+	check_match "a trial by $id" "$(show 3fd12c05 "$id" | head -n 1)" '^trial-etcd-lab-(slow-leader-0002|baseline-0001) of '
+done
+check_match 'a trial by its id alone' "$(show trial-etcd-lab-cut-leader-0003 | head -n 1)" "^trial-etcd-lab-cut-leader-0003 of $campaign"
+says 'an unknown id' 2 "no campaign and no trial 'nothing' in database $db; 'eval list' shows" show nothing
+says 'an unknown trial' 2 "no trial '99' in database $db" show 3fd12c05 99
+says 'an ambiguous trial names the candidates' 2 \
+	"trial 'trial-etcd' is ambiguous: trial-etcd-lab-baseline-0001, trial-etcd-lab-slow-leader-0002, " show 3fd12c05 trial-etcd
+sqlite3 "$db" "INSERT INTO campaigns (id, hash, seed, config, created_at) VALUES
+	('campaign-20261124T000000Z-3fd12c05', 'x', '1', '{}', '2026-11-24T00:00:00.000000Z')"
+says 'an ambiguous campaign too, the newest first' 2 \
+	"campaign '3fd12c05' is ambiguous: campaign-20261124T000000Z-3fd12c05, $campaign" show 3fd12c05
+check_eq 'list: the newest first' "$(list --json | jq -r '.[0].id')" campaign-20261124T000000Z-3fd12c05
+check_match 'show: a campaign without trials' "$(show campaign-20261124)" 'campaign-20261124T000000Z-3fd12c05'
+sqlite3 "$db" "DELETE FROM campaigns WHERE id LIKE 'campaign-20261124%'"
+
+# --- Usage -------------------------------------------------------------------------------------------------------
+for command in list show; do
+	check_match "$command --help" "$("$eval_bin" $command --help)" "Usage: eval $command .*--db=FILE"
+	check_eq "$command -? is the same" "$("$eval_bin" $command '-?')" "$("$eval_bin" $command --help)"
+	check_fails "$command --nonsense" 2 "$eval_bin" $command --nonsense
+done
+check_fails 'list with a word' 2 "$eval_bin" list word
+check_fails 'show without one' 2 "$eval_bin" show
+check_fails 'show with three' 2 "$eval_bin" show a b c
+check_fails 'nobody reads the output: an error, no signal' 3 bash -c "exec '$eval_bin' list --db '$db' >/dev/full"
+
+# --- Databases that are none -------------------------------------------------------------------------------------
+says 'a missing database' 3 "no database $work/none.db; name one by --db or EVAL_DB" "$eval_bin" list --db "$work/none.db"
+says 'a missing one by EVAL_DB' 3 "no database $work/none.db" env EVAL_DB="$work/none.db" "$eval_bin" list
+check_eq 'which nothing made' "$(ls "$work"/none.db* 2>/dev/null)" ''
+says 'a folder' 3 "database $work is a directory; name a file by --db" "$eval_bin" list --db "$work"
+says 'a device' 3 'database /dev/null is not a regular file' "$eval_bin" list --db /dev/null
+head -c 20000 /dev/urandom >"$work/noise.db"
+says 'not a database' 3 "database $work/noise.db: cannot read it: it is not a database" "$eval_bin" list --db "$work/noise.db"
+sqlite3 "$work/other.db" 'CREATE TABLE x (y)'
+says "another program's" 3 "database $work/other.db belongs to another program" "$eval_bin" list --db "$work/other.db"
+cp "$db" "$work/newer.db"
+sqlite3 "$work/newer.db" 'PRAGMA user_version = 99'
+says 'a newer schema' 3 'has schema 99, this eval .* knows up to 1; use the newer eval' "$eval_bin" show x --db "$work/newer.db"
+cp "$db" "$work/damaged.db"
+dd if=/dev/urandom of="$work/damaged.db" bs=4096 seek=1 count=20 conv=notrunc status=none
+says 'a damaged one' 3 "database $work/damaged.db: cannot read it: it is damaged" "$eval_bin" list --db "$work/damaged.db"
+cp "$db" "$work/odd %41?#name.db"
+check_match 'a name with special characters' "$("$eval_bin" list --db "$work/odd %41?#name.db")" "$campaign"
+
+# --- Without root, and beside a writer ---------------------------------------------------------------------------
+if [[ $EUID == 0 ]]; then
+	chmod 0755 "$work"
+	cp "$eval_bin" "$work/eval"
+	nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups "$work/eval")
+	says 'a private one without root' 3 "cannot open database $db: Permission denied; run as root" "${nobody[@]}" list --db "$db"
+	cp "$db" "$work/public.db"
+	chmod 0644 "$work/public.db"
+	check_match 'a readable one without root, in a folder that is not' "$("${nobody[@]}" list --db "$work/public.db" 2>&1)" "$campaign"
+	check_eq 'leaves nothing there' "$(ls "$work"/public.db-* 2>/dev/null)" ''
+fi
+# A writer with a transaction open: started by the first line, ended by the last.
+mkfifo "$work/statements"
+sqlite3 "$work/busy.db" <"$top/tests/data/store/campaign.sql"
+sqlite3 "$work/busy.db" 'PRAGMA journal_mode = WAL' >/dev/null
+sqlite3 -batch "$work/busy.db" <"$work/statements" >"$work/said" 2>&1 &
+test_pids+=($!)
+exec {statements}>"$work/statements"
+echo "UPDATE trials SET status = 'void'; BEGIN IMMEDIATE; UPDATE trials SET status = 'running'; SELECT 'open';" >&"$statements"
+check 'a writer has a transaction open' wait_for 10 grep -q open "$work/said"
+check_eq 'a reader beside it sees what is committed' \
+	"$("$eval_bin" list --json --db "$work/busy.db" | jq -c '.[0].trials | [.void, .running]')" '[5,0]'
+if [[ $EUID == 0 ]]; then
+	check_eq 'without root as well' \
+		"$("${nobody[@]}" list --json --db "$work/busy.db" | jq -c '.[0].trials | [.void, .running]')" '[5,0]'
+fi
+echo 'COMMIT;' >&"$statements"
+exec {statements}>&-
+seen() { [[ $("$eval_bin" list --json --db "$work/busy.db" | jq '.[0].trials.running') == 5 ]]; }
+check 'and then the rest' wait_for 10 seen
+
+# --- The default place -------------------------------------------------------------------------------------------
+if [[ $EUID == 0 ]]; then
+	# In a mount namespace with an empty /var/lib, so that this host's own records are not in the way.
+	apart() { unshare --mount -- bash -c "mount -t tmpfs none /var/lib && $1"; }
+	check_eq 'no campaigns yet' "$(apart "'$eval_bin' list")" \
+		'no campaigns yet (no database /var/lib/eval/eval.db; name one by --db or EVAL_DB)'
+	check_eq 'no campaigns yet, as JSON' "$(apart "'$eval_bin' list --json")" '[]'
+	says 'show has nothing to show' 3 'no database /var/lib/eval/eval.db' apart "'$eval_bin' show x"
+fi
+done_testing
