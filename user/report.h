@@ -53,8 +53,9 @@ int report_reason(char *out, size_t size, const json_t *trial);
 /*
  * Everything about one trial, for `eval show`. Shapes of the columns that others fill, each key may be missing:
  * expectations [{"name": "availability_min", "asked": x, "measured": x or null, "ok": bool}],
- * commands_json [{"phase": "reset", "exec": s, "exit_code": n, "signal": n, "timed_out": bool, "seconds": x,
- * "output": s}]; evidence as fault_evidence() gives it.
+ * commands_json [{"name": "reset", "phase": "reset", "tries": n, "exec": s, "exit_code": n, "signal": n, "timed_out": bool, "seconds": x,
+ * "output": s}]; evidence as fault_evidence() gives it, of several targets {"seen", "hit", "bytes", "targets":
+ * {NODE: evidence}}.
  */
 void report_trial(FILE *out, const json_t *trial, const json_t *attempts, const json_t *events);
 /* The campaign's header: what, when, where, how it went. */

@@ -191,7 +191,7 @@ static void print_direction(FILE *out, const char *device, const char *direction
 /* What of the evidence the lines above and below do not show. */
 static void print_other_evidence(FILE *out, const json_t *evidence)
 {
-	static const char *const shown[] = {"engine", "seen", "hit", "bytes", "devices"};
+	static const char *const shown[] = {"engine", "seen", "hit", "bytes", "devices", "targets"};
 	_cleanup_json_ json_t *rest = json_copy((json_t *)evidence);
 
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
@@ -200,15 +200,14 @@ static void print_other_evidence(FILE *out, const json_t *evidence)
 		print_json(out, "also", rest);
 }
 
-static void print_evidence(FILE *out, const json_t *evidence)
+/* target: the node's name, where there are several. */
+static void print_fault(FILE *out, const char *target, const json_t *evidence)
 {
 	char seen[REPORT_CELL_SIZE], hit[REPORT_CELL_SIZE], bytes[REPORT_CELL_SIZE];
 	const json_t *device;
 	size_t i;
 
-	if (!json_is_object(evidence))
-		return;
-	fprintf(out, "\nevidence from the kernel\n  engine %s, seen %s, hit %s, bytes %s\n",
+	fprintf(out, "  %s%sengine %s, seen %s, hit %s, bytes %s\n", target, target[0] ? ": " : "",
 		report_string(evidence, "engine", "?"), report_count(seen, json_object_get(evidence, "seen")),
 		report_count(hit, json_object_get(evidence, "hit")), report_count(bytes, json_object_get(evidence, "bytes")));
 	json_array_foreach(json_object_get(evidence, "devices"), i, device) {
@@ -218,6 +217,20 @@ static void print_evidence(FILE *out, const json_t *evidence)
 		print_direction(out, name, "ingress", json_object_get(device, "ingress"));
 	}
 	print_other_evidence(out, evidence);
+}
+
+static void print_evidence(FILE *out, const json_t *evidence)
+{
+	json_t *targets = json_object_get(evidence, "targets"), *one;
+	const char *target;
+
+	if (!json_is_object(evidence))
+		return;
+	fputs("\nevidence from the kernel\n", out);
+	if (!targets)
+		print_fault(out, "", evidence);
+	json_object_foreach(targets, target, one)
+		print_fault(out, target, one);
 }
 
 static void print_attempts(FILE *out, const json_t *attempts)
@@ -270,9 +283,11 @@ static void print_command(FILE *out, const json_t *command)
 		snprintf(end, sizeof(end), "exit %d", (int)json_integer_value(json_object_get(command, "exit_code")));
 	else
 		snprintf(end, sizeof(end), "not ended");
-	fprintf(out, "  %-10s%-12s%8s  ", report_string(command, "phase", "?"), end,
+	fprintf(out, "  %-10s%-10s%-10s%8s  ", report_string(command, "name", "?"), report_string(command, "phase", "?"), end,
 		report_seconds(seconds, json_object_get(command, "seconds")));
 	report_text(out, report_string(command, "exec", ""), INDENT);
+	if (json_object_get(command, "tries"))
+		fprintf(out, " (%d tries)", (int)json_integer_value(json_object_get(command, "tries")));
 	fputc('\n', out);
 	if (length) {
 		_cleanup_free_ char *text = strndup(output, length - (output[length - 1] == '\n'));

@@ -17,7 +17,7 @@ static const struct {
 } failures[] = {
 	{SQLITE_BUSY, -EBUSY, "it is locked by another process; wait for that to end, or name another file by --db"},
 	{SQLITE_LOCKED, -EBUSY, "it is locked by another process; wait for that to end, or name another file by --db"},
-	{SQLITE_READONLY, -EROFS, "it is not writable; run as root, or name another file by --db"},
+	{SQLITE_READONLY, -EROFS, "it is not writable; name another file by --db"},
 	{SQLITE_PERM, -EACCES, "permission denied; run as root, or name another file by --db"},
 	{SQLITE_CANTOPEN, -EACCES, "it cannot be opened; check the folder's permissions, or name another file by --db"},
 	{SQLITE_FULL, -ENOSPC, "the disk is full; free some space, or name another file by --db"},
@@ -81,6 +81,12 @@ const char *store_path(const struct store *store)
 	return store->path;
 }
 
+static const char *advice(int os_error)
+{
+	return (os_error == EACCES || os_error == EPERM) && geteuid() ? "run as root, or name another file by --db" :
+									"name another file by --db";
+}
+
 /* Each missing folder of path, mode 0700. */
 static int make_folders(const char *path, struct error *err)
 {
@@ -90,9 +96,9 @@ static int make_folders(const char *path, struct error *err)
 		return error_set_errno(err, -ENOMEM, "database %s", path);
 	for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		if (mkdir(folder, 0700) && errno != EEXIST && errno != EISDIR && access(folder, F_OK))
-			return error_set(err, -errno, "cannot make folder %s for database %s: %s; run as root, or name "
-					 "another file by --db", folder, path, strerror(errno));
+		if (access(folder, F_OK) && mkdir(folder, 0700) && errno != EEXIST)
+			return error_set(err, -errno, "cannot make folder %s for database %s: %s; %s", folder, path,
+					 strerror(errno), advice(errno));
 		*slash = '/';
 	}
 	return 0;
@@ -107,8 +113,7 @@ static int create_file(const char *path, struct error *err)
 		return ret;
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 && errno != EEXIST)
-		return error_set(err, -errno, "cannot create database %s: %s; run as root, or name another file by --db",
-				 path, strerror(errno));
+		return error_set(err, -errno, "cannot create database %s: %s; %s", path, strerror(errno), advice(errno));
 	return 0;
 }
 
@@ -125,16 +130,14 @@ static int check_file(const char *path, enum store_mode mode, struct error *err)
 			return create_file(path, err);
 		if (errno == ENOENT)
 			return error_set(err, -ENOENT, "no database %s; name one by --db or EVAL_DB", path);
-		return error_set(err, -errno, "cannot open database %s: %s%s", path, strerror(errno),
-				 errno == EACCES ? "; run as root, or name another file by --db" : "");
+		return error_set(err, -errno, "cannot open database %s: %s; %s", path, strerror(errno), advice(errno));
 	}
 	if (S_ISDIR(st.st_mode))
 		return error_set(err, -EISDIR, "database %s is a directory; name a file by --db", path);
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, -EINVAL, "database %s is not a regular file; name another by --db", path);
 	if (access(path, mode == STORE_WRITE ? R_OK | W_OK : R_OK))
-		return error_set(err, -errno, "cannot open database %s: %s; run as root, or name another file by --db",
-				 path, strerror(errno));
+		return error_set(err, -errno, "cannot open database %s: %s; %s", path, strerror(errno), advice(errno));
 	return 0;
 }
 

@@ -53,7 +53,7 @@ for part in 'status +completed, verdict pass' 'target +n2 \(leader\), asked for:
 	'chaos_injected_at +2026-11-23T21:48:33.000000Z  \+10.000 s' 'put +before +25 +100 % +2.1 ms +- ' \
 	'during +150 +100 % +103 ms +103 ms' 'time to recover +1.30 s' 'availability_min +met +asked 0.9, measured 1.0' \
 	'eth0 egress: seen 1500, hit 1234' $'delay applied, mean 101.200 ms\n +33 ms … 66 ms +\\|#{40}\\| 650\n' \
-	'reset +exit 0 +0.31 s +scripts/lab.sh reset' 'reset +phase +starts'; do
+	'reset +reset +exit 0 +0.31 s +scripts/lab.sh reset' 'reset +phase +starts'; do
 	check_match "show TRIAL has: ${part//$'\n'/ }" "$trial" "$part"
 done
 check_match 'output of a command cannot drive the terminal' "$trial" 'starting n2 \?\[31mred'

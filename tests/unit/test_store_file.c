@@ -124,6 +124,36 @@ static void test_wrong_files(void **state)
 	create_campaign(f);
 }
 
+static void test_no_permission(void **state)
+{
+	struct fixture *f = *state;
+	int status;
+	pid_t pid;
+
+	if (geteuid())
+		skip();
+	store_close(TAKE_PTR(f->store));
+	assert_int_equal(chmod(f->folder, 0755), 0);
+	pid = fork();
+	if (!pid) {
+		struct store *store = NULL;
+		bool refused = !setresgid(65534, 65534, 65534) && !setresuid(65534, 65534, 65534) &&
+			       store_open(&store, f->path, STORE_WRITE, &err) == -EACCES &&
+			       strstr(err.text, "Permission denied; run as root");
+
+		snprintf(f->path, sizeof(f->path), "%s/a/eval.db", f->folder);
+		refused &= store_open(&store, f->path, STORE_WRITE, &err) == -EACCES &&
+			   strstr(err.text, "cannot make folder") && strstr(err.text, "run as root");
+		_exit(refused ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	/* A file in the place of the folder, which no rights help against. */
+	write_file(f->path, "");
+	snprintf(f->path + strlen(f->path), 10, "/x.db");
+	assert_open_fails(f, STORE_WRITE, -ENOTDIR, "Not a directory; name another file");
+}
+
 static void test_damaged_file(void **state)
 {
 	struct fixture *f = *state;
@@ -280,6 +310,7 @@ int main(void)
 		TEST(test_migration),
 		TEST(test_newer_schema),
 		TEST(test_wrong_files),
+		TEST(test_no_permission),
 		TEST(test_damaged_file),
 		TEST(test_disk_full),
 		TEST(test_locked),
