@@ -345,17 +345,16 @@ static int inject_and_hold(struct inject *inject, const struct target *target, i
 
 static int signals_open(void)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction hangup;
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-		struct sigaction action;
-
-		/* nohup stays in force. */
-		if (!sigaction(signals[i], NULL, &action) && action.sa_handler != SIG_IGN)
-			sigaddset(&set, signals[i]);
-	}
+	/* Also where a shell ignores it for its background jobs: ending a fault is never wrong. */
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	/* nohup stays in force. */
+	if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN)
+		sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
