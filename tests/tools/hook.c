@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Somebody else's program on a hook: hook DEVICE ingress|egress|xdp [MARK]
+ * Counts and lets pass. Prints "ready", then for each line on standard input "seen N marked N", where marked
+ * counts those whose skb->mark is MARK. Ends with its input.
+ */
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* Linux 6.6; Debian 12's header is older. */
+#define TCX_INGRESS 46
+#define TCX_EGRESS 47
+#define TCX_NEXT (-1)
+
+#define INSN(op, to, from, offset, value) \
+	{ .code = (op), .dst_reg = (to), .src_reg = (from), .off = (offset), .imm = (value) }
+#define MOV_IMM(to, value) INSN(BPF_ALU64 | BPF_MOV | BPF_K, to, 0, 0, value)
+#define MOV_REG(to, from) INSN(BPF_ALU64 | BPF_MOV | BPF_X, to, from, 0, 0)
+#define MAP_FD(to, fd) INSN(BPF_LD | BPF_DW | BPF_IMM, to, BPF_PSEUDO_MAP_FD, 0, fd), INSN(0, 0, 0, 0, 0)
+#define CALL(helper) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
+/* counters[index]++ in 9 instructions; leaves r6 alone. */
+#define COUNT(index, fd) \
+	INSN(BPF_ST | BPF_W | BPF_MEM, 10, 0, -4, index), MOV_REG(2, 10), \
+	INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4), MAP_FD(1, fd), CALL(BPF_FUNC_map_lookup_elem), \
+	INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2, 0), MOV_IMM(1, 1), \
+	INSN(BPF_STX | BPF_DW | BPF_ATOMIC, 0, 1, 0, BPF_ADD)
+
+static int program_load(int map_fd, bool xdp, unsigned int mark)
+{
+	const struct bpf_insn xdp_pass[] = {
+		COUNT(0, map_fd), MOV_IMM(0, XDP_PASS), INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
+	const struct bpf_insn tcx_next[] = {
+		MOV_REG(6, 1),
+		COUNT(0, map_fd),
+		INSN(BPF_LDX | BPF_W | BPF_MEM, 1, 6, offsetof(struct __sk_buff, mark), 0),
+		INSN(BPF_JMP | BPF_JNE | BPF_K, 1, 0, 9, (int)mark),
+		COUNT(1, map_fd),
+		MOV_IMM(0, TCX_NEXT),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
+
+	return xdp ? bpf_prog_load(BPF_PROG_TYPE_XDP, "someone_else", "GPL", xdp_pass,
+				   sizeof(xdp_pass) / sizeof(*xdp_pass), NULL)
+		   : bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "someone_else", "GPL", tcx_next,
+				   sizeof(tcx_next) / sizeof(*tcx_next), NULL);
+}
+
+int main(int argc, char **argv)
+{
+	bool xdp = argc > 2 && !strcmp(argv[2], "xdp");
+	unsigned int mark = argc > 3 ? (unsigned int)strtoul(argv[3], NULL, 0) : 0;
+	enum bpf_attach_type hook;
+	int map_fd, program_fd, link_fd;
+	char line[16];
+
+	if (argc < 3) {
+		fprintf(stderr, "usage: hook DEVICE ingress|egress|xdp [MARK]\n");
+		return 2;
+	}
+	hook = xdp ? BPF_XDP : (enum bpf_attach_type)(strcmp(argv[2], "egress") ? TCX_INGRESS : TCX_EGRESS);
+	map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "someone_count", 4, 8, 2, NULL);
+	program_fd = program_load(map_fd, xdp, mark);
+	link_fd = bpf_link_create(program_fd, (int)if_nametoindex(argv[1]), hook, NULL);
+	if (map_fd < 0 || program_fd < 0 || link_fd < 0) {
+		fprintf(stderr, "hook: map %d, program %d, link %d\n", map_fd, program_fd, link_fd);
+		return 1;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	puts("ready");
+	while (fgets(line, sizeof(line), stdin)) {
+		unsigned long long counts[2] = {};
+
+		for (unsigned int i = 0; i < 2; i++)
+			bpf_map_lookup_elem(map_fd, &i, &counts[i]);
+		printf("seen %llu marked %llu\n", counts[0], counts[1]);
+	}
+	return 0;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Statistics of numbers on standard input, for the benchmarks: one line of figures, separated by tabs. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+
+struct numbers {
+	double *items;
+	size_t count;
+};
+
+static void numbers_free(struct numbers *numbers)
+{
+	free(numbers->items);
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int numbers_add(struct numbers *numbers, double value)
+{
+	double *items = reallocarray(numbers->items, numbers->count + 1, sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	items[numbers->count++] = value;
+	numbers->items = items;
+	return 0;
+}
+
+static double parse(const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || !isfinite(value)) {
+		fprintf(stderr, "stats: '%s' is not a number\n", text);
+		exit(2);
+	}
+	return value;
+}
+
+/* All numbers, or with pairs the ratio of each line's second to its first; sorted. */
+static void numbers_read(struct numbers *numbers, int pairs)
+{
+	char first[64], second[64];
+
+	while (scanf("%63s", first) == 1) {
+		double value = parse(first);
+
+		if (pairs) {
+			if (scanf("%63s", second) != 1 || value <= 0) {
+				fprintf(stderr, "stats: not a line of two positive numbers\n");
+				exit(2);
+			}
+			value = parse(second) / value;
+		}
+		if (numbers_add(numbers, value))
+			exit(1);
+	}
+	if (!numbers->count) {
+		fprintf(stderr, "stats: no numbers\n");
+		exit(2);
+	}
+	qsort(numbers->items, numbers->count, sizeof(*numbers->items), compare);
+}
+
+/* The smallest value that at least this share is not above. */
+static double quantile(const struct numbers *numbers, double share)
+{
+	size_t rank = (size_t)ceil(share * (double)numbers->count);
+
+	return numbers->items[rank ? rank - 1 : 0];
+}
+
+static double median(const struct numbers *numbers)
+{
+	size_t half = numbers->count / 2;
+
+	return numbers->count % 2 ? numbers->items[half] : (numbers->items[half - 1] + numbers->items[half]) / 2;
+}
+
+/*
+ * How many values at each end lie outside the sign test's interval of the median: the most that leave it 95 %,
+ * whatever the distribution. Below 6 values there is no such interval; then it is the whole range.
+ */
+static size_t sign_test_outside(size_t count)
+{
+	double term = pow(0.5, (double)count), tail = term;
+	size_t outside = 0;
+
+	while (tail <= 0.025 && outside < count / 2) {
+		outside++;
+		term *= (double)(count - outside + 1) / (double)outside;
+		tail += term;
+	}
+	return outside ? outside - 1 : 0;
+}
+
+/* Median, its 95 % interval by the sign test, how many. */
+static void print_median(const struct numbers *numbers)
+{
+	size_t outside = sign_test_outside(numbers->count);
+
+	printf("%.6g\t%.6g\t%.6g\t%zu\n", median(numbers), numbers->items[outside],
+	       numbers->items[numbers->count - 1 - outside], numbers->count);
+}
+
+/* Mean, p50, p99, max, how many. */
+static void print_summary(const struct numbers *numbers)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < numbers->count; i++)
+		sum += numbers->items[i];
+	printf("%.6g\t%.6g\t%.6g\t%.6g\t%zu\n", sum / (double)numbers->count, median(numbers), quantile(numbers, 0.99),
+	       numbers->items[numbers->count - 1], numbers->count);
+}
+
+/* Kolmogorov-Smirnov's D against the uniform distribution on [min, max], how many. */
+static void print_uniform(const struct numbers *numbers, double min, double max)
+{
+	double n = (double)numbers->count, distance = 0;
+
+	for (size_t i = 0; i < numbers->count; i++) {
+		double expected = fmin(1, fmax(0, (numbers->items[i] - min) / (max - min)));
+
+		distance = fmax(distance, fmax(expected - (double)i / n, (double)(i + 1) / n - expected));
+	}
+	printf("%.4f\t%zu\n", distance, numbers->count);
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_(numbers_free) struct numbers numbers = {};
+
+	if (argc == 2 && !strcmp(argv[1], "median")) {
+		numbers_read(&numbers, 0);
+		print_median(&numbers);
+	} else if (argc == 2 && !strcmp(argv[1], "ratio")) {
+		numbers_read(&numbers, 1);
+		print_median(&numbers);
+	} else if (argc == 2 && !strcmp(argv[1], "summary")) {
+		numbers_read(&numbers, 0);
+		print_summary(&numbers);
+	} else if (argc == 4 && !strcmp(argv[1], "uniform")) {
+		numbers_read(&numbers, 0);
+		print_uniform(&numbers, parse(argv[2]), parse(argv[3]));
+	} else {
+		fprintf(stderr, "usage: stats median|ratio|summary|uniform MIN MAX <NUMBERS\n");
+		return 2;
+	}
+	return 0;
+}
