@@ -125,7 +125,8 @@ int cmd_show(int argc, char **argv)
 		.options = options,
 		.parser = parse_option,
 		.args_doc = "CAMPAIGN [TRIAL]\nTRIAL",
-		.doc = "Shows one campaign with its trials, or everything about one trial. A campaign may be given by a "
+		.doc = "Shows one campaign with its trials, or everything about one trial. A campaign may be given by "
+		       "a "
 		       "unique start of its id or by the eight digits at its end, a trial by a unique start or end or "
 		       "by its number. Needs no root where the file is readable.",
 	};

@@ -12,7 +12,9 @@
 enum window { WINDOW_BEFORE, WINDOW_DURING, WINDOW_AFTER, WINDOW_COUNT, WINDOW_NONE = -1 };
 
 static const char *const window_names[WINDOW_COUNT] = {
-	[WINDOW_BEFORE] = "before", [WINDOW_DURING] = "during", [WINDOW_AFTER] = "after",
+	[WINDOW_BEFORE] = "before",
+	[WINDOW_DURING] = "during",
+	[WINDOW_AFTER] = "after",
 };
 
 static enum window window_of(const struct report_times *times, uint64_t scheduled_ns)
@@ -65,8 +67,8 @@ static json_t *summarize_window(const json_t *samples, const struct report_times
 	return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "count", (json_int_t)count, "good", (json_int_t)good,
 			 "availability", number_if(count, (double)good / (double)(count ?: 1)), "p50_ms",
 			 number_if(good, good ? report_percentile(latencies, good, 50) : 0), "p99_ms",
-			 number_if(good >= P99_SAMPLES_MIN, good ? report_percentile(latencies, good, 99) : 0), "max_ms",
-			 number_if(good, good ? latencies[good - 1] : 0));
+			 number_if(good >= P99_SAMPLES_MIN, good ? report_percentile(latencies, good, 99) : 0),
+			 "max_ms", number_if(good, good ? latencies[good - 1] : 0));
 }
 
 static int add_windows(json_t *out, const json_t *samples, const struct report_times *times, const char *probe,
@@ -106,9 +108,9 @@ json_t *report_summarize(const json_t *samples, const struct report_times *times
 
 	if (times->recovered_ns && times->reverted_ns && times->recovered_ns >= times->reverted_ns)
 		recovery = json_real((double)(times->recovered_ns - times->reverted_ns) / (double)NSEC_PER_SEC);
-	if (json_object_set_new(summary, "probes", probes) || json_object_set_new(summary, "recovery_seconds", recovery) ||
-	    !latencies || add_windows(summary, samples, times, NULL, latencies) ||
-	    add_probes(probes, samples, times, latencies))
+	if (json_object_set_new(summary, "probes", probes) ||
+	    json_object_set_new(summary, "recovery_seconds", recovery) || !latencies ||
+	    add_windows(summary, samples, times, NULL, latencies) || add_probes(probes, samples, times, latencies))
 		return NULL;
 	return TAKE_PTR(summary);
 }

@@ -31,7 +31,7 @@ json_t *report_summarize(const json_t *samples, const struct report_times *times
  */
 double report_percentile(const double *values, size_t count, unsigned int percent);
 
-/* The table at a campaign's end, from rows of trials; at most 140 columns unless an id needs more; colour on a terminal. */
+/* The table at a campaign's end, from rows of trials; fits 140 columns; colour on a terminal. */
 void report_table(FILE *out, const json_t *trials);
 /* {"count", "mean_us", "log2_us"} as fault_evidence gives it, a line a bucket. */
 void report_histogram(FILE *out, const json_t *histogram, const char *indent);
@@ -53,12 +53,12 @@ int report_reason(char *out, size_t size, const json_t *trial);
 /*
  * Everything about one trial, for `eval show`. Shapes of the columns that others fill, each key may be missing:
  * expectations [{"name": "availability_min", "asked": x, "measured": x or null, "ok": bool}],
- * commands_json [{"name": "reset", "phase": "reset", "tries": n, "exec": s, "exit_code": n, "signal": n, "timed_out": bool, "seconds": x,
- * "output": s}]; evidence as fault_evidence() gives it, of several targets {"seen", "hit", "bytes", "targets":
- * {NODE: evidence}}.
+ * commands_json [{"name": "reset", "phase": "reset", "tries": n, "exec": s, "exit_code": n, "signal": n,
+ * "timed_out": bool, "seconds": x, "output": s}]; evidence as fault_evidence() gives it, of several targets
+ * {"seen", "hit", "bytes", "targets": {NODE: evidence}}.
  */
 void report_trial(FILE *out, const json_t *trial, const json_t *attempts, const json_t *events);
 /* The campaign's header: what, when, where, how it went. */
 void report_campaign(FILE *out, const json_t *campaign);
-/* "9 of 12: completed 8, failed 1" from {"planned": n, …, "total": n}; returns out. */
+/* "completed 8, failed 1; verdict fail 2" from {"planned": n, …, "total": n}; returns out. */
 const char *report_progress(char *out, size_t size, const json_t *counts);

@@ -55,7 +55,7 @@ const char *report_count(char out[REPORT_CELL_SIZE], const json_t *value)
 	static const struct {
 		double from, unit;
 		const char *suffix;
-	} scales[] = {{99.95e9, 1e12, "T"}, {99.95e6, 1e9, "G"}, {999.5e3, 1e6, "M"}, {1e5, 1e3, "k"}};
+	} scales[] = {{999.95e9, 1e12, "T"}, {999.95e6, 1e9, "G"}, {999.95e3, 1e6, "M"}, {1e5, 1e3, "k"}};
 	double count = json_number_value(value);
 
 	if (!json_is_number(value))
@@ -113,7 +113,8 @@ void report_histogram(FILE *out, const json_t *histogram, const char *indent)
 		char from[REPORT_CELL_SIZE], to[REPORT_CELL_SIZE];
 		int length = (int)ceil((double)count * (double)strlen(bar) / (double)most);
 
-		fprintf(out, "%s%8s … %-8s |%-*.*s| %" JSON_INTEGER_FORMAT "\n", indent, report_milliseconds(from, low),
-			report_milliseconds(to, high), (int)strlen(bar), length, bar, count);
+		fprintf(out, "%s%8s … %-8s |%-*.*s| %" JSON_INTEGER_FORMAT "\n", indent,
+			report_milliseconds(from, low), report_milliseconds(to, high), (int)strlen(bar), length, bar,
+			count);
 	}
 }

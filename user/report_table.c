@@ -14,12 +14,12 @@
 #define SHORT_NUMBERS (JSON_ENCODE_ANY | JSON_REAL_PRECISION(6))
 
 struct table_column {
-	const char *group, *title;	/* group: over the first of its columns */
-	const char *window, *key;	/* of the summary */
+	const char *group, *title; /* group: over the first of its columns */
+	const char *window, *key;  /* of the summary */
 	const char *(*format)(char out[REPORT_CELL_SIZE], const json_t *value);
-	void (*fill)(char *out, size_t size, const json_t *trial);	/* in place of window, key and format */
-	bool text;			/* to the left */
-	bool tight;			/* one space before it */
+	void (*fill)(char *out, size_t size, const json_t *trial); /* in place of window, key and format */
+	bool text;                                                 /* to the left */
+	bool tight;                                                /* one space before it */
 	bool coloured;
 };
 
@@ -57,8 +57,10 @@ static void fill_hits(char *out, size_t size, const json_t *trial)
 
 #define WINDOWS(name, column_key, column_format) \
 	{.group = name, .title = "before", .window = "before", .key = column_key, .format = column_format}, \
-	{.title = "during", .window = "during", .key = column_key, .format = column_format, .tight = true}, \
-	{.title = "after", .window = "after", .key = column_key, .format = column_format, .tight = true}
+		{.title = "during", .window = "during", .key = column_key, .format = column_format, .tight = true}, \
+	{ \
+		.title = "after", .window = "after", .key = column_key, .format = column_format, .tight = true \
+	}
 
 static const struct table_column columns[] = {
 	{.title = "trial", .fill = fill_trial, .text = true},
@@ -107,8 +109,9 @@ static void measure(size_t widths[ARRAY_SIZE(columns)], const json_t *trials)
 	if (total > TABLE_WIDTH) {
 		size_t excess = total - TABLE_WIDTH, width = widths[COLUMN_TRIAL];
 
-		widths[COLUMN_TRIAL] = width > TRIAL_WIDTH_MIN + excess ? width - excess :
-				       width < TRIAL_WIDTH_MIN ? width : TRIAL_WIDTH_MIN;
+		widths[COLUMN_TRIAL] = width > TRIAL_WIDTH_MIN + excess ? width - excess
+				       : width < TRIAL_WIDTH_MIN        ? width
+									: TRIAL_WIDTH_MIN;
 	}
 }
 
@@ -145,7 +148,7 @@ static const char *colour_of(const char *cell)
 	static const struct {
 		const char *word, *colour;
 	} colours[] = {
-		{"failed", "\033[31m"}, {"fail", "\033[31m"}, {"void", "\033[33m"},
+		{"failed", "\033[31m"},      {"fail", "\033[31m"}, {"void", "\033[33m"},
 		{"interrupted", "\033[33m"}, {"pass", "\033[32m"},
 	};
 
@@ -204,7 +207,8 @@ int report_reason(char *out, size_t size, const json_t *trial)
 		return 0;
 	if (append_missed(out, size, json_object_get(trial, "expectations")))
 		return (int)strlen(out);
-	return snprintf(out, size, report_string(trial, "recovered_at", NULL) ? "verdict fail" : "did not recover in time");
+	return snprintf(out, size,
+			report_string(trial, "recovered_at", NULL) ? "verdict fail" : "did not recover in time");
 }
 
 void report_table(FILE *out, const json_t *trials)

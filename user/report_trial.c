@@ -13,8 +13,8 @@
 #define INDENT "                "
 
 static const char *const times[] = {
-	"started_at", "healthy_at", "chaos_injected_at", "first_effect_at", "chaos_reverted_at",
-	"recovered_at", "ended_at", "ticket_created_at", "resolved_at",
+	"started_at",   "healthy_at", "chaos_injected_at", "first_effect_at", "chaos_reverted_at",
+	"recovered_at", "ended_at",   "ticket_created_at", "resolved_at",
 };
 
 static const char *const windows[] = {"before", "during", "after"};
@@ -67,7 +67,8 @@ static void print_status(FILE *out, const json_t *trial)
 static void print_what(FILE *out, const json_t *trial)
 {
 	const json_t *instance = json_object_get(trial, "instance"), *fresh = json_object_get(trial, "fresh");
-	const char *node = report_string(trial, "target_node", NULL), *asked = report_string(trial, "target_asked", NULL);
+	const char *node = report_string(trial, "target_node", NULL),
+		   *asked = report_string(trial, "target_asked", NULL);
 	const char *type = report_string(trial, "type", NULL), *role = report_string(trial, "target_role", NULL);
 	char text[256];
 
@@ -78,7 +79,9 @@ static void print_what(FILE *out, const json_t *trial)
 	print_field(out, "chaos", text);
 	if (json_is_integer(instance)) {
 		snprintf(text, sizeof(text), "%d%s", (int)json_integer_value(instance),
-			 json_is_false(fresh) ? ", not fresh" : json_is_true(fresh) ? ", fresh" : "");
+			 json_is_false(fresh)  ? ", not fresh"
+			 : json_is_true(fresh) ? ", fresh"
+					       : "");
 		print_field(out, "instance", text);
 	}
 	if (node || asked) {
@@ -145,7 +148,8 @@ static void print_summary(FILE *out, const json_t *summary)
 		print_windows(out, probe, value);
 	if (json_object_size(probes) > 1)
 		print_windows(out, "in total", summary);
-	fprintf(out, "  %-16s%s\n", "time to recover", report_seconds(cell, json_object_get(summary, "recovery_seconds")));
+	fprintf(out, "  %-16s%s\n", "time to recover",
+		report_seconds(cell, json_object_get(summary, "recovery_seconds")));
 }
 
 static void print_expectations(FILE *out, const json_t *expectations)
@@ -157,13 +161,14 @@ static void print_expectations(FILE *out, const json_t *expectations)
 		return;
 	fputs("\nexpectations\n", out);
 	json_array_foreach(expectations, i, expectation) {
-		_cleanup_free_ char *asked = json_dumps(json_object_get(expectation, "asked"),
-							JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-		_cleanup_free_ char *measured = json_dumps(json_object_get(expectation, "measured"),
-							   JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+		_cleanup_free_ char *asked =
+			json_dumps(json_object_get(expectation, "asked"), JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+		_cleanup_free_ char *measured =
+			json_dumps(json_object_get(expectation, "measured"), JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
 
 		fprintf(out, "  %-24s%-8sasked %s, measured %s\n", report_string(expectation, "name", "?"),
-			json_is_true(json_object_get(expectation, "ok")) ? "met" : "missed", asked ?: "-", measured ?: "-");
+			json_is_true(json_object_get(expectation, "ok")) ? "met" : "missed", asked ?: "-",
+			measured ?: "-");
 	}
 }
 
@@ -175,7 +180,8 @@ static void print_direction(FILE *out, const char *device, const char *direction
 	if (!json_is_object(counters))
 		return;
 	fprintf(out, "  %s %s: seen %s, hit %s, bytes %s\n", device, direction,
-		report_count(seen, json_object_get(counters, "seen")), report_count(hit, json_object_get(counters, "hit")),
+		report_count(seen, json_object_get(counters, "seen")),
+		report_count(hit, json_object_get(counters, "hit")),
 		report_count(bytes, json_object_get(counters, "bytes")));
 	for (size_t i = 0; i < ARRAY_SIZE(histograms); i++) {
 		const json_t *histogram = json_object_get(counters, histograms[i]);
@@ -209,7 +215,8 @@ static void print_fault(FILE *out, const char *target, const json_t *evidence)
 
 	fprintf(out, "  %s%sengine %s, seen %s, hit %s, bytes %s\n", target, target[0] ? ": " : "",
 		report_string(evidence, "engine", "?"), report_count(seen, json_object_get(evidence, "seen")),
-		report_count(hit, json_object_get(evidence, "hit")), report_count(bytes, json_object_get(evidence, "bytes")));
+		report_count(hit, json_object_get(evidence, "hit")),
+		report_count(bytes, json_object_get(evidence, "bytes")));
 	json_array_foreach(json_object_get(evidence, "devices"), i, device) {
 		const char *name = report_string(device, "device", "?");
 
@@ -283,7 +290,8 @@ static void print_command(FILE *out, const json_t *command)
 		snprintf(end, sizeof(end), "exit %d", (int)json_integer_value(json_object_get(command, "exit_code")));
 	else
 		snprintf(end, sizeof(end), "not ended");
-	fprintf(out, "  %-10s%-10s%-10s%8s  ", report_string(command, "name", "?"), report_string(command, "phase", "?"), end,
+	fprintf(out, "  %-10s%-10s%-10s%8s  ", report_string(command, "name", "?"),
+		report_string(command, "phase", "?"), end,
 		report_seconds(seconds, json_object_get(command, "seconds")));
 	report_text(out, report_string(command, "exec", ""), INDENT);
 	if (json_object_get(command, "tries"))
@@ -337,7 +345,9 @@ static void print_events(FILE *out, const json_t *events)
 void report_trial(FILE *out, const json_t *trial, const json_t *attempts, const json_t *events)
 {
 	static const char *const states[][2] = {
-		{"initial state", "initial_state"}, {"final state", "final_state"}, {"metadata", "chaos_metadata"},
+		{"initial state", "initial_state"},
+		{"final state", "final_state"},
+		{"metadata", "chaos_metadata"},
 	};
 
 	fprintf(out, "%s of %s\n", report_string(trial, "id", "?"), report_string(trial, "campaign_id", "?"));
@@ -365,7 +375,8 @@ const char *report_progress(char *out, size_t size, const json_t *counts)
 		json_int_t count = json_integer_value(json_object_get(counts, statuses[i]));
 
 		if (count)
-			used += (size_t)snprintf(out + used, size - used, "%s%s %d", used ? ", " : "", statuses[i], (int)count);
+			used += (size_t)snprintf(out + used, size - used, "%s%s %d", used ? ", " : "", statuses[i],
+						 (int)count);
 	}
 	if (failed && used < size)
 		snprintf(out + used, size - used, "; verdict fail %d", (int)failed);

@@ -83,8 +83,8 @@ const char *store_path(const struct store *store)
 
 static const char *advice(int os_error)
 {
-	return (os_error == EACCES || os_error == EPERM) && geteuid() ? "run as root, or name another file by --db" :
-									"name another file by --db";
+	return (os_error == EACCES || os_error == EPERM) && geteuid() ? "run as root, or name another file by --db"
+								      : "name another file by --db";
 }
 
 /* Each missing folder of path, mode 0700. */
@@ -113,7 +113,8 @@ static int create_file(const char *path, struct error *err)
 		return ret;
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 && errno != EEXIST)
-		return error_set(err, -errno, "cannot create database %s: %s; %s", path, strerror(errno), advice(errno));
+		return error_set(err, -errno, "cannot create database %s: %s; %s", path, strerror(errno),
+				 advice(errno));
 	return 0;
 }
 
@@ -152,8 +153,10 @@ static int use_wal(struct store *store, struct error *err)
 	if (sqlite3_step(statement) != SQLITE_ROW)
 		return store_fail(store, err, "use it");
 	if (strcmp((const char *)sqlite3_column_text(statement, 0), "wal"))
-		return error_set(err, -EIO, "database %s: this file system has no shared memory for a write-ahead log; "
-				 "name a file on a local disk by --db", store->path);
+		return error_set(err, -EIO,
+				 "database %s: this file system has no shared memory for a write-ahead log; "
+				 "name a file on a local disk by --db",
+				 store->path);
 	return 0;
 }
 
@@ -206,10 +209,11 @@ static int connect_to(struct store *store, const char *query, int *version, stru
 		return error_set_errno(err, -ENOMEM, "database %s", store->path);
 	sqlite3_close(store->db);
 	if (sqlite3_open_v2(uri, &store->db, flags | SQLITE_OPEN_URI, NULL) != SQLITE_OK)
-		return store->db ? store_fail(store, err, "open it") :
-				   error_set_errno(err, -ENOMEM, "database %s", store->path);
+		return store->db ? store_fail(store, err, "open it")
+				 : error_set_errno(err, -ENOMEM, "database %s", store->path);
 	sqlite3_busy_timeout(store->db, STORE_BUSY_TIMEOUT_MS);
-	ret = store_exec(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF", err);
+	ret = store_exec(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF",
+			 err);
 	return ret ?: store_schema_check(store, version, err);
 }
 
@@ -232,9 +236,12 @@ int store_open(struct store **out, const char *path, enum store_mode mode, struc
 	store->path = strdup(path);
 	ret = store->path ? connect_to(store, "", &version, err) : error_set_errno(err, -ENOMEM, "database %s", path);
 	if ((ret == -EACCES || ret == -EROFS) && mode == STORE_READ)
-		ret = is_quiescent(path) ? connect_to(store, "?immutable=1", &version, err) :
-		      error_set(err, ret, "database %s is in use and its write-ahead log needs more rights to be read; "
-				"run as root", path);
+		ret = is_quiescent(path)
+			      ? connect_to(store, "?immutable=1", &version, err)
+			      : error_set(err, ret,
+					  "database %s is in use and its write-ahead log needs more rights to be read; "
+					  "run as root",
+					  path);
 	if (!ret && mode == STORE_WRITE)
 		ret = setup_writer(store, version, err);
 	if (ret) {

@@ -117,9 +117,9 @@ static int add_counts(struct store *store, json_t *campaign, struct error *err)
 
 json_t *store_campaigns(struct store *store, struct error *err)
 {
-	_cleanup_json_ json_t *campaigns = select_rows(store, TABLE_CAMPAIGNS,
-						       "SELECT * FROM campaigns ORDER BY created_at DESC, rowid DESC",
-						       NULL, NULL, err);
+	_cleanup_json_ json_t *campaigns =
+		select_rows(store, TABLE_CAMPAIGNS, "SELECT * FROM campaigns ORDER BY created_at DESC, rowid DESC",
+			    NULL, NULL, err);
 	json_t *campaign;
 	size_t i;
 

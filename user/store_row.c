@@ -60,7 +60,8 @@ static bool fits(const struct store_column *column, const json_t *value)
 		return json_is_number(value);
 	case STORE_BOOL:
 		return json_is_boolean(value) ||
-		       (json_is_integer(value) && (json_int_t)(json_integer_value(value) & 1) == json_integer_value(value));
+		       (json_is_integer(value) &&
+			(json_int_t)(json_integer_value(value) & 1) == json_integer_value(value));
 	case STORE_U64:
 		return is_u64(value);
 	case STORE_JSON:
@@ -84,8 +85,11 @@ static int unknown_column(const struct store_table *table, const char *name, str
 int store_columns_check(const struct store_table *table, const json_t *columns, struct error *err)
 {
 	static const char *const takes[] = {
-		[STORE_TEXT] = "text", [STORE_INTEGER] = "an integer", [STORE_REAL] = "a number",
-		[STORE_BOOL] = "true or false", [STORE_U64] = "a string of digits up to 2^64 - 1",
+		[STORE_TEXT] = "text",
+		[STORE_INTEGER] = "an integer",
+		[STORE_REAL] = "a number",
+		[STORE_BOOL] = "true or false",
+		[STORE_U64] = "a string of digits up to 2^64 - 1",
 		[STORE_JSON] = "any value",
 	};
 	const char *name;

@@ -211,7 +211,8 @@ static int create_table(struct store *store, const struct store_table *table, st
 static int column_exists(struct store *store, const struct store_table *table, const char *column, int *out,
 			 struct error *err)
 {
-	_cleanup_sqlite_ char *sql = sqlite3_mprintf("SELECT count(*) FROM pragma_table_info(%Q) WHERE %Q IN ('', name)",
+	_cleanup_sqlite_ char *sql = sqlite3_mprintf("SELECT count(*) FROM pragma_table_info(%Q) WHERE "
+						     "%Q IN ('', name)",
 						     table->name, column);
 
 	return sql ? query_integer(store, sql, out, err) : error_set_errno(err, -ENOMEM, "schema");

@@ -10,8 +10,8 @@
 
 static json_t *keys_of(const char *campaign_id, const char *trial_id)
 {
-	return trial_id ? json_pack("{s:s, s:s}", "campaign_id", campaign_id, "trial_id", trial_id) :
-			  json_pack("{s:s}", "campaign_id", campaign_id);
+	return trial_id ? json_pack("{s:s, s:s}", "campaign_id", campaign_id, "trial_id", trial_id)
+			: json_pack("{s:s}", "campaign_id", campaign_id);
 }
 
 static int out_of_memory(struct store *store, struct error *err)

@@ -63,17 +63,27 @@ static inline void fill_plan(struct fixture *f)
 	f->subject = (struct subject){.name = "lab", .fresh = true};
 	f->ops = (struct chaos_ops){.name = "latency"};
 	f->chaos = (struct chaos){.ops = &f->ops, .name = "latency"};
-	f->settings = (struct settings){.warmup_seconds = 5, .duration_seconds = 30, .retries = 1,
-					.expect = {0.9, NAN, 10}};
+	f->settings =
+		(struct settings){.warmup_seconds = 5, .duration_seconds = 30, .retries = 1, .expect = {0.9, NAN, 10}};
 	f->config = (struct config){.name = "raft", .parallel = 2, .cooldown_seconds = 1.5};
 	for (unsigned int i = 0; i < TRIALS; i++)
-		f->trials[i] = (struct plan_trial){.id = (char *)ids[i], .index = i + 1, .repetition = 1,
-						   .subject = &f->subject, .chaos = i ? &f->chaos : NULL,
+		f->trials[i] = (struct plan_trial){.id = (char *)ids[i],
+						   .index = i + 1,
+						   .repetition = 1,
+						   .subject = &f->subject,
+						   .chaos = i ? &f->chaos : NULL,
 						   .chaos_name = i ? "latency" : "baseline",
-						   .target = i ? "leader" : NULL, .settings = &f->settings,
-						   .params = i ? f->params : NULL, .seed = UINT64_MAX - i};
-	f->plan = (struct plan){.campaign_id = CAMPAIGN, .canonical = "{\"subjects\":[\"lab\"]}", .hash = "0123abcd",
-				.seed = UINT64_MAX, .config = &f->config, .trials = f->trials, .trial_count = TRIALS};
+						   .target = i ? "leader" : NULL,
+						   .settings = &f->settings,
+						   .params = i ? f->params : NULL,
+						   .seed = UINT64_MAX - i};
+	f->plan = (struct plan){.campaign_id = CAMPAIGN,
+				.canonical = "{\"subjects\":[\"lab\"]}",
+				.hash = "0123abcd",
+				.seed = UINT64_MAX,
+				.config = &f->config,
+				.trials = f->trials,
+				.trial_count = TRIALS};
 }
 
 static inline int setup(void **state)
@@ -109,7 +119,8 @@ static inline int teardown(void **state)
 
 static inline void create_campaign(struct fixture *f)
 {
-	_cleanup_json_ json_t *columns = json_pack("{s:s, s:s, s:s}", "host", "h1", "kernel", "6.18", "status", "running");
+	_cleanup_json_ json_t *columns =
+		json_pack("{s:s, s:s, s:s}", "host", "h1", "kernel", "6.18", "status", "running");
 
 	assert_ok(store_campaign_create(f->store, &f->plan, columns, &err));
 }

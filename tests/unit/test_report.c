@@ -15,8 +15,8 @@
 
 static void add_sample(json_t *samples, const char *probe, json_int_t scheduled_ms, json_int_t latency_ms, bool ok)
 {
-	json_array_append_new(samples, json_pack("{s:s, s:I, s:I, s:b}", "probe", probe, "scheduled_ns", scheduled_ms * MS,
-						 "latency_ns", latency_ms * MS, "ok", ok));
+	json_array_append_new(samples, json_pack("{s:s, s:I, s:I, s:b}", "probe", probe, "scheduled_ns",
+						 scheduled_ms * MS, "latency_ns", latency_ms * MS, "ok", ok));
 }
 
 static const json_t *window(const json_t *summary, const char *probe, const char *name)
@@ -26,7 +26,8 @@ static const json_t *window(const json_t *summary, const char *probe, const char
 	return json_object_get(summary, name);
 }
 
-static void assert_window(const json_t *windows, json_int_t count, double availability, double p50, double p99, double max)
+static void assert_window(const json_t *windows, json_int_t count, double availability, double p50, double p99,
+			  double max)
 {
 	const struct {
 		const char *key;
@@ -37,7 +38,8 @@ static void assert_window(const json_t *windows, json_int_t count, double availa
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		const json_t *value = json_object_get(windows, wanted[i].key);
 
-		if (isnan(wanted[i].value) ? !json_is_null(value) : fabs(json_number_value(value) - wanted[i].value) > 1e-9)
+		if (isnan(wanted[i].value) ? !json_is_null(value)
+					   : fabs(json_number_value(value) - wanted[i].value) > 1e-9)
 			fail_msg("%s is %f, not %f", wanted[i].key, json_number_value(value), wanted[i].value);
 	}
 }
@@ -60,14 +62,14 @@ static void test_windows_by_schedule(void **state)
 	const struct report_times times = {100 * MS, 200 * MS, 300 * MS, 350 * MS, 400 * MS};
 	_cleanup_json_ json_t *samples = json_array(), *summary = NULL;
 
-	add_sample(samples, "put", 99, 1000, true);	/* before healthy: in no window */
+	add_sample(samples, "put", 99, 1000, true); /* before healthy: in no window */
 	add_sample(samples, "put", 100, 1, true);
-	add_sample(samples, "put", 199, 500, true);	/* ends during chaos, scheduled before it */
+	add_sample(samples, "put", 199, 500, true); /* ends during chaos, scheduled before it */
 	add_sample(samples, "put", 200, 3, true);
 	add_sample(samples, "put", 299, 1000, false);
 	add_sample(samples, "put", 300, 5, true);
 	add_sample(samples, "put", 400, 6, true);
-	add_sample(samples, "put", 401, 7, true);	/* after the end */
+	add_sample(samples, "put", 401, 7, true); /* after the end */
 	summary = report_summarize(samples, &times);
 	assert_window(window(summary, NULL, "before"), 2, 1, 1, NAN, 500);
 	assert_window(window(summary, NULL, "during"), 2, 0.5, 3, NAN, 3);
@@ -94,7 +96,8 @@ static void test_probes_apart_and_in_total(void **state)
 
 static void test_phases_that_never_came(void **state)
 {
-	_cleanup_json_ json_t *samples = json_array(), *baseline = NULL, *cut_short = NULL, *none = NULL, *empty = json_array();
+	_cleanup_json_ json_t *samples = json_array(), *baseline = NULL, *cut_short = NULL, *none = NULL,
+			      *empty = json_array();
 	const struct report_times no_chaos = {10 * MS, 0, 0, 0, 90 * MS}, no_revert = {10 * MS, 50 * MS, 0, 0, 90 * MS};
 
 	for (int i = 0; i < 10; i++)
@@ -129,15 +132,28 @@ static void test_cells(void **state)
 		double value;
 		const char *text;
 	} cases[] = {
-		{report_percent, 1, "100 %"}, {report_percent, 0.998, "99.8 %"}, {report_percent, 0.99999, "99.9 %"},
-		{report_percent, 0, "0.0 %"}, {report_percent, 0.0001, "<0.1 %"}, {report_percent, 0.29, "29.0 %"},
-		{report_milliseconds, 2.14, "2.1 ms"}, {report_milliseconds, 0.256, "0.26 ms"},
-		{report_milliseconds, 9.96, "10 ms"}, {report_milliseconds, 50.25, "50 ms"},
-		{report_milliseconds, 999.6, "1.0 s"}, {report_milliseconds, 1450, "1.4 s"},
-		{report_milliseconds, 120000, "120 s"}, {report_milliseconds, 0, "0.00 ms"},
-		{report_seconds, 1.3, "1.30 s"}, {report_seconds, 12.34, "12.3 s"},
-		{report_count, 0, "0"}, {report_count, 99999, "99999"}, {report_count, 123456, "123.5k"},
-		{report_count, 1234567, "1.2M"}, {report_count, 99.96e6, "0.1G"}, {report_count, 5e12, "5.0T"},
+		{report_percent, 1, "100 %"},
+		{report_percent, 0.998, "99.8 %"},
+		{report_percent, 0.99999, "99.9 %"},
+		{report_percent, 0, "0.0 %"},
+		{report_percent, 0.0001, "<0.1 %"},
+		{report_percent, 0.29, "29.0 %"},
+		{report_milliseconds, 2.14, "2.1 ms"},
+		{report_milliseconds, 0.256, "0.26 ms"},
+		{report_milliseconds, 9.96, "10 ms"},
+		{report_milliseconds, 50.25, "50 ms"},
+		{report_milliseconds, 999.6, "1.0 s"},
+		{report_milliseconds, 1450, "1.4 s"},
+		{report_milliseconds, 120000, "120 s"},
+		{report_milliseconds, 0, "0.00 ms"},
+		{report_seconds, 1.3, "1.30 s"},
+		{report_seconds, 12.34, "12.3 s"},
+		{report_count, 0, "0"},
+		{report_count, 99999, "99999"},
+		{report_count, 123456, "123.5k"},
+		{report_count, 1234567, "1.2M"},
+		{report_count, 99.96e6, "100.0M"},
+		{report_count, 5e12, "5.0T"},
 	};
 	char cell[REPORT_CELL_SIZE];
 
@@ -174,10 +190,10 @@ static void test_table(void **state)
 
 	json_object_set_new(trial, "evidence", json_pack("{s:i}", "hit", 1234));
 	json_object_set_new(trial, "summary",
-			    json_pack("{s:{s:f, s:f, s:n}, s:{s:f, s:f, s:f}, s:{s:f, s:f, s:n}, s:f}", "before", "availability",
-				      1.0, "p50_ms", 2.1, "p99_ms", "during", "availability", 0.998, "p50_ms", 103.0,
-				      "p99_ms", 180.0, "after", "availability", 1.0, "p50_ms", 2.0, "p99_ms",
-				      "recovery_seconds", 1.25));
+			    json_pack("{s:{s:f, s:f, s:n}, s:{s:f, s:f, s:f}, s:{s:f, s:f, s:n}, s:f}", "before",
+				      "availability", 1.0, "p50_ms", 2.1, "p99_ms", "during", "availability", 0.998,
+				      "p50_ms", 103.0, "p99_ms", 180.0, "after", "availability", 1.0, "p50_ms", 2.0,
+				      "p99_ms", "recovery_seconds", 1.25));
 	json_array_append_new(trials, trial);
 	trial = trial_row("trial-lab-latency-0002", "failed", "none");
 	json_object_set_new(trial, "error_stage", json_string("ready"));
@@ -185,37 +201,39 @@ static void test_table(void **state)
 	json_array_append_new(trials, trial);
 	json_array_append_new(trials, trial_row("trial-lab-latency-0003", "void", "none"));
 	trial = trial_row("trial-lab-latency-0004", "completed", "fail");
-	json_object_set_new(trial, "expectations", json_pack("[{s:s, s:f, s:f, s:b}]", "name", "availability_min", "asked",
-							     0.9, "measured", 0.5, "ok", 0));
+	json_object_set_new(trial, "expectations",
+			    json_pack("[{s:s, s:f, s:f, s:b}]", "name", "availability_min", "asked", 0.9, "measured",
+				      0.5, "ok", 0));
 	json_array_append_new(trials, trial);
 	json_array_append_new(trials, trial_row("trial-lab-latency-0005", "completed", "fail"));
 	text = print_table(trials);
-	assert_string_equal(text,
-		"                                            availability         p50                   p99\n"
-		"trial                   status     verdict  before during after  before during  "
-		"after  before during after  recover  hits\n"
-		"trial-lab-latency-0001  completed  pass      100 % 99.8 % 100 %  2.1 ms 103 ms "
-		"2.0 ms       - 180 ms     -   1.25 s  1234\n"
-		"trial-lab-latency-0002  failed     -             -      -     -       -      -  "
-		"    -       -      -     -        -     -\n"
-		"    failed in ready: not ?[31mready\n"
-		"    in time\n"
-		"trial-lab-latency-0003  void       -             -      -     -       -      -  "
-		"    -       -      -     -        -     -\n"
-		"    void: the evidence shows no hit\n"
-		"trial-lab-latency-0004  completed  fail          -      -     -       -      -  "
-		"    -       -      -     -        -     -\n"
-		"    availability_min 0.9 missed: 0.5\n"
-		"trial-lab-latency-0005  completed  fail          -      -     -       -      -  "
-		"    -       -      -     -        -     -\n"
-		"    did not recover in time\n");
+	assert_string_equal(
+		text, "                                            availability         p50                   p99\n"
+		      "trial                   status     verdict  before during after  before during  "
+		      "after  before during after  recover  hits\n"
+		      "trial-lab-latency-0001  completed  pass      100 % 99.8 % 100 %  2.1 ms 103 ms "
+		      "2.0 ms       - 180 ms     -   1.25 s  1234\n"
+		      "trial-lab-latency-0002  failed     -             -      -     -       -      -  "
+		      "    -       -      -     -        -     -\n"
+		      "    failed in ready: not ?[31mready\n"
+		      "    in time\n"
+		      "trial-lab-latency-0003  void       -             -      -     -       -      -  "
+		      "    -       -      -     -        -     -\n"
+		      "    void: the evidence shows no hit\n"
+		      "trial-lab-latency-0004  completed  fail          -      -     -       -      -  "
+		      "    -       -      -     -        -     -\n"
+		      "    availability_min 0.9 missed: 0.5\n"
+		      "trial-lab-latency-0005  completed  fail          -      -     -       -      -  "
+		      "    -       -      -     -        -     -\n"
+		      "    did not recover in time\n");
 }
 
 static void test_table_fits(void **state)
 {
 	_cleanup_json_ json_t *trials = json_array();
 	_cleanup_free_ char *text = NULL;
-	json_t *trial = trial_row("trial-a-subject-with-a-very-long-name-and-chaos-with-another-one-0001", "interrupted", "none");
+	json_t *trial = trial_row("trial-a-subject-with-a-very-long-name-and-chaos-with-another-one-0001",
+				  "interrupted", "none");
 
 	json_object_set_new(trial, "evidence", json_pack("{s:i}", "hit", 123456));
 	json_array_append_new(trials, trial);
@@ -250,7 +268,10 @@ static void test_text_cannot_drive_the_terminal(void **state)
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	report_text(out, "a\x1b[2J\tb\r\x7f\xc2\x9b" "31m\nü", "> ");
+	report_text(out,
+		    "a\x1b[2J\tb\r\x7f\xc2\x9b"
+		    "31m\nü",
+		    "> ");
 	fclose(out);
 	assert_string_equal(text, "a?[2J\tb???31m\n> ü");
 }

@@ -31,8 +31,8 @@ static void test_plan_is_written(void **state)
 	assert_string_equal(string_of(trial, "seed"), "18446744073709551613");
 	assert_true(store_u64_value(json_object_get(trial, "seed")) == UINT64_MAX - 2);
 	assert_true(json_equal(json_object_get(trial, "params_asked"), f->params));
-	assert_true(json_is_null(json_object_get(json_object_get(json_object_get(trial, "settings"), "expect"),
-						 "p99_ms_max")));
+	assert_true(json_is_null(
+		json_object_get(json_object_get(json_object_get(trial, "settings"), "expect"), "p99_ms_max")));
 }
 
 /* A value that column takes; CHECK constraints by name. */
@@ -40,8 +40,11 @@ static json_t *sample_value(const struct store_column *column, int salt)
 {
 	static const struct {
 		const char *column, *value;
-	} checked[] = {{"status", "running"}, {"verdict", "pass"}, {"error_stage", "hold"},
-		       {"campaign_id", CAMPAIGN}, {"trial_id", "trial-lab-latency-0002"}};
+	} checked[] = {{"status", "running"},
+		       {"verdict", "pass"},
+		       {"error_stage", "hold"},
+		       {"campaign_id", CAMPAIGN},
+		       {"trial_id", "trial-lab-latency-0002"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checked); i++)
 		if (!strcmp(column->name, checked[i].column))
@@ -77,7 +80,8 @@ static json_t *full_row(enum store_table_id table, const char *skip)
 static void test_every_column_comes_back(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_json_ json_t *trial = full_row(TABLE_TRIALS, "campaign_id"), *attempt = full_row(TABLE_ATTEMPTS, "attempt");
+	_cleanup_json_ json_t *trial = full_row(TABLE_TRIALS, "campaign_id"),
+			      *attempt = full_row(TABLE_ATTEMPTS, "attempt");
 	_cleanup_json_ json_t *sample = full_row(TABLE_SAMPLES, "attempt"), *samples = json_array();
 	_cleanup_json_ json_t *event = full_row(TABLE_EVENTS, ""), *campaign = full_row(TABLE_CAMPAIGNS, "id");
 	_cleanup_json_ json_t *found = NULL, *read_attempts = NULL, *read_samples = NULL, *read_events = NULL;
@@ -108,7 +112,8 @@ static void test_every_column_comes_back(void **state)
 static void test_attempts_update_in_part(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_json_ json_t *start = json_pack("{s:s, s:i}", "started_at", "2026-11-23T00:00:00.000001Z", "instance", 3);
+	_cleanup_json_ json_t *start =
+		json_pack("{s:s, s:i}", "started_at", "2026-11-23T00:00:00.000001Z", "instance", 3);
 	_cleanup_json_ json_t *end = json_pack("{s:s}", "status", "failed");
 	_cleanup_json_ json_t *empty = json_object(), *attempts = NULL;
 
@@ -134,7 +139,8 @@ static void test_event_keeps_other_keys(void **state)
 	events = store_events(f->store, CAMPAIGN, NULL, &err);
 	row = json_array_get(events, 0);
 	assert_int_equal(strlen(string_of(row, "at")), RFC3339_SIZE - 1);
-	assert_true(json_equal(json_object_get(json_object_get(row, "details"), "late"), json_object_get(event, "late")));
+	assert_true(
+		json_equal(json_object_get(json_object_get(row, "details"), "late"), json_object_get(event, "late")));
 }
 
 static void assert_refused(struct fixture *f, const char *column, json_t *value, const char *text)
@@ -292,7 +298,7 @@ static void test_unfinished(void **state)
 	static const struct {
 		const char *status;
 		bool open;
-	} cases[] = {{"planned", true}, {"running", true}, {"interrupted", true},
+	} cases[] = {{"planned", true},    {"running", true}, {"interrupted", true},
 		     {"completed", false}, {"failed", false}, {"void", false}};
 	_cleanup_json_ json_t *campaigns = NULL;
 
@@ -313,7 +319,8 @@ static void test_unfinished(void **state)
 	campaigns = store_campaigns(f->store, &err);
 	assert_int_equal(json_array_size(campaigns), 3);
 	assert_string_equal(string_of(json_array_get(campaigns, 0), "id"), "campaign-20261124T000000Z-ffffffff");
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(json_array_get(campaigns, 1), "trials"), "void")),
+	assert_int_equal(json_integer_value(
+				 json_object_get(json_object_get(json_array_get(campaigns, 1), "trials"), "void")),
 			 TRIALS);
 }
 
@@ -346,7 +353,9 @@ static void test_text_from_outside(void **state)
 	} cases[] = {
 		{"plain", 5, "plain"},
 		{"", 0, ""},
-		{"a\0b", 3, "a\xef\xbf\xbd" "b"},
+		{"a\0b", 3,
+		 "a\xef\xbf\xbd"
+		 "b"},
 		{"\xff\xfe", 2, "\xef\xbf\xbd\xef\xbf\xbd"},
 		{"gr\xc3\xbc\xc3\x9f", 6, "gr\xc3\xbc\xc3\x9f"},
 		{"cut \xe2\x82", 6, "cut \xef\xbf\xbd\xef\xbf\xbd"},

@@ -268,7 +268,8 @@ static void test_killed_while_writing(void **state)
 	/* What was acknowledged is there, at most the one in the making beyond it, and none in part. */
 	assert_in_range(json_array_size(campaigns), acknowledged, acknowledged + 1);
 	json_array_foreach(campaigns, i, campaign)
-		assert_int_equal(json_integer_value(json_object_get(json_object_get(campaign, "trials"), "total")), TRIALS);
+		assert_int_equal(json_integer_value(json_object_get(json_object_get(campaign, "trials"), "total")),
+				 TRIALS);
 }
 
 /* Killed with a transaction open, large enough that SQLite has already written parts of it to the log. */
