@@ -1,0 +1,210 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 120 s
+# network_partition with real traffic: exact pairs and no others, one way, established flows, engines, protection.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+
+nodes=(n1 n2 n3 n4)
+cut() { inject "$1" network_partition --for 60s --netns "$(ns "$2")" "${@:3}"; }
+
+# What one node does not reach, by ping and TCP: "n1>n2 ping4".
+unreached_from() {
+	local from=$1 to kind
+	for to in "${nodes[@]}"; do
+		[[ $to == "$from" ]] && continue
+		for kind in 4 6; do
+			address=address$kind
+			{ in_ns "$from" ping -n -c 1 -W 1 "$("$address" "$to")" >/dev/null 2>&1 || echo "$from>$to ping$kind"; } &
+			{ in_ns "$from" "$traffic" reach -t 800 -p "${port:-7000}" "$("$address" "$to")" | grep -q yes ||
+				echo "$from>$to tcp$kind"; } &
+		done
+	done
+	wait
+}
+
+unreached() {
+	local node
+	for node in "${nodes[@]}"; do
+		unreached_from "$node" &
+	done | sort
+	wait
+}
+
+# pairs A B…: what a cut of A from all B should give, both ways.
+pairs() {
+	local a=$1 b kind
+	shift
+	for b; do
+		for kind in ping4 ping6 tcp4 tcp6; do
+			echo "$a>$b $kind"
+			echo "$b>$a $kind"
+		done
+	done | sort
+}
+
+peers() {
+	local node
+	for node; do
+		printf '%s\n' --peer "$(address4 "$node")" --peer "$(address6 "$node")"
+	done
+}
+
+# Datagrams in each direction between n1 and n2; what arrived is in $out (n1's, at n2) and $in.
+exchange() {
+	local out_before in_before
+	out_before=$(datagrams_at n2 7001)
+	in_before=$(datagrams_at n1 7001)
+	in_ns n1 "$traffic" datagrams -p 7001 -n 20 -i 2000 "$1" &
+	in_ns n2 "$traffic" datagrams -p 7001 -n 20 -i 2000 "$2" &
+	wait %% %-
+	# A datagram of another kind, behind the others, would be cut as well: what has not come by now does not come.
+	sleep 0.1
+	out=$(($(datagrams_at n2 7001) - out_before))
+	in=$(($(datagrams_at n1 7001) - in_before))
+}
+
+make_nodes 4
+spawn in_ns n2 "$traffic" serve 2222
+check_eq "before: every node reaches every other" "$(unreached)" ""
+
+# --- Exact pairs ----------------------------------------------------------------------------------------------
+for engine in tc xdp; do
+	mapfile -t list < <(peers n2 n3)
+	cut whole n1 "${list[@]}" --engine "$engine"
+	check_eq "$engine: n1 is cut from n2 and n3, and nothing else is" "$(unreached)" "$(pairs n1 n2 n3)"
+	revert whole
+	check_eq "$engine: SIGINT ends it with 130" "$inject_status" 130
+	check_eq "$engine: engine in the evidence" "$(evidence whole .engine)" "$engine"
+	check_number "$engine: packets were counted on their way out" "$(evidence whole .devices[0].egress.hit) >= 8"
+	check_number "$engine: packets were counted on their way in" "$(evidence whole .devices[0].ingress.hit) >= 8"
+	check_number "$engine: others were seen and passed" "$(evidence whole '.seen - .hit') >= 8"
+	check_eq "$engine: after revert no pair is blocked" "$(unreached)" ""
+done
+
+# --- Two faults at once ---------------------------------------------------------------------------------------
+mapfile -t list < <(peers n2)
+cut first n1 "${list[@]}"
+mapfile -t list < <(peers n3)
+cut second n1 "${list[@]}" --allow stacked
+check_eq "two faults: both cut" "$(unreached)" "$(pairs n1 n2 n3)"
+revert first
+check_eq "two faults: the second survives the removal of the first" "$(unreached)" "$(pairs n1 n3)"
+revert second
+check_eq "two faults: none left" "$(unreached)" ""
+
+# --- One way --------------------------------------------------------------------------------------------------
+for direction in in out; do
+	mapfile -t list < <(peers n2)
+	cut oneway n1 "${list[@]}" --direction "$direction"
+	for kind in 4 6; do
+		exchange "$("address$kind" n2)" "$("address$kind" n1)"
+		wanted="20 0"
+		[[ $direction == out ]] && wanted="0 20"
+		check_eq "direction $direction, IPv$kind: only that direction is lost" "$out $in" "$wanted"
+	done
+	revert oneway
+	other=ingress
+	[[ $direction == in ]] && other=egress
+	check_eq "direction $direction: nothing was cut the other way" "$(evidence oneway .devices[0].$other.hit)" 0
+	check_number "direction $direction: what was lost is counted" "$(evidence oneway .hit) >= 40"
+done
+mapfile -t list < <(peers n2)
+cut oneway n1 "${list[@]}" --direction in --engine xdp
+exchange "$(address4 n2)" "$(address4 n1)"
+check_eq "xdp, direction in: only that direction is lost" "$out $in" "20 0"
+revert oneway
+check_fails "xdp drops on the way in only" 2 "$eval_bin" inject network_partition --for 1s --netns "$(ns n1)" \
+	"${list[@]}" --direction out --engine xdp
+check_eq "… and says so" "$output" "eval: error: engine: xdp drops on the way in only, but direction is out; use tc"
+
+# --- Established flows ----------------------------------------------------------------------------------------
+start_flow cutflow n1 "$(address4 n2)"
+start_flow cutflow6 n2 "$(address6 n1)"
+start_flow otherflow n1 "$(address4 n3)"
+cut stall n1 "${list[@]}"
+sleep 0.1 # what was under way
+before=$(flow_count cutflow) before6=$(flow_count cutflow6) before_other=$(flow_count otherflow)
+wait_for 5 flow_passed otherflow $((before_other + 50)) # half a second of it
+check_eq "established flows stall" "$(flow_count cutflow) $(flow_count cutflow6)" "$before $before6"
+check_number "an established flow of another pair goes on" "$(flow_count otherflow) >= $((before_other + 50))"
+# TCP's repeats are dropped without a word: the sender must not take them for congestion of its own device.
+check_number "repeats of the stalled flow are not refused locally" "$(counter n1 TcpExtTCPLocalCongestion || echo 0) + 0 == 0"
+revert stall
+check "after revert the flow goes on" wait_for 10 flow_passed cutflow $((before + 20))
+check "after revert the IPv6 flow from the other side goes on" wait_for 10 flow_passed cutflow6 $((before6 + 20))
+check_eq "no flow was reset" "$(flow_is_closed cutflow || flow_is_closed cutflow6 || flow_is_closed otherflow; echo $?)" 1
+
+# --- Ports and protection -------------------------------------------------------------------------------------
+tcp_reached() { in_ns "$1" "$traffic" reach -t 500 -p "$3" "$2" | grep -c yes; }
+cut port n1 --peer "$(address4 n2):7001"
+check_eq "peer with a port: that port is cut" "$(tcp_reached n1 "$(address4 n2)" 7001)" 0
+check_eq "peer with a port: its other ports are not" "$(tcp_reached n1 "$(address4 n2)" 7000)" 1
+check_eq "peer with a port: our own same port is not" "$(tcp_reached n2 "$(address4 n1)" 7001)" 1
+check "peer with a port: ping passes" in_ns n1 ping -n -c 1 -W 1 "$(address4 n2)"
+revert port
+
+cut all n1 "${list[@]}"
+check_eq "protect: tcp/22 of the target by default" "$(tcp_reached n2 "$(address4 n1)" 22)" 1
+check_eq "protect: tcp/22 of the peer by default" "$(tcp_reached n1 "$(address6 n2)" 22)" 1
+check_eq "protect: other ports are cut" "$(tcp_reached n2 "$(address4 n1)" 7000)" 0
+revert all
+cut all n1 "${list[@]}" --protect tcp/7001
+check_eq "protect: a port of choice" "$(tcp_reached n2 "$(address4 n1)" 7001)" 1
+check_eq "protect: the choice replaces the default" "$(tcp_reached n2 "$(address4 n1)" 22)" 0
+revert all
+
+# --- Neighbours -----------------------------------------------------------------------------------------------
+cut neighbours n1 "${list[@]}"
+for node in n1 n3 n4; do
+	in_ns "$node" ip neigh flush all
+done
+check_eq "ARP and neighbour discovery of other pairs work anew" "$(unreached)" "$(pairs n1 n2)"
+revert neighbours
+all_reached() { [[ -z $(unreached) ]]; }
+check "and between the pair after revert, once the kernel asks again" wait_for 10 all_reached
+
+# --- A device that runs an XDP program already ----------------------------------------------------------------
+coproc other { in_ns n1 "$hook" eth0 xdp; }
+read -r -t 5 line <&"${other[0]}"
+check_eq "another XDP program is there" "$line" ready
+check_fails "engine xdp refuses where another XDP program runs" 1 "$eval_bin" inject network_partition --for 1s \
+	--netns "$(ns n1)" "${list[@]}" --engine xdp
+check_eq "… and names the way out" "$output" \
+	"eval: error: eth0 already runs an XDP program, which is left alone: use engine: tc"
+in_ns n1 ping -n -c 1 -W 1 "$(address4 n2)" >/dev/null
+echo >&"${other[1]}"
+read -r -t 5 line <&"${other[0]}"
+check_match "the other XDP program goes on" "$line" "^seen [1-9]"
+eval "exec ${other[1]}>&-"
+wait "$other_PID" 2>/dev/null
+check "nothing is left" wait_for 3 nothing_left_in n1
+
+# --- sshd -----------------------------------------------------------------------------------------------------
+# A real one on a port of its own, in the target's namespace: whoever runs us may have come in there.
+ssh-keygen -q -t ed25519 -N '' -f "$work/host_key" && ssh-keygen -q -t ed25519 -N '' -f "$work/key"
+mkdir -p /run/sshd
+spawn in_ns n1 /usr/sbin/sshd -D -e -f /dev/null -p 2222 -h "$work/host_key" -o PidFile=none -o StrictModes=no \
+	-o UsePAM=no -o PermitRootLogin=prohibit-password -o AuthorizedKeysFile="$work/key.pub"
+ssh_n1() {
+	in_ns n2 ssh -F /dev/null -i "$work/key" -p 2222 -o BatchMode=yes -o ConnectTimeout=3 -o LogLevel=ERROR \
+		-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "root@$(address4 n1)" "$@"
+}
+session_answers() {
+	echo "$RANDOM" >&"${session[1]}"
+	read -r -t 3 line <&"${session[0]}"
+}
+check "sshd runs on a port of its own" wait_for 5 ssh_n1 true
+coproc session { ssh_n1 cat; }
+check "a session of sshd is there" session_answers
+cut ssh n1 "${list[@]}" --protect tcp/22
+check_eq "sshd's port: other ports are cut" "$(tcp_reached n2 "$(address4 n1)" 7000)" 0
+check "sshd's port: the established session goes on" session_answers
+check "sshd's port: a new session works" ssh_n1 true
+check_eq "sshd's port: the peer's same port is cut" "$(tcp_reached n1 "$(address4 n2)" 2222)" 0
+revert ssh
+eval "exec ${session[1]}>&-"
+wait "$session_PID" 2>/dev/null
+done_testing

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+#
+# For tests of live faults, behind lib.sh: nodes on a switch, `eval inject` in the background, traffic.
+need_root
+# An installed eval can be tested as well.
+eval_bin=${EVAL_UNDER_TEST:-$eval_bin}
+traffic=$top/build/tools/traffic
+hook=$top/build/tools/hook
+
+# Node N of make_nodes is 10.99.0.N and fd99::N.
+address4() { echo "10.99.0.${1#n}"; }
+address6() { echo "fd99::${1#n}"; }
+
+# make_nodes COUNT: namespaces n1… on one switch, each with `traffic serve` on ports 7000, 7001 and 22.
+make_nodes() {
+	local i members=()
+	for ((i = 1; i <= $1; i++)); do
+		members+=("n$i=10.99.0.$i/24,fd99::$i/64")
+	done
+	make_switch sw "${members[@]}" || exit 1
+	for ((i = 1; i <= $1; i++)); do
+		spawn in_ns "n$i" "$traffic" serve 7000 7001 22
+		eval "served_n$i=\$work/spawn.$((${#test_pids[@]} - 1))"
+		eval "wait_for 5 grep -q ready \"\$served_n$i\"" || exit 1
+	done
+}
+
+# served NODE: what arrived there as datagrams.
+served() {
+	local file=served_$1
+	cat "${!file}"
+}
+
+# datagrams_at NODE PORT: how many came so far.
+datagrams_at() { served "$1" | grep -c "^udp $2 "; }
+
+# inject NAME TYPE OPTION…: starts it; pid in $inject_pid, its events in $work/NAME.out, errors in $work/NAME.err.
+inject_start() {
+	local name=$1
+	shift
+	"$eval_bin" inject "$@" --json >"$work/$name.out" 2>"$work/$name.err" </dev/null &
+	inject_pid=$!
+	test_pids+=("$!")
+	eval "inject_pid_$name=$!"
+}
+
+event_of() { jq -c "select(.event == \"$2\")" "$work/$1.out" 2>/dev/null; }
+has_event() { [[ -n $(event_of "$1" "$2") ]]; }
+settled() { has_event "$1" injected || is_over "$inject_pid"; }
+
+# inject NAME TYPE OPTION…: the same, and waits until the fault is live.
+inject() {
+	inject_start "$@"
+	wait_for 10 settled "$1"
+	has_event "$1" injected && return 0
+	diag "inject $* failed:" "$(cat "$work/$1.err")"
+	return 1
+}
+
+# revert NAME: as Ctrl+C does. The exit status is in $inject_status.
+revert() {
+	local pid=inject_pid_$1
+	kill -INT "${!pid}" 2>/dev/null
+	inject_end "$1"
+}
+
+# inject_end NAME: waits until it is over by itself.
+inject_end() {
+	local pid=inject_pid_$1
+	inject_status=0
+	wait_for "${2:-15}" is_over "${!pid}" || diag "inject $1 does not end"
+	wait "${!pid}" 2>/dev/null || inject_status=$?
+}
+
+# evidence NAME JQ_FILTER: of a reverted fault, as text.
+evidence() { event_of "$1" reverted | jq -r ".evidence | $2"; }
+
+# Faults in this test's namespaces; others may run on this host. A fault is there as long as any program of it is.
+our_faults() { "$eval_bin" bpf-status --json | jq -c ".faults[] | select(.netns // \"\" | startswith(\"et$$-\"))"; }
+fault_count() { our_faults | grep -c .; }
+nothing_live() { [[ $(fault_count) == 0 ]]; }
+lines_in() { in_ns "$1" ip -oneline link show | grep -c evline; }
+nothing_left_in() { nothing_live && [[ $(lines_in "$1") == 0 ]]; }
+
+# rtts NODE ADDRESS COUNT [PING_OPTION…]: milliseconds, one a line.
+rtts() {
+	local node=$1 address=$2 count=$3
+	shift 3
+	in_ns "$node" ping -n -c "$count" -i 0.05 -W 2 "$@" "$address" | sed -n 's/.* time=\([0-9.]*\) ms.*/\1/p'
+}
+
+median() { sort -g | awk '{ v[NR] = $1 } END { print NR ? (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 : "none" }'; }
+
+# counter NODE NAME: of the namespace's TCP and IP statistics.
+counter() { in_ns "$1" nstat -asz "$2" 2>/dev/null | awk -v name="$2" '$1 == name { print $2 }'; }
+
+# start_flow NAME NODE ADDRESS [TRAFFIC_OPTION…]: a connection that goes on, its echoes in $work/NAME.flow.
+start_flow() {
+	local name=$1 node=$2 address=$3
+	shift 3
+	in_ns "$node" "$traffic" flow "$@" "$address" >"$work/$name.flow" 2>&1 </dev/null &
+	test_pids+=("$!")
+	wait_for 5 flow_passed "$name" 3
+}
+
+flow_count() { grep -c ^echo "$work/$1.flow"; }
+flow_passed() { (($(flow_count "$1") >= $2)); }
+flow_is_closed() { grep -qv ^echo "$work/$1.flow"; }
