@@ -15,7 +15,7 @@ packages=(
 	gcc libc6-dev make clang bpftool pkg-config
 	libbpf-dev libelf-dev libyaml-dev libsqlite3-dev libmnl-dev libjansson-dev libmd-dev
 	# tests and figures
-	libcmocka-dev iperf3 iputils-ping sqlite3 strace python3-minimal
+	libcmocka-dev iperf3 iputils-ping sqlite3 strace python3-minimal ethtool openssh-server openssh-client
 	# lab, and what its scripts are made of
 	etcd-server etcd-client iproute2 e2fsprogs mount util-linux curl jq procps
 	# make check
@@ -44,8 +44,8 @@ mapfile -t wanted < <(missing)
 ((${#wanted[@]})) || exit 0
 [[ $EUID == 0 ]] || die "needs root to install: ${wanted[*]}"
 
-# Debian starts a service as soon as it is installed. The lab only needs etcd's program, so its service is neither
-# started nor left enabled; a policy that the host has already goes on for all other services.
+# Debian starts a service as soon as it is installed. The lab only needs etcd's program and a test sshd's, so their
+# services are neither started nor left enabled; a policy that the host has already goes on for all other services.
 policy=/usr/sbin/policy-rc.d
 saved=$policy.before-install-deps
 restore_policy() {
@@ -55,13 +55,13 @@ restore_policy() {
 		rm -f "$policy"
 	fi
 }
-hold_etcd() {
+hold_services() {
 	restore_policy # where an earlier run was killed
 	[[ ! -e $policy ]] || mv "$policy" "$saved"
 	cat >"$policy.new" <<-END
 		#!/bin/sh
 		# Made by scripts/install-deps.sh, for as long as it runs.
-		[ "\$1" != etcd ] || exit 101
+		case \$1 in etcd | ssh | sshd) exit 101 ;; esac
 		[ ! -x $saved ] || exec $saved "\$@"
 		exit 0
 	END
@@ -85,11 +85,17 @@ trap 'rm -f "$log"; restore_policy' EXIT
 trap 'exit 130' INT TERM HUP
 echo "install-deps: installing ${wanted[*]}"
 update || die "apt-get update failed"
-etcd_is_new=
-if [[ " ${wanted[*]} " == *" etcd-server "* ]]; then
-	[[ -e /etc/systemd/system/etcd.service || -e /etc/init.d/etcd ]] || etcd_is_new=1
-	hold_etcd || die "cannot write $policy"
-fi
+# PACKAGE SERVICE: what to disable afterwards, where this very run brings it.
+new_services=()
+is_new() {
+	[[ " ${wanted[*]} " == *" $1 "* && ! -e /etc/systemd/system/$2.service && ! -e /etc/init.d/$2 ]]
+}
+! is_new etcd-server etcd || new_services+=(etcd)
+! is_new openssh-server ssh || new_services+=(ssh)
+[[ " ${wanted[*]} " != *" etcd-server "* && " ${wanted[*]} " != *" openssh-server "* ]] || hold_services ||
+	die "cannot write $policy"
 apt install -y --no-install-recommends "${wanted[@]}" >"$log" 2>&1 ||
 	{ tail -n 20 "$log" >&2; die "apt-get install failed"; }
-[[ -z $etcd_is_new ]] || update-rc.d etcd disable >/dev/null 2>&1 || true
+for service in "${new_services[@]}"; do
+	update-rc.d "$service" disable >/dev/null 2>&1 || true
+done
