@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A campaign file from text, in a folder that goes with the test. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config.h"
+
+struct loaded {
+	struct config *config; /* NULL: refused */
+	char *problems;
+	int code;
+};
+
+static inline struct loaded load_text(const char *text)
+{
+	char folder[] = "/tmp/eval-config.XXXXXX", path[64];
+	struct loaded loaded = {0};
+	struct error err = {0};
+	size_t size;
+	FILE *problems = open_memstream(&loaded.problems, &size), *file;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/c.yaml", folder);
+	file = fopen(path, "w");
+	fputs(text, file);
+	fchmod(fileno(file), 0644);
+	fclose(file);
+	loaded.code = config_load(&loaded.config, path, problems, &err);
+	fclose(problems);
+	unlink(path);
+	rmdir(folder);
+	return loaded;
+}
+
+static inline void loaded_free(struct loaded *loaded)
+{
+	config_free(loaded->config);
+	free(loaded->problems);
+}
+
+static inline struct config *load_valid(const char *text)
+{
+	struct loaded loaded = load_text(text);
+
+	if (loaded.code)
+		fail_msg("refused: %s", loaded.problems);
+	free(loaded.problems);
+	return loaded.config;
+}
+
+/* Three nodes and their defaults, to which a test adds its own lines. */
+#define LAB_NODES \
+	"    reset: 'true'\n    roles: echo n1\n    probes: [{name: p, exec: 'true'}]\n    nodes:\n" \
+	"      - {name: n1, address: '10.77.{instance}.1'}\n      - {name: n2, address: '10.77.{instance}.2'}\n" \
+	"      - {name: n3, address: '10.77.{instance}.3'}\n"
+#define LAB "subjects:\n  - name: lab\n" LAB_NODES
+#define LATENCY "chaos_types:\n  - {type: latency, params: {min_ms: 1, max_ms: 2}}\n"

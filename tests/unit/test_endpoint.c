@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "target.h"
+#include "util/cleanup.h"
+
+static void texts_that_are_addresses(void **state)
+{
+	static const struct {
+		const char *text, *formatted;
+		uint16_t port;
+		bool ipv4;
+	} cases[] = {
+		{"1.2.3.4", "1.2.3.4", 0, true},
+		{"1.2.3.4:80", "1.2.3.4:80", 80, true},
+		{"0.0.0.0", "0.0.0.0", 0, true},
+		{"255.255.255.255:65535", "255.255.255.255:65535", 65535, true},
+		{"fd00::1", "fd00::1", 0, false},
+		{"[fd00::1]", "fd00::1", 0, false},
+		{"[fd00::1]:2380", "[fd00::1]:2380", 2380, false},
+		{"FD00:0:0::01", "fd00::1", 0, false},
+		{"::1", "::1", 0, false},
+		{"::", "::", 0, false},
+		{"::ffff:10.0.0.1", "10.0.0.1", 0, true},
+		{"[::ffff:10.0.0.1]:80", "10.0.0.1:80", 80, true},
+		{"1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8", 0, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct endpoint endpoint;
+		char text[ENDPOINT_TEXT_SIZE];
+		struct error err = {0};
+
+		if (endpoint_parse(&endpoint, cases[i].text, &err))
+			fail_msg("%s: %s", cases[i].text, err.text);
+		assert_int_equal(endpoint.port, cases[i].port);
+		assert_int_equal(endpoint_is_ipv4(&endpoint), cases[i].ipv4);
+		assert_string_equal(endpoint_format(&endpoint, text), cases[i].formatted);
+	}
+}
+
+static void ipv4_is_mapped(void **state)
+{
+	static const uint8_t wanted[16] = {[10] = 0xff, [11] = 0xff, [12] = 10, [13] = 0, [14] = 0, [15] = 7};
+	struct endpoint endpoint;
+
+	assert_int_equal(endpoint_parse(&endpoint, "10.0.0.7", NULL), 0);
+	assert_memory_equal(endpoint.address, wanted, sizeof(wanted));
+}
+
+static void texts_that_are_not(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		" ",
+		"1.2.3",
+		"1.2.3.4.5",
+		"1.2.3.256",
+		"1.2.3.04",
+		" 1.2.3.4",
+		"1.2.3.4 ",
+		"1.2.3.4:",
+		"1.2.3.4:0",
+		"1.2.3.4:65536",
+		"1.2.3.4:080",
+		"1.2.3.4:-1",
+		"1.2.3.4:+1",
+		"1.2.3.4:99999999999999999999",
+		"1.2.3.4:80x",
+		"1.2.3.4:80:90",
+		"host",
+		"host:80",
+		"[fd00::1",
+		"[fd00::1]80",
+		"[fd00::1]:",
+		"[fd00::1]:0",
+		"fd00::1]",
+		"[1.2.3.4]",
+		"[1.2.3.4]:80",
+		"[]",
+		"[]:80",
+		":",
+		"::1::",
+		"fd00::1%eth0",
+		"12345::",
+		":80",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:1",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct endpoint endpoint = {.port = 4711};
+		struct error err = {0};
+
+		if (endpoint_parse(&endpoint, texts[i], &err) != -EINVAL)
+			fail_msg("'%s' was taken for an address", texts[i]);
+		assert_int_equal(endpoint.port, 4711);
+		assert_true(err.text[0] && err.code == -EINVAL);
+	}
+}
+
+static void ports_to_protect(void **state)
+{
+	static const char *const wrong[] = {"",       "22",     "tcp",     "tcp/",    "tcp/0",  "tcp/65536",
+					    "TCP/22", "icmp/1", "tcp/22 ", "tcp/ssh", "udp/-1", "tcp22"};
+	struct protect_port port;
+
+	assert_int_equal(protect_parse(&port, "tcp/22", NULL), 0);
+	assert_true(port.protocol == IPPROTO_TCP && port.port == 22 && !port.local_only);
+	assert_int_equal(protect_parse(&port, "udp/65535", NULL), 0);
+	assert_true(port.protocol == IPPROTO_UDP && port.port == 65535);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		struct error err = {0};
+
+		assert_int_equal(protect_parse(&port, wrong[i], &err), -EINVAL);
+		assert_non_null(strstr(err.text, "tcp/22"));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(texts_that_are_addresses),
+		cmocka_unit_test(ipv4_is_mapped),
+		cmocka_unit_test(texts_that_are_not),
+		cmocka_unit_test(ports_to_protect),
+	};
+
+	return cmocka_run_group_tests_name("endpoint", tests, NULL, NULL);
+}
