@@ -45,14 +45,15 @@ static struct ward *ward_find(struct guardian *guardian, pid_t pid)
 	return NULL;
 }
 
-static void ward_add(struct guardian *guardian, pid_t pid)
+static struct ward *ward_add(struct guardian *guardian, pid_t pid)
 {
 	struct ward *grown = realloc(guardian->wards, (guardian->count + 1) * sizeof(*grown));
 
 	if (!grown)
-		return;
+		return NULL;
 	guardian->wards = grown;
-	grown[guardian->count++] = (struct ward){.pid = pid, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
+	grown[guardian->count] = (struct ward){.pid = pid, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
+	return &grown[guardian->count++];
 }
 
 /* Returns true when nothing of the dead worker is left. */
@@ -75,9 +76,10 @@ static void read_messages(struct guardian *guardian)
 	while ((got = recv(guardian->fd, &message, sizeof(message), MSG_DONTWAIT)) == sizeof(message)) {
 		struct ward *ward = ward_find(guardian, message.worker);
 
-		if (message.group < 0 && !ward)
-			ward_add(guardian, message.worker);
-		else if (message.group >= 0 && ward)
+		/* The worker's own word may come before the coordinator's. */
+		if (!ward)
+			ward = ward_add(guardian, message.worker);
+		if (message.group >= 0 && ward)
 			ward->group = message.group;
 	}
 	if (!got || (got < 0 && errno != EAGAIN && errno != EINTR))

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "campaign.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "campaign_internal.h"
+#include "features.h"
+#include "report.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/process.h"
+
+static void read_boot_id(char *out, size_t size)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!f || !fgets(out, (int)size, f))
+		out[0] = '\0';
+	out[strcspn(out, "\n")] = '\0';
+}
+
+static bool runs_chaos(const struct campaign *campaign)
+{
+	for (size_t i = 0; i < campaign->entry_count; i++)
+		if (campaign->entries[i].state == ENTRY_PENDING && campaign->entries[i].plan->chaos)
+			return true;
+	return false;
+}
+
+/* What a chaos type hangs on; a parameter narrows it to some trials. */
+static const struct {
+	const char *type, *param, *value;
+	enum feature_id feature;
+} needs[] = {
+	{.type = "latency", .feature = FEATURE_TCX},
+	{.type = "latency", .feature = FEATURE_TAP},
+	{.type = "network_partition", .feature = FEATURE_TCX},
+	{.type = "network_partition", .param = "engine", .value = "xdp", .feature = FEATURE_XDP_LINK},
+};
+
+static bool is_needed(const struct campaign *campaign, size_t need)
+{
+	for (size_t i = 0; i < campaign->entry_count; i++) {
+		const struct plan_trial *plan = campaign->entries[i].plan;
+		const char *value = needs[need].param ? report_string(plan->params, needs[need].param, "") : NULL;
+
+		if (plan->chaos && !strcmp(plan->chaos->ops->name, needs[need].type) &&
+		    (!value || !strcmp(value, needs[need].value)))
+			return true;
+	}
+	return false;
+}
+
+static json_t *features_to_json(const struct feature features[FEATURE_COUNT])
+{
+	json_t *json = json_object();
+
+	for (size_t i = 0; i < FEATURE_COUNT; i++)
+		json_object_set_new(json, features[i].name,
+				    features[i].usable ? json_true() : json_string(features[i].reason));
+	return json;
+}
+
+/* An engine that this kernel lacks fails its trials, not the campaign. */
+static void warn_of_missing_features(struct campaign *campaign)
+{
+	struct feature features[FEATURE_COUNT] = {};
+
+	if (!runs_chaos(campaign) || features_probe(features))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(needs); i++) {
+		const struct feature *feature = &features[needs[i].feature];
+
+		if (!feature->usable && is_needed(campaign, i))
+			log_warning("this kernel has no %s (%s): %s trials will fail", feature->name, feature->reason,
+				    needs[i].type);
+	}
+	record_campaign(campaign, json_pack("{s:o}", "features", features_to_json(features)));
+}
+
+static int prepare(struct campaign *campaign, struct error *err)
+{
+	const struct config *config = campaign->config;
+
+	scope_prefix(campaign->scope_prefix, getpid(), process_start_ticks(getpid()));
+	campaign->lane_count = campaign->options->parallel ?: config->parallel ?: 1;
+	if (campaign->lane_count > campaign->to_run)
+		campaign->lane_count = campaign->to_run ? (unsigned int)campaign->to_run : 1;
+	campaign->lanes = calloc(campaign->lane_count, sizeof(*campaign->lanes));
+	campaign->usage = calloc(config->subject_count, sizeof(*campaign->usage));
+	campaign->buffer = malloc(TRIAL_MESSAGE_MAX);
+	if (!campaign->lanes || !campaign->usage || !campaign->buffer)
+		return error_set(err, -ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < campaign->lane_count; i++)
+		campaign->lanes[i].pidfd = campaign->lanes[i].socket_fd = -1;
+	for (size_t i = 0; i < config->subject_count; i++) {
+		campaign->usage[i].busy = calloc(config->subjects[i].instances, sizeof(bool));
+		campaign->usage[i].used = calloc(config->subjects[i].instances, sizeof(bool));
+		if (!campaign->usage[i].busy || !campaign->usage[i].used)
+			return error_set(err, -ENOMEM, "out of memory");
+	}
+	if (progress_new(&campaign->progress, campaign->options->progress, stdout, campaign->lane_count, campaign->to_run))
+		return error_set(err, -ENOMEM, "out of memory");
+	return campaign_watch_signals(campaign, err);
+}
+
+static void announce(struct campaign *campaign)
+{
+	const struct plan *plan = campaign->plan;
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s%s: %zu of %zu trials to run, %u at a time, seed %llu, database %s",
+		 plan->campaign_id, campaign->resumed ? " goes on" : "", campaign->to_run, plan->trial_count,
+		 campaign->lane_count, (unsigned long long)plan->seed, store_path(campaign->store));
+	progress_campaign(campaign->progress, "campaign_start",
+			  json_pack("{s:s, s:b, s:i, s:i, s:i, s:o, s:s}", "campaign", plan->campaign_id, "resumed",
+				    campaign->resumed, "to_run", (int)campaign->to_run, "trials", (int)plan->trial_count,
+				    "parallel", (int)campaign->lane_count, "seed", store_u64(plan->seed), "database",
+				    store_path(campaign->store)),
+			  text);
+	record_event(campaign, campaign->resumed ? "resumed" : "started", text);
+}
+
+static void clean_up_subjects(struct campaign *campaign)
+{
+	for (size_t s = 0; s < campaign->config->subject_count; s++) {
+		const struct subject *subject = &campaign->config->subjects[s];
+
+		for (unsigned int i = 0; i < subject->instances && !campaign_interrupted(); i++) {
+			struct error err = {};
+
+			if (!campaign->usage[s].used[i] ||
+			    !campaign_cleanup_subject(subject, i, campaign->plan->campaign_id, NULL, &err) ||
+			    err.code == -ECANCELED)
+				continue;
+			progress_clear(campaign->progress);
+			log_warning("%s", err.text);
+			record_event(campaign, "cleanup_failed", err.text);
+		}
+	}
+}
+
+/* The columns that the table and the exit code need: whole rows of a long campaign would fill the memory. */
+static json_t *slim_row(const json_t *row)
+{
+	static const char *const kept[] = {"id", "status", "verdict", "error_stage", "error_text", "recovered_at",
+					   "expectations"};
+	json_t *slim = json_object();
+	_cleanup_json_ json_t *summary = json_copy(json_object_get(row, "summary"));
+	json_t *hits = json_object_get(json_object_get(row, "evidence"), "hit");
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		if (!json_is_null(json_object_get(row, kept[i])))
+			json_object_set(slim, kept[i], json_object_get(row, kept[i]));
+	if (json_is_object(summary)) {
+		json_object_del(summary, "probes");
+		json_object_set(slim, "summary", summary);
+	}
+	if (hits)
+		json_object_set_new(slim, "evidence", json_pack("{s:O}", "hit", hits));
+	return slim;
+}
+
+static json_t *collect_results(struct campaign *campaign, struct error *err)
+{
+	json_t *results = json_array();
+
+	for (size_t i = 0; i < campaign->entry_count; i++) {
+		const char *id = campaign->entries[i].plan->id;
+		_cleanup_json_ json_t *row = NULL;
+
+		if (campaign->options->only && fnmatch(campaign->options->only, id, 0))
+			continue;
+		row = store_trial(campaign->store, campaign->plan->campaign_id, id, err);
+		if (!row) {
+			json_decref(results);
+			return NULL;
+		}
+		json_array_append_new(results, slim_row(row));
+	}
+	return results;
+}
+
+static int judge(const json_t *results)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach (results, i, row)
+		if (strcmp(report_string(row, "status", ""), "completed") ||
+		    !strcmp(report_string(row, "verdict", ""), "fail"))
+			return EXIT_TRIALS;
+	return EXIT_OK;
+}
+
+static json_t *count_results(const json_t *results)
+{
+	json_t *counts = json_object();
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach (results, i, row) {
+		const char *status = report_string(row, "status", "?");
+
+		json_object_set_new(counts, status,
+				    json_integer(json_integer_value(json_object_get(counts, status)) + 1));
+	}
+	return counts;
+}
+
+static void tell_how_to_resume(const struct campaign *campaign)
+{
+	const struct campaign_options *options = campaign->options;
+
+	log_info("eval run campaign %s --resume=%s%s%s", options->config_path, campaign->plan->campaign_id,
+		 options->db ? " --db " : "", options->db ?: "");
+}
+
+static bool is_complete(const struct campaign *campaign)
+{
+	for (size_t i = 0; i < campaign->entry_count; i++)
+		if (campaign->entries[i].state == ENTRY_PENDING)
+			return false;
+	return true;
+}
+
+static int lost_store(struct campaign *campaign)
+{
+	progress_clear(campaign->progress);
+	log_error("the campaign stops, all faults are inert: %s", campaign->store_error.text);
+	log_info("what was recorded before is kept; go on when the database is writable again:");
+	tell_how_to_resume(campaign);
+	return EXIT_HOST;
+}
+
+static void record_end(struct campaign *campaign, const char *status, int exit_code, json_t *counts)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	char at[RFC3339_SIZE];
+
+	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
+	record_event(campaign, status, status);
+	record_campaign(campaign, json_pack("{s:s, s:i, s:s, s:I, s:o}", "status", status, "exit_code", exit_code, "ended_at",
+					    at, "ended_at_monotonic_ns", (json_int_t)now_ns, "summary", counts));
+	record_commit(campaign);
+}
+
+static int interrupted(struct campaign *campaign)
+{
+	record_end(campaign, "interrupted", EXIT_INTERRUPTED, json_object());
+	progress_campaign(campaign->progress, "campaign_end",
+			  json_pack("{s:s, s:s}", "campaign", campaign->plan->campaign_id, "status", "interrupted"),
+			  "interrupted");
+	progress_clear(campaign->progress);
+	log_info("interrupted; all faults are inert. This resumes it:");
+	tell_how_to_resume(campaign);
+	return EXIT_INTERRUPTED;
+}
+
+static int finish(struct campaign *campaign)
+{
+	_cleanup_json_ json_t *results = NULL, *counts = NULL;
+	struct error err = {};
+	int ret;
+
+	if (campaign->lost)
+		return lost_store(campaign);
+	if (campaign_interrupted())
+		return interrupted(campaign);
+	clean_up_subjects(campaign);
+	results = collect_results(campaign, &err);
+	if (!results) {
+		log_error("%s", err.text);
+		return EXIT_HOST;
+	}
+	ret = judge(results);
+	counts = count_results(results);
+	record_end(campaign, "completed", ret, json_incref(counts));
+	if (campaign->lost)
+		return lost_store(campaign);
+	progress_campaign(campaign->progress, "campaign_end",
+			  json_pack("{s:s, s:s, s:O, s:i}", "campaign", campaign->plan->campaign_id, "status", "completed",
+				    "trials", counts, "exit_code", ret),
+			  "done");
+	progress_clear(campaign->progress);
+	if (campaign->options->progress != PROGRESS_JSON)
+		report_table(stdout, results);
+	if (!is_complete(campaign))
+		tell_how_to_resume(campaign);
+	return ret;
+}
+
+static int run_locked(struct campaign *campaign)
+{
+	struct error err = {};
+	int ret = campaign_select(campaign);
+
+	if (ret)
+		return ret;
+	record_watch_file(campaign);
+	if (prepare(campaign, &err) ||
+	    guard_start(&campaign->guard, campaign->scope_prefix, campaign->lock.fd, &err)) {
+		log_error("%s", err.text);
+		return EXIT_HOST;
+	}
+	if (campaign->resumed)
+		record_campaign(campaign, record_host_columns(campaign));
+	warn_of_missing_features(campaign);
+	announce(campaign);
+	campaign_loop(campaign);
+	ret = finish(campaign);
+	guard_stop(&campaign->guard);
+	return ret;
+}
+
+static void campaign_clear(struct campaign *campaign)
+{
+	progress_free(campaign->progress);
+	for (unsigned int i = 0; campaign->lanes && i < campaign->lane_count; i++)
+		lane_clear(&campaign->lanes[i]);
+	for (size_t i = 0; campaign->usage && i < campaign->config->subject_count; i++) {
+		free(campaign->usage[i].busy);
+		free(campaign->usage[i].used);
+	}
+	free(campaign->lanes);
+	free(campaign->usage);
+	free(campaign->entries);
+	free(campaign->buffer);
+	store_close(campaign->store);
+	plan_free(campaign->plan);
+	fd_close(campaign->wake_fd);
+}
+
+int campaign_run(const struct config *config, const struct campaign_options *options)
+{
+	struct campaign campaign = {
+		.config = config,
+		.options = options,
+		.lock = {.fd = -1},
+		.guard = {.fd = -1},
+		.wake_fd = -1,
+	};
+	struct error err = {};
+	int ret;
+
+	read_boot_id(campaign.boot_id, sizeof(campaign.boot_id));
+	ret = plan_new(&campaign.plan, config, clock_realtime_ns(), NULL, &err);
+	if (!ret)
+		ret = store_open(&campaign.store, options->db, STORE_WRITE, &err);
+	if (ret) {
+		log_error("%s", err.text);
+		campaign_clear(&campaign);
+		return EXIT_HOST;
+	}
+	ret = campaign_lock(&campaign.lock, campaign.plan->hash, campaign.plan->campaign_id, &err);
+	if (ret) {
+		log_error("%s", err.text);
+		campaign_clear(&campaign);
+		return ret == -EBUSY ? EXIT_USAGE : EXIT_HOST;
+	}
+	ret = run_locked(&campaign);
+	campaign_unlock(&campaign.lock);
+	campaign_clear(&campaign);
+	return ret;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The coordinator: runs a plan's trials in worker processes and alone writes the records. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "progress.h"
+#include "store.h"
+
+struct campaign_options {
+	const char *db;			/* NULL: see store_open */
+	const char *config_path;	/* as the user gave it */
+	const char *command_line;
+	bool resume, fresh, retry_failed;
+	const char *resume_id;		/* NULL: the newest unfinished one of this file */
+	const char *only;		/* glob over trial ids, NULL: all */
+	unsigned int parallel;		/* 0: the file's */
+	enum progress_mode progress;
+};
+
+/* The whole run, messages included; returns an exit code. */
+int campaign_run(const struct config *config, const struct campaign_options *options);
+
+/* /run/eval/campaign-HASH.lock: one run at a time per configuration. */
+#define CAMPAIGN_LOCK_DIRECTORY "/run/eval"
+struct campaign_lock {
+	int fd;
+	char path[128];
+};
+/* -EBUSY: another run holds it, named in err. Waits a little where the holder has just died. */
+int campaign_lock(struct campaign_lock *lock, const char *hash, const char *holder, struct error *err);
+void campaign_unlock(struct campaign_lock *lock);
+/* Removes runtime files that nobody holds; returns how many. */
+int campaign_remove_stale_files(void);
+
+/* Marks running rows of a dead coordinator interrupted; the caller holds the lock. Returns how many or an errno. */
+int campaign_bury_running(struct store *store, const char *campaign_id, struct error *err);
+
+/* Runs a subject's `cleanup` for one instance; recorded (taken) as commands_json's elements are, NULL: not wanted. */
+int campaign_cleanup_subject(const struct subject *subject, unsigned int instance, const char *campaign_id,
+			     json_t *records, struct error *err);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Shared by campaign*.c only. */
+#pragma once
+
+#include "campaign.h"
+#include "guard.h"
+#include "scope.h"
+#include "trial.h"
+
+enum entry_state { ENTRY_PENDING, ENTRY_RUNNING, ENTRY_ENDED, ENTRY_SKIPPED };
+
+/* A trial of the plan. */
+struct entry {
+	const struct plan_trial *plan;
+	enum entry_state state;
+	unsigned int attempt;	/* the last one's number */
+};
+
+/* Room for one running trial. */
+struct lane {
+	struct entry *entry;	/* NULL: idle */
+	uint64_t idle_until_ns;	/* cooldown */
+	unsigned int instance;
+	pid_t pid;		/* 0: not forked yet */
+	int pidfd, socket_fd;
+	enum trial_phase phase;
+	bool ended;		/* its last message came */
+	json_t *columns;	/* of the trial's row */
+	json_t *commands;	/* commands_json */
+	json_t *events, *samples;	/* not stored yet */
+};
+
+struct usage {
+	bool *busy, *used;	/* per instance */
+};
+
+struct campaign {
+	const struct config *config;
+	const struct campaign_options *options;
+	struct plan *plan;
+	struct store *store;
+	struct campaign_lock lock;
+	struct guard guard;
+	struct progress *progress;
+	char scope_prefix[SCOPE_NAME_SIZE];
+	char boot_id[40];
+
+	bool resumed;
+	struct entry *entries;	/* in plan order */
+	size_t entry_count, to_run, first_pending;
+	struct usage *usage;	/* per subject of the config */
+	struct lane *lanes;
+	unsigned int lane_count;
+
+	int wake_fd;		/* eventfd of the signal handler */
+	bool stopping;
+	uint64_t kill_ns;	/* when stopping: workers that are still there are killed */
+	char *buffer;		/* TRIAL_MESSAGE_MAX bytes */
+
+	/* The store: changes are collected in one transaction per turn of the loop. */
+	bool in_transaction, lost;
+	uint64_t store_inode, store_device;
+	uint64_t flush_ns;
+	struct error store_error;
+};
+
+/* campaign_select.c: fresh or resumed, and which trials. Returns an exit code after printing why not. */
+int campaign_select(struct campaign *campaign);
+
+/* campaign_loop.c */
+int campaign_watch_signals(struct campaign *campaign, struct error *err);
+/* A signal asked to stop. */
+bool campaign_interrupted(void);
+/* Runs all pending trials to their end, or to that of the campaign. */
+void campaign_loop(struct campaign *campaign);
+/* Stops all workers; nothing new starts. */
+void campaign_stop(struct campaign *campaign);
+
+/* campaign_lane.c */
+int lane_fork(struct campaign *campaign, struct lane *lane, struct error *err);
+/* Reads what the worker sent. */
+void lane_receive(struct campaign *campaign, struct lane *lane);
+/* The worker is dead: completes columns from how it died. */
+void lane_reap(struct campaign *campaign, struct lane *lane);
+void lane_clear(struct lane *lane);
+
+/* campaign_record.c: each is void; a failure is a lost database (campaign->lost). */
+void record_trial_start(struct campaign *campaign, const struct lane *lane);
+void record_trial_end(struct campaign *campaign, struct lane *lane);
+void record_buffered(struct campaign *campaign, struct lane *lane);
+void record_campaign(struct campaign *campaign, json_t *columns);
+void record_event(struct campaign *campaign, const char *kind, const char *text);
+/* Ends the transaction; durable afterwards. */
+void record_commit(struct campaign *campaign);
+void record_watch_file(struct campaign *campaign);
+json_t *record_host_columns(const struct campaign *campaign);

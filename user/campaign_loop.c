@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The coordinator's poll loop: signals, workers, what to start next. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "campaign_internal.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+/* Events and samples are stored at least that often. */
+#define FLUSH_NS NSEC_PER_SEC
+/* Stopped workers make their faults inert at once; detaching may take them this long. */
+#define STOP_PATIENCE_NS (10 * NSEC_PER_SEC)
+
+/* For the signal handler, which tells the workers itself: the loop may be waiting for the disk. */
+static volatile pid_t *worker_pids;
+static volatile size_t worker_count;
+static volatile sig_atomic_t signal_received;
+static int handler_wake_fd = -1;
+
+static void on_signal(int signal_number)
+{
+	int saved = errno;
+	uint64_t one = 1;
+
+	signal_received = signal_number;
+	for (size_t i = 0; i < worker_count; i++)
+		if (worker_pids[i] > 0)
+			kill(worker_pids[i], SIGTERM);
+	if (write(handler_wake_fd, &one, sizeof(one)) < 0)
+		errno = saved;
+	errno = saved;
+}
+
+bool campaign_interrupted(void)
+{
+	return signal_received;
+}
+
+int campaign_watch_signals(struct campaign *campaign, struct error *err)
+{
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, hangup;
+
+	worker_pids = calloc(campaign->lane_count, sizeof(*worker_pids));
+	campaign->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!worker_pids || campaign->wake_fd < 0)
+		return error_set(err, -ENOMEM, "cannot create the coordinator's event");
+	handler_wake_fd = campaign->wake_fd;
+	worker_count = campaign->lane_count;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	/* nohup stays in force. */
+	if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &action, NULL);
+	return 0;
+}
+
+void campaign_stop(struct campaign *campaign)
+{
+	for (unsigned int i = 0; i < campaign->lane_count; i++)
+		if (campaign->lanes[i].pid > 0)
+			kill(campaign->lanes[i].pid, SIGTERM);
+	if (!campaign->stopping)
+		campaign->kill_ns = clock_monotonic_ns() + STOP_PATIENCE_NS;
+	campaign->stopping = true;
+}
+
+/* A free instance of the entry's subject, -1: none. */
+static int free_instance(const struct campaign *campaign, const struct entry *entry)
+{
+	const struct subject *subject = entry->plan->subject;
+	const struct usage *usage = &campaign->usage[subject - campaign->config->subjects];
+
+	for (unsigned int i = 0; i < subject->instances; i++)
+		if (!usage->busy[i])
+			return (int)i;
+	return -1;
+}
+
+/* The first trial in the plan's order that can run now. */
+static struct entry *next_entry(struct campaign *campaign, int *instance)
+{
+	while (campaign->first_pending < campaign->entry_count &&
+	       campaign->entries[campaign->first_pending].state != ENTRY_PENDING)
+		campaign->first_pending++;
+	for (size_t i = campaign->first_pending; i < campaign->entry_count; i++) {
+		struct entry *entry = &campaign->entries[i];
+
+		if (entry->state != ENTRY_PENDING)
+			continue;
+		*instance = free_instance(campaign, entry);
+		if (*instance >= 0)
+			return entry;
+	}
+	return NULL;
+}
+
+static void set_busy(struct campaign *campaign, const struct lane *lane, bool busy)
+{
+	struct usage *usage = &campaign->usage[lane->entry->plan->subject - campaign->config->subjects];
+
+	usage->busy[lane->instance] = busy;
+	usage->used[lane->instance] = true;
+}
+
+static void assign(struct campaign *campaign, struct lane *lane, struct entry *entry, unsigned int instance)
+{
+	entry->state = ENTRY_RUNNING;
+	entry->attempt++;
+	*lane = (struct lane){
+		.entry = entry,
+		.instance = instance,
+		.pidfd = -1,
+		.socket_fd = -1,
+		.columns = json_object(),
+		.commands = json_array(),
+		.events = json_array(),
+		.samples = json_array(),
+	};
+	set_busy(campaign, lane, true);
+	record_trial_start(campaign, lane);
+}
+
+static void fill_lanes(struct campaign *campaign)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	for (unsigned int i = 0; i < campaign->lane_count && !campaign->stopping; i++) {
+		struct lane *lane = &campaign->lanes[i];
+		struct entry *entry;
+		int instance;
+
+		if (lane->entry || now_ns < lane->idle_until_ns)
+			continue;
+		entry = next_entry(campaign, &instance);
+		if (!entry)
+			return;
+		assign(campaign, lane, entry, (unsigned int)instance);
+	}
+}
+
+static void end_trial(struct campaign *campaign, struct lane *lane)
+{
+	unsigned int index = (unsigned int)(lane - campaign->lanes);
+
+	worker_pids[index] = 0;
+	if (lane->pid > 0)
+		lane_reap(campaign, lane);
+	record_trial_end(campaign, lane);
+	progress_trial_end(campaign->progress, index, lane->columns);
+	lane->entry->state = ENTRY_ENDED;
+	set_busy(campaign, lane, false);
+	lane->idle_until_ns = clock_monotonic_ns() +
+			      (uint64_t)(campaign->config->cooldown_seconds * (double)NSEC_PER_SEC);
+	lane_clear(lane);
+}
+
+static void start_assigned(struct campaign *campaign)
+{
+	for (unsigned int i = 0; i < campaign->lane_count; i++) {
+		struct lane *lane = &campaign->lanes[i];
+		struct error err = {};
+
+		if (!lane->entry || lane->pid)
+			continue;
+		progress_trial_start(campaign->progress, i, lane->entry->plan, lane->entry->attempt, lane->instance);
+		if (campaign->stopping) {
+			json_object_set_new(lane->columns, "status", json_string("interrupted"));
+			end_trial(campaign, lane);
+		} else if (lane_fork(campaign, lane, &err)) {
+			json_object_update_new(lane->columns, json_pack("{s:s, s:s, s:i, s:s}", "status", "failed",
+									"error_stage", "reset", "error_errno", -err.code,
+									"error_text", err.text));
+			end_trial(campaign, lane);
+		} else {
+			worker_pids[i] = lane->pid;
+		}
+	}
+}
+
+static bool is_running(const struct campaign *campaign)
+{
+	for (unsigned int i = 0; i < campaign->lane_count; i++)
+		if (campaign->lanes[i].entry)
+			return true;
+	return false;
+}
+
+static bool is_pending(struct campaign *campaign)
+{
+	for (size_t i = campaign->first_pending; i < campaign->entry_count; i++)
+		if (campaign->entries[i].state == ENTRY_PENDING)
+			return true;
+	return false;
+}
+
+static void flush_buffered(struct campaign *campaign)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if (now_ns < campaign->flush_ns)
+		return;
+	campaign->flush_ns = now_ns + FLUSH_NS;
+	for (unsigned int i = 0; i < campaign->lane_count; i++)
+		if (campaign->lanes[i].entry)
+			record_buffered(campaign, &campaign->lanes[i]);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t wake_ns(struct campaign *campaign)
+{
+	uint64_t at_ns = progress_wake_ns(campaign->progress), now_ns = clock_monotonic_ns();
+
+	for (unsigned int i = 0; i < campaign->lane_count; i++) {
+		const struct lane *lane = &campaign->lanes[i];
+
+		if (json_array_size(lane->events) || json_array_size(lane->samples))
+			at_ns = earlier(at_ns, campaign->flush_ns);
+		else if (!lane->entry && !campaign->stopping && lane->idle_until_ns > now_ns)
+			at_ns = earlier(at_ns, lane->idle_until_ns);
+	}
+	return campaign->stopping ? earlier(at_ns, campaign->kill_ns) : at_ns;
+}
+
+static void wait_and_handle(struct campaign *campaign)
+{
+	struct pollfd fds[1 + 2 * campaign->lane_count];
+	uint64_t at_ns = wake_ns(campaign), now_ns = clock_monotonic_ns();
+	uint64_t wait_ns = at_ns > now_ns ? at_ns - now_ns : 0;
+	struct timespec timeout = {
+		.tv_sec = (time_t)(wait_ns / NSEC_PER_SEC),
+		.tv_nsec = (long)(wait_ns % NSEC_PER_SEC),
+	};
+
+	fds[0] = (struct pollfd){.fd = campaign->wake_fd, .events = POLLIN};
+	for (unsigned int i = 0; i < campaign->lane_count; i++) {
+		const struct lane *lane = &campaign->lanes[i];
+
+		fds[1 + 2 * i] = (struct pollfd){.fd = lane->socket_fd, .events = POLLIN};
+		fds[2 + 2 * i] = (struct pollfd){.fd = lane->pidfd, .events = POLLIN};
+	}
+	if (ppoll(fds, 1 + 2 * campaign->lane_count, at_ns == UINT64_MAX ? NULL : &timeout, NULL) <= 0)
+		return;
+	for (unsigned int i = 0; i < campaign->lane_count; i++) {
+		if (fds[1 + 2 * i].revents)
+			lane_receive(campaign, &campaign->lanes[i]);
+		if (fds[2 + 2 * i].revents)
+			end_trial(campaign, &campaign->lanes[i]);
+	}
+}
+
+/* A worker that hangs in the kernel does not hold up the end: its faults are inert. */
+static void kill_stragglers(struct campaign *campaign)
+{
+	if (!campaign->stopping || clock_monotonic_ns() < campaign->kill_ns)
+		return;
+	for (unsigned int i = 0; i < campaign->lane_count; i++)
+		if (campaign->lanes[i].pid > 0)
+			kill(campaign->lanes[i].pid, SIGKILL);
+	campaign->kill_ns = UINT64_MAX;
+}
+
+static void heed_signal(struct campaign *campaign)
+{
+	uint64_t count;
+
+	if (!signal_received)
+		return;
+	/* A second signal changes nothing. */
+	if (read(campaign->wake_fd, &count, sizeof(count)) == sizeof(count) || !campaign->stopping)
+		campaign_stop(campaign);
+}
+
+void campaign_loop(struct campaign *campaign)
+{
+	for (;;) {
+		heed_signal(campaign);
+		fill_lanes(campaign);
+		flush_buffered(campaign);
+		/* What was decided is durable before it is done. */
+		record_commit(campaign);
+		start_assigned(campaign);
+		if (!is_running(campaign) && (campaign->stopping || !is_pending(campaign)))
+			break;
+		/* A trial that could not even start has ended already. */
+		if (campaign->in_transaction)
+			continue;
+		kill_stragglers(campaign);
+		progress_tick(campaign->progress);
+		wait_and_handle(campaign);
+	}
+	record_commit(campaign);
+}
