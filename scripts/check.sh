@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Format and static analysis: no finding, or exit 1. usage: scripts/check.sh [format | shell | tidy | cppcheck]…
+set -u
+export LC_ALL=C
+cd "$(dirname "$0")/.." || exit 1
+
+build=${BUILD:-build}
+failed=()
+mapfile -t c_files < <(git ls-files '*.c' '*.h' ':!vmlinux/')
+mapfile -t user_files < <(git ls-files 'user/*.c' 'tests/unit/*.c' 'tests/tools/*.c')
+mapfile -t scripts < <(git ls-files '*.sh' tests/run .ci/run)
+# shellcheck disable=SC2016 # make's own variable
+mapfile -t flags < <(make --silent --eval='print-flags: ; $(info $(BASE_CFLAGS))' BUILD="$build" print-flags |
+	tr ' ' '\n' | grep -vE '^-(W|pthread|DEVAL_VERSION)')
+flags+=('-DEVAL_VERSION="check"')
+
+check_format() { clang-format --dry-run -Werror "${c_files[@]}"; }
+check_shell() { shellcheck "${scripts[@]}"; }
+
+# The skeletons are part of what is looked at. Warnings by the compiler are the build's to report.
+check_tidy() {
+	make --silent BUILD="$build" eval || return 1
+	printf '%s\0' "${user_files[@]}" | xargs -0 -n 4 -P "$(nproc)" scripts/check.sh tidy-files
+}
+
+tidy_files() { clang-tidy --quiet "$@" -- "${flags[@]}" 2> >(grep -vE 'warnings? generated' >&2); }
+
+check_cppcheck() {
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --std=c11 \
+		--library=posix --library=gnu --library=scripts/check/cppcheck.cfg -j "$(nproc)" \
+		--suppressions-list=scripts/check/cppcheck-suppressions.txt -Iinclude -Iuser "-I$build/bpf" \
+		-D_GNU_SOURCE '-DEVAL_VERSION="check"' -D__x86_64__ \
+		--template='{file}:{line}: {severity}: {message} [{id}]' "${user_files[@]}"
+}
+
+if [[ ${1:-} == tidy-files ]]; then
+	shift
+	tidy_files "$@"
+	exit
+fi
+(($#)) || set -- format shell tidy cppcheck
+for name; do
+	declare -F "check_$name" >/dev/null || { echo "usage: scripts/check.sh [format | shell | tidy | cppcheck]…" >&2; exit 2; }
+	echo "== $name"
+	"check_$name" || failed+=("$name")
+done
+((${#failed[@]} == 0)) || { echo "check: findings by ${failed[*]}" >&2; exit 1; }

@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The main job on a real cluster: runs examples/etcd-lab.yaml, prints its table, leaves nothing but the records in
+# build/demo. `sudo make demo` installs and builds first. Exits as eval does: 0 if every trial did what it should.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+campaign=examples/etcd-lab.yaml
+records=build/demo
+limit=240 # seconds; it takes about a minute
+
+[[ $EUID == 0 ]] || { echo "demo: needs root: sudo make demo" >&2; exit 3; }
+[[ -x ./eval ]] || { echo "demo: ./eval is missing: make" >&2; exit 3; }
+
+end() {
+	local status=$? instance
+	trap '' INT TERM HUP
+	for instance in 0 1; do
+		scripts/lab.sh down --instance "$instance" || status=1
+	done
+	exit "$status"
+}
+trap end EXIT
+trap 'exit 130' INT TERM HUP
+
+rm -rf "$records"
+mkdir -p "$records" || exit 1
+echo "Three etcd nodes, five trials, two at a time: how do writes fare when the network misbehaves?"
+echo
+began=$SECONDS status=0
+timeout --foreground --kill-after=10 "$limit" ./eval run campaign "$campaign" --db "$records/eval.db" --fresh || status=$?
+if [[ $status == 124 ]]; then
+	echo "demo: not over after $limit s" >&2
+	status=1
+fi
+echo
+echo "That took $((SECONDS - began)) s. The records: ./eval list --db $records/eval.db"
+exit "$status"
