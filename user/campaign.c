@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bpf_session.h"
 #include "campaign_internal.h"
 #include "features.h"
 #include "report.h"
@@ -349,6 +350,7 @@ int campaign_run(const struct config *config, const struct campaign_options *opt
 	struct error err = {};
 	int ret;
 
+	bpf_log_init();
 	read_boot_id(campaign.boot_id, sizeof(campaign.boot_id));
 	ret = plan_new(&campaign.plan, config, clock_realtime_ns(), NULL, &err);
 	if (!ret)

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#include "bpf_session.h"
 #include "guard.h"
 #include "trial_internal.h"
 #include "util/cleanup.h"
@@ -329,7 +328,6 @@ void trial_run(const struct trial_job *job)
 	int ret;
 
 	prepare_process(job->coordinator);
-	bpf_log_init();
 	trial.outbox_end = &trial.outbox;
 	ret = trial_loop_init(&trial, &err);
 	unblock_signals();

@@ -188,11 +188,12 @@ int trial_inject(struct trial *trial, struct error *err)
 
 		if (ret)
 			return ret;
+		if (!i)
+			trial->times.injected_ns = clock_monotonic_ns();
 		trial_renew(trial);
 	}
-	trial->times.injected_ns = clock_monotonic_ns();
 	trial_set_moment(trial, "chaos_injected_at", trial->times.injected_ns);
-	set_metadata(trial, trial->times.injected_ns - from_ns);
+	set_metadata(trial, clock_monotonic_ns() - from_ns);
 	return 0;
 }
 
