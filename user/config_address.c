@@ -202,35 +202,48 @@ void check_addresses(struct reader *reader, size_t subject_index)
 }
 
 /* Told apart by their ports; one address for both has a message of its own. */
-static bool nodes_share_ip(const struct node *a, const struct node *b)
+static bool locateds_share_ip(const struct located *a, const struct located *b)
 {
-	struct endpoint x, y;
-
-	for (size_t i = 0; i < a->addresses.count; i++)
-		for (size_t j = 0; j < b->addresses.count; j++)
-			if (!endpoint_parse(&x, a->addresses.items[i], NULL) &&
-			    !endpoint_parse(&y, b->addresses.items[j], NULL) && same_ip(&x, &y) && !overlap(&x, &y))
-				return true;
-	return false;
+	return a->node != b->node && b->node->name && same_ip(&a->endpoint, &b->endpoint) &&
+	       !overlap(&a->endpoint, &b->endpoint);
 }
 
-const struct node *node_sharing_ip(const struct subject *subject, const struct node *node)
+static bool collect_quietly(const struct subject *subject, const struct node *node, struct located_list *list)
 {
-	const struct node *found = NULL;
-	struct node self = {0}, other = {0};
+	struct node expanded = {0};
+	struct endpoint endpoint;
+	bool good = node_expand(&expanded, node, subject, 0, NULL) == 0;
 
-	if (node_expand(&self, node, subject, 0, NULL) < 0)
-		return NULL;
-	for (size_t i = 0; !found && i < subject->node_count + subject->peer_count; i++) {
-		const struct node *candidate =
-			i < subject->node_count ? &subject->nodes[i] : &subject->peers[i - subject->node_count];
+	for (size_t i = 0; good && i < expanded.addresses.count && list->count < LOCATED_MAX; i++)
+		if (!endpoint_parse(&endpoint, expanded.addresses.items[i], NULL))
+			list->items[list->count++] = (struct located){.endpoint = endpoint, .node = node};
+	node_clear(&expanded);
+	return good;
+}
 
-		if (candidate == node || !candidate->name || node_expand(&other, candidate, subject, 0, NULL) < 0)
-			continue;
-		if (nodes_share_ip(&self, &other))
-			found = candidate;
-		node_clear(&other);
+const struct node **nodes_sharing_ip(const struct subject *subject)
+{
+	const struct node **sharing = calloc(subject->node_count, sizeof(*sharing));
+	struct located_list list = {.items = calloc(LOCATED_MAX, sizeof(struct located))};
+	bool good = sharing && list.items;
+	size_t of_nodes;
+
+	for (size_t i = 0; good && i < subject->node_count; i++)
+		good = collect_quietly(subject, &subject->nodes[i], &list);
+	of_nodes = list.count;
+	for (size_t i = 0; good && i < subject->peer_count; i++)
+		good = collect_quietly(subject, &subject->peers[i], &list);
+	for (size_t i = 0; good && i < of_nodes; i++) {
+		size_t node = (size_t)(list.items[i].node - subject->nodes);
+
+		for (size_t j = 0; j < list.count && !sharing[node]; j++)
+			if (locateds_share_ip(&list.items[i], &list.items[j]))
+				sharing[node] = list.items[j].node;
 	}
-	node_clear(&self);
-	return found;
+	located_clear(&list);
+	if (!good) {
+		free(sharing);
+		return NULL;
+	}
+	return sharing;
 }

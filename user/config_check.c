@@ -16,6 +16,7 @@ struct pairing {
 	const struct effective *effective;
 	const struct level *levels[3]; /* weakest first */
 	const struct place *target_place;
+	const struct node *const *sharing; /* by node: the one it shares its IP with, or NULL */
 };
 
 static const struct node *find_member(const struct node *list, size_t count, const char *name)
@@ -93,7 +94,7 @@ static const char *chaos_shown(const struct pairing *pairing)
 
 static void check_sharing(const struct pairing *pairing, const struct node *node)
 {
-	const struct node *sharing = node->cgroup ? NULL : node_sharing_ip(pairing->subject, node);
+	const struct node *sharing = node->cgroup ? NULL : pairing->sharing[node - pairing->subject->nodes];
 
 	if (!sharing)
 		return;
@@ -135,6 +136,23 @@ static const struct ynode *peers_node(const struct pairing *pairing)
 	return node;
 }
 
+/* A long list in defaults or a subject is the same for every chaos type that does not have its own. */
+static bool is_first_use(const struct pairing *pairing, const struct ynode *peers)
+{
+	const struct config *config = pairing->reader->config;
+	const struct params *own = level_params(pairing->levels[2], pairing->chaos->ops);
+
+	if (params_field_node(own, "peers") == peers)
+		return true;
+	for (const struct chaos *other = config->chaos; other != pairing->chaos; other++) {
+		const struct level *level = &pairing->reader->chaos_levels[other - config->chaos];
+
+		if (other->ops == pairing->chaos->ops && !params_field_node(level_params(level, other->ops), "peers"))
+			return false;
+	}
+	return true;
+}
+
 /* Names must be members, and all else addresses. */
 static void check_peer_items(const struct pairing *pairing, const struct ynode *list)
 {
@@ -148,33 +166,31 @@ static void check_peer_items(const struct pairing *pairing, const struct ynode *
 		    !endpoint_parse(&endpoint, item->text, NULL))
 			continue;
 		report_error(pairing->reader, &item->place,
-			     "'%.80s' is neither a node nor a peer of subject '%s' nor an address", item->text,
-			     subject->name);
+			     "'%.*s' is neither a node nor a peer of subject '%s' nor an address",
+			     text_cut(item->text, 80), item->text, subject->name);
 	}
 }
 
-/* How many of the peers are not the target itself. */
-static size_t count_others(const struct pairing *pairing, const struct node *target)
+/* True where a peer is not the target itself. */
+static bool has_others(const struct pairing *pairing, const struct node *target)
 {
 	const struct subject *subject = pairing->subject;
 	const json_t *peers = json_object_get(pairing->effective->params, "peers"), *peer;
-	size_t count = 0, i;
+	bool found = json_is_string(peers);
+	size_t i;
 
-	if (json_is_string(peers))
-		return 1;
-	if (!json_is_array(peers)) {
-		for (i = 0; i < subject->node_count; i++)
-			count += &subject->nodes[i] != target && subject->nodes[i].addresses.count;
-		for (i = 0; i < subject->peer_count; i++)
-			count += !!subject->peers[i].addresses.count;
-		return count;
+	if (!peers) {
+		for (i = 0; !found && i < subject->node_count; i++)
+			found = &subject->nodes[i] != target && subject->nodes[i].addresses.count;
+		for (i = 0; !found && i < subject->peer_count; i++)
+			found = subject->peers[i].addresses.count;
 	}
-	json_array_foreach (peers, i, peer) {
+	for (i = 0; !found && (peer = json_array_get(peers, i)); i++) {
 		const struct node *node = find_member(subject->nodes, subject->node_count, json_string_value(peer));
 
-		count += node != target && (!node || node->addresses.count);
+		found = node != target && (!node || node->addresses.count);
 	}
-	return count;
+	return found;
 }
 
 static void check_reach(const struct pairing *pairing, const struct ynode *peers, size_t candidates, size_t idle,
@@ -209,7 +225,8 @@ static void check_pairing(const struct pairing *pairing)
 	const struct node *named, *idle_node = NULL;
 	size_t candidates = 0, idle = 0;
 
-	if (peers && json_is_array(json_object_get(pairing->effective->params, "peers")))
+	if (peers && json_is_array(json_object_get(pairing->effective->params, "peers")) &&
+	    is_first_use(pairing, peers))
 		check_peer_items(pairing, peers);
 	if (!check_target(pairing))
 		return;
@@ -221,7 +238,7 @@ static void check_pairing(const struct pairing *pairing)
 			continue;
 		check_node_needs(pairing, node, ynode);
 		candidates++;
-		if (chaos_field_find(pairing->chaos->ops, "peers") && !count_others(pairing, node)) {
+		if (chaos_field_find(pairing->chaos->ops, "peers") && !has_others(pairing, node)) {
 			idle++;
 			idle_node = node;
 		}
@@ -244,32 +261,43 @@ static void check_peer_names(struct reader *reader, const struct subject *subjec
 	}
 }
 
-static void check_subject(struct reader *reader, size_t index)
+static void check_chaos(struct reader *reader, size_t index, size_t chaos, const struct node *const *sharing)
 {
 	const struct config *config = reader->config;
-	const struct subject *subject = &config->subjects[index];
+	struct pairing pairing = {
+		.reader = reader,
+		.subject = &config->subjects[index],
+		.chaos = &config->chaos[chaos],
+		.effective = config_effective(config, index, chaos),
+		.levels = {&reader->defaults, &reader->subject_levels[index], &reader->chaos_levels[chaos]},
+		.target_place = &config->chaos[chaos].place,
+		.sharing = sharing,
+	};
+
+	if (!pairing.chaos->ops || !pairing.effective->target || !pairing.effective->params)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(pairing.levels); i++)
+		if (pairing.levels[i]->target)
+			pairing.target_place = &pairing.levels[i]->target_node->place;
+	check_pairing(&pairing);
+}
+
+static void check_subject(struct reader *reader, size_t index)
+{
+	const struct subject *subject = &reader->config->subjects[index];
+	_cleanup_free_ const struct node **sharing = NULL;
 
 	if (!subject->name || !subject->node_count)
 		return;
 	check_peer_names(reader, subject, reader->subject_levels[index].node);
 	check_addresses(reader, index);
-	for (size_t i = 0; i < config->chaos_count; i++) {
-		struct pairing pairing = {
-			.reader = reader,
-			.subject = subject,
-			.chaos = &config->chaos[i],
-			.effective = config_effective(config, index, i),
-			.levels = {&reader->defaults, &reader->subject_levels[index], &reader->chaos_levels[i]},
-			.target_place = &config->chaos[i].place,
-		};
-
-		if (!pairing.chaos->ops || !pairing.effective->target || !pairing.effective->params)
-			continue;
-		for (size_t j = 0; j < ARRAY_SIZE(pairing.levels); j++)
-			if (pairing.levels[j]->target)
-				pairing.target_place = &pairing.levels[j]->target_node->place;
-		check_pairing(&pairing);
+	sharing = nodes_sharing_ip(subject);
+	if (!sharing) {
+		reader->failed = true;
+		return;
 	}
+	for (size_t i = 0; i < reader->config->chaos_count; i++)
+		check_chaos(reader, index, i, sharing);
 }
 
 /* A subject's own target is wrong even where no chaos type falls back on it. */

@@ -52,13 +52,14 @@ void report_unknown(struct reader *reader, const struct place *place, const char
 	int used = 0;
 
 	if (nearest) {
-		report_error(reader, place, "unknown key '%.60s' in %s; did you mean '%s'?", name, what, nearest);
+		report_error(reader, place, "unknown key '%.*s' in %s; did you mean '%s'?", text_cut(name, 60), name,
+			     what, nearest);
 		return;
 	}
 	words[0] = '\0';
 	for (size_t i = 0; i < known_count && used >= 0 && (size_t)used < sizeof(words); i++)
 		used += snprintf(words + used, sizeof(words) - (size_t)used, "%s%s", i ? ", " : "", known[i]);
-	report_error(reader, place, "unknown key '%.60s' in %s; known are %s", name, what, words);
+	report_error(reader, place, "unknown key '%.*s' in %s; known are %s", text_cut(name, 60), name, what, words);
 }
 
 const char *decode_key(struct reader *reader, const struct ynode *mapping, const struct ynode *value)
@@ -77,8 +78,8 @@ const char *decode_key(struct reader *reader, const struct ynode *mapping, const
 	}
 	for (const struct ynode *other = mapping->children; other != value; other = other->next)
 		if (other->key->kind == YNODE_SCALAR && !strcmp(other->key->text, key->text)) {
-			report_error(reader, &key->place, "duplicate key '%.60s'; the first is on line %u", key->text,
-				     other->key->place.line);
+			report_error(reader, &key->place, "duplicate key '%.*s'; the first is on line %u",
+				     text_cut(key->text, 60), key->text, other->key->place.line);
 			return NULL;
 		}
 	return key->text;

@@ -198,8 +198,8 @@ void report_duplicate(struct reader *reader, const struct ynode *item, const cha
 
 /* config_address.c: the nodes' addresses, in every instance */
 void check_addresses(struct reader *reader, size_t subject_index);
-/* Another member with an address on the same IP, or NULL. */
-const struct node *node_sharing_ip(const struct subject *subject, const struct node *node);
+/* By node: another member with an address on the same IP, told apart by its port, or NULL. NULL: no memory. */
+const struct node **nodes_sharing_ip(const struct subject *subject);
 
 /* config_check.c */
 void config_check(struct reader *reader);

@@ -168,9 +168,11 @@ void report_chaos_type(struct reader *reader, const struct ynode *node, const ch
 	}
 	nearest = text_nearest(type, known, count);
 	if (nearest)
-		report_error(reader, &node->place, "no chaos type '%.60s'; did you mean '%s'?", type, nearest);
+		report_error(reader, &node->place, "no chaos type '%.*s'; did you mean '%s'?", text_cut(type, 60), type,
+			     nearest);
 	else
-		report_error(reader, &node->place, "no chaos type '%.60s'; known are %s", type, words);
+		report_error(reader, &node->place, "no chaos type '%.*s'; known are %s", text_cut(type, 60), type,
+			     words);
 }
 
 void read_params_by_type(struct reader *reader, const struct ynode *value, const struct key *key, void *object)

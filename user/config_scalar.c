@@ -43,8 +43,8 @@ const char *ynode_describe(const struct ynode *node)
 		return "a list";
 	if (ynode_is_null(node))
 		return "nothing";
-	snprintf(text, sizeof(text), node->plain ? "'%.*s%s'" : "the text \"%.*s%s\"", SHOWN_MAX, node->text,
-		 strlen(node->text) > SHOWN_MAX ? "…" : "");
+	snprintf(text, sizeof(text), node->plain ? "'%.*s%s'" : "the text \"%.*s%s\"", text_cut(node->text, SHOWN_MAX),
+		 node->text, strlen(node->text) > SHOWN_MAX ? "…" : "");
 	return text;
 }
 

@@ -177,9 +177,13 @@ static void report_syntax(struct builder *builder)
 {
 	const yaml_parser_t *parser = &builder->parser;
 	struct place place = mark_place(builder, &parser->problem_mark);
+	const char *context = parser->context ?: "";
+	/* 10.77.{instance}.1 without quotes inside {…} is the likely slip. */
+	bool in_flow = strstr(context, "flow");
 
-	report_error(builder->reader, &place, "not valid YAML: %s%s%s%s", parser->problem ?: "unreadable",
-		     parser->context ? " (" : "", parser->context ?: "", parser->context ? ")" : "");
+	report_error(builder->reader, &place, "not valid YAML: %s%s%s%s%s", parser->problem ?: "unreadable",
+		     *context ? " (" : "", context, *context ? ")" : "",
+		     in_flow ? "; quote a text that has '{', '[' or ',' in it" : "");
 }
 
 static int builder_run(struct builder *builder)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "target.h"
+#include "util/text.h"
 
 static const uint8_t ipv4_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -47,7 +48,8 @@ int endpoint_parse(struct endpoint *out, const char *text, struct error *err)
 		address = text + 1;
 		end = strchr(text, ']');
 		if (!end || (end[1] && end[1] != ':') || !memchr(address, ':', (size_t)(end - address)))
-			return error_set(err, -EINVAL, "'%.80s' is not an address: write [IPv6]:PORT", text);
+			return error_set(err, -EINVAL, "'%.*s' is not an address: write [IPv6]:PORT",
+					 text_cut(text, 80), text);
 		if (end[1])
 			port = end + 2;
 	} else if (colon && strchr(text, ':') == colon) {
@@ -56,13 +58,14 @@ int endpoint_parse(struct endpoint *out, const char *text, struct error *err)
 	}
 	if (!address_parse(parsed.address, address, (size_t)(end - address)))
 		return error_set(err, -EINVAL,
-				 "'%.80s' is not an IP address: write 10.0.0.1, 10.0.0.1:2380, fd00::1 or "
+				 "'%.*s' is not an IP address: write 10.0.0.1, 10.0.0.1:2380, fd00::1 or "
 				 "[fd00::1]:2380 (names are not looked up)",
-				 text);
+				 text_cut(text, 80), text);
 	if (port) {
 		parsed.port = port_parse(port);
 		if (!parsed.port)
-			return error_set(err, -EINVAL, "'%.80s' has no valid port: write 1 to 65535", text);
+			return error_set(err, -EINVAL, "'%.*s' has no valid port: write 1 to 65535", text_cut(text, 80),
+					 text);
 	}
 	*out = parsed;
 	return 0;
@@ -96,8 +99,8 @@ int protect_parse(struct protect_port *out, const char *text, struct error *err)
 	if (parsed.protocol)
 		parsed.port = port_parse(text + 4);
 	if (!parsed.port)
-		return error_set(err, -EINVAL, "'%.80s' is no port to protect: write tcp/PORT or udp/PORT, like tcp/22",
-				 text);
+		return error_set(err, -EINVAL, "'%.*s' is no port to protect: write tcp/PORT or udp/PORT, like tcp/22",
+				 text_cut(text, 80), text);
 	*out = parsed;
 	return 0;
 }

@@ -112,3 +112,14 @@ void text_print(const char *text, FILE *out)
 		text += length ?: 1;
 	}
 }
+
+int text_cut(const char *text, int max)
+{
+	int length = (int)strnlen(text, (size_t)max + 1);
+
+	if (length <= max)
+		return length;
+	for (length = max; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;)
+		length--;
+	return length;
+}

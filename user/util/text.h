@@ -13,3 +13,5 @@ bool text_is_name(const char *text, size_t max);
 bool text_has_control(const char *text);
 /* Prints text with each control character as '?' and each newline as "\n". */
 void text_print(const char *text, FILE *out);
+/* At most max, and not inside a UTF-8 character: the precision of a "%.*s" that shortens. */
+int text_cut(const char *text, int max);
