@@ -12,6 +12,14 @@ hook=$top/build/tools/hook
 address4() { echo "10.99.0.${1#n}"; }
 address6() { echo "fd99::${1#n}"; }
 
+# spawn_in NODE COMMAND…: spawn's pid is the command's own, which a function in between would prevent.
+spawn_in() {
+	local name
+	name=$(ns "$1")
+	shift
+	spawn nsenter --net="/run/netns/$name" -- "$@"
+}
+
 # make_nodes COUNT: namespaces n1… on one switch, each with `traffic serve` on ports 7000, 7001 and 22.
 make_nodes() {
 	local i members=()
@@ -20,7 +28,7 @@ make_nodes() {
 	done
 	make_switch sw "${members[@]}" || exit 1
 	for ((i = 1; i <= $1; i++)); do
-		spawn in_ns "n$i" "$traffic" serve 7000 7001 22
+		spawn_in "n$i" "$traffic" serve 7000 7001 22
 		eval "served_n$i=\$work/spawn.$((${#test_pids[@]} - 1))"
 		eval "wait_for 5 grep -q ready \"\$served_n$i\"" || exit 1
 	done
@@ -99,9 +107,16 @@ counter() { in_ns "$1" nstat -asz "$2" 2>/dev/null | awk -v name="$2" '$1 == nam
 start_flow() {
 	local name=$1 node=$2 address=$3
 	shift 3
-	in_ns "$node" "$traffic" flow "$@" "$address" >"$work/$name.flow" 2>&1 </dev/null &
-	test_pids+=("$!")
+	spawn_in "$node" "$traffic" flow "$@" "$address"
+	eval "flow_pid_$name=$spawned"
+	ln -sf "$work/spawn.$((${#test_pids[@]} - 1))" "$work/$name.flow"
 	wait_for 5 flow_passed "$name" 3
+}
+
+end_flow() {
+	local pid=flow_pid_$1
+	kill "${!pid}"
+	wait "${!pid}" 2>/dev/null
 }
 
 flow_count() { grep -c ^echo "$work/$1.flow"; }

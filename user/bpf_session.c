@@ -6,6 +6,7 @@
 #include <linux/if_link.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
@@ -13,6 +14,18 @@
 #include "util/process.h"
 
 #define SESSION_LINKS_MAX 4
+/* The kernel allows as many programs on a tcx hook. */
+#define HOOK_PROGRAMS_MAX 64
+/* UAPI of Linux 6.6, which Debian 12's header lacks. */
+#define TCX_BEFORE (1U << 3)
+#define TCX_AFTER (1U << 4)
+#define TCX_RELATIVE_IS_ID (1U << 5)
+
+/* What union bpf_attr has for BPF_LINK_CREATE of a tcx hook. */
+struct tcx_link_create {
+	__u32 program_fd, ifindex, attach_type, flags, relative_id, zero;
+	__u64 expected_revision;
+};
 
 struct bpf_session {
 	struct eval_ctl *ctl;	/* shared with the kernel */
@@ -136,23 +149,62 @@ static int attach_error(int code, enum bpf_hook hook, const char *device, struct
 	return error_set_errno(err, code, "cannot attach to %s", device);
 }
 
+static bool program_drops(__u32 id)
+{
+	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) && !strncmp(info.name, "partition_", 10);
+}
+
+/* The last program of ours on the hook that drops; 0: none. */
+static __u32 last_drop(unsigned int ifindex, enum bpf_attach_type hook)
+{
+	__u32 ids[HOOK_PROGRAMS_MAX] = {}, count = HOOK_PROGRAMS_MAX;
+
+	if (bpf_prog_query((int)ifindex, hook, 0, NULL, ids, &count))
+		return 0;
+	while (count && !program_drops(ids[count - 1]))
+		count--;
+	return count ? ids[count - 1] : 0;
+}
+
+static int tcx_attach(int program_fd, unsigned int ifindex, enum bpf_attach_type hook, enum bpf_hook_place place)
+{
+	struct tcx_link_create attr = {
+		.program_fd = (__u32)program_fd,
+		.ifindex = ifindex,
+		.attach_type = hook,
+		.flags = TCX_BEFORE,	/* alone, it means the first place */
+	};
+	int fd;
+
+	if (place == HOOK_BEHIND_DROPS)
+		attr.relative_id = last_drop(ifindex, hook);
+	if (attr.relative_id)
+		attr.flags = TCX_AFTER | TCX_RELATIVE_IS_ID;
+	/* The kernel sets close-on-exec on every BPF descriptor. */
+	fd = (int)syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	return fd < 0 ? -errno : fd;
+}
+
 int bpf_session_attach(struct bpf_session *session, const char *device, struct bpf_program *program,
 		       enum bpf_hook hook, unsigned int ifindex, enum bpf_hook_place place, struct error *err)
 {
 	static const enum bpf_attach_type types[] = {
 		[HOOK_TCX_INGRESS] = (enum bpf_attach_type)EVAL_BPF_TCX_INGRESS,
 		[HOOK_TCX_EGRESS] = (enum bpf_attach_type)EVAL_BPF_TCX_EGRESS,
-		[HOOK_XDP] = BPF_XDP,
 	};
-	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	int program_fd = bpf_program__fd(program);
 	int fd;
 
 	if (session->link_count == SESSION_LINKS_MAX)
 		return error_set(err, -ENOSPC, "internal: too many links");
-	/* Alone, BPF_F_BEFORE means the first place of the hook. */
-	if (place == HOOK_FIRST && hook != HOOK_XDP)
-		opts.flags = 1U << 3;
-	fd = bpf_link_create(bpf_program__fd(program), (int)ifindex, types[hook], &opts);
+	if (hook == HOOK_XDP)
+		fd = bpf_link_create(program_fd, (int)ifindex, BPF_XDP, NULL);
+	else
+		fd = tcx_attach(program_fd, ifindex, types[hook], place);
 	if (fd < 0)
 		return attach_error(fd, hook, device, err);
 	session->links[session->link_count++] = fd;

@@ -35,9 +35,10 @@ int bpf_session_new(struct bpf_session **out, struct bpf_object *obj, const stru
 void bpf_session_free(struct bpf_session *session);
 
 enum bpf_hook { HOOK_TCX_INGRESS, HOOK_TCX_EGRESS, HOOK_XDP };
+/* Before others' programs: these see a packet that comes back from a delay line, and as it was, once. */
 enum bpf_hook_place {
-	HOOK_LAST,	/* behind all others on the hook */
-	HOOK_FIRST,	/* drops run before delays */
+	HOOK_FIRST,
+	HOOK_BEHIND_DROPS,	/* first, but for programs of ours that drop */
 };
 
 /* Attaches a program to a device in the current network namespace; the link closes with the session or the process. */

@@ -67,7 +67,7 @@ exchange() {
 }
 
 make_nodes 4
-spawn in_ns n2 "$traffic" serve 2222
+spawn_in n2 "$traffic" serve 2222
 check_eq "before: every node reaches every other" "$(unreached)" ""
 
 # --- Exact pairs ----------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ check "nothing is left" wait_for 3 nothing_left_in n1
 # A real one on a port of its own, in the target's namespace: whoever runs us may have come in there.
 ssh-keygen -q -t ed25519 -N '' -f "$work/host_key" && ssh-keygen -q -t ed25519 -N '' -f "$work/key"
 mkdir -p /run/sshd
-spawn in_ns n1 /usr/sbin/sshd -D -e -f /dev/null -p 2222 -h "$work/host_key" -o PidFile=none -o StrictModes=no \
+spawn_in n1 /usr/sbin/sshd -D -e -f /dev/null -p 2222 -h "$work/host_key" -o PidFile=none -o StrictModes=no \
 	-o UsePAM=no -o PermitRootLogin=prohibit-password -o AuthorizedKeysFile="$work/key.pub"
 ssh_n1() {
 	in_ns n2 ssh -F /dev/null -i "$work/key" -p 2222 -o BatchMode=yes -o ConnectTimeout=3 -o LogLevel=ERROR \

@@ -92,12 +92,20 @@ static int socket_listen(int type, uint16_t port)
 	return fd;
 }
 
+/* Nagle's algorithm would add to the delays. */
+static int socket_nodelay(int fd)
+{
+	int one = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return fd;
+}
+
 static int socket_connect(const char *text)
 {
 	struct sockaddr_in6 address = address_of(text, option.port);
-	int fd = socket_new(SOCK_STREAM), one = 1;
+	int fd = socket_nodelay(socket_new(SOCK_STREAM));
 
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
 		die("connect");
 	return fd;
@@ -165,7 +173,8 @@ static void __attribute__((noreturn)) serve(char **ports)
 			if (i % 2)
 				datagram_receive(fds[i].fd, port_of[i]);
 			else if (count < SOCKETS_MAX)
-				fds[count++] = (struct pollfd){.fd = accept(fds[i].fd, NULL, NULL), .events = POLLIN};
+				fds[count++] = (struct pollfd){.fd = socket_nodelay(accept(fds[i].fd, NULL, NULL)),
+							       .events = POLLIN};
 		}
 	}
 }

@@ -170,7 +170,8 @@ static int device_attach(struct net_part *part, enum eval_direction direction, s
 
 	return bpf_session_attach(part->session, part->device->name,
 				  egress ? latency->skel->progs.latency_egress : latency->skel->progs.latency_ingress,
-				  egress ? HOOK_TCX_EGRESS : HOOK_TCX_INGRESS, part->device->ifindex, HOOK_LAST, err);
+				  egress ? HOOK_TCX_EGRESS : HOOK_TCX_INGRESS, part->device->ifindex,
+				  HOOK_BEHIND_DROPS, err);
 }
 
 /* The lines' hooks first, so that what a device's hook sends there comes back; latency_detach() counts on it. */

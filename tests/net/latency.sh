@@ -1,0 +1,270 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 150 s
+# latency with real traffic: how long, which packets, in which order, whole, and what stays as it was.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+
+delay() { inject "$1" latency --for 60s --netns "$(ns n1)" "${@:2}"; }
+# delayed NAME MILLISECONDS TOLERANCE: from n1 to n2, against the base.
+delayed() {
+	local kind got
+	for kind in 4 6; do
+		got=$(rtts n1 "$("address$kind" n2)" "${pings:-20}" | median)
+		check_number "$1, IPv$kind: ping takes $2 ms more" "$got - ${base[kind]} - $2 <= $3 && $got - ${base[kind]} - $2 >= -$3"
+	done
+}
+flow_median() { tail -n 30 "$work/$1.flow" | awk '/^echo/ { print $3 / 1000 }' | median; }
+flow_goes_on() { wait_for 5 flow_passed "$1" $(($(flow_count "$1") + 40)); }
+
+make_nodes 3
+peers=(--peer "$(address4 n2)" --peer "$(address6 n2)")
+base=([4]=$(rtts n1 "$(address4 n2)" 40 | median) [6]=$(rtts n1 "$(address6 n2)" 40 | median))
+diag "base: ${base[4]} ms, IPv6 ${base[6]} ms"
+
+# --- How long -------------------------------------------------------------------------------------------------
+delay egress "${peers[@]}" --min-ms 50 --max-ms 50
+pings=40 delayed "egress 50 ms" 50 0.5
+# Who is no peer sees nothing of it.
+got=$(rtts n1 "$(address4 n3)" 10 | median)
+check_number "egress 50 ms: another node is not delayed" "$got < 10"
+revert egress
+check_number "egress 50 ms: every ping is counted, once" "$(evidence egress .devices[0].egress.hit) >= 80"
+check_eq "egress 50 ms: all that was delayed came back" "$(evidence egress '.devices[0].egress | .hit - .line.delivered')" 0
+check_eq "egress 50 ms: nothing was dropped" "$(evidence egress .devices[0].egress.line.line_dropped)" 0
+check_eq "egress 50 ms: nothing on the way in" "$(evidence egress .devices[0].ingress.hit)" 0
+check_number "egress 50 ms: drawn delays" "$(evidence egress .devices[0].egress.drawn.mean_us) == 50000"
+check_match "egress 50 ms: histogram" "$(evidence egress '.devices[0].egress.applied.log2_us | to_entries[] | select(.value > 0) | .key')" '^15$'
+
+delay ingress "${peers[@]}" --min-ms 20 --max-ms 20 --direction ingress
+delayed "ingress 20 ms" 20 0.5
+revert ingress
+check_eq "ingress 20 ms: nothing on the way out" "$(evidence ingress .devices[0].egress.hit)" 0
+delay both "${peers[@]}" --min-ms 15 --max-ms 15 --direction both
+delayed "both 15 ms" 30 0.8
+revert both
+delay decimals "${peers[@]}" --min-ms 0.5 --max-ms 0.5
+delayed "0.5 ms" 0.5 0.25
+revert decimals
+
+# --- Which packets --------------------------------------------------------------------------------------------
+delay all --peer all --min-ms 20 --max-ms 20
+got=$(rtts n1 "$(address4 n3)" 10 | median)
+check_number "peer all: any node" "$got >= 20 && $got < 25"
+revert all
+start_flow port7000 n1 "$(address4 n2)"
+start_flow port7001 n1 "$(address4 n2)" -p 7001
+delay ports "${peers[@]}" --min-ms 30 --max-ms 30 --ports 7001
+flow_goes_on port7000 && flow_goes_on port7001
+got=$(flow_median port7001)
+check_number "ports: the port is delayed" "$got >= 30 && $got < 40"
+check_number "ports: another is not" "$(flow_median port7000) < 10"
+check_number "ports: ping is not" "$(rtts n1 "$(address4 n2)" 10 | median) < 10"
+revert ports
+for protocol in tcp icmp; do
+	delay protocol "${peers[@]}" --min-ms 30 --max-ms 30 --protocol $protocol
+	flow_goes_on port7000
+	got="$(rtts n1 "$(address4 n2)" 10 | median) $(rtts n1 "$(address6 n2)" 10 | median) $(flow_median port7000)"
+	read -r ping4 ping6 tcp <<<"$got"
+	if [[ $protocol == tcp ]]; then
+		check_number "protocol tcp: TCP alone" "$tcp >= 30 && $ping4 < 10 && $ping6 < 10"
+	else
+		check_number "protocol icmp: ICMP and ICMPv6 alone" "$tcp < 10 && $ping4 >= 30 && $ping6 >= 30"
+	fi
+	revert protocol
+done
+end_flow port7000
+end_flow port7001
+
+# --- Two on one device ----------------------------------------------------------------------------------------
+delay first "${peers[@]}" --min-ms 10 --max-ms 10
+delay second "${peers[@]}" --min-ms 25 --max-ms 25 --allow stacked
+delayed "two faults, 10 and 25 ms" 35 1
+revert first
+delayed "the second alone" 25 0.5
+revert second
+for order in drop_first delay_first; do
+	[[ $order == delay_first ]] && delay line "${peers[@]}" --min-ms 10 --max-ms 10
+	inject drop network_partition --for 60s --netns "$(ns n1)" "${peers[@]}" --allow stacked
+	[[ $order == drop_first ]] && delay line "${peers[@]}" --min-ms 10 --max-ms 10 --allow stacked
+	in_ns n1 ping -n -q -c 5 -i 0.02 -W 0.2 "$(address4 n2)" >/dev/null
+	revert line
+	revert drop
+	check_eq "$order: drops run before delays" "$(evidence line .hit)" 0
+done
+check_eq "two faults: each counted the other's packets as they were" \
+	"$(evidence second .devices[0].egress.line.line_dropped) $(evidence first .devices[0].egress.line.line_dropped)" "0 0"
+
+# --- A running flow -------------------------------------------------------------------------------------------
+start_flow running n1 "$(address4 n2)" -i 5000
+for round in 1 2 3; do
+	delay running "${peers[@]}" --min-ms 20 --max-ms 20 --direction both
+	flow_goes_on running
+	revert running
+	flow_goes_on running
+done
+check_eq "a running flow is not reset" "$(flow_is_closed running; echo $?)" 1
+end_flow running
+got=$(awk '/^echo/ && $3 > max { max = $3 } END { print max / 1000 }' "$work/running.flow")
+check_number "a running flow is never stalled: longest echo $got ms" "$got < 40 + 150"
+
+# --- What the line holds when the fault ends ------------------------------------------------------------------
+arrived() { (($(datagrams_at n2 7001) == before + $1)); }
+delay drained "${peers[@]}" --min-ms 9000 --max-ms 9000
+before=$(datagrams_at n2 7001)
+in_ns n1 "$traffic" datagrams -p 7001 -n 50 -i 100 "$(address4 n2)"
+check_eq "held: nothing has arrived" "$(datagrams_at n2 7001)" "$before"
+revert drained
+check "what is in the line at revert is delivered" wait_for 2 arrived 50
+check_eq "and counted" "$(evidence drained .devices[0].egress.line.delivered)" "$(evidence drained .devices[0].egress.hit)"
+
+# --- Order and integrity --------------------------------------------------------------------------------------
+spawn_in n2 iperf3 -s -p 5201
+# Not the loss probes (RFC 8985) that a jump in the delay may set off: these are no sign of wrong order.
+order_counters() {
+	local name
+	for name in TcpExtTCPSACKReorder TcpExtTCPTSReorder TcpExtTCPRenoReorder TcpExtTCPFastRetrans; do
+		echo "$name $(counter n1 $name)"
+	done
+}
+iperf() { in_ns n1 iperf3 -J -c "$(address4 n2)" -p 5201 "$@" >"$work/iperf" 2>&1; }
+iperf_works() { iperf -n 1; }
+wait_for 5 iperf_works
+delay order "${peers[@]}" --min-ms 20 --max-ms 80
+before=$(order_counters) before_repeats=$(counter n1 TcpRetransSegs)
+iperf -t 4
+diag "TCP under 20 to 80 ms: $(jq '.end.sum_received.bits_per_second / 1e6 | floor' "$work/iperf") Mbit/s"
+diag "repeats: $(($(counter n1 TcpRetransSegs) - before_repeats)), $(in_ns n1 nstat -as 2>/dev/null | grep -E 'Probe|Timeouts|Spur|Undo|DSACK' | awk '{ printf "%s %s, ", $1, $2 }')"
+check_eq "TCP bulk under 20 to 80 ms: no reordering, no retransmission for it" "$(order_counters)" "$before"
+check_number "TCP bulk under 20 to 80 ms: data went through" \
+	"$(jq '.end.sum_received.bytes' "$work/iperf") > 10000000"
+revert order
+check_eq "TCP bulk: the line dropped nothing" "$(evidence order .devices[0].egress.line.line_dropped)" 0
+delay reorder "${peers[@]}" --min-ms 5 --max-ms 40 --reorder
+before=$(order_counters)
+iperf -t 1
+check "reorder: packets overtake each other" test "$(order_counters)" != "$before"
+revert reorder
+
+for offload in on off; do
+	for node in n1 n2; do
+		in_ns $node ethtool -K eth0 tx $offload tso $offload gso $offload gro $offload >/dev/null 2>&1
+	done
+	delay intact "${peers[@]}" --min-ms 1 --max-ms 4 --direction both
+	for kind in 4 6; do
+		check "TCP data intact, offloads $offload, IPv$kind" \
+			in_ns n1 "$traffic" bulk -s 30000000 -t 5000 "$("address$kind" n2)"
+		for size in 20 1400 4000; do
+			before=$(datagrams_at n2 7001)
+			in_ns n1 "$traffic" datagrams -p 7001 -n 30 -i 500 -s $size "$("address$kind" n2)"
+			check "UDP whole, offloads $offload, IPv$kind, $size bytes" wait_for 3 arrived 30
+		done
+	done
+	check_eq "UDP data intact, offloads $offload" "$(served n2 | grep -c bad)" 0
+	revert intact
+done
+
+# --- Mark, priority, qdisc ------------------------------------------------------------------------------------
+# Class 1:10 by priority, 1:20 by mark (classic BPF: this works on every kernel with cls_bpf), else 1:30.
+in_ns n1 tc qdisc add dev eth0 root handle 1: htb default 30
+for class in 10 20 30; do
+	in_ns n1 tc class add dev eth0 parent 1: classid 1:$class htb rate 1gbit quantum 1514
+done
+in_ns n1 tc filter add dev eth0 parent 1: bpf bytecode \
+	'4,32 0 0 4294963220,21 0 1 7,6 0 0 4294967295,6 0 0 0' flowid 1:20
+class_packets() {
+	in_ns n1 tc -s class show dev eth0 | awk -v class="1:$1" '$1 == "class" { this = $3 } $1 == "Sent" && this == class { print $4 }'
+}
+qdisc_state() { in_ns n1 tc -j qdisc show; }
+before_qdisc=$(qdisc_state)
+delay marks "${peers[@]}" --min-ms 10 --max-ms 10
+check_eq "the device's qdisc is the same with the fault" \
+	"$(in_ns n1 tc -j qdisc show dev eth0)" "$(jq -c '[.[] | select(.dev == "eth0") | del(.dev)]' <<<"$before_qdisc" | jq -c . )"
+before10=$(class_packets 10) before20=$(class_packets 20)
+in_ns n1 "$traffic" datagrams -n 20 -i 1000 -q 0x10010 "$(address4 n2)"
+in_ns n1 "$traffic" datagrams -n 30 -i 1000 -m 7 "$(address4 n2)"
+class_has() { (($(class_packets "$1") == $2)); }
+check "priority is restored behind the line: htb class by priority" wait_for 2 class_has 10 $((before10 + 20))
+check "mark is restored behind the line: htb class by mark" wait_for 2 class_has 20 $((before20 + 30))
+revert marks
+check_eq "the qdiscs are the same after it" "$(qdisc_state)" "$before_qdisc"
+
+# --- Others' programs -----------------------------------------------------------------------------------------
+for way in egress ingress; do
+	coproc other { in_ns n1 "$hook" eth0 $way 9; }
+	read -r -t 5 line <&"${other[0]}"
+	ask() { echo >&"${other[1]}" && read -r -t 5 line <&"${other[0]}"; }
+	delay with_other "${peers[@]}" --min-ms 10 --max-ms 10 --direction $way
+	in_ns n1 "$traffic" datagrams -n 1 -m 1 "$(address4 n2)" # resolves the neighbour
+	rtts n1 "$(address4 n2)" 5 >/dev/null
+	ask
+	seen=${line#seen } && seen=${seen%% *}
+	in_ns n1 ping -n -q -c 20 -i 0.02 -m 9 "$(address4 n2)" >/dev/null
+	ask
+	now=${line#seen } && now=${now%% *}
+	check_number "another program on $way sees each packet once: $((now - seen)) of 20" "$now - $seen >= 20 && $now - $seen < 30"
+	[[ $way == ingress ]] || check_eq "… with its mark" "${line##* }" 20
+	revert with_other
+	before=$now
+	in_ns n1 ping -n -q -c 5 -i 0.02 "$(address4 n2)" >/dev/null
+	ask
+	now=${line#seen } && now=${now%% *}
+	check_number "another program on $way goes on after revert" "$now - $before >= 5"
+	eval "exec ${other[1]}>&-"
+	wait "$other_PID" 2>/dev/null
+done
+
+# --- Subdevices -----------------------------------------------------------------------------------------------
+# subdevice NAME TYPE…: the same link on eth0 of n1 and n2, with a fault on n1's.
+subdevice() {
+	local kind=$1 node
+	shift
+	for node in n1 n2; do
+		if ! in_ns $node ip link add link eth0 name sub0 "$@" 2>/dev/null; then
+			skip "a $kind device is delayed" "this kernel has none"
+			return
+		fi
+		in_ns $node ip addr add "10.98.0.${node#n}/24" dev sub0
+		in_ns $node ip link set sub0 up
+	done
+	wait_for 5 in_ns n1 ping -n -c 1 -W 1 10.98.0.2
+	delay sub --peer 10.98.0.2 --min-ms 20 --max-ms 20
+	check_eq "a $kind device is found by its route" "$(event_of sub injected | jq -c .devices)" '["sub0"]'
+	got=$(rtts n1 10.98.0.2 10 | median)
+	check_number "a $kind device is delayed, once" "$got >= 20 && $got < 25"
+	revert sub
+	for node in n1 n2; do
+		in_ns $node ip link delete sub0
+	done
+}
+subdevice VLAN type vlan id 5
+subdevice macvlan type macvlan mode bridge
+
+# --- 20 rounds ------------------------------------------------------------------------------------------------
+state() {
+	local node
+	ip netns list | grep "et$$-" | sort
+	for node in n1 n2 sw; do
+		in_ns $node ip -details link show | sed 's/[a-z_]*_timer *[0-9.]*//g'
+		in_ns $node ip -oneline addr show
+		in_ns $node tc qdisc show
+		in_ns $node tc class show dev eth0 2>&1
+		in_ns $node bpftool net show
+	done
+	our_faults
+}
+before_state=$(state)
+for ((round = 0; round < 20; round++)); do
+	if ((round % 2)); then
+		delay round "${peers[@]}" --min-ms 1 --max-ms 2 --direction both
+	else
+		inject round network_partition --for 60s --netns "$(ns n1)" "${peers[@]}"
+	fi
+	in_ns n1 ping -n -c 1 -W 0.05 "$(address4 n2)" >/dev/null
+	revert round
+done
+wait_for 3 nothing_left_in n1
+check_eq "20 rounds of inject and revert leave the state as it was" "$(state)" "$before_state"
+done_testing
