@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The main job: what the demo's campaign must show on a real cluster, and that nothing is left of it.
+# time limit: 300 s
+source "$(dirname "$0")/../lib.sh"
+need_root
+
+traces() {
+	ip netns list | grep -E '^evlab[01]-'
+	losetup --list --noheadings --output BACK-FILE | grep -E '/evlab/[01]/'
+	grep -E '/evlab/[01]/' /proc/mounts
+	true
+}
+
+host_before=$(network_state)
+bpf_before=$(bpf_state)
+began=$SECONDS
+check_fails "the demo ends well" 0 "$top/scripts/demo.sh"
+table=$output
+took=$((SECONDS - began))
+check_number "in $took s: under 4 minutes" "$took < 240"
+database=$top/build/demo/eval.db
+sql() { sqlite3 -readonly "$database" "$1"; }
+
+# of CHAOS JSON_PATH: from that trial's summary of the probe
+of() { sql "SELECT json_extract(summary, '\$.probes.put.$2') FROM trials WHERE chaos = '$1'"; }
+
+check_eq "five trials, all completed and as expected" \
+	"$(sql "SELECT chaos, status, verdict FROM trials ORDER BY trial_index")" "\
+baseline|completed|pass
+slow-leader|completed|pass
+slow-follower|completed|pass
+cut-leader|completed|pass
+cut-follower|completed|pass"
+for chaos in baseline slow-leader slow-follower cut-leader cut-follower; do
+	check_match "the table shows $chaos" "$table" "trial-etcd-lab-$chaos-[0-9]+ +completed +pass"
+done
+
+check_eq "baseline: 100 % available" "$(of baseline during.availability)" 1.0
+slow=$(of slow-leader during.p50_ms) quick=$(of slow-leader before.p50_ms)
+check_number "a slow leader slows writes: p50 $quick ms, then $slow ms" "$slow > $quick + 50"
+slow=$(of slow-follower during.p50_ms) quick=$(of slow-follower before.p50_ms)
+check_number "a slow follower does not: p50 $quick ms, then $slow ms" "$slow < $quick + 40"
+
+# How long no write succeeded: from the start of the last good one before the cut to the end of the first good one after.
+gap=$(sql "WITH t AS (SELECT * FROM trials WHERE chaos = 'cut-leader'),
+	s AS (SELECT s.* FROM samples s JOIN t ON s.trial_id = t.id AND s.attempt = t.attempt WHERE s.ok)
+	SELECT ((SELECT min(started_at_ns + latency_ns) FROM s, t WHERE started_at_ns > chaos_injected_at_monotonic_ns)
+	- (SELECT max(started_at_ns + latency_ns) FROM s, t
+		WHERE started_at_ns + latency_ns <= chaos_injected_at_monotonic_ns)) / 1000000")
+check_number "a leader that is cut off costs $gap ms of writes: an election" "$gap > 500 && $gap < 4000"
+check_eq "a follower that is cut off costs none" "$(of cut-follower during.availability)" 1.0
+for chaos in slow-leader slow-follower cut-leader cut-follower; do
+	hits=$(sql "SELECT json_extract(evidence, '\$.hit') FROM trials WHERE chaos = '$chaos'")
+	check_number "the kernel counted hits of $chaos: $hits" "${hits:-0} > 0"
+done
+
+check_eq "no lab is left" "$(traces)" ""
+bpf_is_as_before() { [[ $(bpf_state) == "$bpf_before" ]]; }
+check "no program or map of ours is left" wait_for 3 bpf_is_as_before
+check_eq "the host's network is as it was" "$(network_state)" "$host_before"
+
+done_testing
