@@ -122,3 +122,32 @@ end_flow() {
 flow_count() { grep -c ^echo "$work/$1.flow"; }
 flow_passed() { (($(flow_count "$1") >= $2)); }
 flow_is_closed() { grep -qv ^echo "$work/$1.flow"; }
+
+# watch_start NAME: pings n2 from n1 every 2 ms from here on. watch_end NAME ends it.
+watch_start() {
+	spawn_in n1 ping -n -D -i 0.002 -W 1 "$(address4 n2)"
+	eval "watch_pid_$1=$spawned"
+	ln -sf "$work/spawn.$((${#test_pids[@]} - 1))" "$work/$1.watch"
+}
+watch_end() {
+	local pid=watch_pid_$1
+	kill -INT "${!pid}" 2>/dev/null
+	wait "${!pid}" 2>/dev/null
+}
+
+# normal_after NAME SINCE: milliseconds from SINCE (of $EPOCHREALTIME) to the first ping sent that is as without a
+# fault; nothing if there is none yet. A delayed ping takes 100 ms here.
+normal_after() {
+	sed -n 's/^\[\([0-9.]*\)\].* time=\([0-9.]*\) ms.*/\1 \2/p' "$work/$1.watch" | awk -v since="$2" '
+		{ sent = $1 - $2 / 1000 }
+		sent > since && $2 < 50 { printf "%.1f\n", (sent - since) * 1000; exit }'
+}
+is_normal_after() { [[ -n $(normal_after "$@") ]]; }
+
+# inject_kind NAME KIND TIME: latency, partition or xdp between n1 and n2.
+inject_kind() {
+	local type=network_partition options=()
+	[[ $2 == latency ]] && type=latency options=(--min-ms 100 --max-ms 100)
+	[[ $2 == xdp ]] && options=(--engine xdp)
+	inject "$1" "$type" --for "$3" --netns "$(ns n1)" --peer "$(address4 n2)" "${options[@]}"
+}
