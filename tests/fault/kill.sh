@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 240 s
+# SIGKILL of the coordinator, of a worker and of both, in every phase of a trial under chaos: traffic is normal again
+# within 200 ms, nothing is left within 3 s.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+
+unset EVAL_DB
+make_switch sw n1=10.99.0.1/24 n2=10.99.0.2/24 || exit 1
+cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+
+# write PHASE CHAOS: a campaign of one trial that stays in PHASE.
+write() {
+	local seconds=0 hold=0.2
+	[[ $1 == warmup ]] && seconds=30
+	[[ $1 == hold || $1 == inject ]] && hold=30
+	cat >"$work/kill.yaml" <<END
+trials_per_combination: 1
+defaults: {warmup_seconds: $seconds, duration_seconds: $hold, recovery_seconds: 30, retries: 0}
+subjects:
+  - name: pair
+    reset: "test $1 != reset || { echo \$\$ >$work/load; sleep 300; }"
+    ready: {exec: "test \$EVAL_PHASE != $1 || { echo \$\$ >$work/load; sleep 300; }", timeout_seconds: 60}
+    nodes:
+      - {name: n1, address: 10.99.0.1, netns: $(ns n1)}
+      - {name: n2, address: 10.99.0.2, netns: $(ns n2)}
+    workload: "setsid sleep 300 & echo \$! >>$work/load; nsenter --net=/run/netns/$(ns n1) ping -q -i 0.05 10.99.0.2"
+    probes: [{name: ping, exec: "nsenter --net=/run/netns/$(ns n1) ping -c 1 -W 1 -q 10.99.0.2", every_ms: 100, timeout_ms: 1000}]
+chaos_types:
+  - {type: $2, target: n1$([[ $2 != latency ]] || echo ", params: {min_ms: 400, max_ms: 400}")}
+END
+}
+
+children_of() { cat "/proc/$1/task/$1/children" 2>/dev/null; }
+named_child() {
+	local pid
+	for pid in $(children_of "$1"); do
+		[[ $(cat "/proc/$pid/comm" 2>/dev/null) == "$2" ]] && echo "$pid" && return
+	done
+}
+in_phase() { grep -q "\"phase\":\"$1\"" "$work/out"; }
+
+# Milliseconds from $1 to the start of the first ping that comes back undelayed.
+normal_after() {
+	local since=$1 began
+	while began=$(now_ms) && ((began < since + 5000)); do
+		in_ns n1 ping -n -c 1 -W 0.1 10.99.0.2 | grep -q ' time=[0-9]\{1,2\}[. ]' && echo $((began - since)) && return
+	done
+	echo 5000
+}
+
+loads_over() {
+	local pid
+	for pid in $(cat "$work/load" 2>/dev/null); do
+		is_over "$pid" || return 1
+	done
+}
+nothing_left() {
+	nothing_left_in n1 && loads_over && is_over "$guard" && is_over "$worker" &&
+		[[ -z $(find "$cgroups" -maxdepth 1 -name "eval-$coordinator-*") ]]
+}
+
+# round VICTIM PHASE CHAOS
+round() {
+	local name="$1 in $2 ($3)" killed delay status=0
+	rm -f "$work/load" "$work/out" "$work"/kill.db*
+	write "$2" "$3"
+	"$eval_bin" run campaign "$work/kill.yaml" --db "$work/kill.db" --json >"$work/out" 2>"$work/err" </dev/null &
+	coordinator=$!
+	test_pids+=("$coordinator")
+	wait_for 15 in_phase "$2" || { not_ok "$name: gets there" "$(cat "$work/out" "$work/err")"; return; }
+	worker=$(named_child $coordinator eval-trial) guard=$(named_child $coordinator eval-guard)
+	# The chaos bites before it is to end.
+	if [[ $2 == hold ]]; then
+		wait_for 5 grep -q first_effect "$work/out" || not_ok "$name: the chaos bites" "$(cat "$work/out")"
+	fi
+	killed=$(now_ms)
+	case $1 in
+	coordinator) kill -KILL $coordinator ;;
+	worker) kill -KILL "$worker" ;;
+	both) kill -KILL $coordinator "$worker" ;;
+	esac
+	delay=$(normal_after "$killed")
+	check_number "$name: traffic is normal after $delay ms" "$delay <= 200"
+	wait "$coordinator" 2>/dev/null || status=$?
+	if wait_for 3 nothing_left && (($(now_ms) - killed <= 3500)); then
+		ok "$name: nothing is left"
+	else
+		not_ok "$name: nothing is left" "load: $(cat "$work/load" 2>&1)" "lines: $(lines_in n1)" "$(our_faults)" \
+			"guard $guard: $(is_running "$guard" && echo runs)" "$(find "$cgroups" -maxdepth 1 -name "eval-$coordinator-*")"
+	fi
+	[[ $1 == worker ]] || return
+	# It may have come a phase further before the signal came.
+	check_eq "$name: the trial failed, the campaign ended" \
+		"$status $(sqlite3 "$work/kill.db" "SELECT status, error_text FROM trials")" \
+		"1 failed|the worker died of signal 9 (Killed)"
+}
+
+kinds=(latency network_partition)
+rounds=0
+for phase in reset ready warmup inject hold revert recover; do
+	for victim in coordinator worker both; do
+		# A phase that is over at once may be over before the signal: nothing to tell apart there.
+		[[ $victim$phase == workerrevert ]] && continue
+		round "$victim" "$phase" "${kinds[rounds++ % 2]}"
+	done
+done
+
+done_testing

@@ -1,0 +1,150 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 180 s
+# Campaigns killed and resumed: in each phase, six times over, and by signals. Each trial is final exactly once.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+
+unset EVAL_DB
+make_switch sw n1=10.99.0.1/24 n2=10.99.0.2/24 || exit 1
+
+db() { sqlite3 -cmd '.timeout 5000' "$work/$1.db" "$2"; }
+pair="    nodes:
+      - {name: n1, address: 10.99.0.1, netns: $(ns n1)}
+      - {name: n2, address: 10.99.0.2, netns: $(ns n2)}
+    workload: \"nsenter --net=/run/netns/$(ns n1) ping -q -i 0.02 10.99.0.2\"
+    probes: [{name: ping, exec: \"nsenter --net=/run/netns/$(ns n1) ping -c 1 -W 1 -q 10.99.0.2\", every_ms: 50, timeout_ms: 500}]"
+
+# start NAME [OPTION…]: in the background; pid in $coordinator, events in $work/NAME.out.
+start() {
+	local name=$1
+	shift
+	"$eval_bin" run campaign "$work/$name.yaml" --db "$work/$name.db" --json "$@" >"$work/$name.out" 2>"$work/$name.err" </dev/null &
+	coordinator=$!
+	test_pids+=("$coordinator")
+}
+end_of() { status=0; wait "$1" 2>/dev/null || status=$?; }
+
+# --- In each phase --------------------------------------------------------------------------------------------
+
+# The command of a phase hangs the first time only.
+cat >"$work/phases.yaml" <<END
+trials_per_combination: 1
+include_baseline: true
+defaults: {warmup_seconds: 0.3, duration_seconds: 0.3, recovery_seconds: 20}
+subjects:
+  - name: pair
+    reset: "test -e $work/go || test \$(cat $work/where) != reset || sleep 300"
+    ready: {exec: "test -e $work/go || test \$EVAL_PHASE != \$(cat $work/where) || sleep 300", timeout_seconds: 20}
+$pair
+chaos_types:
+  - {type: network_partition, target: n1}
+END
+
+for phase in reset ready warmup inject hold revert recover check; do
+	rm -f "$work"/phases.db* "$work/go"
+	echo $phase >"$work/where"
+	start phases --only '*-2'
+	wait_for 15 grep -q "\"phase\":\"$phase\"" "$work/phases.out" || not_ok "$phase: gets there" "$(cat "$work/phases.out")"
+	kill -KILL $coordinator 2>/dev/null
+	end_of $coordinator
+	before=$(db phases "SELECT status FROM trials WHERE id LIKE '%-2'")
+	touch "$work/go"
+	start phases --resume
+	end_of $coordinator
+	check_eq "killed in $phase: the resumed campaign ends" "$status" 0
+	check_eq "killed in $phase: each trial is final once" "$(db phases "SELECT count(*), sum(status = 'completed') FROM
+		attempts WHERE status IN ('completed', 'failed', 'void')")" "2|2"
+	check_eq "killed in $phase: what had run is kept" "$(db phases "SELECT attempt FROM trials WHERE id LIKE '%-2'")" \
+		"$([[ $before == running ]] && echo 2 || echo 1)"
+done
+
+# --- Twelve trials, six kills ---------------------------------------------------------------------------------
+
+cat >"$work/six.yaml" <<END
+trials_per_combination: 4
+parallel: 1
+include_baseline: true
+defaults: {warmup_seconds: 0.2, duration_seconds: 0.3, recovery_seconds: 10}
+subjects:
+  - name: pair
+    reset: "true"
+    ready: "true"
+$pair
+chaos_types:
+  - {type: latency, target: n1, params: {min_ms: 20, max_ms: 40}}
+  - {type: network_partition, target: random}
+END
+
+final() { db six "SELECT count(*) FROM trials WHERE status IN ('completed', 'failed', 'void')"; }
+phases_seen() { (($(grep -c '"event":"phase"' "$work/six.out") >= $1)); }
+
+# Somewhere within the second trial of each run: six runs end at twelve trials at the earliest.
+begin=$(date +%s)
+for kill in 1 2 3 4 5 6; do
+	start six $( ((kill == 1)) || echo --resume)
+	wait_for 20 phases_seen $((5 + kill)) || not_ok "kill $kill: the campaign goes on" "$(cat "$work/six.err" "$work/six.out")"
+	kill -KILL $coordinator 2>/dev/null
+	end_of $coordinator
+	check_eq "kill $kill: the coordinator is dead" "$status" 137
+done
+check_number "six kills: some trials are final, some are not" "3 <= $(final) && $(final) < 12"
+start six --resume
+end_of $coordinator
+check_eq "six kills: the campaign ends" "$status" 0
+check_eq "six kills: every trial is completed" "$(db six 'SELECT group_concat(DISTINCT status), count(*) FROM trials')" "completed|12"
+check_eq "six kills: each exactly once" "$(db six "SELECT count(*), count(DISTINCT trial_id) FROM attempts WHERE status = 'completed'")" "12|12"
+check_eq "six kills: the rest was interrupted" "$(db six "SELECT count(*) <= 6 FROM attempts WHERE status != 'completed'")" 1
+check_eq "six kills: attempts are numbered" "$(db six "SELECT count(*) FROM trials WHERE attempt != (SELECT count(*) FROM
+	attempts WHERE attempts.trial_id = trials.id)")" 0
+check_eq "six kills: one campaign, one seed" "$(db six 'SELECT count(*), count(DISTINCT seed) FROM campaigns')" "1|1"
+check_eq "six kills: no sample counts twice" "$(db six "SELECT count(*) FROM (SELECT 1 FROM samples GROUP BY trial_id,
+	attempt, probe, scheduled_ns HAVING count(*) > 1)")" 0
+check "six kills: nothing is left" wait_for 3 nothing_left_in n1
+diag "six kills and the rest took $(($(date +%s) - begin)) s"
+
+# --- Signals under chaos --------------------------------------------------------------------------------------
+
+cat >"$work/stop.yaml" <<END
+trials_per_combination: 1
+defaults: {warmup_seconds: 0.2, duration_seconds: 30, recovery_seconds: 10}
+subjects:
+  - name: pair
+    reset: "true"
+$pair
+chaos_types:
+  - {type: network_partition, target: n1}
+END
+
+start stop
+wait_for 10 grep -q first_effect "$work/stop.out"
+kill -INT $coordinator
+began=$(now_ms)
+wait_for 2 in_ns n1 ping -n -c 1 -W 0.05 10.99.0.2
+check_number "interrupt: inert at once" "$(now_ms) - $began <= 150"
+kill -INT $coordinator
+end_of $coordinator
+check_eq "interrupt: exit status" "$status" 130
+check_eq "interrupt: recorded, with what the chaos did" "$(db stop "SELECT status, chaos_reverted_at NOTNULL,
+	json_extract(evidence, '\$.hit') > 0 FROM trials")" "interrupted|1|1"
+check_match "interrupt: says how to go on" "$(cat "$work/stop.err")" "eval run campaign .* --resume="
+check "interrupt: nothing is left" nothing_left_in n1
+
+# A worker that is stopped lets go, as nobody renews its lease.
+start stop --fresh
+wait_for 10 grep -q first_effect "$work/stop.out"
+for worker in $(cat "/proc/$coordinator/task/$coordinator/children"); do
+	[[ $(cat "/proc/$worker/comm") == eval-trial ]] && break
+done
+kill -STOP "$worker"
+began=$(now_ms)
+wait_for 5 in_ns n1 ping -n -c 1 -W 0.1 10.99.0.2
+check_number "a stopped worker lets go within its lease" "$(now_ms) - $began <= 2300"
+kill -CONT "$worker"
+kill -TERM $coordinator
+end_of $coordinator
+check_eq "terminate: exit status" "$status" 130
+
+done_testing
