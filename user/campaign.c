@@ -306,7 +306,7 @@ static int run_locked(struct campaign *campaign)
 		return ret;
 	record_watch_file(campaign);
 	if (prepare(campaign, &err) ||
-	    guard_start(&campaign->guard, campaign->scope_prefix, campaign->lock.fd, &err)) {
+	    guard_start(&campaign->guard, campaign->scope_prefix, campaign->locks.locks[0].fd, &err)) {
 		log_error("%s", err.text);
 		return EXIT_HOST;
 	}
@@ -343,7 +343,6 @@ int campaign_run(const struct config *config, const struct campaign_options *opt
 	struct campaign campaign = {
 		.config = config,
 		.options = options,
-		.lock = {.fd = -1},
 		.guard = {.fd = -1},
 		.wake_fd = -1,
 	};
@@ -360,14 +359,14 @@ int campaign_run(const struct config *config, const struct campaign_options *opt
 		campaign_clear(&campaign);
 		return EXIT_HOST;
 	}
-	ret = campaign_lock(&campaign.lock, campaign.plan->hash, campaign.plan->campaign_id, &err);
+	ret = campaign_lock(&campaign.locks, campaign.plan->hash, config, campaign.plan->campaign_id, &err);
 	if (ret) {
 		log_error("%s", err.text);
 		campaign_clear(&campaign);
 		return ret == -EBUSY ? EXIT_USAGE : EXIT_HOST;
 	}
 	ret = run_locked(&campaign);
-	campaign_unlock(&campaign.lock);
+	campaign_unlock(&campaign.locks);
 	campaign_clear(&campaign);
 	return ret;
 }

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "progress.h"
 #include "store.h"
+#include "util/host_lock.h"
 
 struct campaign_options {
 	const char *db;			/* NULL: see store_open */
@@ -22,17 +23,15 @@ struct campaign_options {
 /* The whole run, messages included; returns an exit code. */
 int campaign_run(const struct config *config, const struct campaign_options *options);
 
-/* /run/eval/campaign-HASH.lock: one run at a time per configuration. */
-#define CAMPAIGN_LOCK_DIRECTORY "/run/eval"
-struct campaign_lock {
-	int fd;
-	char path[128];
+/* The configuration's lock first, then one per subject. */
+struct campaign_locks {
+	struct host_lock *locks;
+	size_t count;
 };
-/* -EBUSY: another run holds it, named in err. Waits a little where the holder has just died. */
-int campaign_lock(struct campaign_lock *lock, const char *hash, const char *holder, struct error *err);
-void campaign_unlock(struct campaign_lock *lock);
-/* Removes runtime files that nobody holds; returns how many. */
-int campaign_remove_stale_files(void);
+/* -EBUSY: another run holds one, named in err. config NULL: the configuration's alone. */
+int campaign_lock(struct campaign_locks *locks, const char *hash, const struct config *config, const char *word,
+		  struct error *err);
+void campaign_unlock(struct campaign_locks *locks);
 
 /* Marks running rows of a dead coordinator interrupted; the caller holds the lock. Returns how many or an errno. */
 int campaign_bury_running(struct store *store, const char *campaign_id, struct error *err);

@@ -39,7 +39,7 @@ struct campaign {
 	const struct campaign_options *options;
 	struct plan *plan;
 	struct store *store;
-	struct campaign_lock lock;
+	struct campaign_locks locks;
 	struct guard guard;
 	struct progress *progress;
 	char scope_prefix[SCOPE_NAME_SIZE];

@@ -1,107 +1,83 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One run at a time per configuration, and per subject: whoever resets a cluster tears it down, so a second
+ * campaign (of another file or database) must not do it to a running one.
+ */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 
 #include "campaign.h"
 #include "util/cleanup.h"
-#include "util/clock.h"
+#include "util/hash.h"
 
-/* After SIGKILL the guard holds the lock until it has swept. */
-#define DEAD_HOLDER_WAIT_NS (5 * NSEC_PER_SEC)
-#define DEAD_HOLDER_STEP_MS 10
-
-/* True where the path still names the locked file: its holder removes it when it ends. */
-static bool is_current(int fd, const char *path)
+static int take_campaign(struct campaign_locks *locks, const char *hash, const char *word, struct error *err)
 {
-	struct stat ours, named;
-
-	return !fstat(fd, &ours) && !stat(path, &named) && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
-}
-
-/* The holder's "pid text"; returns the pid, 0: unknown. */
-static pid_t read_holder(int fd, char *text, size_t size)
-{
-	ssize_t got = pread(fd, text, size - 1, 0);
-
-	text[got > 0 ? got : 0] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	return atoi(text);
-}
-
-static int try_lock(struct campaign_lock *lock, bool *holder_lives, char *holder, size_t size, struct error *err)
-{
-	_cleanup_close_ int fd = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	pid_t pid;
-
-	if (fd < 0)
-		return error_set_errno(err, -errno, "cannot open %s", lock->path);
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		pid = read_holder(fd, holder, size);
-		*holder_lives = pid > 0 && (!kill(pid, 0) || errno == EPERM);
-		return -EBUSY;
-	}
-	*holder_lives = false;
-	if (!is_current(fd, lock->path))
-		return -EBUSY;
-	lock->fd = TAKE_FD(fd);
-	return 0;
-}
-
-int campaign_lock(struct campaign_lock *lock, const char *hash, const char *holder, struct error *err)
-{
-	uint64_t end_ns = clock_monotonic_ns() + DEAD_HOLDER_WAIT_NS;
-	char other[256] = "";
-	bool lives;
+	char name[64], other[HOST_LOCK_HOLDER_SIZE];
 	int ret;
 
-	lock->fd = -1;
-	if (mkdir(CAMPAIGN_LOCK_DIRECTORY, 0700) && errno != EEXIST)
-		return error_set_errno(err, -errno, "cannot create " CAMPAIGN_LOCK_DIRECTORY);
-	snprintf(lock->path, sizeof(lock->path), CAMPAIGN_LOCK_DIRECTORY "/campaign-%.8s.lock", hash);
-	while ((ret = try_lock(lock, &lives, other, sizeof(other), err)) == -EBUSY) {
-		if (lives || clock_monotonic_ns() >= end_ns)
-			return error_set(err, -EBUSY, "this campaign is already running (pid %s)", *other ? other : "?");
-		poll(NULL, 0, DEAD_HOLDER_STEP_MS);
-	}
-	if (ret)
-		return ret;
-	if (ftruncate(lock->fd, 0) || dprintf(lock->fd, "%d %s\n", (int)getpid(), holder) < 0) {
-		ret = error_set_errno(err, -errno, "cannot write %s", lock->path);
-		campaign_unlock(lock);
-	}
+	snprintf(name, sizeof(name), "campaign-%.8s", hash);
+	ret = host_lock_take(&locks->locks[0], name, word, other, err);
+	if (ret == -EBUSY)
+		return error_set(err, ret, "this campaign is already running (pid %s)", *other ? other : "?");
+	locks->count += !ret;
 	return ret;
 }
 
-void campaign_unlock(struct campaign_lock *lock)
+/* The cluster, whatever file describes it: its name, where its commands run, its nodes. */
+static void subject_lock_name(const struct subject *subject, char *out, size_t size)
 {
-	if (lock->fd < 0)
-		return;
-	unlink(lock->path);
-	lock->fd = fd_close(lock->fd);
+	_cleanup_json_ json_t *identity = json_pack("[s, s?, s?]", subject->name, subject->reset.exec,
+						    subject->reset.directory);
+	_cleanup_free_ char *text = NULL;
+	char hash[SHA256_HEX_SIZE];
+
+	for (size_t i = 0; i < subject->node_count; i++) {
+		json_array_append_new(identity, json_string(subject->nodes[i].name));
+		for (size_t a = 0; a < subject->nodes[i].addresses.count; a++)
+			json_array_append_new(identity, json_string(subject->nodes[i].addresses.items[a]));
+	}
+	text = json_dumps(identity, JSON_COMPACT);
+	sha256_hex(hash, text ? text : "", text ? strlen(text) : 0);
+	snprintf(out, size, "subject-%s-%.8s", subject->name, hash);
 }
 
-int campaign_remove_stale_files(void)
+static int take_subject(struct campaign_locks *locks, const struct subject *subject, const char *word,
+			struct error *err)
 {
-	_cleanup_closedir_ DIR *dir = opendir(CAMPAIGN_LOCK_DIRECTORY);
-	struct dirent *entry;
-	int removed = 0;
+	char name[128], other[HOST_LOCK_HOLDER_SIZE];
+	int ret;
 
-	while (dir && (entry = readdir(dir))) {
-		_cleanup_close_ int fd = -1;
-		size_t length = strlen(entry->d_name);
+	subject_lock_name(subject, name, sizeof(name));
+	ret = host_lock_take(&locks->locks[locks->count], name, word, other, err);
+	if (ret == -EBUSY)
+		return error_set(err, ret, "subject '%s' is in use by another campaign (pid %s): wait until it ends",
+				 subject->name, *other ? other : "?");
+	locks->count += !ret;
+	return ret;
+}
 
-		if (length < 5 || strcmp(entry->d_name + length - 5, ".lock"))
-			continue;
-		fd = openat(dirfd(dir), entry->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB) && !unlinkat(dirfd(dir), entry->d_name, 0))
-			removed++;
-	}
-	return removed;
+int campaign_lock(struct campaign_locks *locks, const char *hash, const struct config *config, const char *word,
+		  struct error *err)
+{
+	size_t subjects = config ? config->subject_count : 0;
+	int ret;
+
+	locks->count = 0;
+	locks->locks = calloc(subjects + 1, sizeof(*locks->locks));
+	if (!locks->locks)
+		return error_set(err, -ENOMEM, "out of memory");
+	ret = take_campaign(locks, hash, word, err);
+	for (size_t i = 0; !ret && i < subjects; i++)
+		ret = take_subject(locks, &config->subjects[i], word, err);
+	if (ret)
+		campaign_unlock(locks);
+	return ret;
+}
+
+void campaign_unlock(struct campaign_locks *locks)
+{
+	while (locks->count)
+		host_lock_release(&locks->locks[--locks->count]);
+	free(locks->locks);
+	locks->locks = NULL;
 }

@@ -9,11 +9,14 @@
 #include "report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 #include "util/json_diff.h"
 
 #define DIFFERENCES_SHOWN 20
 /* Two campaigns of one file within a second would have one id. */
 #define ID_TRIES 10
+/* Longer files are refused. */
+#define CONFIG_TEXT_MAX (1024 * 1024)
 
 static bool is_final(const char *status)
 {
@@ -203,11 +206,24 @@ static int resume(struct campaign *campaign)
 	return EXIT_OK;
 }
 
+/* The file as it was, for people to read. */
+static json_t *read_file(const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	_cleanup_free_ char *text = malloc(CONFIG_TEXT_MAX);
+	json_t *json = NULL;
+
+	if (f && text)
+		json = json_text(text, fread(text, 1, CONFIG_TEXT_MAX, f));
+	return json ? json : json_null();
+}
+
 static json_t *new_campaign_columns(struct campaign *campaign)
 {
 	json_t *columns = record_host_columns(campaign);
 
 	json_object_set_new(columns, "config_path", json_string(campaign->config->path));
+	json_object_set_new(columns, "config_text", read_file(campaign->config->path));
 	json_object_set_new(columns, "command_line", json_string(campaign->options->command_line));
 	return columns;
 }
@@ -256,11 +272,24 @@ static int refuse_unfinished(struct campaign *campaign)
 	return EXIT_USAGE;
 }
 
+static bool selects_any(const struct campaign *campaign)
+{
+	for (size_t i = 0; i < campaign->plan->trial_count; i++)
+		if (is_selected(campaign, &campaign->plan->trials[i]))
+			return true;
+	return false;
+}
+
 int campaign_select(struct campaign *campaign)
 {
 	const struct campaign_options *options = campaign->options;
 	int ret;
 
+	if (!selects_any(campaign)) {
+		log_error("--only %s: no trial's id matches; the ids look like %s", options->only,
+			  campaign->plan->trials[0].id);
+		return EXIT_USAGE;
+	}
 	if (options->resume || options->retry_failed)
 		return resume(campaign);
 	ret = options->fresh ? EXIT_OK : refuse_unfinished(campaign);

@@ -71,48 +71,82 @@ static json_int_t count_of(const json_t *campaign, const char *status)
 	return json_integer_value(json_object_get(json_object_get(campaign, "trials"), status));
 }
 
-/* Runs the cleanup of every subject and instance; the file may have changed meanwhile, the subjects' names count. */
-static int clean_up_subjects(const json_t *campaign)
+/* The folder that a subject's commands run in: that of the file that describes it now, else the campaign file's. */
+static char *subject_directory(const struct config *config, const char *name, const char *config_path)
 {
-	const char *path = report_string(campaign, "config_path", NULL);
-	struct config *config;
-	struct error err = {};
+	const char *slash = strrchr(config_path, '/');
+
+	for (size_t i = 0; config && i < config->subject_count; i++)
+		if (!strcmp(config->subjects[i].name, name) && config->subjects[i].cleanup.directory)
+			return strdup(config->subjects[i].cleanup.directory);
+	return strndup(config_path, slash && slash > config_path ? (size_t)(slash - config_path) : 1);
+}
+
+/* As it was recorded, whatever the file says now. Returns how many instances failed. */
+static int clean_up_subject(const json_t *recorded, const char *campaign_id, const struct config *config,
+			    const char *config_path)
+{
+	const json_t *command = json_object_get(recorded, "cleanup");
+	const char *name = report_string(recorded, "name", ""), *exec = report_string(command, "exec", NULL);
+	_cleanup_free_ char *directory = subject_directory(config, name, config_path);
+	struct subject subject = {
+		.name = (char *)name,
+		.instances = (unsigned int)json_integer_value(json_object_get(recorded, "instances")),
+		.cleanup = {
+			.exec = (char *)exec,
+			.directory = directory,
+			.timeout_seconds = json_number_value(json_object_get(command, "timeout_seconds")),
+		},
+	};
 	int failed = 0;
 
-	if (!path)
-		return 0;
-	if (config_load(&config, path, stderr, &err)) {
-		log_error("%s: cannot clean up its subjects: %s", report_string(campaign, "id", "?"),
-			  *err.text ? err.text : "the file is invalid now");
-		return 1;
-	}
-	for (size_t s = 0; s < config->subject_count; s++) {
-		const struct subject *subject = &config->subjects[s];
+	for (unsigned int i = 0; exec && i < subject.instances; i++) {
+		struct error err = {};
 
-		for (unsigned int i = 0; subject->cleanup.exec && i < subject->instances; i++) {
-			int ret = campaign_cleanup_subject(subject, i, report_string(campaign, "id", ""), NULL, &err);
-
-			if (ret)
-				log_error("%s", err.text);
-			else
-				printf("cleaned up %s, instance %u\n", subject->name, i);
-			failed += ret != 0;
+		if (campaign_cleanup_subject(&subject, i, campaign_id, NULL, &err)) {
+			log_error("%s", err.text);
+			failed++;
+		} else {
+			printf("cleaned up %s, instance %u\n", name, i);
 		}
 	}
-	config_free(config);
 	return failed;
+}
+
+/* config, NULL where the file is gone or broken by now, is only for the folders. */
+static int clean_up_subjects(const json_t *campaign, const struct config *config)
+{
+	const json_t *subjects = json_object_get(json_object_get(campaign, "config"), "subjects");
+	const char *path = report_string(campaign, "config_path", "/");
+	const json_t *subject;
+	int failed = 0;
+	size_t i;
+
+	json_array_foreach (subjects, i, subject)
+		failed += clean_up_subject(subject, report_string(campaign, "id", ""), config, path);
+	return failed;
+}
+
+static struct config *load_quietly(const char *path)
+{
+	_cleanup_fclose_ FILE *nowhere = fopen("/dev/null", "we");
+	struct config *config = NULL;
+
+	return nowhere && !config_load(&config, path, nowhere, &(struct error){}) ? config : NULL;
 }
 
 /* Returns how many problems there were. */
 static int clean_up_campaign(struct store *store, const json_t *campaign)
 {
 	const char *id = report_string(campaign, "id", "");
-	struct campaign_lock lock;
+	struct config *config = load_quietly(report_string(campaign, "config_path", "/"));
+	struct campaign_locks locks;
 	struct error err = {};
-	int ret = campaign_lock(&lock, report_string(campaign, "hash", ""), "cleanup", &err);
+	int ret = campaign_lock(&locks, report_string(campaign, "hash", ""), config, "cleanup", &err);
 
 	if (ret) {
 		log_error("%s: %s", id, err.text);
+		config_free(config);
 		return 1;
 	}
 	ret = campaign_bury_running(store, id, &err);
@@ -125,8 +159,9 @@ static int clean_up_campaign(struct store *store, const json_t *campaign)
 
 		ret = store_campaign_set(store, id, columns, &err) ?: ret;
 	}
-	ret = (ret < 0) + clean_up_subjects(campaign);
-	campaign_unlock(&lock);
+	ret = (ret < 0) + clean_up_subjects(campaign, config);
+	campaign_unlock(&locks);
+	config_free(config);
 	return ret;
 }
 
@@ -203,6 +238,6 @@ int cmd_cleanup(int argc, char **argv)
 	if (swept)
 		printf("killed what %d dead worker%s left\n", swept, swept == 1 ? "" : "s");
 	ret = clean_up_records(&cleanup);
-	campaign_remove_stale_files();
+	host_lock_remove_stale();
 	return ret;
 }

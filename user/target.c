@@ -7,22 +7,16 @@
 #include <linux/nsfs.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "netdev.h"
 #include "target_internal.h"
 #include "util/cleanup.h"
-#include "util/clock.h"
 
-#define RUNTIME_DIR "/run/eval"
 /* Each device carries hooks, maps and perhaps a delay line: more than this is a mistake. */
 #define DEVICES_MAX 32
-#define LOCK_DEAD_WAIT_NS (2 * NSEC_PER_SEC)
-#define LOCK_RETRY_US 5000
 
 static size_t list_count(const char *const *list)
 {
@@ -193,64 +187,23 @@ static int check_addresses(const struct target *target, struct error *err)
 			 endpoint_format(&target->locals[0], text));
 }
 
-/* The name of the lock, as one file name: a namespace of its own is the node, else the address or device is. */
-static void lock_name(const struct target *target, char *out, size_t size)
-{
-	char text[ENDPOINT_TEXT_SIZE] = "";
-
-	if (!target->own_netns && target->local_count)
-		endpoint_format(&target->locals[0], text);
-	else if (!target->own_netns)
-		snprintf(text, sizeof(text), "%s", target->devices[0].name);
-	snprintf(out, size, RUNTIME_DIR "/target-%llu%s%s.lock", (unsigned long long)target->netns_ino, *text ? "-" : "",
-		 text);
-	for (char *c = out + strlen(RUNTIME_DIR) + 1; *c; c++)
-		if (*c == '/')
-			*c = '_';
-}
-
-/* A holder that was killed keeps its lock until the kernel has torn it down: worth a short wait, a live one is not. */
-static int lock_wait(int fd, char *holder, size_t size)
-{
-	uint64_t give_up_ns = clock_monotonic_ns() + LOCK_DEAD_WAIT_NS;
-
-	while (flock(fd, LOCK_EX | LOCK_NB)) {
-		ssize_t length;
-
-		if (errno != EWOULDBLOCK)
-			return -errno;
-		length = pread(fd, holder, size - 1, 0);
-		holder[length > 0 ? length : 0] = '\0';
-		if ((*holder && !kill((pid_t)atoi(holder), 0)) || clock_monotonic_ns() > give_up_ns)
-			return -EBUSY;
-		usleep(LOCK_RETRY_US);
-	}
-	return 0;
-}
-
+/* A namespace of its own is the node, else the address or device is. */
 static int take_lock(struct target *target, struct error *err)
 {
-	_cleanup_close_ int fd = -1;
-	char path[192], holder[32] = "";
+	char address[ENDPOINT_TEXT_SIZE] = "", name[128], other[HOST_LOCK_HOLDER_SIZE];
 	int ret;
 
-	if (mkdir(RUNTIME_DIR, 0700) && errno != EEXIST)
-		return error_set_errno(err, -errno, "cannot create " RUNTIME_DIR);
-	lock_name(target, path, sizeof(path));
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return error_set_errno(err, -errno, "cannot open %s", path);
-	ret = lock_wait(fd, holder, sizeof(holder));
+	if (!target->own_netns && target->local_count)
+		endpoint_format(&target->locals[0], address);
+	else if (!target->own_netns)
+		snprintf(address, sizeof(address), "%s", target->devices[0].name);
+	snprintf(name, sizeof(name), "target-%llu%s%s", (unsigned long long)target->netns_ino, *address ? "-" : "",
+		 address);
+	ret = host_lock_take(&target->lock, name, target->node, other, err);
 	if (ret == -EBUSY)
-		return error_set(err, ret, "the target already has a fault (pid %s): wait, end it, or allow: [stacked]",
-				 *holder ? holder : "unknown");
-	if (ret)
-		return error_set_errno(err, ret, "cannot lock %s", path);
-	snprintf(holder, sizeof(holder), "%d", (int)getpid());
-	if (ftruncate(fd, 0) || pwrite(fd, holder, strlen(holder), 0) < 0)
-		return error_set_errno(err, -errno, "cannot write %s", path);
-	target->lock_fd = TAKE_FD(fd);
-	return 0;
+		return error_set(err, ret, "the target already has a fault (pid %d): wait, end it, or allow: [stacked]",
+				 atoi(other));
+	return ret;
 }
 
 static int cgroup_find(struct target *target, const char *path, struct error *err)
@@ -361,7 +314,7 @@ int target_open(struct target **out, const struct target_spec *spec, struct erro
 	if (!target)
 		return error_set(err, -ENOMEM, "out of memory");
 	target->netns_fd = -1;
-	target->lock_fd = -1;
+	target->lock = HOST_LOCK_NONE;
 	ret = target_fill(target, spec, err);
 	if (ret) {
 		target_free(target);
@@ -376,7 +329,7 @@ void target_free(struct target *target)
 	if (!target)
 		return;
 	fd_close(target->netns_fd);
-	fd_close(target->lock_fd);
+	host_lock_release(&target->lock);
 	free(target->node);
 	free(target->devices);
 	free(target->locals);

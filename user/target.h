@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "util/error.h"
+#include "util/host_lock.h"
 
 /* An IP address, IPv4 as ::ffff:a.b.c.d, network order; port in host order, 0 = any. */
 struct endpoint {
@@ -66,7 +67,7 @@ struct target {
 	size_t protect_count;
 	uint64_t cgroup_id;		/* 0: none */
 	unsigned int cgroup_level;
-	int lock_fd;			/* one fault at a time per target on a host (/run/eval); -1: not locked */
+	struct host_lock lock;		/* one fault at a time per target on a host */
 };
 
 /*
