@@ -207,6 +207,7 @@ check_fails "no file" 2 "$eval_bin" run campaign
 check_fails "run what" 2 "$eval_bin" run plan "$work/options.yaml"
 check_fails "parallel 0" 2 "$eval_bin" run campaign "$work/options.yaml" --parallel 0
 check_fails "fresh and resume" 2 "$eval_bin" run campaign "$work/options.yaml" --fresh --resume
+check_fails "only: no such trial" 2 "$eval_bin" run campaign "$work/options.yaml" --db "$work/none.db" --only 'trial-two-*'
 check_fails "nothing to resume" 2 "$eval_bin" run campaign "$work/options.yaml" --db "$work/options.db" --resume
 
 run options --only '*-[12]' --json
@@ -321,6 +322,10 @@ id=$(sql crash 'SELECT id FROM campaigns')
 check "cleanup: runs" "$eval_bin" cleanup "$id" --db "$work/crash.db"
 check_eq "cleanup: the dead trial is interrupted" "$(trials crash)" "interrupted/none planned/none"
 check "cleanup: the subject's own" test -e "$work/crash-cleaned"
+rm -f "$work/crash-cleaned"
+echo 'broken: [' >"$work/crash.yaml"
+check "cleanup: the file is broken by now" "$eval_bin" cleanup "$id" --db "$work/crash.db"
+check "cleanup: as it was recorded" test -e "$work/crash-cleaned"
 check "cleanup: again" "$eval_bin" cleanup "$id" --db "$work/crash.db"
 check "cleanup: without an ID" "$eval_bin" cleanup --db "$work/crash.db"
 check "cleanup: without a database" "$eval_bin" cleanup --db "$work/nothing.db"
