@@ -71,12 +71,12 @@ $(BUILD)/asan/%.o: user/%.c Makefile | $(SKELETONS)
 $(BUILD)/unit/%: tests/unit/%.c $(ASAN_OBJECTS)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(BASE_CFLAGS) -O1 -g $(SANITIZE) -MMD -MP -o $@ $^ $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(BASE_CFLAGS) -O1 -g $(SANITIZE) -MMD -MP -o $@ $(filter %.c %.o,$^) $(LDLIBS) -lcmocka
 
-$(BUILD)/tools/%: tests/tools/%.c
+$(BUILD)/tools/%: tests/tools/%.c $(LIB_OBJECTS)
 	$(call say,TOOL,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDLIBS)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -o $@ $(filter %.c %.o,$^) $(LDLIBS)
 
 deps:
 	$(Q)scripts/install-deps.sh
