@@ -146,11 +146,12 @@ static __always_inline int pick(struct __sk_buff *skb, __u32 direction)
 	stats->seen++;
 	if (packet_parse(&from, skb->protocol, &key) || !packet_matches(skb, &key, direction))
 		return TCX_NEXT;
-	header.departure_ns = flow_departure(skb, &key, direction, now_ns, stats);
+	/* Refused without GSO above 16 KiB (SKB_MAX_ALLOC): more than any usual MTU. */
 	if (bpf_skb_change_head(skb, sizeof(header), 0)) {
 		stats->failed++;
 		return TCX_NEXT;
 	}
+	header.departure_ns = flow_departure(skb, &key, direction, now_ns, stats);
 	bpf_skb_store_bytes(skb, 0, &header, sizeof(header), 0);
 	stats_count_hit(stats, now_ns, bytes);
 	return bpf_redirect(latency_config.line_ifindex[direction], 0);

@@ -155,10 +155,12 @@ static __always_inline int packet_parse_ipv6(const struct packet_source *from, _
 	return 0;
 }
 
-/* Not IP (ARP, LLDP): -1, never ours. */
+/* Not IP (ARP, LLDP): -1, never ours. Nor is a packet with a VLAN tag: the VLAN's own device sees it without. */
 static __always_inline int packet_parse(const struct packet_source *from, __be16 ethertype, struct eval_flow_key *flow)
 {
 	__builtin_memset(flow, 0, sizeof(*flow));
+	if (from->skb && from->skb->vlan_present)
+		return -1;
 	if (ethertype == bpf_htons(ETH_P_IP))
 		return packet_parse_ipv4(from, match_config.l3_offset, flow);
 	if (ethertype == bpf_htons(ETH_P_IPV6))

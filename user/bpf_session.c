@@ -211,6 +211,19 @@ int bpf_session_attach(struct bpf_session *session, const char *device, struct b
 	return 0;
 }
 
+bool bpf_session_is_attached(const struct bpf_session *session)
+{
+	for (size_t i = 0; i < session->link_count; i++) {
+		struct bpf_link_info info = {};
+		__u32 size = sizeof(info);
+
+		/* The device's index comes first for tcx as for XDP, and is 0 once it is gone. */
+		if (!bpf_obj_get_info_by_fd(session->links[i], &info, &size) && !info.xdp.ifindex)
+			return false;
+	}
+	return true;
+}
+
 void bpf_session_detach(struct bpf_session *session, size_t keep)
 {
 	while (session->link_count > keep)

@@ -44,6 +44,8 @@ enum bpf_hook_place {
 /* Attaches a program to a device in the current network namespace; the link closes with the session or the process. */
 int bpf_session_attach(struct bpf_session *session, const char *device, struct bpf_program *program,
 		       enum bpf_hook hook, unsigned int ifindex, enum bpf_hook_place place, struct error *err);
+/* False: a device of the links, which are all that was attached, is gone or someone detached them by force. */
+bool bpf_session_is_attached(const struct bpf_session *session);
 /* Closes links, last attached first, until `keep` are left. */
 void bpf_session_detach(struct bpf_session *session, size_t keep);
 

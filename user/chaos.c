@@ -88,9 +88,9 @@ int fault_activate(struct fault *fault, uint64_t duration_ns, struct error *err)
 	return fault->spec->ops->activate(fault->state, clock_monotonic_ns() + duration_ns, err);
 }
 
-void fault_renew(struct fault *fault)
+bool fault_renew(struct fault *fault)
 {
-	fault->spec->ops->renew(fault->state, clock_monotonic_ns() + LEASE_NS);
+	return fault->spec->ops->renew(fault->state, clock_monotonic_ns() + LEASE_NS);
 }
 
 void fault_stop(struct fault *fault)

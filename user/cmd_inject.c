@@ -130,6 +130,8 @@ static error_t parse_where(int key, char *arg, struct inject *inject, const stru
 		ret = word_add(where->protect, arg);
 		break;
 	case OPTION_ALLOW:
+		if (strcmp(arg, "gateway") && strcmp(arg, "stacked"))
+			argp_error(state, "allow: '%s' is none of gateway, stacked", arg);
 		ret = word_add(where->allow, arg);
 		break;
 	case OPTION_CONFIG:
@@ -286,8 +288,31 @@ static bool hold_fault(struct fault *fault, int signal_fd, double seconds)
 			fault_stop(fault);
 			return true;
 		}
-		fault_renew(fault);
+		if (!fault_renew(fault))
+			return false;
 	}
+}
+
+/* Over all devices and both ways, what did not go as it should. */
+static void warn_of_losses(const json_t *evidence)
+{
+	static const char *const directions[] = {"egress", "ingress"};
+	json_int_t failed = 0, dropped = 0;
+	const json_t *device;
+	size_t i;
+
+	json_array_foreach (json_object_get(evidence, "devices"), i, device) {
+		for (size_t j = 0; j < ARRAY_SIZE(directions); j++) {
+			const json_t *stats = json_object_get(device, directions[j]);
+
+			failed += json_integer_value(json_object_get(stats, "failed"));
+			dropped += json_integer_value(json_object_get(json_object_get(stats, "line"), "line_dropped"));
+		}
+	}
+	if (dropped)
+		log_warning("the delay line was full and dropped %" JSON_INTEGER_FORMAT " packets (line_dropped)", dropped);
+	if (failed)
+		log_warning("%" JSON_INTEGER_FORMAT " packets matched, but the kernel could not delay them (failed)", failed);
 }
 
 /* Says what the fault did; a fault that touched nothing is not a success. */
@@ -305,6 +330,7 @@ static int print_evidence(const struct inject *inject, json_t *evidence, bool in
 		       interrupted ? " early" : "", hit, json_integer_value(json_object_get(evidence, "seen")),
 		       json_integer_value(json_object_get(evidence, "bytes")));
 	}
+	warn_of_losses(evidence);
 	if (interrupted)
 		return EXIT_INTERRUPTED;
 	if (hit)
@@ -327,6 +353,7 @@ static int inject_and_hold(struct inject *inject, const struct target *target, i
 	struct fault *fault = NULL;
 	struct error err = {};
 	bool interrupted;
+	int ret;
 
 	if (fault_new(&fault, &spec, &err) ||
 	    fault_activate(fault, (uint64_t)(inject->seconds * (double)NSEC_PER_SEC), &err)) {
@@ -336,11 +363,14 @@ static int inject_and_hold(struct inject *inject, const struct target *target, i
 	}
 	print_started(inject, fault, target);
 	interrupted = hold_fault(fault, signal_fd, inject->seconds);
-	if (fault_revert(fault, &err))
-		log_error("%s", err.text);
+	ret = fault_revert(fault, &err);
 	evidence = fault_evidence(fault);
 	fault_free(fault);
-	return print_evidence(inject, evidence, interrupted);
+	if (!ret)
+		return print_evidence(inject, evidence, interrupted);
+	print_evidence(inject, evidence, interrupted);
+	log_error("%s", err.text);
+	return EXIT_TRIALS;
 }
 
 static int signals_open(void)

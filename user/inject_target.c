@@ -10,7 +10,12 @@
 
 int inject_target_exit_code(int code)
 {
-	return code == -EINVAL || code == -ENOENT || code == -ENODEV || code == -EHOSTUNREACH ? EXIT_USAGE : EXIT_TRIALS;
+	static const int usage[] = {EINVAL, ENOENT, ENODEV, EADDRNOTAVAIL, ENETUNREACH, EHOSTUNREACH, EOPNOTSUPP, EPERM};
+
+	for (size_t i = 0; i < ARRAY_SIZE(usage); i++)
+		if (code == -usage[i])
+			return EXIT_USAGE;
+	return EXIT_TRIALS;
 }
 
 static int open_by_hand(struct target **out, const struct chaos_ops *ops, const struct inject_where *where,

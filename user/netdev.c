@@ -16,6 +16,9 @@
 
 #include "util/cleanup.h"
 
+/* In every network namespace: the kernel insists on it. */
+#define LOOPBACK_IFINDEX 1
+
 static int ioctl_socket(void)
 {
 	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -91,29 +94,90 @@ bool netdev_is_loopback(unsigned int ifindex)
 	return if_indextoname(ifindex, name) && (device_flags(name) & IFF_LOOPBACK);
 }
 
+struct device_list {
+	struct target_device *devices;
+	size_t count, room;
+};
+
+static bool is_wanted(const struct nlmsghdr *message, const char **name)
+{
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+	const struct nlattr *attr;
+	bool has_master = false;
+
+	*name = "";
+	mnl_attr_for_each (attr, message, sizeof(*info)) {
+		if (mnl_attr_get_type(attr) == IFLA_IFNAME)
+			*name = mnl_attr_get_str(attr);
+		else if (mnl_attr_get_type(attr) == IFLA_MASTER)
+			has_master = true;
+	}
+	/* What a bond's slave or a bridge's port carries passes its master as well; other faults' lines are no devices. */
+	return (info->ifi_flags & IFF_UP) && !(info->ifi_flags & IFF_LOOPBACK) && !has_master &&
+	       strncmp(*name, LINE_DEVICE_PREFIX, strlen(LINE_DEVICE_PREFIX));
+}
+
+static int list_add(const struct nlmsghdr *message, void *data)
+{
+	struct device_list *list = data;
+	const char *name;
+
+	if (message->nlmsg_type != RTM_NEWLINK || !is_wanted(message, &name))
+		return MNL_CB_OK;
+	if (list->count == list->room) {
+		size_t room = list->room ? list->room * 2 : 16;
+		struct target_device *grown = realloc(list->devices, room * sizeof(*grown));
+
+		if (!grown) {
+			errno = ENOMEM;
+			return MNL_CB_ERROR;
+		}
+		list->devices = grown;
+		list->room = room;
+	}
+	/* It may be gone by now. */
+	if (!netdev_find(&list->devices[list->count], name, NULL))
+		list->count++;
+	return MNL_CB_OK;
+}
+
+static int list_ask(struct mnl_socket *socket, struct device_list *list)
+{
+	char buffer[MNL_NLMSG_HDRLEN + 32768];
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	int ret = MNL_CB_OK;
+
+	message->nlmsg_type = RTM_GETLINK;
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
+		return -errno;
+	while (ret > MNL_CB_STOP) {
+		ssize_t size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
+
+		if (size < 0)
+			return -errno;
+		ret = mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), list_add, list);
+	}
+	return ret < 0 ? -errno : 0;
+}
+
 int netdev_list_up(struct target_device **out, size_t *count, struct error *err)
 {
-	struct if_nameindex *all = if_nameindex();
-	struct target_device *devices;
-	size_t total = 0, used = 0;
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	struct device_list list = {};
+	int ret;
 
-	while (all && all[total].if_index)
-		total++;
-	devices = calloc(total + 1, sizeof(*devices));
-	if (!devices || !all) {
-		if_freenameindex(all);
-		free(devices);
-		return error_set(err, -ENOMEM, "cannot list the network devices");
+	if (!socket)
+		return error_set_errno(err, -errno, "cannot open a netlink socket");
+	ret = list_ask(socket, &list);
+	mnl_socket_close(socket);
+	if (ret) {
+		free(list.devices);
+		return error_set_errno(err, ret, "cannot list the network devices");
 	}
-	for (size_t i = 0; i < total; i++) {
-		int flags = device_flags(all[i].if_name);
-
-		if ((flags & IFF_UP) && !(flags & IFF_LOOPBACK) && !netdev_find(&devices[used], all[i].if_name, NULL))
-			used++;
-	}
-	if_freenameindex(all);
-	*out = devices;
-	*count = used;
+	*out = list.devices;
+	*count = list.count;
 	return 0;
 }
 
@@ -143,11 +207,19 @@ static int route_next_hops(const struct nlattr *multipath, struct route_visit *v
 static int route_reply(const struct nlmsghdr *message, void *data)
 {
 	struct route_visit *visit = data;
+	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
 	const struct nlattr *attr;
 	int ret = 0;
 
 	if (message->nlmsg_type != RTM_NEWROUTE)
 		return MNL_CB_OK;
+	/* The entry of an own address names the device that has it, but its packets go through loopback. */
+	if (route->rtm_type == RTN_LOCAL) {
+		visit->found++;
+		ret = visit->visit(LOOPBACK_IFINDEX, visit->data);
+		errno = -ret;
+		return ret ? MNL_CB_ERROR : MNL_CB_STOP;
+	}
 	mnl_attr_for_each (attr, message, sizeof(struct rtmsg)) {
 		if (mnl_attr_get_type(attr) == RTA_OIF) {
 			visit->found++;

@@ -7,14 +7,17 @@
 
 #include "target.h"
 
+/* How the delay lines' devices are named. */
+#define LINE_DEVICE_PREFIX "evline"
+
 /* -ENODEV with the devices there are, where there is none of this name. */
 int netdev_find(struct target_device *out, const char *name, struct error *err);
 int netdev_find_index(struct target_device *out, unsigned int ifindex, struct error *err);
-/* Every device that is up and not loopback; *out is malloc'ed. */
+/* Every device that is up, has no master (bond, bridge), is not loopback nor a delay line; *out is malloc'ed. */
 int netdev_list_up(struct target_device **out, size_t *count, struct error *err);
 /*
  * Calls visit with each device that the routing table sends packets for address to (several with multipath).
- * -ENETUNREACH where there is no route. loopback is told by ifindex 1's flag: see target_device.
+ * -ENETUNREACH where there is no route. An own address leads to loopback, see netdev_is_loopback().
  */
 int netdev_route(const struct endpoint *to, int (*visit)(unsigned int ifindex, void *data), void *data,
 		 struct error *err);

@@ -259,10 +259,6 @@ static const struct net_kind kind = {
 
 static int latency_prepare(struct fault *fault, void **state, struct error *err)
 {
-	const char *line = json_string_value(json_object_get(fault_get_spec(fault)->params, "line"));
-
-	if (!strcmp(line, "fq"))
-		return error_set(err, -EOPNOTSUPP, "line: fq is not yet supported by this version; use tap or auto");
 	return net_fault_new(state, fault, &kind, err);
 }
 
@@ -270,7 +266,12 @@ static int latency_check(const json_t *params, const char **field, struct error 
 {
 	const json_t *min = json_object_get(params, "min_ms");
 	const json_t *max = json_object_get(params, "max_ms");
+	const char *line = json_string_value(json_object_get(params, "line"));
 
+	if (line && !strcmp(line, "fq")) {
+		*field = "line";
+		return error_set(err, -EINVAL, "line: fq is not yet supported by this version; use tap or auto");
+	}
 	if (min && max && json_number_value(min) > json_number_value(max)) {
 		*field = "min_ms";
 		return error_set(err, -EINVAL, "min_ms (%g) is greater than max_ms (%g)", json_number_value(min),

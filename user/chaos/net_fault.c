@@ -69,12 +69,22 @@ int net_fault_activate(void *state, uint64_t deadline_ns, struct error *err)
 	return ret;
 }
 
-void net_fault_renew(void *state, uint64_t lease_ns)
+/* A device that went away took its hooks along. */
+static const struct net_part *find_unhooked(const struct net_fault *net)
+{
+	for (size_t i = 0; i < net->part_count; i++)
+		if (net->parts[i].session && !bpf_session_is_attached(net->parts[i].session))
+			return &net->parts[i];
+	return NULL;
+}
+
+bool net_fault_renew(void *state, uint64_t lease_ns)
 {
 	struct net_fault *net = state;
 
 	for (size_t i = 0; i < net->part_count; i++)
 		bpf_session_renew(net->parts[i].session, lease_ns);
+	return !find_unhooked(net);
 }
 
 void net_fault_stop(void *state)
@@ -89,6 +99,7 @@ void net_fault_stop(void *state)
 int net_fault_revert(void *state, struct error *err)
 {
 	struct net_fault *net = state;
+	const struct net_part *unhooked = find_unhooked(net);
 	int saved = -1, ret;
 
 	net_fault_stop(net);
@@ -102,6 +113,9 @@ int net_fault_revert(void *state, struct error *err)
 			bpf_session_detach(part->session, 0);
 	}
 	target_leave_netns(&saved);
+	if (!ret && unhooked)
+		ret = error_set(err, -ENODEV, "the fault's hooks on %s went away: was the device removed, or did "
+				"'eval cleanup --now' stop every fault?", unhooked->device->name);
 	return ret;
 }
 

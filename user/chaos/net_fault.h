@@ -36,7 +36,7 @@ struct net_fault;
 
 int net_fault_new(void **out, struct fault *fault, const struct net_kind *kind, struct error *err);
 int net_fault_activate(void *state, uint64_t deadline_ns, struct error *err);
-void net_fault_renew(void *state, uint64_t lease_ns);
+bool net_fault_renew(void *state, uint64_t lease_ns);
 void net_fault_stop(void *state);
 int net_fault_revert(void *state, struct error *err);
 json_t *net_fault_evidence(void *state);

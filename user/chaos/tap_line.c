@@ -32,6 +32,7 @@
 /* Packets read before the due ones are looked at again. */
 #define READ_BATCH 32
 #define LINE_NICE (-20)
+#define MALLOC_OVERHEAD 16
 
 enum line_command { LINE_RUN, LINE_DRAIN, LINE_STOP };
 
@@ -88,6 +89,12 @@ static void offload_shift(struct virtio_net_hdr *offload)
 		offload->hdr_len -= shift;
 }
 
+/* With what each costs beside its frame: in the heap's array, and malloc's own. */
+static size_t held_bytes(const struct tap_line *tap)
+{
+	return tap->heap.bytes + tap->heap.count * (sizeof(struct held_packet) + sizeof(void *) + MALLOC_OVERHEAD);
+}
+
 static void hold(struct tap_line *tap, size_t size)
 {
 	struct eval_line_header header;
@@ -101,7 +108,7 @@ static void hold(struct tap_line *tap, size_t size)
 	if (header.magic != EVAL_MAGIC)
 		return;
 	size -= overhead;
-	packet = tap->heap.bytes + size > LINE_BYTES_MAX ? NULL : malloc(sizeof(*packet) + size);
+	packet = held_bytes(tap) + size > LINE_BYTES_MAX ? NULL : malloc(sizeof(*packet) + size);
 	if (!packet) {
 		count_add(&tap->counters->dropped, 1);
 		return;
@@ -198,7 +205,7 @@ static void *line_thread(void *data)
 
 static int tap_create(struct tap_line *tap, struct error *err)
 {
-	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, .ifr_name = "evline%d"};
+	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, .ifr_name = LINE_DEVICE_PREFIX "%d"};
 	/* Newer kernels add UDP segmentation (USO, 6.2); older ones refuse the set. */
 	unsigned int offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 	unsigned int with_uso = offloads | 0x20 | 0x40;
