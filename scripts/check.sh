@@ -20,11 +20,15 @@ check_shell() { shellcheck "${scripts[@]}"; }
 
 # The skeletons are part of what is looked at. Warnings by the compiler are the build's to report.
 check_tidy() {
-	make --silent BUILD="$build" eval || return 1
-	printf '%s\0' "${user_files[@]}" | xargs -0 -n 4 -P "$(nproc)" scripts/check.sh tidy-files
+	make --silent -j"$(nproc)" BUILD="$build" eval || return 1
+	printf '%s\0' "${user_files[@]}" | xargs -0 -n 1 -P "$(nproc)" scripts/check.sh tidy-file
 }
 
-tidy_files() { clang-tidy --quiet "$@" -- "${flags[@]}" 2> >(grep -vE 'warnings? generated' >&2); }
+tidy_file() {
+	local helper=(-include scripts/check/tidy.h)
+	[[ $1 != user/util/error.c ]] || helper=()
+	clang-tidy --quiet "$1" -- "${flags[@]}" "${helper[@]}" 2> >(grep -vE 'warnings? generated' >&2)
+}
 
 check_cppcheck() {
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --std=c11 \
@@ -34,9 +38,8 @@ check_cppcheck() {
 		--template='{file}:{line}: {severity}: {message} [{id}]' "${user_files[@]}"
 }
 
-if [[ ${1:-} == tidy-files ]]; then
-	shift
-	tidy_files "$@"
+if [[ ${1:-} == tidy-file ]]; then
+	tidy_file "$2"
 	exit
 fi
 (($#)) || set -- format shell tidy cppcheck
