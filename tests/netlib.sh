@@ -53,6 +53,7 @@ inject_start() {
 	eval "inject_pid_$name=$!"
 }
 
+pid_of() { local pid=inject_pid_$1; echo "${!pid}"; }
 event_of() { jq -c "select(.event == \"$2\")" "$work/$1.out" 2>/dev/null; }
 has_event() { [[ -n $(event_of "$1" "$2") ]]; }
 settled() { has_event "$1" injected || is_over "$inject_pid"; }

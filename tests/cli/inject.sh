@@ -5,7 +5,6 @@
 source "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/netlib.sh
 source "$(dirname "$0")/../netlib.sh"
-# shellcheck disable=SC2154 # netlib's inject sets inject_pid_NAME
 
 # refused STATUS MESSAGE ARGUMENT…: one line of message, and at most argp's hint at --help behind it.
 refused() {
@@ -89,7 +88,7 @@ refused 2 "$error$loopback" "${delay[@]}" --netns "$n1" --peer fd99::1
 refused 2 "${error}peers: all in this host's own namespace would touch the default gateway: name the peers, or allow: [gateway]" \
 	"${delay[@]}" --peer all
 inject first latency --min-ms 1 --max-ms 2 --for 60s "${there[@]}"
-refused 1 "${error}the target already has a fault (pid ${inject_pid_first}): wait, end it, or allow: [stacked]" \
+refused 1 "${error}the target already has a fault (pid $(pid_of first)): wait, end it, or allow: [stacked]" \
 	"${delay[@]}" "${there[@]}"
 inject second "${delay[@]}" --for 60s "${there[@]}" --allow stacked
 check_eq "a second fault with --allow stacked" $? 0
@@ -157,7 +156,7 @@ done
 inject full latency --for 60s --min-ms 10000 --max-ms 10000 "${there[@]}"
 in_ns n1 "$traffic" datagrams -n 20000 -s 15000 -i 0 10.99.0.2
 check_number "full line: counted while live" "$(our_faults | jq .egress.line.line_dropped) > 0"
-kib=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$inject_pid_full/status")
+kib=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(pid_of full)/status")
 check_number "full line: memory is bounded, $((kib / 1024)) MiB at most" "$kib > 200 * 1024 && $kib < 300 * 1024"
 revert full
 check_eq "full line: ends well" "$inject_status" 130

@@ -213,6 +213,7 @@ for way in egress ingress; do
 	now=${line#seen } && now=${now%% *}
 	check_number "another program on $way goes on after revert" "$now - $before >= 5"
 	eval "exec ${other[1]}>&-"
+	# shellcheck disable=SC2154 # coproc sets it
 	wait "$other_PID" 2>/dev/null
 done
 

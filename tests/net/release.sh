@@ -11,7 +11,6 @@ make_nodes 2
 in_ns n1 ping -n -c 1 -W 1 "$(address4 n2)" >/dev/null
 watch_start w
 kinds=(latency partition xdp)
-pid_of() { local pid=inject_pid_$1; echo "${!pid}"; }
 xdp_is_gone() { ! in_ns n1 ip -details link show dev eth0 | grep -q 'prog/xdp'; }
 
 # The fault bites: no normal ping for 60 ms.

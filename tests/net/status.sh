@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# eval bpf-status: what is live, read from the kernel alone.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+
+fault() { our_faults | jq -r "select(.type == \"$1\") | $2"; }
+
+make_nodes 2
+n1=$(ns n1)
+check "with nothing of ours live: exit 0" "$eval_bin" bpf-status
+check_eq "nothing of ours is live" "$(fault_count)" 0
+check_match "the kernel's features are told" "$("$eval_bin" bpf-status --json | jq -r '.features[] | "\(.name)=\(.usable)"' | tr '\n' ' ')" \
+	'btf=true tcx=true .*tap=true '
+check_eq "what is not usable has a reason" \
+	"$("$eval_bin" bpf-status --json | jq '[.features[] | select(.usable | not) | select(.reason == "")] | length')" 0
+
+inject slow latency --for 60s --netns "$n1" --peer 10.99.0.2 --peer fd99::2 --min-ms 20 --max-ms 20 --direction both
+inject cut network_partition --for 30s --netns "$n1" --peer 10.99.0.2 --engine xdp --allow stacked
+in_ns n1 ping -n -q -c 7 -i 0.02 -W 0.1 10.99.0.2 >/dev/null # cut
+in_ns n1 ping -n -q -c 5 -i 0.02 -W 0.1 fd99::2 >/dev/null # delayed
+inode=$(stat -L -c %i "/run/netns/$n1")
+ifindex=$(in_ns n1 ip -j link show eth0 | jq '.[].ifindex')
+
+check_eq "two faults are listed" "$(our_faults | jq -r .type | sort | tr '\n' ' ')" "latency network_partition "
+check_eq "where" "$(fault latency '"\(.device) \(.ifindex) \(.netns) \(.netns_ino) \(.target)"')" \
+	"eth0 $ifindex $n1 $inode $n1"
+check_eq "who" "$(fault latency '"\(.holder_pid) \(.holder_alive) \(.live)"')" "$(pid_of slow) true true"
+check_eq "by hand: no campaign, no trial" "$(fault latency '"\(.campaign)|\(.trial)"')" "|"
+check_eq "engines" "$(fault latency .engine) $(fault network_partition .engine)" "tap xdp"
+left=$(fault latency .seconds_left)
+check_number "time left" "$left > 40 && $left < 60"
+left=$(fault network_partition .seconds_left)
+check_number "time left of the other" "$left > 10 && $left < 30"
+left=$(fault latency .lease_seconds_left)
+check_number "lease" "$left > 1 && $left <= 2"
+check_eq "hooks of the partition" "$(fault network_partition '[.hooks[] | "\(.hook) \(.ifindex)"] | sort | join(", ")')" \
+	"tcx/egress $ifindex, xdp $ifindex"
+check_eq "hooks of the latency, the line's among them" \
+	"$(fault latency "[.hooks[] | \"\(.hook) \(.program)\(.ifindex == $ifindex)\"] | sort | join(\", \")")" \
+	"tcx/egress latency_egresstrue, tcx/ingress latency_ingresstrue, tcx/ingress line_egressfalse, tcx/ingress line_ingressfalse"
+check_eq "hits of the partition: both ways" "$(fault network_partition '"\(.egress.hit) \(.ingress.hit)"')" "7 0"
+check_number "hits of the latency" "$(fault latency .egress.hit) >= 5 && $(fault latency .ingress.hit) >= 5"
+check_number "seen is at least hit" "$(fault latency '.egress.seen - .egress.hit') >= 0"
+check_eq "histogram: 20 ms is in [16.384, 32.768)" \
+	"$(fault latency '.egress.applied | (.log2_us | length) == 15 and .log2_us[14] == .count and .count >= 5')" true
+check_eq "counters read while live are those of the end" \
+	"$(fault latency .egress.drawn.mean_us | cut -d . -f 1)" 20000
+
+text=$("$eval_bin" bpf-status | sed -n "/ $n1,/,/^  [a-z]/p")
+check_match "text: type, engine, target, device, netns" "$text" "latency \(tap\) on $n1, device eth0, netns $n1"
+check_match "text: holder" "$text" "holder    pid $(pid_of slow)"
+check_match "text: trial" "$text" "trial     none: injected by hand"
+check_match "text: time left" "$text" "time left [45][0-9]\.[0-9] s \(lease 1\.[0-9] s\)|time left [45][0-9]\.[0-9] s \(lease 2\.0 s\)"
+check_match "text: hooks" "$text" "hooks     tcx/egress on device $ifindex"
+check_match "text: counters" "$text" "egress    seen [0-9]+, hit [0-9]+ \([0-9]+ bytes\), held now [0-9]+, line_dropped 0"
+check_match "text: histogram" "$text" "16\.384 to   32\.768 ms +[0-9]+ #+"
+check "exit 0 also when something is live" "$eval_bin" bpf-status --json
+
+# A stopped holder: its fault is inert when the lease is over, and shown as such.
+kill -STOP "$(pid_of cut)"
+is_inert() { [[ $(fault network_partition .live) == false ]]; }
+check "a stopped holder's fault is shown as inert" wait_for 4 is_inert
+check_match "text: inert" "$("$eval_bin" bpf-status | sed -n "/network_partition (xdp) on $n1/,/hooks/p")" "time left none: inert"
+kill -CONT "$(pid_of cut)"
+revert cut
+revert slow
+check "nothing is left" wait_for 3 nothing_left_in n1
+
+install -m 0755 "$eval_bin" "$work/eval" && chmod 0711 "$work"
+check_fails "not root: exit 3" 3 setpriv --reuid=65534 --regid=65534 --clear-groups "$work/eval" bpf-status
+check_eq "not root: message" "$output" \
+	"eval: error: bpf-status reads the kernel's BPF objects, which needs root: run it with sudo"
+check_fails "unknown option: exit 2" 2 "$eval_bin" bpf-status --bogus
+check_fails "stray argument: exit 2" 2 "$eval_bin" bpf-status stray
+done_testing
