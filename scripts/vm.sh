@@ -1,0 +1,298 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Debian's kernels under qemu, on the host's own root, read-only, with a tmpfs over it. See usage() below.
+set -u
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+
+usage() {
+	cat <<'END'
+usage: scripts/vm.sh COMMAND
+
+  list                           the kernels, and which are in the cache
+  fetch [KERNEL…]                downloads and unpacks them (default: all)
+  run KERNEL -- COMMAND…         runs a command in a guest; its output and exit status are the command's
+  test KERNEL [SUITE…]           runs tests/run in a guest; its logs are put into build/vm/KERNEL
+  shell KERNEL                   a shell on the guest's console
+  refresh                        renews scripts/kernels.lock
+
+Options of run, test and shell, before KERNEL: --memory SIZE (2G), --cpus N (2), --timeout SECONDS (600; test 3600;
+shell: none), --accel kvm|tcg (what works). The guest is the host's root with Debian's kernel: what is written there is
+gone afterwards. The checkout is at the same path, and a command starts in the folder where you are. The cache is
+$EVAL_CACHE, else ~/.cache/eval; about 1.2 GiB for all four.
+
+Exit status: the command's; else 2 bad usage, 77 the kernel can no longer be had, 124 the time was over, 125 this host
+or the guest failed.
+END
+}
+
+die() {
+	echo "vm: $*" >&2
+	exit 125
+}
+
+gone() {
+	echo "vm: $*" >&2
+	exit 77
+}
+
+wrong_usage() {
+	echo "vm: $*" >&2
+	echo "scripts/vm.sh --help tells the rest" >&2
+	exit 2
+}
+
+top=$(cd "$(dirname "$0")/.." && pwd -P)
+run_folder='' partial_folder='' qemu_pid=''
+apt_helper=/usr/lib/apt/apt-helper
+fetch_tools=("$apt_helper:apt" dpkg-deb:dpkg xz:xz-utils depmod:kmod flock:util-linux)
+guest_tools=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio modprobe:kmod setpriv:util-linux)
+# shellcheck source=scripts/vm/kernels.sh
+source "$top/scripts/vm/kernels.sh"
+
+# need_tools PROGRAM:PACKAGE…
+need_tools() {
+	local tool packages=()
+	for tool; do
+		command -v "${tool%:*}" >/dev/null || packages+=("${tool#*:}")
+	done
+	((${#packages[@]} == 0)) || die "needs ${packages[*]}: apt-get install ${packages[*]}"
+}
+
+# --- Nothing is left behind -----------------------------------------------------------------------------------
+
+make_run_folder() {
+	local base=${TMPDIR:-/tmp} old pid
+	for old in "$base"/eval-vm.*; do
+		pid=${old##*/eval-vm.}
+		pid=${pid%.*}
+		[[ -d $old && -O $old && ! -e /proc/$pid ]] && rm -rf "$old"
+	done
+	run_folder=$(mktemp -d "$base/eval-vm.$$.XXXXXX") || die "cannot make a folder in $base"
+}
+
+leave() {
+	local status=$?
+	trap '' INT TERM HUP
+	# By timeout, which kills qemu if it does not go.
+	[[ -z $qemu_pid ]] || kill -TERM "$qemu_pid" 2>/dev/null
+	wait
+	rm -rf "$run_folder" ${partial_folder:+"$partial_folder"}
+	exit "$status"
+}
+
+# --- The guest ------------------------------------------------------------------------------------------------
+
+# Whether KVM works here is only known by trying: it may be there and refuse the processor, or hang. A kernel without
+# a root panics and so ends the machine. Once a boot of this host is enough.
+choose_accel() {
+	local boot answer="$cache/accel" known status=0
+	[[ -z $accel ]] || return 0
+	accel=tcg
+	[[ -r /dev/kvm && -w /dev/kvm ]] || return 0
+	boot=$(cat /proc/sys/kernel/random/boot_id)
+	if [[ -r $answer ]] && read -r known accel <"$answer" && [[ $known == "$boot" ]]; then
+		return 0
+	fi
+	# In braces, as it may abort and the shell would tell.
+	{
+		timeout -k 1 10 qemu-system-x86_64 -machine q35,accel=kvm -cpu max -m 256M -nodefaults -no-user-config \
+			-display none -no-reboot -kernel "$1/vmlinuz" -append "panic=-1" </dev/null >/dev/null || status=$?
+	} 2>/dev/null
+	accel=kvm
+	((status == 0)) || accel=tcg
+	echo "$boot $accel" >"$answer"
+}
+
+make_initramfs() {
+	local folder=$1 root=$run_folder/initramfs busybox
+	busybox=$(command -v busybox)
+	ldd "$busybox" >/dev/null 2>&1 && die "needs a busybox that is linked statically: apt-get install busybox-static"
+	{
+		mkdir -p "$root"/{bin,dev,proc,sys,job,modules} && cp "$busybox" "$root/bin/busybox" &&
+			cp "$top/scripts/vm/initramfs.sh" "$root/init" && cp "$top/scripts/vm/guest.sh" "$root/job/" &&
+			cp "$folder"/boot-modules/* "$root/modules/" && write_job "$folder" "$root/job" &&
+			(cd "$root" && find . | cpio --quiet -o -H newc) >"$run_folder/initramfs.cpio"
+	} || die "cannot make the initramfs in $run_folder"
+}
+
+# ash reads the settings too; ${…@Q} is quoted for both.
+write_job() {
+	local release directory=$PWD rows=24 columns=80
+	release=$(cat "$1/release")
+	[[ $PWD/ == "$top"/* ]] || directory=$top
+	[[ ! -t 0 ]] || read -r rows columns < <(stty size)
+	cat >"$2/settings" <<-END
+		kernel=${kernel@Q} release=${release@Q} modules=${1@Q}/lib/modules/${release@Q} checkout=${top@Q}
+		directory=${directory@Q} mode=${mode@Q} bring=${bring@Q} rows=${rows@Q} columns=${columns@Q}
+		export TERM=${TERM@Q}
+	END
+	{
+		echo "cd ${directory@Q} || exit 125"
+		echo "exec ${command[*]@Q}"
+	} >"$2/command"
+}
+
+# Files do not block, whoever reads them; so a slow reader here never stops the guest.
+start_qemu() {
+	local folder=$1 name console number=0 ports=()
+	for name in output error files status; do
+		: >"$run_folder/$name"
+		ports+=(-chardev "file,id=$name,path=$run_folder/$name"
+			-device "virtserialport,chardev=$name,name=$name,nr=$((++number))")
+	done
+	console=file,id=console,path=$run_folder/console
+	[[ $mode != shell ]] || console=stdio,id=console,mux=on,signal=off,logfile=$run_folder/console
+	[[ $mode != shell ]] || ports+=(-mon chardev=console)
+	# Whoever is killed takes along what is below.
+	set -- setpriv --pdeathsig TERM timeout --foreground -k 5 "$limit" setpriv --pdeathsig KILL \
+		qemu-system-x86_64 -machine "q35,accel=$accel" -cpu max -smp "$cpus" -m "$memory" -nodefaults \
+		-no-user-config -display none -no-reboot -kernel "$folder/vmlinuz" -initrd "$run_folder/initramfs.cpio" \
+		-append "console=ttyS0 quiet panic=-1 oops=panic" \
+		-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
+		-chardev "$console" -serial chardev:console -device virtio-serial-pci "${ports[@]}"
+	if [[ $mode == shell ]]; then
+		"$@" <&0 &
+	else
+		"$@" </dev/null >"$run_folder/qemu" 2>&1 &
+	fi
+	qemu_pid=$!
+}
+
+# The console's last lines, and all of it kept where the test logs are.
+show_console() {
+	local kept=$top/${BUILD:-build}/vm/$kernel.console
+	[[ ${BUILD:-} != /* ]] || kept=$BUILD/vm/$kernel.console
+	echo "vm: $kernel: $1" >&2
+	cat "$run_folder/qemu" >&2 2>/dev/null
+	[[ -s $run_folder/console ]] || return 0
+	tr -d '\r' <"$run_folder/console" | tail -n 30 | sed 's/^/vm: | /' >&2
+	mkdir -p "${kept%/*}" && tr -d '\r' <"$run_folder/console" >"$kept" && echo "vm: all of its console is in $kept" >&2
+}
+
+boot() {
+	local folder status ended=0
+	need_tools "${guest_tools[@]}"
+	fetch "$kernel"
+	folder=$(kernel_folder "$kernel")
+	choose_accel "$folder"
+	make_initramfs "$folder"
+	start_qemu "$folder"
+	if [[ $mode != shell ]]; then
+		tail -s 0.1 --pid="$qemu_pid" -c +1 -f "$run_folder/output" &
+		tail -s 0.1 --pid="$qemu_pid" -c +1 -f "$run_folder/error" >&2 &
+	fi
+	wait "$qemu_pid" || ended=$?
+	wait
+	if ((ended == 124)); then
+		show_console "still running after $limit s: killed"
+		exit 124
+	fi
+	if ! read -r status <"$run_folder/status"; then
+		if grep -q 'Kernel panic' "$run_folder/console"; then
+			show_console "the guest panicked"
+		else
+			show_console "the guest ended before its command did"
+		fi
+		exit 125
+	fi
+	bring_files
+	exit "$status"
+}
+
+bring_files() {
+	local target=${BUILD:-build}/vm/$kernel
+	[[ -n $bring ]] || return 0
+	[[ $target == /* ]] || target=$top/$target
+	rm -rf "$target"
+	{ mkdir -p "$target" && tar -C "$target" -xf "$run_folder/files" 2>/dev/null; } ||
+		echo "vm: $kernel: its logs did not arrive" >&2
+}
+
+# --- Commands -------------------------------------------------------------------------------------------------
+
+cmd_list() {
+	local name package version state
+	[[ -r $lock ]] || die "cannot read $lock: run scripts/vm.sh refresh"
+	printf '%-7s %-42s %-14s %s\n' KERNEL PACKAGE VERSION STATE
+	for name in "${kernel_names[@]}"; do
+		state='not fetched'
+		is_cached "$name" && state=cached
+		read -r package version _ < <(lock_lines "$name") || { package=- version=- state='not in the lock'; }
+		printf '%-7s %-42s %-14s %s\n' "$name" "$package" "$version" "$state"
+	done
+}
+
+cmd_fetch() {
+	local name
+	(($#)) || set -- "${kernel_names[@]}"
+	for name; do
+		known_kernel "$name"
+	done
+	for name; do
+		fetch "$name"
+		echo "vm: $name: $(cat "$(kernel_folder "$name")/release")"
+	done
+}
+
+# number NAME VALUE REGEX
+option_value() {
+	[[ $2 =~ ^$3$ ]] || wrong_usage "$1 does not take '$2'"
+}
+
+cmd_guest() {
+	local memory=2G cpus=2 limit=0 accel='' kernel bring='' mode=run command=()
+	while [[ ${1:-} == --* ]]; do
+		(($# > 1)) || wrong_usage "$1 needs a value"
+		case $1 in
+		--memory) option_value "$1" "$2" '[1-9][0-9]*[MG]'; memory=$2 ;;
+		--cpus) option_value "$1" "$2" '[1-9][0-9]?'; cpus=$2 ;;
+		--timeout) option_value "$1" "$2" '[1-9][0-9]{0,6}'; limit=$2 ;;
+		--accel) option_value "$1" "$2" '(kvm|tcg)'; accel=$2 ;;
+		*) wrong_usage "unknown option $1" ;;
+		esac
+		shift 2
+	done
+	[[ -n ${1:-} ]] || wrong_usage "$verb needs a kernel: ${kernel_names[*]}"
+	kernel=$1
+	shift
+	known_kernel "$kernel"
+	case $verb in
+	run)
+		[[ ${1:-} == -- ]] && shift
+		(($#)) || wrong_usage "run needs a command: scripts/vm.sh run $kernel -- COMMAND…"
+		command=("$@")
+		((limit)) || limit=600
+		;;
+	test)
+		command=("$top/tests/run" "$@")
+		((limit)) || limit=3600
+		bring=build/test
+		;;
+	shell)
+		(($# == 0)) || wrong_usage "shell takes no command: use run"
+		[[ -t 0 && -t 1 ]] || wrong_usage "shell needs a terminal: use run"
+		mode=shell
+		;;
+	esac
+	boot
+}
+
+verb=${1:-}
+(($# == 0)) || shift
+case $verb in
+list | fetch | refresh | run | test | shell) ;;
+-h | --help) usage; exit 0 ;;
+'') wrong_usage "a command is missing" ;;
+*) wrong_usage "unknown command '$verb'" ;;
+esac
+[[ $(uname -m) == x86_64 ]] || die "only x86-64 guests for now, this host is $(uname -m)"
+make_run_folder
+trap leave EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+case $verb in
+list) cmd_list ;;
+fetch) cmd_fetch "$@" ;;
+refresh) refresh ;;
+*) cmd_guest "$@" ;;
+esac
