@@ -55,5 +55,5 @@ int partition_xdp(struct xdp_md *xdp)
 	if (packet_load(&from, 0, &ethernet, sizeof(ethernet)))
 		return XDP_PASS;
 	return packet_is_cut(NULL, &from, ethernet.h_proto, EVAL_INGRESS, xdp->data_end - xdp->data) ? XDP_DROP
-												  : XDP_PASS;
+												     : XDP_PASS;
 }

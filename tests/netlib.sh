@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 #
 # For tests of live faults, behind lib.sh: nodes on a switch, `eval inject` in the background, traffic.
+# shellcheck disable=SC2154,SC2034 # lib.sh has set top, work and spawned; tests use what this file sets
 need_root
 # An installed eval can be tested as well.
 eval_bin=${EVAL_UNDER_TEST:-$eval_bin}

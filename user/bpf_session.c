@@ -28,8 +28,8 @@ struct tcx_link_create {
 };
 
 struct bpf_session {
-	struct eval_ctl *ctl;	/* shared with the kernel */
-	int stats_fd;		/* of the object, not owned */
+	struct eval_ctl *ctl; /* shared with the kernel */
+	int stats_fd;         /* of the object, not owned */
 	bool has_delays;
 	int links[SESSION_LINKS_MAX];
 	size_t link_count;
@@ -140,12 +140,14 @@ void bpf_session_free(struct bpf_session *session)
 static int attach_error(int code, enum bpf_hook hook, const char *device, struct error *err)
 {
 	if (hook == HOOK_XDP && (code == -EBUSY || code == -EEXIST))
-		return error_set(err, code, "%s already runs an XDP program, which is left alone: use engine: tc", device);
+		return error_set(err, code, "%s already runs an XDP program, which is left alone: use engine: tc",
+				 device);
 	if (hook == HOOK_XDP)
 		return error_set_errno(err, code, "cannot attach XDP to %s", device);
 	if (code == -EINVAL || code == -EOPNOTSUPP)
-		return error_set(err, -EOPNOTSUPP,
-				 "this kernel has no tcx hooks (Linux 6.6 brought them); older kernels are not yet supported");
+		return error_set(
+			err, -EOPNOTSUPP,
+			"this kernel has no tcx hooks (Linux 6.6 brought them); older kernels are not yet supported");
 	return error_set_errno(err, code, "cannot attach to %s", device);
 }
 
@@ -176,7 +178,7 @@ static int tcx_attach(int program_fd, unsigned int ifindex, enum bpf_attach_type
 		.program_fd = (__u32)program_fd,
 		.ifindex = ifindex,
 		.attach_type = hook,
-		.flags = TCX_BEFORE,	/* alone, it means the first place */
+		.flags = TCX_BEFORE, /* alone, it means the first place */
 	};
 	int fd;
 
@@ -189,8 +191,8 @@ static int tcx_attach(int program_fd, unsigned int ifindex, enum bpf_attach_type
 	return fd < 0 ? -errno : fd;
 }
 
-int bpf_session_attach(struct bpf_session *session, const char *device, struct bpf_program *program,
-		       enum bpf_hook hook, unsigned int ifindex, enum bpf_hook_place place, struct error *err)
+int bpf_session_attach(struct bpf_session *session, const char *device, struct bpf_program *program, enum bpf_hook hook,
+		       unsigned int ifindex, enum bpf_hook_place place, struct error *err)
 {
 	static const enum bpf_attach_type types[] = {
 		[HOOK_TCX_INGRESS] = (enum bpf_attach_type)EVAL_BPF_TCX_INGRESS,

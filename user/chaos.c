@@ -19,7 +19,7 @@ static const char *const planned[] = {"disk_pressure"};
 
 struct fault {
 	const struct fault_spec *spec;
-	void *state;		/* of spec->ops; NULL before prepare succeeded */
+	void *state; /* of spec->ops; NULL before prepare succeeded */
 	const char *engine;
 	bool active;
 };

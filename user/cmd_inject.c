@@ -310,9 +310,11 @@ static void warn_of_losses(const json_t *evidence)
 		}
 	}
 	if (dropped)
-		log_warning("the delay line was full and dropped %" JSON_INTEGER_FORMAT " packets (line_dropped)", dropped);
+		log_warning("the delay line was full and dropped %" JSON_INTEGER_FORMAT " packets (line_dropped)",
+			    dropped);
 	if (failed)
-		log_warning("%" JSON_INTEGER_FORMAT " packets matched, but the kernel could not delay them (failed)", failed);
+		log_warning("%" JSON_INTEGER_FORMAT " packets matched, but the kernel could not delay them (failed)",
+			    failed);
 }
 
 /* Says what the fault did; a fault that touched nothing is not a success. */
@@ -321,12 +323,13 @@ static int print_evidence(const struct inject *inject, json_t *evidence, bool in
 	json_int_t hit = json_integer_value(json_object_get(evidence, "hit"));
 
 	if (inject->json) {
-		_cleanup_json_ json_t *fields = json_pack("{s:O, s:b}", "evidence", evidence, "interrupted", interrupted);
+		_cleanup_json_ json_t *fields =
+			json_pack("{s:O, s:b}", "evidence", evidence, "interrupted", interrupted);
 
 		print_event(inject, "reverted", fields);
 	} else {
-		printf("reverted%s: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT
-		       " bytes)\n",
+		printf("reverted%s: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
+		       " packets hit (%" JSON_INTEGER_FORMAT " bytes)\n",
 		       interrupted ? " early" : "", hit, json_integer_value(json_object_get(evidence, "seen")),
 		       json_integer_value(json_object_get(evidence, "bytes")));
 	}

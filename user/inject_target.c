@@ -10,7 +10,8 @@
 
 int inject_target_exit_code(int code)
 {
-	static const int usage[] = {EINVAL, ENOENT, ENODEV, EADDRNOTAVAIL, ENETUNREACH, EHOSTUNREACH, EOPNOTSUPP, EPERM};
+	static const int usage[] = {EINVAL,      ENOENT,       ENODEV,     EADDRNOTAVAIL,
+				    ENETUNREACH, EHOSTUNREACH, EOPNOTSUPP, EPERM};
 
 	for (size_t i = 0; i < ARRAY_SIZE(usage); i++)
 		if (code == -usage[i])
@@ -39,8 +40,9 @@ static int open_by_hand(struct target **out, const struct chaos_ops *ops, const 
 		return error_set(err, -EINVAL, "which traffic? name the other end by --peer ADDR[:PORT]%s",
 				 field->all_allowed ? ", or --peer all" : "");
 	if (all && (where->peers[1] || !field->all_allowed))
-		return error_set(err, -EINVAL, "%s", where->peers[1] ? "--peer all stands alone"
-								    : "this type takes no --peer all: name the peers");
+		return error_set(err, -EINVAL, "%s",
+				 where->peers[1] ? "--peer all stands alone"
+						 : "this type takes no --peer all: name the peers");
 	return target_open(out, &spec, err);
 }
 
@@ -62,7 +64,8 @@ static const struct subject *find_subject(const struct config *config, const cha
 			if (strcmp(subject->nodes[j].name, *name))
 				continue;
 			if (found) {
-				error_set(err, -EINVAL, "several subjects have a node '%s': say SUBJECT/%s", *name, *name);
+				error_set(err, -EINVAL, "several subjects have a node '%s': say SUBJECT/%s", *name,
+					  *name);
 				return NULL;
 			}
 			found = subject;

@@ -112,7 +112,7 @@ static bool is_wanted(const struct nlmsghdr *message, const char **name)
 		else if (mnl_attr_get_type(attr) == IFLA_MASTER)
 			has_master = true;
 	}
-	/* What a bond's slave or a bridge's port carries passes its master as well; other faults' lines are no devices. */
+	/* What a bond's slave or a bridge's port carries passes its master as well; a line is another fault's. */
 	return (info->ifi_flags & IFF_UP) && !(info->ifi_flags & IFF_LOOPBACK) && !has_master &&
 	       strncmp(*name, LINE_DEVICE_PREFIX, strlen(LINE_DEVICE_PREFIX));
 }
@@ -235,7 +235,8 @@ static int route_reply(const struct nlmsghdr *message, void *data)
 	return MNL_CB_STOP;
 }
 
-static int route_ask(struct mnl_socket *socket, const struct endpoint *to, unsigned int flags, struct route_visit *visit)
+static int route_ask(struct mnl_socket *socket, const struct endpoint *to, unsigned int flags,
+		     struct route_visit *visit)
 {
 	char buffer[MNL_NLMSG_HDRLEN + 8192];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);

@@ -179,6 +179,7 @@ echo >&"${other[1]}"
 read -r -t 5 line <&"${other[0]}"
 check_match "the other XDP program goes on" "$line" "^seen [1-9]"
 eval "exec ${other[1]}>&-"
+# shellcheck disable=SC2154 # coproc sets it
 wait "$other_PID" 2>/dev/null
 check "nothing is left" wait_for 3 nothing_left_in n1
 
@@ -206,5 +207,6 @@ check "sshd's port: a new session works" ssh_n1 true
 check_eq "sshd's port: the peer's same port is cut" "$(tcp_reached n1 "$(address4 n2)" 2222)" 0
 revert ssh
 eval "exec ${session[1]}>&-"
+# shellcheck disable=SC2154 # coproc sets it
 wait "$session_PID" 2>/dev/null
 done_testing

@@ -18,7 +18,9 @@
 #define TCX_NEXT (-1)
 
 #define INSN(op, to, from, offset, value) \
-	{ .code = (op), .dst_reg = (to), .src_reg = (from), .off = (offset), .imm = (value) }
+	{ \
+		.code = (op), .dst_reg = (to), .src_reg = (from), .off = (offset), .imm = (value) \
+	}
 #define MOV_IMM(to, value) INSN(BPF_ALU64 | BPF_MOV | BPF_K, to, 0, 0, value)
 #define MOV_REG(to, from) INSN(BPF_ALU64 | BPF_MOV | BPF_X, to, from, 0, 0)
 #define MAP_FD(to, fd) INSN(BPF_LD | BPF_DW | BPF_IMM, to, BPF_PSEUDO_MAP_FD, 0, fd), INSN(0, 0, 0, 0, 0)
@@ -26,14 +28,16 @@
 /* counters[index]++ in 9 instructions; leaves r6 alone. */
 #define COUNT(index, fd) \
 	INSN(BPF_ST | BPF_W | BPF_MEM, 10, 0, -4, index), MOV_REG(2, 10), \
-	INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4), MAP_FD(1, fd), CALL(BPF_FUNC_map_lookup_elem), \
-	INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2, 0), MOV_IMM(1, 1), \
-	INSN(BPF_STX | BPF_DW | BPF_ATOMIC, 0, 1, 0, BPF_ADD)
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4), MAP_FD(1, fd), CALL(BPF_FUNC_map_lookup_elem), \
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2, 0), MOV_IMM(1, 1), \
+		INSN(BPF_STX | BPF_DW | BPF_ATOMIC, 0, 1, 0, BPF_ADD)
 
 static int program_load(int map_fd, bool xdp, unsigned int mark)
 {
 	const struct bpf_insn xdp_pass[] = {
-		COUNT(0, map_fd), MOV_IMM(0, XDP_PASS), INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+		COUNT(0, map_fd),
+		MOV_IMM(0, XDP_PASS),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
 	const struct bpf_insn tcx_next[] = {
 		MOV_REG(6, 1),

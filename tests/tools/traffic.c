@@ -262,7 +262,8 @@ static int flow(const char *text)
 			break;
 		have += (size_t)size;
 		if (have == sizeof(echo)) {
-			printf("echo %llu %llu\n", (unsigned long long)echo[0], (unsigned long long)(now_us() - echo[1]));
+			printf("echo %llu %llu\n", (unsigned long long)echo[0],
+			       (unsigned long long)(now_us() - echo[1]));
 			have = 0;
 		}
 	}
@@ -341,14 +342,29 @@ static void parse_options(int argc, char **argv)
 		unsigned long value = optarg ? strtoul(optarg, NULL, 0) : 0;
 
 		switch (c) {
-		case 'p': option.port = (uint16_t)value; break;
-		case 'n': option.count = value; break;
-		case 's': option.size = value; break;
-		case 'i': option.interval_us = value; break;
-		case 't': option.timeout_ms = value; break;
-		case 'm': option.mark = (int)value; break;
-		case 'q': option.priority = (int)value; break;
-		default: exit(2);
+		case 'p':
+			option.port = (uint16_t)value;
+			break;
+		case 'n':
+			option.count = value;
+			break;
+		case 's':
+			option.size = value;
+			break;
+		case 'i':
+			option.interval_us = value;
+			break;
+		case 't':
+			option.timeout_ms = value;
+			break;
+		case 'm':
+			option.mark = (int)value;
+			break;
+		case 'q':
+			option.priority = (int)value;
+			break;
+		default:
+			exit(2);
 		}
 	}
 }

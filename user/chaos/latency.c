@@ -42,10 +42,7 @@ static const struct chaos_field fields[] = {
 	 .all_allowed = true,
 	 .arg = "LIST",
 	 .help = "delay traffic with these only (default: the subject's members; all: everything)"},
-	{.name = "ports",
-	 .type = FIELD_PORTS,
-	 .arg = "LIST",
-	 .help = "delay only from or to these ports"},
+	{.name = "ports", .type = FIELD_PORTS, .arg = "LIST", .help = "delay only from or to these ports"},
 	{.name = "protocol",
 	 .type = FIELD_CHOICE,
 	 .choices = protocols,
@@ -69,7 +66,7 @@ static const struct chaos_field fields[] = {
 struct latency {
 	struct latency_bpf *skel;
 	struct line *lines[EVAL_DIRECTIONS];
-	struct eval_line *counters;	/* EVAL_DIRECTIONS of them, shared with the kernel */
+	struct eval_line *counters; /* EVAL_DIRECTIONS of them, shared with the kernel */
 };
 
 static bool direction_asked(const struct fault_spec *spec, enum eval_direction direction)
@@ -170,8 +167,8 @@ static int device_attach(struct net_part *part, enum eval_direction direction, s
 
 	return bpf_session_attach(part->session, part->device->name,
 				  egress ? latency->skel->progs.latency_egress : latency->skel->progs.latency_ingress,
-				  egress ? HOOK_TCX_EGRESS : HOOK_TCX_INGRESS, part->device->ifindex,
-				  HOOK_BEHIND_DROPS, err);
+				  egress ? HOOK_TCX_EGRESS : HOOK_TCX_INGRESS, part->device->ifindex, HOOK_BEHIND_DROPS,
+				  err);
 }
 
 /* The lines' hooks first, so that what a device's hook sends there comes back; latency_detach() counts on it. */
@@ -225,9 +222,9 @@ static void latency_add_evidence(struct net_part *part, json_t *evidence)
 			continue;
 		json_object_set_new(
 			json_object_get(evidence, directions[i]), "line",
-			json_pack("{s:s, s:I, s:I, s:I, s:f, s:f}", "engine", latency->lines[i]->ops->engine, "delivered",
-				  (json_int_t)line->delivered, "line_dropped", (json_int_t)line->dropped, "held_packets",
-				  (json_int_t)line->held_packets, "late_mean_us",
+			json_pack("{s:s, s:I, s:I, s:I, s:f, s:f}", "engine", latency->lines[i]->ops->engine,
+				  "delivered", (json_int_t)line->delivered, "line_dropped", (json_int_t)line->dropped,
+				  "held_packets", (json_int_t)line->held_packets, "late_mean_us",
 				  line->delivered ? (double)line->late_sum_ns / (double)line->delivered / 1000.0 : 0.0,
 				  "late_max_us", (double)line->late_max_ns / 1000.0));
 	}

@@ -114,8 +114,10 @@ int net_fault_revert(void *state, struct error *err)
 	}
 	target_leave_netns(&saved);
 	if (!ret && unhooked)
-		ret = error_set(err, -ENODEV, "the fault's hooks on %s went away: was the device removed, or did "
-				"'eval cleanup --now' stop every fault?", unhooked->device->name);
+		ret = error_set(err, -ENODEV,
+				"the fault's hooks on %s went away: was the device removed, or did "
+				"'eval cleanup --now' stop every fault?",
+				unhooked->device->name);
 	return ret;
 }
 

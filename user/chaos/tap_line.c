@@ -37,12 +37,12 @@
 enum line_command { LINE_RUN, LINE_DRAIN, LINE_STOP };
 
 struct tap_line {
-	struct line line;	/* first: see line.h */
+	struct line line; /* first: see line.h */
 	int tap_fd, wake_fd, drained_fd;
 	pthread_t thread;
 	bool running;
-	int command;		/* enum line_command, atomic */
-	unsigned int queue_drops;	/* of the TAP's queue, already counted */
+	int command;              /* enum line_command, atomic */
+	unsigned int queue_drops; /* of the TAP's queue, already counted */
 	struct eval_line *counters;
 	struct packet_heap heap;
 	uint8_t buffer[sizeof(struct virtio_net_hdr) + sizeof(struct eval_line_header) + FRAME_BYTES_MAX];
