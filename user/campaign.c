@@ -297,6 +297,16 @@ static int finish(struct campaign *campaign)
 	return ret;
 }
 
+static int start_guard(struct campaign *campaign, struct error *err)
+{
+	const struct campaign_locks *locks = &campaign->locks;
+	int fds[locks->count];
+
+	for (size_t i = 0; i < locks->count; i++)
+		fds[i] = locks->locks[i].fd;
+	return guard_start(&campaign->guard, campaign->scope_prefix, fds, locks->count, err);
+}
+
 static int run_locked(struct campaign *campaign)
 {
 	struct error err = {};
@@ -305,8 +315,7 @@ static int run_locked(struct campaign *campaign)
 	if (ret)
 		return ret;
 	record_watch_file(campaign);
-	if (prepare(campaign, &err) ||
-	    guard_start(&campaign->guard, campaign->scope_prefix, campaign->locks.locks[0].fd, &err)) {
+	if (prepare(campaign, &err) || start_guard(campaign, &err)) {
 		log_error("%s", err.text);
 		return EXIT_HOST;
 	}

@@ -135,10 +135,11 @@ __attribute__((noreturn)) static void guard_run(struct guardian *guardian)
 	_exit(0);
 }
 
-__attribute__((noreturn)) static void guard_child(const char *prefix, int fd, int keep_fd)
+__attribute__((noreturn)) static void guard_child(const char *prefix, int fd, const int *keep_fds, size_t keep_count)
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGPIPE};
 	struct guardian guardian = {.fd = fd};
+	int kept[keep_count + 1], *slots[keep_count + 1];
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	setsid();
@@ -148,14 +149,19 @@ __attribute__((noreturn)) static void guard_child(const char *prefix, int fd, in
 	/* Whoever reads our caller's output must not have to wait for the guard. */
 	for (int i = 0; i <= STDERR_FILENO; i++)
 		dup2(null_fd, i);
-	fds_keep_only((int *const[]){&guardian.fd, &keep_fd}, 2);
+	slots[0] = &guardian.fd;
+	for (size_t i = 0; i < keep_count; i++) {
+		kept[i] = keep_fds[i];
+		slots[i + 1] = &kept[i];
+	}
+	fds_keep_only(slots, keep_count + 1);
 	if (chdir("/"))
 		_exit(1);
 	snprintf(guardian.prefix, sizeof(guardian.prefix), "%s", prefix);
 	guard_run(&guardian);
 }
 
-int guard_start(struct guard *guard, const char *prefix, int keep_fd, struct error *err)
+int guard_start(struct guard *guard, const char *prefix, const int *keep_fds, size_t keep_count, struct error *err)
 {
 	int ends[2];
 	pid_t pid;
@@ -165,7 +171,7 @@ int guard_start(struct guard *guard, const char *prefix, int keep_fd, struct err
 	pid = fork();
 	if (!pid) {
 		close(ends[0]);
-		guard_child(prefix, ends[1], keep_fd);
+		guard_child(prefix, ends[1], keep_fds, keep_count);
 	}
 	close(ends[1]);
 	if (pid < 0) {

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,10 +17,10 @@ struct guard {
 };
 
 /*
- * prefix: of the coordinator's scopes (scope_prefix). keep_fd: the campaign's lock, which the guard holds too, so
- * that nobody else starts before it has swept; -1: none.
+ * prefix: of the coordinator's scopes (scope_prefix). keep_fds: the campaign's locks, which the guard holds too, so
+ * that nobody else starts before it has swept.
  */
-int guard_start(struct guard *guard, const char *prefix, int keep_fd, struct error *err);
+int guard_start(struct guard *guard, const char *prefix, const int *keep_fds, size_t keep_count, struct error *err);
 /* Lets go and waits for its end. */
 void guard_stop(struct guard *guard);
 

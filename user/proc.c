@@ -248,6 +248,7 @@ void proc_finish(struct proc *proc)
 
 	if (proc->pid <= 0 || proc->ended)
 		return;
+	proc->result.stopped = true;
 	proc_kill(proc);
 	/* One that hangs in the kernel is left to init. */
 	poll(&fd, 1, KILL_WAIT_MS);

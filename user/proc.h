@@ -37,6 +37,7 @@ struct proc_result {
 	int exit_code;			/* -1: ended by a signal */
 	int signal;
 	bool timed_out;
+	bool stopped;			/* by proc_finish or proc_free */
 };
 
 struct proc;

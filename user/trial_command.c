@@ -86,6 +86,8 @@ void trial_record_command(struct trial *trial, const char *name, const struct co
 	json_object_set_new(record, "exit_code", result->signal ? json_null() : json_integer(result->exit_code));
 	if (result->signal)
 		json_object_set_new(record, "signal", json_integer(result->signal));
+	if (result->stopped)
+		json_object_set_new(record, "stopped", json_true());
 	if (tries > 1)
 		json_object_set_new(record, "tries", json_integer(tries));
 	trial_send(trial, "command", json_pack("{s:o}", "record", record));

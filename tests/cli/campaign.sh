@@ -40,6 +40,7 @@ run() {
 start() {
 	local name=$1
 	shift
+	rm -f "$work/$name.out"
 	"$eval_bin" run campaign "$work/$name.yaml" --db "$work/$name.db" "$@" >"$work/$name.out" 2>&1 </dev/null &
 	spawned=$!
 	test_pids+=("$spawned")
@@ -65,8 +66,8 @@ check_eq "plain: rows" "$(trials plain)" "completed/pass completed/pass"
 check_match "plain: table" "$out" "trial-one-baseline-1 +completed +pass"
 check_eq "plain: phases" "$(sql plain "SELECT group_concat(phase, ' ') FROM events WHERE kind = 'phase' AND
 	trial_id = 'trial-one-baseline-1'")" "reset ready warmup hold recover check"
-check_eq "plain: commands" "$(sql plain "SELECT group_concat(json_extract(value, '\$.name') || json_extract(value,
-	'\$.exit_code'), ' ') FROM trials, json_each(commands_json) WHERE trials.id = 'trial-one-baseline-1'")" \
+check_eq "plain: commands" "$(sql plain "SELECT group_concat(json_extract(value, '\$.name') ||
+	coalesce(json_extract(value, '\$.exit_code'), 0), ' ') FROM trials, json_each(commands_json) WHERE trials.id = 'trial-one-baseline-1'")" \
 	"reset0 ready0 ready0 workload0"
 environment=$(sql plain "SELECT json_extract(commands_json, '\$[0].output') FROM trials LIMIT 1")
 for wanted in EVAL_INSTANCE=0 EVAL_CAMPAIGN=campaign- EVAL_TRIAL=trial-one-baseline-1 EVAL_SUBJECT=one EVAL_PHASE=reset; do
@@ -151,6 +152,7 @@ on_cleanup sh -c "kill \$(cat $work/daemon)"
 began=$(now_ms)
 run leaves
 check_eq "leftovers: exit status" "$status" 0
+((!status)) || diag "$out"
 check_number "leftovers: a daemon that holds the output does not block" "$(now_ms) - $began < 8000"
 check "leftovers: what reset started lives on" is_running "$(cat "$work/daemon")"
 check "leftovers: its output is read" wait_for 5 test -e "$work/lives"

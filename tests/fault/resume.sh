@@ -21,6 +21,8 @@ pair="    nodes:
 start() {
 	local name=$1
 	shift
+	# Else what waits for an event may find the last run's.
+	rm -f "$work/$name.out"
 	"$eval_bin" run campaign "$work/$name.yaml" --db "$work/$name.db" --json "$@" >"$work/$name.out" 2>"$work/$name.err" </dev/null &
 	coordinator=$!
 	test_pids+=("$coordinator")
@@ -55,6 +57,7 @@ for phase in reset ready warmup inject hold revert recover check; do
 	start phases --resume
 	end_of $coordinator
 	check_eq "killed in $phase: the resumed campaign ends" "$status" 0
+	((!status)) || diag "$(cat "$work/phases.err" "$work/phases.out")"
 	check_eq "killed in $phase: each trial is final once" "$(db phases "SELECT count(*), sum(status = 'completed') FROM
 		attempts WHERE status IN ('completed', 'failed', 'void')")" "2|2"
 	check_eq "killed in $phase: what had run is kept" "$(db phases "SELECT attempt FROM trials WHERE id LIKE '%-2'")" \
