@@ -86,7 +86,10 @@ static void frame_fill(struct frame *frame, enum family family, bool ingress, co
 	address_set(local, family, true, 0xffff);
 	if (family == IPV4) {
 		frame->ethernet.h_proto = htons(ETH_P_IP);
-		frame->v4.ip = (struct iphdr){.version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_TCP,
+		frame->v4.ip = (struct iphdr){.version = 4,
+					      .ihl = 5,
+					      .ttl = 64,
+					      .protocol = IPPROTO_TCP,
 					      .tot_len = htons(sizeof(*frame) - sizeof(frame->ethernet))};
 		memcpy(ingress ? &frame->v4.ip.saddr : &frame->v4.ip.daddr, remote + 12, 4);
 		memcpy(ingress ? &frame->v4.ip.daddr : &frame->v4.ip.saddr, local + 12, 4);
@@ -95,7 +98,9 @@ static void frame_fill(struct frame *frame, enum family family, bool ingress, co
 		frame->v4.tcp.dest = htons(2380);
 	} else {
 		frame->ethernet.h_proto = htons(ETH_P_IPV6);
-		frame->v6.ip = (struct ipv6hdr){.version = 6, .hop_limit = 64, .nexthdr = IPPROTO_TCP,
+		frame->v6.ip = (struct ipv6hdr){.version = 6,
+						.hop_limit = 64,
+						.nexthdr = IPPROTO_TCP,
 						.payload_len = htons(sizeof(frame->v6.tcp) + sizeof(frame->payload))};
 		memcpy(ingress ? &frame->v6.ip.saddr : &frame->v6.ip.daddr, remote, 16);
 		memcpy(ingress ? &frame->v6.ip.daddr : &frame->v6.ip.saddr, local, 16);
@@ -119,7 +124,8 @@ static double measure(int program_fd, enum family family, bool ingress, bool str
 
 	for (uint32_t i = 0; i < PACKETS; i++) {
 		struct frame frame;
-		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &frame, .data_size_in = sizeof(frame), .repeat = REPEAT);
+		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &frame, .data_size_in = sizeof(frame),
+			    .repeat = REPEAT);
 		uint8_t remote[16];
 		uint64_t before_ns;
 		int ret;
@@ -164,8 +170,8 @@ static void load_all(struct loaded *loaded, enum family family, size_t rules)
 {
 	_cleanup_free_ struct endpoint *peers = calloc(rules, sizeof(*peers));
 	struct protect_port ssh = {.protocol = IPPROTO_TCP, .port = 22};
-	struct target target = {.own_netns = true, .peers = peers, .peer_count = rules, .protect = &ssh,
-				.protect_count = 1};
+	struct target target = {
+		.own_netns = true, .peers = peers, .peer_count = rules, .protect = &ssh, .protect_count = 1};
 	_cleanup_json_ json_t *params = chaos_defaults(&chaos_latency);
 	struct fault_spec spec = {.ops = &chaos_latency, .params = params, .target = &target};
 
@@ -186,18 +192,15 @@ static const struct bench_case {
 	const char *name;
 	bool ingress, peers_too;
 } cases[] = {
-	{"latency_egress", false, false},
-	{"latency_ingress", true, false},
-	{"partition_egress", false, true},
-	{"partition_ingress", true, true},
-	{"partition_xdp", true, true},
+	{"latency_egress", false, false},  {"latency_ingress", true, false}, {"partition_egress", false, true},
+	{"partition_ingress", true, true}, {"partition_xdp", true, true},
 };
 
 static int program_fd(const struct loaded *loaded, size_t index)
 {
 	const struct bpf_program *const programs[] = {
-		loaded->latency->progs.latency_egress,	     loaded->latency->progs.latency_ingress,
-		loaded->partition->progs.partition_egress,   loaded->partition->progs.partition_ingress,
+		loaded->latency->progs.latency_egress,     loaded->latency->progs.latency_ingress,
+		loaded->partition->progs.partition_egress, loaded->partition->progs.partition_ingress,
 		loaded->partition->progs.partition_xdp,
 	};
 
@@ -216,7 +219,8 @@ static void run_case(struct loaded loaded[RULES], size_t index, enum family fami
 		ns[rules] = measure(program_fd(&loaded[rules], index), family, cases[index].ingress, stranger,
 				    rules == ONE ? 1 : MANY_RULES);
 	}
-	printf("%s %s %s %.2f %.2f\n", cases[index].name, family_names[family], kind_names[!stranger], ns[ONE], ns[MANY]);
+	printf("%s %s %s %.2f %.2f\n", cases[index].name, family_names[family], kind_names[!stranger], ns[ONE],
+	       ns[MANY]);
 }
 
 static struct probe_bpf *load_empty(void)

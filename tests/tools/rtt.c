@@ -23,7 +23,7 @@
 #define LAST_ANSWER_NS (2 * NSEC_PER_SEC)
 
 struct echo {
-	uint64_t sent_ns, answered_ns;	/* 0: not (yet) */
+	uint64_t sent_ns, answered_ns; /* 0: not (yet) */
 };
 
 static uint16_t checksum(const void *data, size_t size)

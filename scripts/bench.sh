@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Figures, never pass or fail: each part prints a section of Markdown. See usage() below.
+set -u
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+
+parts=(packet throughput delay stop campaign)
+
+usage() {
+	cat <<'END'
+usage: scripts/bench.sh [--write] [PART…]      all parts take about ten minutes
+
+  packet      what a packet costs in the programs; 10,000 rules against one
+  throughput  iperf3 with a fault attached that does not match; through the delay line
+  delay       how precise the delays are
+  stop        from a signal to an inert fault
+  campaign    1,000 empty trials against the same number of forks, execs and fsyncs
+
+--write renews these parts' sections of docs/BENCH.md and keeps the others'. $EVAL is the program measured
+(default ./eval), $TOOLS the folder of tests/tools (default build/tools): 'make bench' builds both.
+END
+}
+
+die() {
+	echo "bench: $*" >&2
+	exit 1
+}
+
+wrong_usage() {
+	echo "bench: $*" >&2
+	usage >&2
+	exit 2
+}
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top" || exit 1
+export EVAL=${EVAL:-$top/eval} TOOLS=${TOOLS:-$top/build/tools}
+document=docs/BENCH.md
+write=
+wanted=()
+while (($#)); do
+	case $1 in
+	--write) write=1 ;;
+	-h | --help) usage; exit 0 ;;
+	-*) wrong_usage "unknown option $1" ;;
+	*) [[ " ${parts[*]} " == *" $1 "* ]] || wrong_usage "no part '$1'"; wanted+=("$1") ;;
+	esac
+	shift
+done
+((${#wanted[@]})) || wanted=("${parts[@]}")
+
+[[ $EUID == 0 ]] || die "needs root (BPF, namespaces)"
+for file in "$EVAL" "$TOOLS/stats"; do
+	[[ -x $file ]] || die "$file is missing: run make bench"
+done
+for tool in iperf3 jq ip nsenter strace; do
+	command -v "$tool" >/dev/null || die "$tool is missing: run scripts/install-deps.sh"
+done
+
+sections=$(mktemp -d "${TMPDIR:-/tmp}/eval-bench.XXXXXX") || exit 1
+trap 'rm -rf "$sections"' EXIT
+trap 'exit 130' INT TERM HUP
+
+where() {
+	local model
+	model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
+	echo "$(date -u +'%Y-%m-%d %H:%M UTC'), Linux $(uname -r) $(uname -m), $(nproc) × ${model:-unknown processor}," \
+		"load average $(cut -d ' ' -f 1 /proc/loadavg) when it began."
+}
+
+run_part() {
+	{
+		"scripts/bench/$1.sh" || return 1
+		echo
+		echo "*$2 \`scripts/bench.sh $1\`*"
+	} >"$sections/$1"
+}
+
+# A section of the document starts with a comment that names its part.
+section_of() {
+	[[ -f $document ]] && awk -v marker="<!-- $1 -->" '
+		/^<!-- [a-z]+ -->$/ { inside = $0 == marker; next }
+		inside && !NF { gap = gap "\n"; next }
+		inside { printf "%s%s\n", gap, $0; gap = "" }' "$document"
+}
+
+write_document() {
+	local part
+	{
+		cat <<'END'
+# Figures
+
+Written by `sudo scripts/bench.sh --write`; `sudo make bench` prints them. They are no tests: nothing passes or fails by
+them. Ratios are between runs of one session, interleaved, the order changing from pair to pair. Intervals are 95 % for
+the median, by the sign test, which assumes nothing about the distribution: of 11 pairs, the range from the second lowest
+to the second highest.
+END
+		for part in "${parts[@]}"; do
+			echo
+			echo "<!-- $part -->"
+			if [[ -f $sections/$part ]]; then
+				cat "$sections/$part"
+			else
+				section_of "$part"
+			fi
+		done
+	} >"$document.new" && mv "$document.new" "$document"
+}
+
+failed=0
+for part in "${wanted[@]}"; do
+	echo "bench: $part …" >&2
+	if run_part "$part" "$(where)"; then
+		cat "$sections/$part"
+		echo
+	else
+		echo "bench: $part failed" >&2
+		rm -f "$sections/$part"
+		failed=1
+	fi
+done
+[[ -z $write ]] || write_document
+exit "$failed"

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+# For the benchmarks: two namespaces with a cable between them, faults held in the background, tables.
+set -u
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+
+: "${EVAL:?run scripts/bench.sh}" "${TOOLS:?}"
+prefix=evbench$$
+target=$prefix-t
+peer=$prefix-p
+target_address=10.78.0.1
+peer_address=10.78.0.2
+# Nobody has it, but its route is the device's: a fault against it is attached there and matches nothing.
+# shellcheck disable=SC2034 # for benchmarks
+stranger_address=10.78.0.77
+work=$(mktemp -d "${TMPDIR:-/tmp}/eval-bench.XXXXXX") || exit 1
+fault_pid=
+server_pid=
+
+die() {
+	echo "$*" >&2
+	exit 1
+}
+
+remove_all() {
+	local pid name
+	for pid in $fault_pid $server_pid; do
+		kill -KILL "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
+	for name in "$target" "$peer"; do
+		[[ ! -e /run/netns/$name ]] || ip netns delete "$name"
+	done
+	rm -rf "$work"
+}
+trap remove_all EXIT
+trap 'exit 130' INT TERM HUP
+
+in_target() { nsenter --net="/run/netns/$target" -- "$@"; }
+
+network_up() {
+	printf 'netns add %s\n' "$target" "$peer" | ip -batch - || die "cannot make the namespaces"
+	printf '%s\n' "link add eth0 type veth peer name eth0 netns $peer" "addr add $target_address/24 dev eth0" \
+		"link set eth0 up" | ip -netns "$target" -batch - || die "cannot make the devices"
+	printf '%s\n' "addr add $peer_address/24 dev eth0" "link set eth0 up" | ip -netns "$peer" -batch - ||
+		die "cannot set up the peer"
+	wait_for 5 in_target "$TOOLS/rtt" "$peer_address" 1 1 || die "no way from $target to $peer"
+}
+
+# wait_for SECONDS COMMAND…
+wait_for() {
+	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((${EPOCHREALTIME/./} < deadline)) || return 1
+		sleep 0.02
+	done
+}
+
+# fault_start TYPE OPTION…: in the target's namespace; returns once it is live, ends by fault_stop.
+fault_start() {
+	: >"$work/fault" # what the fault before said is not this one's
+	"$EVAL" inject "$@" --netns "$target" --for 10m >>"$work/fault" 2>&1 &
+	fault_pid=$!
+	wait_for 20 grep -q 'Ctrl+C' "$work/fault" || die "cannot inject $*: $(cat "$work/fault")"
+}
+
+fault_stop() {
+	kill -TERM "$fault_pid"
+	wait "$fault_pid"
+	fault_pid=
+}
+
+# row CELL…: of a table.
+row() {
+	printf '|'
+	printf ' %s |' "$@"
+	echo
+}
+
+# round DIGITS NUMBER
+round() {
+	printf '%.*f' "$1" "$2"
+}

@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+source "$(dirname "$0")/common.sh"
+
+count=${COUNT:-300}
+network_up
+
+# Measured right before each delay: what the way takes by itself changes with the machine's load.
+base() {
+	in_target "$TOOLS/rtt" "$peer_address" "$count" 10 | "$TOOLS/stats" median | cut -f 1
+}
+
+# fixed MS: the error of single round trips, in µs.
+fixed() {
+	local base
+	base=$(base)
+	fault_start latency --min-ms "$1" --max-ms "$1" --peer "$peer_address"
+	in_target "$TOOLS/rtt" "$peer_address" "$count" 20 >"$work/rtt" || exit 1
+	fault_stop
+	awk -v base="$base" -v delay="$1" '{ print ($1 - base - delay) * 1000 }' "$work/rtt" >"$work/errors"
+	read -r mean p50 p99 max _ < <("$TOOLS/stats" summary <"$work/errors")
+	row "$1 ms" "$(round 0 "$(awk "BEGIN { print $base * 1000 }")")" "$(round 0 "$mean")" "$(round 0 "$p50")" \
+		"$(round 0 "$p99")" "$(round 0 "$max")"
+}
+
+cat <<END
+## Precision
+
+$count echo requests, 20 ms apart, through a fixed delay on the way out. The error of one is its round-trip time without
+the median of $count undelayed ones right before and without the delay. Microseconds.
+
+END
+row delay "undelayed, median" "error, mean" p50 p99 max
+row --- ---: ---: ---: ---: ---:
+for ms in 5 20 50 100; do
+	fixed "$ms"
+done
+
+base=$(base)
+fault_start latency --min-ms 20 --max-ms 80 --peer "$peer_address"
+in_target "$TOOLS/rtt" "$peer_address" "$count" 100 >"$work/rtt" || exit 1
+fault_stop
+low=$(awk "BEGIN { print 20 + $base }")
+high=$(awk "BEGIN { print 80 + $base }")
+read -r distance _ < <("$TOOLS/stats" uniform "$low" "$high" <"$work/rtt")
+read -r mean p50 _ < <("$TOOLS/stats" summary <"$work/rtt")
+cat <<END
+
+Spread from 20 to 80 ms, $count echo requests 100 ms apart, so that each has a draw of its own: mean $(round 2 "$mean") ms,
+median $(round 2 "$p50") ms, undelayed $(round 2 "$base") ms. Kolmogorov–Smirnov's D against the uniform distribution:
+$(round 3 "$distance") ($(awk "BEGIN { printf \"%.3f\", 1.358 / sqrt($count) }") would be exceeded by chance once in twenty times).
+END
