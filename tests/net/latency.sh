@@ -97,6 +97,20 @@ done
 check_eq "two faults: each counted the other's packets as they were" \
 	"$(evidence second .devices[0].egress.line.line_dropped) $(evidence first .devices[0].egress.line.line_dropped)" "0 0"
 
+# --- Peer all: no packet twice --------------------------------------------------------------------------------
+ip -n "$(ns sw)" addr add 10.99.0.254/24 dev bridge
+inject bridge latency --for 60s --netns "$(ns sw)" --peer all --min-ms 20 --max-ms 20
+check_eq "peer all: a bridge, not its ports" "$(event_of bridge injected | jq -c .devices)" '["bridge"]'
+got=$(rtts sw "$(address4 n1)" 10 | median)
+check_number "peer all: a bridge's packet is delayed once" "$got >= 20 && $got < 25"
+revert bridge
+delay first --peer all --min-ms 10 --max-ms 10
+delay second --peer all --min-ms 15 --max-ms 15 --allow stacked
+check_eq "peer all: another fault's delay line is no device" "$(event_of second injected | jq -c .devices)" '["eth0"]'
+delayed "two of peer all, 10 and 15 ms" 25 1
+revert first
+revert second
+
 # --- A running flow -------------------------------------------------------------------------------------------
 start_flow running n1 "$(address4 n2)" -i 5000
 for round in 1 2 3; do
