@@ -52,7 +52,9 @@ sql_is() { [[ $(sql "$1" "$2") == "$3" ]]; }
 in_phase() { sql_is "$1" "SELECT count(*) > 0 FROM events WHERE phase = '$2'" 1; }
 end_of() { status=0; wait "$1" || status=$?; }
 
-nodes='nodes: [{name: n1, address: 10.98.0.1}]'
+# Runs of the same settings exclude each other: this test's are its own.
+net=10.$((RANDOM % 200 + 20)).$((RANDOM % 250))
+nodes="nodes: [{name: n1, address: $net.1}]"
 
 # --- A trial's way --------------------------------------------------------------------------------------------
 
@@ -169,7 +171,7 @@ check_match "output: its end is kept" "$(sql leaves "SELECT substr(json_extract(
 write lanes 3 <<END
 defaults: {warmup_seconds: 0.2, duration_seconds: 0.2, recovery_seconds: 1}
 subjects:
-  - {name: two, instances: 2, reset: "true", cleanup: "echo \$EVAL_INSTANCE >>$work/instances", nodes: [{name: n1, address: "10.98.{instance}.1"}]}
+  - {name: two, instances: 2, reset: "true", cleanup: "echo \$EVAL_INSTANCE >>$work/instances", nodes: [{name: n1, address: "$net.{instance}"}]}
   - {name: single, reset: "true", $nodes}
 END
 run lanes --parallel 4
