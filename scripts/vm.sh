@@ -163,14 +163,14 @@ show_console() {
 	local kept=$top/${BUILD:-build}/vm/$kernel.console
 	[[ ${BUILD:-} != /* ]] || kept=$BUILD/vm/$kernel.console
 	echo "vm: $kernel: $1" >&2
-	cat "$run_folder/qemu" >&2 2>/dev/null
+	[[ ! -s $run_folder/qemu ]] || grep -v 'terminating on signal' "$run_folder/qemu" >&2
 	[[ -s $run_folder/console ]] || return 0
 	tr -d '\r' <"$run_folder/console" | tail -n 30 | sed 's/^/vm: | /' >&2
 	mkdir -p "${kept%/*}" && tr -d '\r' <"$run_folder/console" >"$kept" && echo "vm: all of its console is in $kept" >&2
 }
 
 boot() {
-	local folder status ended=0
+	local folder status panic ended=0
 	need_tools "${guest_tools[@]}"
 	fetch "$kernel"
 	folder=$(kernel_folder "$kernel")
@@ -188,11 +188,8 @@ boot() {
 		exit 124
 	fi
 	if ! read -r status <"$run_folder/status"; then
-		if grep -q 'Kernel panic' "$run_folder/console"; then
-			show_console "the guest panicked"
-		else
-			show_console "the guest ended before its command did"
-		fi
+		panic=$(tr -d '\r' <"$run_folder/console" | sed -n 's/.*Kernel panic - //p' | head -n 1)
+		show_console "${panic:+the guest panicked: }${panic:-the guest ended before its command did}"
 		exit 125
 	fi
 	bring_files

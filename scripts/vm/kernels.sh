@@ -54,7 +54,7 @@ download() {
 	# shellcheck disable=SC2054 # apt's own options
 	if ! "$apt_helper" -o APT::Sandbox::User=root -o Acquire::Retries=2 -o Acquire::http::Timeout=30 \
 		download-file "$1" "$2" "SHA256:$3" >"$log" 2>&1; then
-		grep -qE '(404 +Not Found|410 +Gone)' "$log" &&
+		grep -qE '^  (404|410)  ' "$log" &&
 			gone "$1 is no longer there: run scripts/vm.sh refresh"
 		grep -q 'Hash Sum mismatch' "$log" && die "checksum mismatch: $1 is not what $lock says"
 		die "broken download: $(sed -n 's/^E: //p' "$log" | head -n 1)"
