@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+source "$(dirname "$0")/common.sh"
+
+rounds=${ROUNDS:-6}
+trials=${TRIALS:-1000}
+
+# write TRIALS: a campaign of chaos-free trials, `true` as every command, nothing to wait for.
+write() {
+	cat >"$work/$1.yaml" <<END
+trials_per_combination: $1
+include_baseline: true
+chaos_types: []
+defaults: {warmup_seconds: 0, duration_seconds: 0, recovery_seconds: 0}
+subjects:
+  - name: nothing
+    reset: "true"
+    cleanup: "true"
+    ready: "true"
+    roles: "true"
+    workload: "true"
+    nodes: [{name: n1, address: 10.78.0.1}]
+END
+}
+
+ms_now() {
+	echo $((${EPOCHREALTIME/./} / 1000))
+}
+
+# Sets wall_ms, peak_kib (the coordinator's).
+run_campaign() {
+	local start pid key value rest
+	rm -f "$work"/db*
+	start=$(ms_now)
+	"$EVAL" run campaign "$work/$trials.yaml" --db "$work/db" --fresh --quiet >"$work/out" 2>&1 &
+	pid=$!
+	fault_pid=$pid # remove_all ends it
+	while [[ -r /proc/$pid/status ]]; do
+		while read -r key value rest; do
+			[[ $key != VmHWM: ]] || peak_kib=$value
+		done <"/proc/$pid/status"
+		sleep 0.2
+	done 2>/dev/null
+	wait "$pid" || die "the campaign failed: $(tail -n 3 "$work/out")"
+	fault_pid=
+	wall_ms=$(($(ms_now) - start))
+}
+
+run_floor() {
+	local start
+	start=$(ms_now)
+	"$TOOLS/floor" "$work/floor" "$trials" "$commands" "$syncs" || exit 1
+	wall_ms=$(($(ms_now) - start))
+}
+
+# How often a campaign of 50 trials does what the floor does; per 1,000 trials.
+write 50
+strace -f -qq -e trace=clone,clone3,fork,vfork,execve,fsync,fdatasync -e signal=none -o "$work/trace" \
+	"$EVAL" run campaign "$work/50.yaml" --db "$work/db" --fresh --quiet >"$work/out" 2>&1 ||
+	die "the campaign failed: $(tail -n 3 "$work/out")"
+count() { grep -cE "^[0-9]+ +($1)\(" "$work/trace"; }
+forks=$(count 'clone|clone3|fork|vfork')
+commands=$(($(count execve) * 1000 / 50))
+syncs=$(($(count 'fsync|fdatasync') * 1000 / 50))
+
+write "$trials"
+for ((i = 0; i < rounds; i++)); do
+	if ((i % 2)); then
+		run_campaign
+		campaign_ms=$wall_ms
+		run_floor
+		floor_ms=$wall_ms
+	else
+		run_floor
+		floor_ms=$wall_ms
+		run_campaign
+		campaign_ms=$wall_ms
+	fi
+	echo "$floor_ms $campaign_ms $peak_kib"
+done >"$work/runs"
+
+median_of() {
+	awk -v column="$1" -v trials="$trials" '{ print $column / trials }' "$work/runs" | "$TOOLS/stats" median | cut -f 1
+}
+read -r ratio low high _ < <(cut -d ' ' -f 1,2 "$work/runs" | "$TOOLS/stats" ratio)
+cat <<END
+## A campaign of empty trials
+
+$trials trials, \`true\` as every command, no durations, $rounds interleaved pairs of runs with the floor: by strace, 50 such
+trials make $forks processes, $((commands / 20)) execs and $((syncs / 20)) syncs, and the floor is a program that does just
+as many for as many trials and nothing else.
+
+END
+row trials "floor, ms a trial" "campaign, ms a trial" ratio "95 %" "coordinator's peak, MiB"
+row ---: ---: ---: ---: ---: ---:
+row "$trials" "$(round 2 "$(median_of 1)")" "$(round 2 "$(median_of 2)")" "$(round 2 "$ratio")" \
+	"$(round 2 "$low") to $(round 2 "$high")" \
+	"$(awk '$3 > max { max = $3 } END { printf "%.1f", max / 1024 }' "$work/runs")"
