@@ -85,6 +85,18 @@ static void warn_of_missing_features(struct campaign *campaign)
 	record_campaign(campaign, json_pack("{s:o}", "features", features_to_json(features)));
 }
 
+/* What an earlier run used has to be cleaned up, too. */
+static void mark_used_before(struct campaign *campaign)
+{
+	for (size_t i = 0; i < campaign->entry_count; i++) {
+		const struct entry *entry = &campaign->entries[i];
+		const struct subject *subject = entry->plan->subject;
+
+		if (entry->instance >= 0 && (unsigned int)entry->instance < subject->instances)
+			campaign->usage[subject - campaign->config->subjects].used[entry->instance] = true;
+	}
+}
+
 static int prepare(struct campaign *campaign, struct error *err)
 {
 	const struct config *config = campaign->config;
@@ -106,6 +118,7 @@ static int prepare(struct campaign *campaign, struct error *err)
 		if (!campaign->usage[i].busy || !campaign->usage[i].used)
 			return error_set(err, -ENOMEM, "out of memory");
 	}
+	mark_used_before(campaign);
 	if (progress_new(&campaign->progress, campaign->options->progress, stdout, campaign->lane_count, campaign->to_run))
 		return error_set(err, -ENOMEM, "out of memory");
 	return campaign_watch_signals(campaign, err);
@@ -215,20 +228,42 @@ static json_t *count_results(const json_t *results)
 	return counts;
 }
 
+/* For a shell, as it stands. */
+static void print_quoted(FILE *out, const char *word)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-=+,:@%";
+
+	if (*word && !word[strspn(word, safe)]) {
+		fputs(word, out);
+		return;
+	}
+	fputc('\'', out);
+	for (; *word; word++) {
+		if (*word == '\'')
+			fputs("'\\'", out);
+		fputc(*word, out);
+	}
+	fputc('\'', out);
+}
+
 static void tell_how_to_resume(const struct campaign *campaign)
 {
 	const struct campaign_options *options = campaign->options;
+	_cleanup_free_ char *command = NULL;
+	size_t size;
+	FILE *out = open_memstream(&command, &size);
 
-	log_info("eval run campaign %s --resume=%s%s%s", options->config_path, campaign->plan->campaign_id,
-		 options->db ? " --db " : "", options->db ?: "");
-}
-
-static bool is_complete(const struct campaign *campaign)
-{
-	for (size_t i = 0; i < campaign->entry_count; i++)
-		if (campaign->entries[i].state == ENTRY_PENDING)
-			return false;
-	return true;
+	if (!out)
+		return;
+	fputs("eval run campaign ", out);
+	print_quoted(out, options->config_path);
+	fprintf(out, " --resume=%s", campaign->plan->campaign_id);
+	if (options->db) {
+		fputs(" --db ", out);
+		print_quoted(out, options->db);
+	}
+	fclose(out);
+	log_info("%s", command);
 }
 
 static int lost_store(struct campaign *campaign)
@@ -268,6 +303,8 @@ static int finish(struct campaign *campaign)
 {
 	_cleanup_json_ json_t *results = NULL, *counts = NULL;
 	struct error err = {};
+	const char *status;
+	size_t unfinished;
 	int ret;
 
 	if (campaign->lost)
@@ -282,18 +319,23 @@ static int finish(struct campaign *campaign)
 	}
 	ret = judge(results);
 	counts = count_results(results);
-	record_end(campaign, "completed", ret, json_incref(counts));
+	/* A worker that someone else stopped. */
+	unfinished = (size_t)json_integer_value(json_object_get(counts, "interrupted"));
+	status = unfinished ? "interrupted" : "completed";
+	record_end(campaign, status, ret, json_incref(counts));
 	if (campaign->lost)
 		return lost_store(campaign);
 	progress_campaign(campaign->progress, "campaign_end",
-			  json_pack("{s:s, s:s, s:O, s:i}", "campaign", campaign->plan->campaign_id, "status", "completed",
+			  json_pack("{s:s, s:s, s:O, s:i}", "campaign", campaign->plan->campaign_id, "status", status,
 				    "trials", counts, "exit_code", ret),
 			  "done");
 	progress_clear(campaign->progress);
 	if (campaign->options->progress != PROGRESS_JSON)
 		report_table(stdout, results);
-	if (!is_complete(campaign))
+	if (unfinished + campaign->left_out) {
+		log_info("%zu trials are left; this runs them:", unfinished + campaign->left_out);
 		tell_how_to_resume(campaign);
+	}
 	return ret;
 }
 

@@ -14,6 +14,7 @@ struct entry {
 	const struct plan_trial *plan;
 	enum entry_state state;
 	unsigned int attempt;	/* the last one's number */
+	int instance;		/* the last one's, -1: none */
 };
 
 /* Room for one running trial. */
@@ -48,6 +49,7 @@ struct campaign {
 	bool resumed;
 	struct entry *entries;	/* in plan order */
 	size_t entry_count, to_run, first_pending;
+	size_t left_out;	/* not final, and not asked for (--only) */
 	struct usage *usage;	/* per subject of the config */
 	struct lane *lanes;
 	unsigned int lane_count;

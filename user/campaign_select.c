@@ -131,14 +131,17 @@ static void add_entry(struct campaign *campaign, const struct plan_trial *plan, 
 {
 	const char *status = row ? report_string(row, "status", "planned") : "planned";
 	bool again = campaign->options->retry_failed && (!strcmp(status, "failed") || !strcmp(status, "void"));
+	const json_t *instance = json_object_get(row, "instance");
 	struct entry *entry = &campaign->entries[campaign->entry_count++];
 
 	*entry = (struct entry){
 		.plan = plan,
 		.attempt = row ? (unsigned int)json_integer_value(json_object_get(row, "attempt")) : 0,
+		.instance = json_is_integer(instance) ? (int)json_integer_value(instance) : -1,
 		.state = is_selected(campaign, plan) && (again || !is_final(status)) ? ENTRY_PENDING : ENTRY_SKIPPED,
 	};
 	campaign->to_run += entry->state == ENTRY_PENDING;
+	campaign->left_out += entry->state == ENTRY_SKIPPED && !is_final(status);
 }
 
 /* rows NULL: a new campaign. */

@@ -329,6 +329,7 @@ void trial_run(const struct trial_job *job)
 
 	prepare_process(job->coordinator);
 	trial.outbox_end = &trial.outbox;
+	trial_name_known_target(&trial);
 	ret = trial_loop_init(&trial, &err);
 	unblock_signals();
 	if (!ret)

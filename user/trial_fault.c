@@ -112,6 +112,14 @@ static void name_targets(struct trial *trial, const struct node *chosen)
 	trial_set(trial, json_pack("{s:s, s:s?}", "target_node", trial->target_names, "target_role", role));
 }
 
+void trial_name_known_target(struct trial *trial)
+{
+	const struct node *node = trial->plan->target ? find_node(trial->subject, trial->plan->target) : NULL;
+
+	if (node)
+		snprintf(trial->target_names, sizeof(trial->target_names), "%s", node->name);
+}
+
 static int open_fault(struct trial *trial, struct trial_fault *slot, const char *node, size_t index,
 		      struct error *err)
 {

@@ -99,6 +99,8 @@ void trial_flush(struct trial *trial);
 void trial_flush_all(struct trial *trial);
 
 /* trial_fault.c */
+/* For the commands before the end of warm-up: a target that the file names. */
+void trial_name_known_target(struct trial *trial);
 int trial_resolve_target(struct trial *trial, struct error *err);
 int trial_inject(struct trial *trial, struct error *err);
 void trial_renew(struct trial *trial);

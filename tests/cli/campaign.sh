@@ -219,6 +219,7 @@ check_eq "only: exit status" "$status" 0
 check_eq "only: the others stay planned" "$(trials options)" "completed/pass completed/pass planned/none planned/none"
 check_eq "json: every line parses" "$(grep -v '^eval: ' <<<"$out" | jq -r .event | sort | uniq -c | tr -s ' \n' ' ')" \
 	" 1 campaign_end 1 campaign_start 2 command 12 phase 2 trial_end 2 trial_start "
+check_match "only: says how to run the others" "$out" "2 trials are left.*--resume=campaign-"
 run options
 check_eq "unfinished: refused" "$status" 2
 check_match "unfinished: says how to go on" "$out" "unfinished .*--resume.*--fresh"
