@@ -91,9 +91,10 @@ static void mark_used_before(struct campaign *campaign)
 	for (size_t i = 0; i < campaign->entry_count; i++) {
 		const struct entry *entry = &campaign->entries[i];
 		const struct subject *subject = entry->plan->subject;
+		bool *used = campaign->usage[subject - campaign->config->subjects].used;
 
-		if (entry->instance >= 0 && (unsigned int)entry->instance < subject->instances)
-			campaign->usage[subject - campaign->config->subjects].used[entry->instance] = true;
+		if (used && entry->instance >= 0 && (unsigned int)entry->instance < subject->instances)
+			used[entry->instance] = true;
 	}
 }
 
@@ -119,7 +120,8 @@ static int prepare(struct campaign *campaign, struct error *err)
 			return error_set(err, -ENOMEM, "out of memory");
 	}
 	mark_used_before(campaign);
-	if (progress_new(&campaign->progress, campaign->options->progress, stdout, campaign->lane_count, campaign->to_run))
+	if (progress_new(&campaign->progress, campaign->options->progress, stdout, campaign->lane_count,
+			 campaign->to_run))
 		return error_set(err, -ENOMEM, "out of memory");
 	return campaign_watch_signals(campaign, err);
 }
@@ -134,9 +136,9 @@ static void announce(struct campaign *campaign)
 		 campaign->lane_count, (unsigned long long)plan->seed, store_path(campaign->store));
 	progress_campaign(campaign->progress, "campaign_start",
 			  json_pack("{s:s, s:b, s:i, s:i, s:i, s:o, s:s}", "campaign", plan->campaign_id, "resumed",
-				    campaign->resumed, "to_run", (int)campaign->to_run, "trials", (int)plan->trial_count,
-				    "parallel", (int)campaign->lane_count, "seed", store_u64(plan->seed), "database",
-				    store_path(campaign->store)),
+				    campaign->resumed, "to_run", (int)campaign->to_run, "trials",
+				    (int)plan->trial_count, "parallel", (int)campaign->lane_count, "seed",
+				    store_u64(plan->seed), "database", store_path(campaign->store)),
 			  text);
 	record_event(campaign, campaign->resumed ? "resumed" : "started", text);
 }
@@ -163,8 +165,8 @@ static void clean_up_subjects(struct campaign *campaign)
 /* The columns that the table and the exit code need: whole rows of a long campaign would fill the memory. */
 static json_t *slim_row(const json_t *row)
 {
-	static const char *const kept[] = {"id", "status", "verdict", "error_stage", "error_text", "recovered_at",
-					   "expectations"};
+	static const char *const kept[] = {"id",         "status",       "verdict",     "error_stage",
+					   "error_text", "recovered_at", "expectations"};
 	json_t *slim = json_object();
 	_cleanup_json_ json_t *summary = json_copy(json_object_get(row, "summary"));
 	json_t *hits = json_object_get(json_object_get(row, "evidence"), "hit");
@@ -282,8 +284,9 @@ static void record_end(struct campaign *campaign, const char *status, int exit_c
 
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
 	record_event(campaign, status, status);
-	record_campaign(campaign, json_pack("{s:s, s:i, s:s, s:I, s:o}", "status", status, "exit_code", exit_code, "ended_at",
-					    at, "ended_at_monotonic_ns", (json_int_t)now_ns, "summary", counts));
+	record_campaign(campaign,
+			json_pack("{s:s, s:i, s:s, s:I, s:o}", "status", status, "exit_code", exit_code, "ended_at", at,
+				  "ended_at_monotonic_ns", (json_int_t)now_ns, "summary", counts));
 	record_commit(campaign);
 }
 

@@ -10,13 +10,13 @@
 #include "util/host_lock.h"
 
 struct campaign_options {
-	const char *db;			/* NULL: see store_open */
-	const char *config_path;	/* as the user gave it */
+	const char *db;          /* NULL: see store_open */
+	const char *config_path; /* as the user gave it */
 	const char *command_line;
 	bool resume, fresh, retry_failed;
-	const char *resume_id;		/* NULL: the newest unfinished one of this file */
-	const char *only;		/* glob over trial ids, NULL: all */
-	unsigned int parallel;		/* 0: the file's */
+	const char *resume_id; /* NULL: the newest unfinished one of this file */
+	const char *only;      /* glob over trial ids, NULL: all */
+	unsigned int parallel; /* 0: the file's */
 	enum progress_mode progress;
 };
 

@@ -77,8 +77,8 @@ int campaign_cleanup_subject(const struct subject *subject, unsigned int instanc
 			add_record(records, command, proc, instance);
 		proc_describe(proc, why, sizeof(why));
 		if (!proc_succeeded(proc))
-			ret = error_set(err, -EIO, "cleanup of %s (instance %u) failed: %.300s", subject->name, instance,
-					why);
+			ret = error_set(err, -EIO, "cleanup of %s (instance %u) failed: %.300s", subject->name,
+					instance, why);
 	}
 	proc_free(proc);
 	return ret;

@@ -13,26 +13,26 @@ enum entry_state { ENTRY_PENDING, ENTRY_RUNNING, ENTRY_ENDED, ENTRY_SKIPPED };
 struct entry {
 	const struct plan_trial *plan;
 	enum entry_state state;
-	unsigned int attempt;	/* the last one's number */
-	int instance;		/* the last one's, -1: none */
+	unsigned int attempt; /* the last one's number */
+	int instance;         /* the last one's, -1: none */
 };
 
 /* Room for one running trial. */
 struct lane {
-	struct entry *entry;	/* NULL: idle */
-	uint64_t idle_until_ns;	/* cooldown */
+	struct entry *entry;    /* NULL: idle */
+	uint64_t idle_until_ns; /* cooldown */
 	unsigned int instance;
-	pid_t pid;		/* 0: not forked yet */
+	pid_t pid; /* 0: not forked yet */
 	int pidfd, socket_fd;
 	enum trial_phase phase;
-	bool ended;		/* its last message came */
-	json_t *columns;	/* of the trial's row */
-	json_t *commands;	/* commands_json */
-	json_t *events, *samples;	/* not stored yet */
+	bool ended;               /* its last message came */
+	json_t *columns;          /* of the trial's row */
+	json_t *commands;         /* commands_json */
+	json_t *events, *samples; /* not stored yet */
 };
 
 struct usage {
-	bool *busy, *used;	/* per instance */
+	bool *busy, *used; /* per instance */
 };
 
 struct campaign {
@@ -47,17 +47,17 @@ struct campaign {
 	char boot_id[40];
 
 	bool resumed;
-	struct entry *entries;	/* in plan order */
+	struct entry *entries; /* in plan order */
 	size_t entry_count, to_run, first_pending;
-	size_t left_out;	/* not final, and not asked for (--only) */
-	struct usage *usage;	/* per subject of the config */
+	size_t left_out;     /* not final, and not asked for (--only) */
+	struct usage *usage; /* per subject of the config */
 	struct lane *lanes;
 	unsigned int lane_count;
 
-	int wake_fd;		/* eventfd of the signal handler */
+	int wake_fd; /* eventfd of the signal handler */
 	bool stopping;
-	uint64_t kill_ns;	/* when stopping: workers that are still there are killed */
-	char *buffer;		/* TRIAL_MESSAGE_MAX bytes */
+	uint64_t kill_ns; /* when stopping: workers that are still there are killed */
+	char *buffer;     /* TRIAL_MESSAGE_MAX bytes */
 
 	/* The store: changes are collected in one transaction per turn of the loop. */
 	bool in_transaction, lost;

@@ -13,8 +13,8 @@
 #include "util/fds.h"
 
 /* The caller has blocked signals: the child must not run the coordinator's handler. */
-__attribute__((noreturn)) static void run_worker(const struct campaign *campaign, const struct lane *lane, int socket_fd,
-						 pid_t coordinator)
+__attribute__((noreturn)) static void run_worker(const struct campaign *campaign, const struct lane *lane,
+						 int socket_fd, pid_t coordinator)
 {
 	struct trial_job job = {
 		.campaign_id = campaign->plan->campaign_id,

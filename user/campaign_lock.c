@@ -26,8 +26,8 @@ static int take_campaign(struct campaign_locks *locks, const char *hash, const c
 /* The cluster, whatever file describes it: its name, where its commands run, its nodes. */
 static void subject_lock_name(const struct subject *subject, char *out, size_t size)
 {
-	_cleanup_json_ json_t *identity = json_pack("[s, s?, s?]", subject->name, subject->reset.exec,
-						    subject->reset.directory);
+	_cleanup_json_ json_t *identity =
+		json_pack("[s, s?, s?]", subject->name, subject->reset.exec, subject->reset.directory);
 	_cleanup_free_ char *text = NULL;
 	char hash[SHA256_HEX_SIZE];
 

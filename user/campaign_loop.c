@@ -154,8 +154,8 @@ static void end_trial(struct campaign *campaign, struct lane *lane)
 	progress_trial_end(campaign->progress, index, lane->columns);
 	lane->entry->state = ENTRY_ENDED;
 	set_busy(campaign, lane, false);
-	lane->idle_until_ns = clock_monotonic_ns() +
-			      (uint64_t)(campaign->config->cooldown_seconds * (double)NSEC_PER_SEC);
+	lane->idle_until_ns =
+		clock_monotonic_ns() + (uint64_t)(campaign->config->cooldown_seconds * (double)NSEC_PER_SEC);
 	lane_clear(lane);
 }
 
@@ -172,9 +172,9 @@ static void start_assigned(struct campaign *campaign)
 			json_object_set_new(lane->columns, "status", json_string("interrupted"));
 			end_trial(campaign, lane);
 		} else if (lane_fork(campaign, lane, &err)) {
-			json_object_update_new(lane->columns, json_pack("{s:s, s:s, s:i, s:s}", "status", "failed",
-									"error_stage", "reset", "error_errno", -err.code,
-									"error_text", err.text));
+			json_object_update_new(lane->columns,
+					       json_pack("{s:s, s:s, s:i, s:s}", "status", "failed", "error_stage",
+							 "reset", "error_errno", -err.code, "error_text", err.text));
 			end_trial(campaign, lane);
 		} else {
 			worker_pids[i] = lane->pid;

@@ -18,17 +18,37 @@
 
 /* What a new attempt has to forget of the last one. */
 static const char *const forgotten[] = {
-	"error_stage", "error_errno", "error_text", "target_node", "target_role", "engine", "initial_state",
-	"final_state", "chaos_metadata", "commands_json", "evidence", "summary", "expectations",
-	"healthy_at", "healthy_at_monotonic_ns", "chaos_injected_at", "chaos_injected_at_monotonic_ns",
-	"first_effect_at", "first_effect_at_monotonic_ns", "chaos_reverted_at", "chaos_reverted_at_monotonic_ns",
-	"recovered_at", "recovered_at_monotonic_ns", "ended_at", "ended_at_monotonic_ns",
+	"error_stage",
+	"error_errno",
+	"error_text",
+	"target_node",
+	"target_role",
+	"engine",
+	"initial_state",
+	"final_state",
+	"chaos_metadata",
+	"commands_json",
+	"evidence",
+	"summary",
+	"expectations",
+	"healthy_at",
+	"healthy_at_monotonic_ns",
+	"chaos_injected_at",
+	"chaos_injected_at_monotonic_ns",
+	"first_effect_at",
+	"first_effect_at_monotonic_ns",
+	"chaos_reverted_at",
+	"chaos_reverted_at_monotonic_ns",
+	"recovered_at",
+	"recovered_at_monotonic_ns",
+	"ended_at",
+	"ended_at_monotonic_ns",
 };
 
 /* What a trial's row shares with its attempt's. */
 static const char *const attempt_columns[] = {
-	"status", "verdict", "error_stage", "error_errno", "error_text", "target_node", "engine", "ended_at",
-	"ended_at_monotonic_ns", "commands_json", "evidence", "summary",
+	"status", "verdict",  "error_stage",           "error_errno",   "error_text", "target_node",
+	"engine", "ended_at", "ended_at_monotonic_ns", "commands_json", "evidence",   "summary",
 };
 
 static void check(struct campaign *campaign, int ret, const struct error *err)
@@ -124,8 +144,10 @@ static void set_attempt(struct campaign *campaign, const struct lane *lane, cons
 	struct error err = {};
 
 	if (begin(campaign))
-		check(campaign, store_attempt_set(campaign->store, campaign->plan->campaign_id, lane->entry->plan->id,
-						  lane->entry->attempt, columns, &err), &err);
+		check(campaign,
+		      store_attempt_set(campaign->store, campaign->plan->campaign_id, lane->entry->plan->id,
+					lane->entry->attempt, columns, &err),
+		      &err);
 }
 
 void record_trial_start(struct campaign *campaign, const struct lane *lane)
@@ -136,15 +158,16 @@ void record_trial_start(struct campaign *campaign, const struct lane *lane)
 	char at[RFC3339_SIZE];
 
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
-	columns = json_pack("{s:s, s:s, s:i, s:i, s:b, s:O?, s:s, s:I}", "status", "running", "verdict", "none", "attempt",
-			    (int)lane->entry->attempt, "instance", (int)lane->instance, "fresh", plan->subject->fresh,
-			    "params_effective", plan->params, "started_at", at, "started_at_monotonic_ns",
-			    (json_int_t)now_ns);
+	columns = json_pack("{s:s, s:s, s:i, s:i, s:b, s:O?, s:s, s:I}", "status", "running", "verdict", "none",
+			    "attempt", (int)lane->entry->attempt, "instance", (int)lane->instance, "fresh",
+			    plan->subject->fresh, "params_effective", plan->params, "started_at", at,
+			    "started_at_monotonic_ns", (json_int_t)now_ns);
 	for (size_t i = 0; lane->entry->attempt > 1 && i < ARRAY_SIZE(forgotten); i++)
 		json_object_set_new(columns, forgotten[i], json_null());
 	set_trial(campaign, plan->id, columns);
-	attempt = json_pack("{s:s, s:i, s:s, s:s, s:I}", "status", "running", "instance", (int)lane->instance, "boot_id",
-			    campaign->boot_id, "started_at", at, "started_at_monotonic_ns", (json_int_t)now_ns);
+	attempt =
+		json_pack("{s:s, s:i, s:s, s:s, s:I}", "status", "running", "instance", (int)lane->instance, "boot_id",
+			  campaign->boot_id, "started_at", at, "started_at_monotonic_ns", (json_int_t)now_ns);
 	set_attempt(campaign, lane, attempt);
 }
 
@@ -161,8 +184,9 @@ void record_buffered(struct campaign *campaign, struct lane *lane)
 		return;
 	json_array_foreach (lane->events, i, event)
 		check(campaign, store_event_add(campaign->store, campaign_id, trial_id, event, &err), &err);
-	check(campaign, store_samples_add(campaign->store, campaign_id, trial_id, lane->entry->attempt, lane->samples,
-					  &err), &err);
+	check(campaign,
+	      store_samples_add(campaign->store, campaign_id, trial_id, lane->entry->attempt, lane->samples, &err),
+	      &err);
 	json_array_clear(lane->events);
 	json_array_clear(lane->samples);
 }
@@ -177,7 +201,8 @@ void record_trial_end(struct campaign *campaign, struct lane *lane)
 	set_trial(campaign, lane->entry->plan->id, lane->columns);
 	for (size_t i = 0; i < ARRAY_SIZE(attempt_columns); i++)
 		if (json_object_get(lane->columns, attempt_columns[i]))
-			json_object_set(attempt, attempt_columns[i], json_object_get(lane->columns, attempt_columns[i]));
+			json_object_set(attempt, attempt_columns[i],
+					json_object_get(lane->columns, attempt_columns[i]));
 	json_object_set_new(attempt, "worker_pid", json_integer(lane->pid));
 	set_attempt(campaign, lane, attempt);
 }
@@ -199,8 +224,8 @@ json_t *record_host_columns(const struct campaign *campaign)
 int campaign_bury_running(struct store *store, const char *campaign_id, struct error *err)
 {
 	_cleanup_json_ json_t *trials = store_trials(store, campaign_id, err);
-	_cleanup_json_ json_t *columns = json_pack("{s:s, s:s}", "status", "interrupted", "error_text",
-						   "the coordinator died while it ran");
+	_cleanup_json_ json_t *columns =
+		json_pack("{s:s, s:s}", "status", "interrupted", "error_text", "the coordinator died while it ran");
 	const json_t *trial;
 	int buried = 0, ret;
 	size_t i;

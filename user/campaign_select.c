@@ -32,10 +32,10 @@ static bool is_selected(const struct campaign *campaign, const struct plan_trial
 
 static void print_difference(const char *path, const json_t *before, const json_t *after, void *data)
 {
-	_cleanup_free_ char *old = before ? json_dumps(before, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(12))
-					  : NULL;
-	_cleanup_free_ char *new = after ? json_dumps(after, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(12))
-					 : NULL;
+	_cleanup_free_ char *old =
+		before ? json_dumps(before, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
+	_cleanup_free_ char *new =
+		after ? json_dumps(after, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
 	size_t *shown = data;
 
 	if ((*shown)++ < DIFFERENCES_SHOWN)
@@ -271,7 +271,8 @@ static int refuse_unfinished(struct campaign *campaign)
 	if (!row)
 		return EXIT_OK;
 	log_error("%s of this file is unfinished (%s): --resume goes on with it, --fresh starts anew",
-		  report_string(row, "id", "?"), report_progress(progress, sizeof(progress), json_object_get(row, "trials")));
+		  report_string(row, "id", "?"),
+		  report_progress(progress, sizeof(progress), json_object_get(row, "trials")));
 	return EXIT_USAGE;
 }
 

@@ -18,7 +18,8 @@
 enum option_key { OPTION_NOW = 256, OPTION_DB };
 
 static const struct argp_option options[] = {
-	{"now", OPTION_NOW, NULL, 0, "emergency stop: make every fault of ours on this host inert, running campaigns or not", 0},
+	{"now", OPTION_NOW, NULL, 0,
+	 "emergency stop: make every fault of ours on this host inert, running campaigns or not", 0},
 	{"db", OPTION_DB, "FILE", 0, "database (default: $EVAL_DB, else /var/lib/eval/eval.db)", 0},
 	{0},
 };
@@ -92,11 +93,12 @@ static int clean_up_subject(const json_t *recorded, const char *campaign_id, con
 	struct subject subject = {
 		.name = (char *)name,
 		.instances = (unsigned int)json_integer_value(json_object_get(recorded, "instances")),
-		.cleanup = {
-			.exec = (char *)exec,
-			.directory = directory,
-			.timeout_seconds = json_number_value(json_object_get(command, "timeout_seconds")),
-		},
+		.cleanup =
+			{
+				.exec = (char *)exec,
+				.directory = directory,
+				.timeout_seconds = json_number_value(json_object_get(command, "timeout_seconds")),
+			},
 	};
 	int failed = 0;
 
@@ -220,7 +222,8 @@ int cmd_cleanup(int argc, char **argv)
 		.parser = parse_option,
 		.args_doc = "[ID]",
 		.doc = "Remove what a crashed run left and run its subjects' cleanup; safe to repeat.\v"
-		       "Without ID: every campaign whose run died. Faults themselves end with the process that holds them.",
+		       "Without ID: every campaign whose run died. Faults themselves end with the process that holds "
+		       "them.",
 	};
 	struct cleanup cleanup = {};
 	int swept, ret;

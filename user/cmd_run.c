@@ -26,7 +26,8 @@ enum option_key {
 };
 
 static const struct argp_option options[] = {
-	{"resume", OPTION_RESUME, "ID", OPTION_ARG_OPTIONAL, "go on with the campaign ID (default: the newest unfinished one)", 0},
+	{"resume", OPTION_RESUME, "ID", OPTION_ARG_OPTIONAL,
+	 "go on with the campaign ID (default: the newest unfinished one)", 0},
 	{"fresh", OPTION_FRESH, NULL, 0, "start anew although a campaign of this file is unfinished", 0},
 	{"retry-failed", OPTION_RETRY_FAILED, NULL, 0, "resume, and run failed and void trials again", 0},
 	{"only", OPTION_ONLY, "GLOB", 0, "only trials whose id matches", 0},
@@ -164,8 +165,10 @@ int cmd_run(int argc, char **argv)
 		.parser = parse_option,
 		.args_doc = "campaign CONFIG",
 		.doc = "Run every trial of a campaign file and record each.\v"
-		       "Exit: 0 all trials completed and none failed its expectations; 1 some trial failed, was void or "
-		       "missed an expectation; 2 bad usage or invalid file, nothing was touched; 3 this host cannot do it; "
+		       "Exit: 0 all trials completed and none failed its expectations; 1 some trial failed, was void "
+		       "or "
+		       "missed an expectation; 2 bad usage or invalid file, nothing was touched; 3 this host cannot do "
+		       "it; "
 		       "130 interrupted.",
 	};
 	_cleanup_free_ char *command_line = join(argc, argv);

@@ -31,7 +31,8 @@ char **environment_build(const struct environment_values *values)
 {
 	char instance[16];
 	const char *const texts[VARIABLES] = {
-		instance, values->campaign, values->trial, values->subject, values->target, values->phase, values->scope,
+		instance,       values->campaign, values->trial, values->subject,
+		values->target, values->phase,    values->scope,
 	};
 	size_t count = 0, used = 0, bytes = 0;
 	char **out, *at;

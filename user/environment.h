@@ -8,7 +8,7 @@
 struct environment_values {
 	unsigned int instance;
 	const char *campaign, *trial, *subject, *target, *phase;
-	const char *scope;	/* see scope.h */
+	const char *scope; /* see scope.h */
 };
 
 /* Our own environment with EVAL_INSTANCE … EVAL_PHASE as given; one block, to be freed. NULL: no memory. */

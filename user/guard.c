@@ -22,17 +22,17 @@
 
 struct message {
 	pid_t worker;
-	pid_t group;	/* -1: a new worker */
+	pid_t group; /* -1: a new worker */
 };
 
 struct ward {
 	pid_t pid, group;
-	int pidfd;	/* -1: dead, its scope is still being swept */
+	int pidfd; /* -1: dead, its scope is still being swept */
 };
 
 struct guardian {
 	char prefix[SCOPE_NAME_SIZE];
-	int fd;		/* -1: nobody is left at the other end */
+	int fd; /* -1: nobody is left at the other end */
 	struct ward *wards;
 	size_t count;
 };

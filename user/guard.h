@@ -13,7 +13,7 @@
 
 struct guard {
 	pid_t pid;
-	int fd;		/* close-on-exec; workers inherit it: the guard lives until the last one is closed */
+	int fd; /* close-on-exec; workers inherit it: the guard lives until the last one is closed */
 };
 
 /*

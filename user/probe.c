@@ -23,15 +23,15 @@ struct sample {
 
 struct probe_run {
 	const struct probe *probe;
-	uint64_t due_ns;	/* UINT64_MAX: no more */
+	uint64_t due_ns; /* UINT64_MAX: no more */
 	struct sample *running;
 	size_t running_count;
 	/* Of ended samples: */
 	uint64_t count, missed;
 	unsigned int good_row;
-	uint64_t row_since_ns;		/* earlier samples neither count nor break a row */
-	unsigned int last_good;		/* bits, the newest is bit 0 */
-	double latency_ms;		/* of the last one */
+	uint64_t row_since_ns;  /* earlier samples neither count nor break a row */
+	unsigned int last_good; /* bits, the newest is bit 0 */
+	double latency_ms;      /* of the last one */
 	char error[224];
 };
 
@@ -271,12 +271,14 @@ bool probes_healthy(const struct probes *probes, char *reason, size_t size)
 {
 	for (size_t i = 0; i < probes->count; i++) {
 		const struct probe_run *run = &probes->runs[i];
-		unsigned int looked_at = run->count < PROBE_GOOD_SAMPLES ? (unsigned int)run->count : PROBE_GOOD_SAMPLES;
+		unsigned int looked_at =
+			run->count < PROBE_GOOD_SAMPLES ? (unsigned int)run->count : PROBE_GOOD_SAMPLES;
 		unsigned int good = (unsigned int)__builtin_popcount(run->last_good & ((1U << looked_at) - 1));
 
 		if (looked_at - good <= looked_at / 2)
 			continue;
-		snprintf(reason, size, "the subject was not healthy before: %u of the last %u samples of probe '%s' were bad%s%s",
+		snprintf(reason, size,
+			 "the subject was not healthy before: %u of the last %u samples of probe '%s' were bad%s%s",
 			 looked_at - good, looked_at, run->probe->name, *run->error ? " (" : "", run->error);
 		if (*run->error)
 			strncat(reason, ")", size - strlen(reason) - 1);
@@ -297,7 +299,7 @@ json_t *probes_state(const struct probes *probes)
 					(json_int_t)run->missed, "latency_ms",
 					run->count ? json_real(run->latency_ms) : json_null());
 
-		json_object_set_new(one, "error", 
+		json_object_set_new(one, "error",
 				    *run->error ? json_text(run->error, strlen(run->error)) : json_null());
 		json_object_set_new(state, run->probe->name, one);
 	}

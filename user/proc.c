@@ -20,16 +20,16 @@
 
 /* The first HALF bytes and a ring of the last HALF. */
 struct capture {
-	int fd;			/* read end; -1: closed */
+	int fd; /* read end; -1: closed */
 	char *head, *tail;
 	size_t head_used, head_size;
-	uint64_t tail_total;	/* bytes that went to the ring so far */
+	uint64_t tail_total; /* bytes that went to the ring so far */
 };
 
 struct proc {
 	pid_t pid;
 	int pidfd;
-	uint64_t deadline_ns;	/* UINT64_MAX: none */
+	uint64_t deadline_ns; /* UINT64_MAX: none */
 	bool ended;
 	struct proc_result result;
 	struct capture out, err;

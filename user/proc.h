@@ -19,25 +19,25 @@
 #define PROC_OUTPUT_MAX (64 * 1024)
 
 enum proc_stderr {
-	PROC_STDERR_MIXED,	/* with standard output, in the order of writing */
-	PROC_STDERR_APART,	/* captured on its own */
+	PROC_STDERR_MIXED, /* with standard output, in the order of writing */
+	PROC_STDERR_APART, /* captured on its own */
 };
 
 struct proc_spec {
 	const char *exec;
-	const char *directory;		/* NULL: the caller's */
-	char *const *environment;	/* complete, ends with NULL */
-	uint64_t timeout_ns;		/* 0: none */
-	int cgroup_fd;			/* cgroup v2 directory that it starts in; -1: the caller's */
+	const char *directory;    /* NULL: the caller's */
+	char *const *environment; /* complete, ends with NULL */
+	uint64_t timeout_ns;      /* 0: none */
+	int cgroup_fd;            /* cgroup v2 directory that it starts in; -1: the caller's */
 	enum proc_stderr standard_error;
 };
 
 struct proc_result {
-	uint64_t started_ns, ended_ns;	/* CLOCK_MONOTONIC */
-	int exit_code;			/* -1: ended by a signal */
+	uint64_t started_ns, ended_ns; /* CLOCK_MONOTONIC */
+	int exit_code;                 /* -1: ended by a signal */
 	int signal;
 	bool timed_out;
-	bool stopped;			/* by proc_finish or proc_free */
+	bool stopped; /* by proc_finish or proc_free */
 };
 
 struct proc;

@@ -17,10 +17,10 @@
 
 /* What one running trial shows. */
 struct lane {
-	const struct plan_trial *trial;	/* NULL: idle */
+	const struct plan_trial *trial; /* NULL: idle */
 	uint64_t started_ns;
 	char phase[16];
-	uint64_t phase_ends_ns;		/* 0: open-ended */
+	uint64_t phase_ends_ns; /* 0: open-ended */
 	char probes[96];
 };
 
@@ -30,10 +30,10 @@ struct progress {
 	bool live;
 	struct lane *lanes;
 	unsigned int lane_count;
-	unsigned int drawn;		/* live lines on the screen */
+	unsigned int drawn; /* live lines on the screen */
 	size_t to_run, ended, bad;
 	uint64_t started_ns, redraw_ns;
-	uint64_t trials_ns;		/* spent in ended trials */
+	uint64_t trials_ns; /* spent in ended trials */
 };
 
 int progress_new(struct progress **out, enum progress_mode mode, FILE *file, unsigned int lanes, size_t to_run)
@@ -153,14 +153,14 @@ static void keep_probes(struct lane *lane, const json_t *state)
 	json_t *probe;
 	size_t used = 0;
 
-	json_object_foreach((json_t *)state, name, probe) {
+	json_object_foreach ((json_t *)state, name, probe) {
 		char latency[REPORT_CELL_SIZE];
 		const json_t *ok = json_object_get(probe, "ok");
 
 		if (!json_is_boolean(ok) || used >= sizeof(lane->probes))
 			continue;
-		used += (size_t)snprintf(lane->probes + used, sizeof(lane->probes) - used, "%s%s %s %s", used ? ", " : "",
-					 name, json_is_true(ok) ? "ok" : "failing",
+		used += (size_t)snprintf(lane->probes + used, sizeof(lane->probes) - used, "%s%s %s %s",
+					 used ? ", " : "", name, json_is_true(ok) ? "ok" : "failing",
 					 report_milliseconds(latency, json_object_get(probe, "latency_ms")));
 	}
 }
@@ -221,9 +221,9 @@ void progress_trial_end(struct progress *progress, unsigned int index, const jso
 	lane->trial = NULL;
 	if (progress->mode == PROGRESS_JSON) {
 		print_json(progress, "trial_end", id,
-			   json_pack("{s:O?, s:O?, s:O?, s:O?, s:O?, s:O?}", "status", json_object_get(columns, "status"),
-				     "verdict", json_object_get(columns, "verdict"), "error_stage",
-				     json_object_get(columns, "error_stage"), "error_text",
+			   json_pack("{s:O?, s:O?, s:O?, s:O?, s:O?, s:O?}", "status",
+				     json_object_get(columns, "status"), "verdict", json_object_get(columns, "verdict"),
+				     "error_stage", json_object_get(columns, "error_stage"), "error_text",
 				     json_object_get(columns, "error_text"), "target_node",
 				     json_object_get(columns, "target_node"), "summary",
 				     json_object_get(columns, "summary")));
@@ -267,7 +267,9 @@ static uint64_t time_to_go_ns(const struct progress *progress)
 		uint64_t spent_ns = now_ns - progress->lanes[i].started_ns;
 
 		if (progress->lanes[i].trial)
-			left_ns -= spent_ns < mean_ns && spent_ns < left_ns ? spent_ns : mean_ns < left_ns ? mean_ns : left_ns;
+			left_ns -= spent_ns < mean_ns && spent_ns < left_ns ? spent_ns
+				   : mean_ns < left_ns                      ? mean_ns
+									    : left_ns;
 	}
 	return left_ns / progress->lane_count;
 }

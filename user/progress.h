@@ -9,8 +9,8 @@
 #include "plan.h"
 
 enum progress_mode {
-	PROGRESS_LINES,	/* a line a phase; on a terminal a live line per running trial and a total */
-	PROGRESS_JSON,	/* one event a line */
+	PROGRESS_LINES, /* a line a phase; on a terminal a live line per running trial and a total */
+	PROGRESS_JSON,  /* one event a line */
 	PROGRESS_QUIET,
 };
 

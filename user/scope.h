@@ -18,7 +18,7 @@
 
 struct scope {
 	char name[SCOPE_NAME_SIZE];
-	int cgroup_fd;	/* the cgroup's directory; -1: no cgroup v2 here */
+	int cgroup_fd; /* the cgroup's directory; -1: no cgroup v2 here */
 };
 
 /* The common part of all scopes of a coordinator's workers, with the dash at its end. */

@@ -19,7 +19,7 @@
 static int reset_and_wait(struct trial *trial, struct error *err)
 {
 	double seconds = trial->subject->ready.timeout_seconds > 0 ? trial->subject->ready.timeout_seconds
-								    : READY_TIMEOUT_SECONDS;
+								   : READY_TIMEOUT_SECONDS;
 	int ret;
 
 	trial_enter(trial, PHASE_RESET, 0);

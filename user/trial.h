@@ -39,7 +39,7 @@ struct trial_job {
 	unsigned int instance, attempt;
 	pid_t coordinator;
 	const char *scope_prefix;
-	int socket_fd;	/* SOCK_SEQPACKET to the coordinator */
+	int socket_fd; /* SOCK_SEQPACKET to the coordinator */
 	int guard_fd;
 };
 

@@ -53,8 +53,8 @@ void trial_check(struct trial *trial, bool recovered)
 	json_t *expectations = json_array();
 	json_t *summary = report_summarize(trial->samples, &trial->times);
 	bool met = check_expectations(trial, summary, expectations);
-	json_t *columns = json_pack("{s:o, s:o}", "summary", summary ? summary : json_null(), "expectations",
-				    expectations);
+	json_t *columns =
+		json_pack("{s:o, s:o}", "summary", summary ? summary : json_null(), "expectations", expectations);
 
 	if (trial->plan->chaos && !trial_hits(trial)) {
 		json_object_set_new(columns, "status", json_string("void"));

@@ -73,15 +73,15 @@ int trial_command(struct trial *trial, const struct command *command, uint64_t t
 	return 0;
 }
 
-void trial_record_command(struct trial *trial, const char *name, const struct command *command,
-			  const struct proc *proc, unsigned int tries)
+void trial_record_command(struct trial *trial, const char *name, const struct command *command, const struct proc *proc,
+			  unsigned int tries)
 {
 	const struct proc_result *result = proc_get_result(proc);
-	json_t *record = json_pack("{s:s, s:s, s:s, s:I, s:f, s:b, s:o}", "name", name, "phase",
-				   trial_phase_name(trial->phase), "exec", command->exec, "started_at_ns",
-				   (json_int_t)result->started_ns, "seconds",
-				   (double)(result->ended_ns - result->started_ns) / NSEC_PER_SEC, "timed_out",
-				   result->timed_out, "output", proc_output(proc));
+	json_t *record =
+		json_pack("{s:s, s:s, s:s, s:I, s:f, s:b, s:o}", "name", name, "phase", trial_phase_name(trial->phase),
+			  "exec", command->exec, "started_at_ns", (json_int_t)result->started_ns, "seconds",
+			  (double)(result->ended_ns - result->started_ns) / NSEC_PER_SEC, "timed_out",
+			  result->timed_out, "output", proc_output(proc));
 
 	json_object_set_new(record, "exit_code", result->signal ? json_null() : json_integer(result->exit_code));
 	if (result->signal)

@@ -65,8 +65,9 @@ static int find_leader(const struct trial *trial, const struct node **out, struc
 	if (!*trial->leader)
 		return error_set(err, -ENOENT, "`roles` names no leader");
 	*out = find_node(trial->subject, trial->leader);
-	return *out ? 0 : error_set(err, -ENOENT, "`roles` names '%s', which is no node of '%s'", trial->leader,
-				    trial->subject->name);
+	return *out ? 0
+		    : error_set(err, -ENOENT, "`roles` names '%s', which is no node of '%s'", trial->leader,
+				trial->subject->name);
 }
 
 /* One node, or all (*out NULL). */
@@ -120,8 +121,7 @@ void trial_name_known_target(struct trial *trial)
 		snprintf(trial->target_names, sizeof(trial->target_names), "%s", node->name);
 }
 
-static int open_fault(struct trial *trial, struct trial_fault *slot, const char *node, size_t index,
-		      struct error *err)
+static int open_fault(struct trial *trial, struct trial_fault *slot, const char *node, size_t index, struct error *err)
 {
 	const struct trial_job *job = trial->job;
 	int ret = node_target_open(&slot->target, job->config, trial->subject, job->instance, node, trial->plan->params,
@@ -171,16 +171,16 @@ static void set_metadata(struct trial *trial, uint64_t activate_ns)
 
 		for (size_t d = 0; d < target->device_count; d++)
 			json_array_append_new(devices, json_string(target->devices[d].name));
-		json_array_append_new(faults, json_pack("{s:s, s:s, s:o, s:I, s:o}", "target", target->node, "engine",
-							fault_engine(trial->faults[i].fault), "seed",
-							json_sprintf("%" PRIu64, trial->faults[i].spec.seed),
-							"netns_ino", (json_int_t)target->netns_ino, "devices",
-							devices));
+		json_array_append_new(faults,
+				      json_pack("{s:s, s:s, s:o, s:I, s:o}", "target", target->node, "engine",
+						fault_engine(trial->faults[i].fault), "seed",
+						json_sprintf("%" PRIu64, trial->faults[i].spec.seed), "netns_ino",
+						(json_int_t)target->netns_ino, "devices", devices));
 	}
-	trial_set(trial, json_pack("{s:s, s:{s:o, s:f, s:f}}", "engine", fault_engine(trial->faults[0].fault),
-				   "chaos_metadata", "faults", faults, "activate_ms",
-				   (double)activate_ns / NSEC_PER_MSEC, "duration_seconds",
-				   trial->settings->duration_seconds));
+	trial_set(trial,
+		  json_pack("{s:s, s:{s:o, s:f, s:f}}", "engine", fault_engine(trial->faults[0].fault),
+			    "chaos_metadata", "faults", faults, "activate_ms", (double)activate_ns / NSEC_PER_MSEC,
+			    "duration_seconds", trial->settings->duration_seconds));
 }
 
 int trial_inject(struct trial *trial, struct error *err)

@@ -28,32 +28,32 @@ struct trial {
 	const struct settings *settings;
 
 	enum trial_phase phase;
-	char **environment;		/* of commands in this phase */
-	char **scoped_environment;	/* the same with the scope's mark */
-	char target_names[1024];	/* comma-separated; "": not known yet */
+	char **environment;        /* of commands in this phase */
+	char **scoped_environment; /* the same with the scope's mark */
+	char target_names[1024];   /* comma-separated; "": not known yet */
 
-	int wake_fd;			/* eventfd of the signal handler */
-	struct proc *command;		/* the one in the foreground */
+	int wake_fd;          /* eventfd of the signal handler */
+	struct proc *command; /* the one in the foreground */
 	struct proc *workload;
 	bool workload_recorded;
 	struct scope scope;
 	bool has_scope;
 	struct probes *probes;
-	int *drains;			/* pipes that something left behind by a command still holds */
+	int *drains; /* pipes that something left behind by a command still holds */
 	size_t drain_count;
 	struct pollfd *poll_fds;
 	size_t poll_size;
 
 	struct trial_fault *faults;
 	size_t fault_count;
-	bool live;			/* faults are active: renew their lease */
+	bool live; /* faults are active: renew their lease */
 	bool effect_told;
 	uint64_t renew_ns, flush_ns;
 
 	struct outbox_message *outbox, **outbox_end;
-	json_t *samples;		/* all */
+	json_t *samples; /* all */
 	struct report_times times;
-	char leader[64];		/* at the end of warm-up, "": not known */
+	char leader[64]; /* at the end of warm-up, "": not known */
 };
 
 /* Seconds of the campaign file. */
@@ -76,8 +76,8 @@ int trial_rebuild_environment(struct trial *trial, struct error *err);
 /* Runs a command of the subject in the foreground. *out: the ended command, the caller frees it. */
 int trial_command(struct trial *trial, const struct command *command, uint64_t timeout_ns, enum proc_stderr apart,
 		  struct proc **out, struct error *err);
-void trial_record_command(struct trial *trial, const char *name, const struct command *command,
-			  const struct proc *proc, unsigned int tries);
+void trial_record_command(struct trial *trial, const char *name, const struct command *command, const struct proc *proc,
+			  unsigned int tries);
 int trial_reset(struct trial *trial, struct error *err);
 /* Polls `ready` until it exits 0 or end_ns; the first try counts whenever it ends. */
 int trial_wait_ready(struct trial *trial, uint64_t end_ns, struct error *err);

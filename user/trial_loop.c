@@ -149,7 +149,8 @@ static uint64_t wake_ns(const struct trial *trial, uint64_t until_ns)
 /* Returns how many. */
 static size_t collect_fds(struct trial *trial)
 {
-	size_t most = 2 + 2 * PROC_POLL_MAX + trial->drain_count + (trial->probes ? probes_poll_count(trial->probes) : 0);
+	size_t most =
+		2 + 2 * PROC_POLL_MAX + trial->drain_count + (trial->probes ? probes_poll_count(trial->probes) : 0);
 	size_t used = 0;
 
 	if (most > trial->poll_size) {

@@ -21,9 +21,8 @@ struct outbox_message {
 };
 
 static const char *const phase_names[PHASE_COUNT] = {
-	[PHASE_RESET] = "reset",	[PHASE_READY] = "ready",     [PHASE_WARMUP] = "warmup",
-	[PHASE_INJECT] = "inject",	[PHASE_HOLD] = "hold",	     [PHASE_REVERT] = "revert",
-	[PHASE_RECOVER] = "recover",	[PHASE_CHECK] = "check",
+	[PHASE_RESET] = "reset", [PHASE_READY] = "ready",   [PHASE_WARMUP] = "warmup",   [PHASE_INJECT] = "inject",
+	[PHASE_HOLD] = "hold",   [PHASE_REVERT] = "revert", [PHASE_RECOVER] = "recover", [PHASE_CHECK] = "check",
 };
 
 const char *trial_phase_name(enum trial_phase phase)

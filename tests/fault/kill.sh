@@ -54,9 +54,9 @@ normal_after() {
 
 loads_over() {
 	local pid
-	for pid in $(cat "$work/load" 2>/dev/null); do
+	while read -r pid; do
 		is_over "$pid" || return 1
-	done
+	done < <(cat "$work/load" 2>/dev/null)
 }
 nothing_left() {
 	nothing_left_in n1 && loads_over && is_over "$guard" && is_over "$worker" &&

@@ -87,7 +87,9 @@ phases_seen() { (($(grep -c '"event":"phase"' "$work/six.out") >= $1)); }
 # Somewhere within the second trial of each run: six runs end at twelve trials at the earliest.
 begin=$(date +%s)
 for kill in 1 2 3 4 5 6; do
-	start six $( ((kill == 1)) || echo --resume)
+	resume=(--resume)
+	((kill > 1)) || resume=()
+	start six "${resume[@]}"
 	wait_for 20 phases_seen $((5 + kill)) || not_ok "kill $kill: the campaign goes on" "$(cat "$work/six.err" "$work/six.out")"
 	kill -KILL $coordinator 2>/dev/null
 	end_of $coordinator
@@ -138,7 +140,8 @@ check "interrupt: nothing is left" nothing_left_in n1
 # A worker that is stopped lets go, as nobody renews its lease.
 start stop --fresh
 wait_for 10 grep -q first_effect "$work/stop.out"
-for worker in $(cat "/proc/$coordinator/task/$coordinator/children"); do
+read -ra children <"/proc/$coordinator/task/$coordinator/children"
+for worker in "${children[@]}"; do
 	[[ $(cat "/proc/$worker/comm") == eval-trial ]] && break
 done
 kill -STOP "$worker"

@@ -44,7 +44,9 @@ static void step(struct fixture *f, const char *phase)
 	fds = calloc(probes_poll_count(f->probes) + 1, sizeof(*fds));
 	wake_ns = probes_wake_ns(f->probes);
 	poll(fds, probes_poll_fds(f->probes, fds),
-	     wake_ns == UINT64_MAX ? 10 : wake_ns > now_ns ? (int)((wake_ns - now_ns) / MS) + 1 : 0);
+	     wake_ns == UINT64_MAX ? 10
+	     : wake_ns > now_ns    ? (int)((wake_ns - now_ns) / MS) + 1
+				   : 0);
 	free(fds);
 	samples = probes_take_samples(f->probes);
 	json_array_extend(f->samples, samples);

@@ -46,7 +46,9 @@ static void run_to_end(struct proc *proc)
 
 		assert_true(now_ns < end_ns);
 		poll(fds, proc_poll_fds(proc, fds),
-		     wake_ns == UINT64_MAX ? 1000 : wake_ns > now_ns ? (int)((wake_ns - now_ns) / MS) + 1 : 0);
+		     wake_ns == UINT64_MAX ? 1000
+		     : wake_ns > now_ns    ? (int)((wake_ns - now_ns) / MS) + 1
+					   : 0);
 	}
 }
 
@@ -130,7 +132,8 @@ static void test_output_is_text(void **state)
 {
 	struct proc *proc = run("printf 'a\\377b\\000c\\033[31md'");
 
-	assert_output(proc, "a\xef\xbf\xbd" "b c [31md");
+	assert_output(proc, "a\xef\xbf\xbd"
+			    "b c [31md");
 	proc_free(proc);
 }
 
@@ -197,7 +200,8 @@ static void test_inherits_nothing(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	/* Descriptors: standard ones and ls's own. Signals: none ignored, none blocked. A session of its own. */
 	proc = run("ls /proc/self/fd | tr '\\n' ' '; grep -E '^Sig(Blk|Ign)' /proc/self/status | tr -d '\\n\\t'; "
-		   "read -r a b c d e sid rest </proc/self/stat; test \"$sid\" = $$ && echo own; readlink /proc/self/fd/0");
+		   "read -r a b c d e sid rest </proc/self/stat; test \"$sid\" = $$ && echo own; readlink "
+		   "/proc/self/fd/0");
 	assert_output(proc, "0 1 2 3 SigBlk:0000000000000000SigIgn:0000000000000000own\n/dev/null\n");
 	proc_free(proc);
 	close(fd);
@@ -206,7 +210,10 @@ static void test_inherits_nothing(void **state)
 static void test_folder_is_gone(void **state)
 {
 	struct proc_spec spec = {
-		.exec = "true", .directory = "/no/such/folder", .environment = environ, .cgroup_fd = -1,
+		.exec = "true",
+		.directory = "/no/such/folder",
+		.environment = environ,
+		.cgroup_fd = -1,
 	};
 	struct proc *proc = NULL;
 	char text[256];
@@ -234,7 +241,11 @@ static const char *find(char **environment, const char *name)
 static void test_environment(void **state)
 {
 	struct environment_values values = {
-		.instance = 3, .campaign = "c", .trial = "t", .subject = "s", .phase = "hold",
+		.instance = 3,
+		.campaign = "c",
+		.trial = "t",
+		.subject = "s",
+		.phase = "hold",
 	};
 	_cleanup_free_ char **environment = NULL;
 
