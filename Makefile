@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # make [all]        builds ./eval                    make test       installs what is missing, runs every suite
 # make test-unit | test-cli | test-net | test-fault  one suite       make demo       the main job on a real cluster
+# make test-matrix  VM_SUITES on each of KERNELS, in guests (scripts/vm.sh)
 # make bench        figures, not pass or fail        make check      format, clang-tidy, cppcheck, shellcheck
 # V=1 shows the commands.
 
@@ -14,6 +15,8 @@ ARCH := $(shell uname -m)
 BPF_ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(ARCH)))
 BUILD := build
 SUITES ?= unit cli net fault
+KERNELS ?= 5.10 6.1 6.12 sid
+VM_SUITES ?= net fault
 
 ifeq ($(V),1)
 Q :=
@@ -40,7 +43,7 @@ ASAN_OBJECTS := $(LIB_OBJECTS:$(BUILD)/user/%=$(BUILD)/asan/%)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
-.PHONY: all deps test $(SUITES:%=test-%) test-build demo bench check format install clean
+.PHONY: all deps test $(SUITES:%=test-%) test-build test-matrix demo bench check format install clean
 all: eval
 
 eval: $(OBJECTS)
@@ -90,6 +93,9 @@ test-build: eval $(UNIT_TESTS) $(TOOLS)
 
 $(SUITES:%=test-%): test-%: test-build
 	$(Q)tests/run $*
+
+test-matrix: test-build
+	$(Q)scripts/vm/matrix.sh "$(KERNELS)" $(VM_SUITES)
 
 demo: deps
 	$(Q)$(MAKE) --no-print-directory eval

@@ -17,8 +17,9 @@ usage: scripts/vm.sh COMMAND
 
 Options of run, test and shell, before KERNEL: --memory SIZE (2G), --cpus N (2), --timeout SECONDS (600; test 3600;
 shell: none), --accel kvm|tcg (what works). The guest is the host's root with Debian's kernel: what is written there is
-gone afterwards. The checkout is at the same path, and a command starts in the folder where you are. The cache is
-$EVAL_CACHE, else ~/.cache/eval; about 1.2 GiB for all four.
+gone afterwards. The checkout is at the same path, and a command starts in the folder where you are; it gets no input
+and a fresh environment, with EVAL_TIME_FACTOR: how much longer than here it may wait. The cache is $EVAL_CACHE, else
+~/.cache/eval; about 1 GiB for all four.
 
 Exit status: the command's; else 2 bad usage, 77 the kernel can no longer be had, 124 the time was over, 125 this host
 or the guest failed.
@@ -42,6 +43,8 @@ wrong_usage() {
 }
 
 top=$(cd "$(dirname "$0")/.." && pwd -P)
+build=${BUILD:-build}
+[[ $build == /* ]] || build=$top/$build
 run_folder='' partial_folder='' qemu_pid=''
 apt_helper=/usr/lib/apt/apt-helper
 fetch_tools=("$apt_helper:apt" dpkg-deb:dpkg xz:xz-utils depmod:kmod flock:util-linux)
@@ -117,14 +120,15 @@ make_initramfs() {
 
 # ash reads the settings too; ${…@Q} is quoted for both.
 write_job() {
-	local release directory=$PWD rows=24 columns=80
+	local release directory=$PWD rows=24 columns=80 factor=1 term=${TERM:-dumb}
 	release=$(cat "$1/release")
 	[[ $PWD/ == "$top"/* ]] || directory=$top
+	[[ $accel == kvm ]] || factor=10
 	[[ ! -t 0 ]] || read -r rows columns < <(stty size)
 	cat >"$2/settings" <<-END
 		kernel=${kernel@Q} release=${release@Q} modules=${1@Q}/lib/modules/${release@Q} checkout=${top@Q}
 		directory=${directory@Q} mode=${mode@Q} bring=${bring@Q} rows=${rows@Q} columns=${columns@Q}
-		export TERM=${TERM@Q}
+		export TERM=${term@Q} EVAL_TIME_FACTOR=$factor
 	END
 	{
 		echo "cd ${directory@Q} || exit 125"
@@ -160,8 +164,7 @@ start_qemu() {
 
 # The console's last lines, and all of it kept where the test logs are.
 show_console() {
-	local kept=$top/${BUILD:-build}/vm/$kernel.console
-	[[ ${BUILD:-} != /* ]] || kept=$BUILD/vm/$kernel.console
+	local kept=$build/vm/$kernel.console
 	echo "vm: $kernel: $1" >&2
 	[[ ! -s $run_folder/qemu ]] || grep -v 'terminating on signal' "$run_folder/qemu" >&2
 	[[ -s $run_folder/console ]] || return 0
@@ -197,9 +200,8 @@ boot() {
 }
 
 bring_files() {
-	local target=${BUILD:-build}/vm/$kernel
+	local target=$build/vm/$kernel
 	[[ -n $bring ]] || return 0
-	[[ $target == /* ]] || target=$top/$target
 	rm -rf "$target"
 	{ mkdir -p "$target" && tar -C "$target" -xf "$run_folder/files" 2>/dev/null; } ||
 		echo "vm: $kernel: its logs did not arrive" >&2
@@ -261,9 +263,9 @@ cmd_guest() {
 		((limit)) || limit=600
 		;;
 	test)
-		command=("$top/tests/run" "$@")
+		command=(env "BUILD=$build" "$top/tests/run" "$@")
 		((limit)) || limit=3600
-		bring=build/test
+		bring=$build/test
 		;;
 	shell)
 		(($# == 0)) || wrong_usage "shell takes no command: use run"

@@ -102,9 +102,9 @@ now_ms() {
 	echo $((${now/./} / 1000))
 }
 
-# wait_for SECONDS COMMAND…: polls until the command succeeds; fails after SECONDS.
+# wait_for SECONDS COMMAND…: polls until the command succeeds; fails after SECONDS, or more in an emulated guest.
 wait_for() {
-	local deadline=$(($(now_ms) + $1 * 1000))
+	local deadline=$(($(now_ms) + $1 * 1000 * ${EVAL_TIME_FACTOR:-1}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		(($(now_ms) < deadline)) || return 1

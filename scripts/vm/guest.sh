@@ -65,6 +65,6 @@ else
 	run_command
 fi
 status=$?
-[[ -z $bring || ! -e $checkout/$bring ]] || tar -C "$checkout/$bring" -cf - . >"${ports[files]}"
+[[ -z $bring || ! -e $bring ]] || tar -C "$bring" -cf - . >"${ports[files]}"
 echo "$status" >"${ports[status]}"
 power_off
