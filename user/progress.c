@@ -271,7 +271,7 @@ static uint64_t time_to_go_ns(const struct progress *progress)
 				   : mean_ns < left_ns                      ? mean_ns
 									    : left_ns;
 	}
-	return left_ns / progress->lane_count;
+	return left_ns / (progress->lane_count ?: 1);
 }
 
 static void draw_line(struct progress *progress, size_t columns, const char *text)

@@ -58,16 +58,13 @@ int scope_create(struct scope *scope, const char *prefix, pid_t worker, struct e
 /* Before 5.14 (kernel commit 661ee6280931) there is no cgroup.kill. Repeated calls catch what forks meanwhile. */
 static void cgroup_kill_members(int fd)
 {
-	_cleanup_close_ int procs_fd = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	_cleanup_fclose_ FILE *procs = NULL;
-	int pid;
+	int procs_fd = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC), pid;
+	_cleanup_fclose_ FILE *procs = procs_fd < 0 ? NULL : fdopen(procs_fd, "re");
 
-	if (procs_fd < 0)
+	if (!procs) {
+		fd_close(procs_fd);
 		return;
-	procs = fdopen(procs_fd, "re");
-	if (!procs)
-		return;
-	procs_fd = -1;
+	}
 	while (fscanf(procs, "%d", &pid) == 1)
 		if (pid > 0)
 			kill(pid, SIGKILL);
