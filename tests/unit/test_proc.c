@@ -210,7 +210,9 @@ static void test_inherits_nothing(void **state)
 	assert_true(fd > STDERR_FILENO);
 	signal(SIGPIPE, SIG_IGN);
 	/* Descriptors: standard ones and ls's own. Signals: none ignored, none blocked. A session of its own. */
-	proc = run("ls /proc/self/fd | tr '\\n' ' '; grep -E '^Sig(Blk|Ign)' /proc/self/status | tr -d '\\n\\t'; "
+	/* Under make, glibc's posix_spawn has ignored its own signals 32 and 33, which nothing but it may set. */
+	proc = run("ls /proc/self/fd | tr '\\n' ' '; grep -E '^Sig(Blk|Ign)' /proc/self/status | tr -d '\\n\\t' | "
+		   "sed s/0000000180000000/0000000000000000/; "
 		   "read -r a b c d e sid rest </proc/self/stat; test \"$sid\" = $$ && echo own; readlink "
 		   "/proc/self/fd/0");
 	assert_output(proc, "0 1 2 3 SigBlk:0000000000000000SigIgn:0000000000000000own\n/dev/null\n");
