@@ -24,13 +24,18 @@ struct {
 	__type(value, struct eval_stats);
 } eval_stats SEC(".maps");
 
-static __always_inline bool fault_is_live(__u64 now_ns)
+static __always_inline const volatile struct eval_ctl *fault_ctl(void)
 {
-	const volatile struct eval_ctl *ctl;
 	__u32 zero = 0;
 
-	ctl = bpf_map_lookup_elem(&eval_ctl, &zero);
-	return ctl && now_ns < ctl->deadline_ns && now_ns < ctl->lease_ns;
+	return bpf_map_lookup_elem(&eval_ctl, &zero);
+}
+
+static __always_inline bool fault_is_live(__u64 now_ns)
+{
+	const volatile struct eval_ctl *ctl = fault_ctl();
+
+	return ctl && now_ns < ctl->deadline_ns && now_ns < ctl->lease_ns && !ctl->draining;
 }
 
 static __always_inline struct eval_stats *stats_of(__u32 direction)

@@ -160,10 +160,8 @@ static __always_inline int pick(struct __sk_buff *skb, __u32 direction)
 static __always_inline int put_back(struct __sk_buff *skb, __u32 direction)
 {
 	struct eval_line *line = bpf_map_lookup_elem(&eval_line, &direction);
-	const volatile struct eval_ctl *ctl;
-	__u32 zero = 0;
+	const volatile struct eval_ctl *ctl = fault_ctl();
 
-	ctl = bpf_map_lookup_elem(&eval_ctl, &zero);
 	if (line)
 		__sync_fetch_and_add(&line->delivered, 1);
 	if (ctl && ctl->draining)
@@ -183,6 +181,12 @@ SEC("tc")
 int latency_ingress(struct __sk_buff *skb)
 {
 	return pick(skb, EVAL_INGRESS);
+}
+
+SEC("tc")
+int latency_learn(struct __sk_buff *skb)
+{
+	return learn_egress(skb);
 }
 
 /* On the line's own device, way in: what the line lets go. */

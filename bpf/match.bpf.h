@@ -56,7 +56,7 @@ struct {
 /* Flows that the node's cgroup sends, as seen on the way out: the way in has no socket yet. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
+	__uint(max_entries, 32768);
 	__type(key, struct eval_flow_key);
 	__type(value, __u32);
 } learned SEC(".maps");
@@ -207,7 +207,9 @@ static __always_inline bool cgroup_matches(struct __sk_buff *skb, const struct e
 	__u32 one = 1;
 
 	if (direction == EVAL_EGRESS) {
-		if (!skb || bpf_skb_ancestor_cgroup_id(skb, match_config.cgroup_level) != match_config.cgroup_id)
+		const volatile struct eval_ctl *ctl = fault_ctl();
+
+		if (!skb || !ctl || bpf_skb_ancestor_cgroup_id(skb, match_config.cgroup_level) != ctl->cgroup_id)
 			return false;
 		bpf_map_update_elem(&learned, flow, &one, BPF_ANY);
 		return true;
@@ -218,6 +220,18 @@ static __always_inline bool cgroup_matches(struct __sk_buff *skb, const struct e
 	reverse.destination_port = flow->source_port;
 	reverse.protocol = flow->protocol;
 	return bpf_map_lookup_elem(&learned, &reverse);
+}
+
+/* A later fragment has no ports: it is left alone where one of its protocol's may be protected. */
+static __always_inline bool packet_is_protected(const struct eval_flow_key *flow, __u16 local_port, __u16 remote_port)
+{
+	if (flow->protocol == IPPROTO_TCP ? !match_config.protect_tcp
+					  : flow->protocol != IPPROTO_UDP || !match_config.protect_udp)
+		return false;
+	if (!local_port && !remote_port)
+		return true;
+	return port_is_protected(flow->protocol, local_port, true) ||
+	       port_is_protected(flow->protocol, remote_port, false);
 }
 
 /* Is the packet between the node and one of the peers, and not protected? */
@@ -237,13 +251,21 @@ static __always_inline bool packet_matches(struct __sk_buff *skb, const struct e
 	if (!match_config.locals_any) {
 		own_port = local_port && rule_find(&locals, local, local_port);
 		if (!own_port && !rule_find(&locals, local, 0) &&
-		    !(match_config.cgroup_id && cgroup_matches(skb, flow, direction)))
+		    !(match_config.has_cgroup && cgroup_matches(skb, flow, direction)))
 			return false;
 	}
 	if (!(rule & EVAL_RULE_MATCH) && !own_port && !(rule_find(&rules, remote, remote_port) & EVAL_RULE_MATCH))
 		return false;
-	if (!match_config.has_protect)
-		return true;
-	return !port_is_protected(flow->protocol, local_port, true) &&
-	       !port_is_protected(flow->protocol, remote_port, false);
+	return !packet_is_protected(flow, local_port, remote_port);
+}
+
+/* For a fault on the way in only: what the node's cgroup sends tells which answers are the node's. */
+static __always_inline int learn_egress(struct __sk_buff *skb)
+{
+	struct packet_source from = {.skb = skb};
+	struct eval_flow_key flow;
+
+	if (fault_is_live(bpf_ktime_get_ns()) && !packet_parse(&from, skb->protocol, &flow))
+		cgroup_matches(skb, &flow, EVAL_EGRESS);
+	return TCX_NEXT;
 }

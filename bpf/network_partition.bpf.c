@@ -46,6 +46,12 @@ int partition_ingress(struct __sk_buff *skb)
 	return packet_is_cut(skb, &from, skb->protocol, EVAL_INGRESS, skb->len) ? TCX_DROP : TCX_NEXT;
 }
 
+SEC("tc")
+int partition_learn(struct __sk_buff *skb)
+{
+	return learn_egress(skb);
+}
+
 SEC("xdp")
 int partition_xdp(struct xdp_md *xdp)
 {

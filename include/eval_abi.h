@@ -31,15 +31,16 @@ struct eval_ctl {
 	__u32 holder_pid;
 	__u32 ifindex;
 	__u64 netns_ino;
-	__u32 draining;			/* 1 once the device's hooks go: the line's then restore marks in their place */
+	__u32 draining;			/* 1: stopped for good; the line's hooks restore marks, the device's may go */
 	__u32 zero;
+	__u64 cgroup_id;		/* of the target, 0 = none; renewed with the lease: a restarted unit gets another */
 	char campaign[64];		/* strings end with NUL; "" for an injection by hand */
 	char trial[96];
 	char target[64];
 	char device[16];
 	char engine[16];
 };
-_Static_assert(sizeof(struct eval_ctl) == 328, "eval_ctl is ABI");
+_Static_assert(sizeof(struct eval_ctl) == 336, "eval_ctl is ABI");
 
 enum eval_direction { EVAL_EGRESS, EVAL_INGRESS, EVAL_DIRECTIONS };
 
@@ -117,9 +118,9 @@ struct eval_match_config {
 	__u8 peers_all;
 	__u8 locals_any;		/* no filter by the node's own address */
 	__u8 has_ports;
-	__u8 has_protect;
-	__u8 zero[6];
-	__u64 cgroup_id;		/* 0 = none */
+	__u8 has_cgroup;		/* eval_ctl.cgroup_id, cgroup_level */
+	__u8 protect_tcp, protect_udp;	/* some port of it is protected */
+	__u8 zero[4];
 };
 
 struct eval_latency_config {

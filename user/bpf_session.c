@@ -246,6 +246,11 @@ void bpf_session_renew(struct bpf_session *session, uint64_t lease_ns)
 	__atomic_store_n(&session->ctl->lease_ns, lease_ns, __ATOMIC_RELEASE);
 }
 
+void bpf_session_set_cgroup(struct bpf_session *session, uint64_t cgroup_id)
+{
+	__atomic_store_n(&session->ctl->cgroup_id, cgroup_id, __ATOMIC_RELEASE);
+}
+
 void bpf_session_stop(struct bpf_session *session)
 {
 	__atomic_store_n(&session->ctl->deadline_ns, 0, __ATOMIC_RELEASE);

@@ -52,8 +52,9 @@ void bpf_session_detach(struct bpf_session *session, size_t keep);
 /* The control block: live until the deadline, while the lease is renewed. stop only stores to shared memory. */
 void bpf_session_activate(struct bpf_session *session, uint64_t deadline_ns);
 void bpf_session_renew(struct bpf_session *session, uint64_t lease_ns);
+void bpf_session_set_cgroup(struct bpf_session *session, uint64_t cgroup_id);
 void bpf_session_stop(struct bpf_session *session);
-/* From here the lines' hooks restore what the device's hooks did: these may go. */
+/* Stops for good, and from here the lines' hooks restore what the device's hooks did: these may go. */
 void bpf_session_drain(struct bpf_session *session);
 
 /* Counters summed over CPUs; first_hit_ns is the earliest, 0 where there is none. */

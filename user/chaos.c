@@ -22,6 +22,7 @@ struct fault {
 	void *state; /* of spec->ops; NULL before prepare succeeded */
 	const char *engine;
 	bool active;
+	uint64_t deadline_ns, lease_ns;
 };
 
 const struct chaos_ops *chaos_find(const char *name)
@@ -84,13 +85,26 @@ int fault_new(struct fault **out, const struct fault_spec *spec, struct error *e
 
 int fault_activate(struct fault *fault, uint64_t duration_ns, struct error *err)
 {
+	int ret;
+
 	fault->active = true;
-	return fault->spec->ops->activate(fault->state, clock_monotonic_ns() + duration_ns, err);
+	fault->deadline_ns = clock_monotonic_ns() + duration_ns;
+	ret = fault->spec->ops->activate(fault->state, fault->deadline_ns, err);
+	fault->lease_ns = clock_monotonic_ns() + LEASE_NS;
+	return ret;
 }
 
-bool fault_renew(struct fault *fault)
+int fault_renew(struct fault *fault, struct error *err)
 {
-	return fault->spec->ops->renew(fault->state, clock_monotonic_ns() + LEASE_NS);
+	uint64_t now_ns = clock_monotonic_ns();
+	uint64_t live_until_ns = now_ns < fault->deadline_ns ? now_ns : fault->deadline_ns;
+
+	if (live_until_ns > fault->lease_ns)
+		return error_set(err, -ETIME,
+				 "the fault was not live for %.1f s: its process was stopped, or this host is overloaded",
+				 (double)(live_until_ns - fault->lease_ns) / (double)NSEC_PER_SEC);
+	fault->lease_ns = now_ns + LEASE_NS;
+	return fault->spec->ops->renew(fault->state, fault->lease_ns, err);
 }
 
 void fault_stop(struct fault *fault)

@@ -78,7 +78,7 @@ struct chaos_ops {
 	/* The life of a fault, see above. Called through fault_*(). state is the chaos type's own. */
 	int (*prepare)(struct fault *fault, void **state, struct error *err);
 	int (*activate)(void *state, uint64_t deadline_ns, struct error *err);
-	bool (*renew)(void *state, uint64_t lease_ns);
+	int (*renew)(void *state, uint64_t lease_ns, struct error *err);
 	void (*stop)(void *state);
 	int (*revert)(void *state, struct error *err);
 	json_t *(*evidence)(void *state);
@@ -105,10 +105,11 @@ int fault_new(struct fault **out, const struct fault_spec *spec, struct error *e
 /* Attaches; from here on the target is under chaos until now + duration_ns (the kernel ends it too). */
 int fault_activate(struct fault *fault, uint64_t duration_ns, struct error *err);
 /*
- * Renews the lease; call it at least every LEASE_RENEW_NS while active. False: a device went away, and the fault's
- * hooks with it; fault_revert then fails and says which.
+ * Renews the lease; call it at least every LEASE_RENEW_NS while active. -ENODEV: a device went away, and the fault's
+ * hooks with it. -ETIME: the lease had lapsed, so the target was not under chaos for a while; it is not renewed. A
+ * fault that reports either is to be reverted.
  */
-bool fault_renew(struct fault *fault);
+int fault_renew(struct fault *fault, struct error *err);
 /* Inert at once (stores to shared memory only, safe to repeat); detaching is left to fault_revert. */
 void fault_stop(struct fault *fault);
 /* Detaches everything and delivers what delay lines still hold (waits at most the longest delay, bounded 2 s). */

@@ -271,7 +271,8 @@ static void print_started(const struct inject *inject, const struct fault *fault
 	fflush(stdout);
 }
 
-static bool hold_fault(struct fault *fault, int signal_fd, double seconds)
+/* True: ended by a signal. err is set where the fault ended by itself. */
+static bool hold_fault(struct fault *fault, int signal_fd, double seconds, struct error *err)
 {
 	uint64_t end_ns = clock_monotonic_ns() + (uint64_t)(seconds * (double)NSEC_PER_SEC);
 
@@ -288,8 +289,10 @@ static bool hold_fault(struct fault *fault, int signal_fd, double seconds)
 			fault_stop(fault);
 			return true;
 		}
-		if (!fault_renew(fault))
+		if (fault_renew(fault, err)) {
+			fault_stop(fault);
 			return false;
+		}
 	}
 }
 
@@ -365,8 +368,8 @@ static int inject_and_hold(struct inject *inject, const struct target *target, i
 		return err.code == -EPERM ? EXIT_HOST : EXIT_TRIALS;
 	}
 	print_started(inject, fault, target);
-	interrupted = hold_fault(fault, signal_fd, inject->seconds);
-	ret = fault_revert(fault, &err);
+	interrupted = hold_fault(fault, signal_fd, inject->seconds, &err);
+	ret = fault_revert(fault, err.code ? NULL : &err) ?: err.code;
 	evidence = fault_evidence(fault);
 	fault_free(fault);
 	if (!ret)

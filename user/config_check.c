@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config_internal.h"
+#include "plan.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -112,6 +113,28 @@ static void check_sharing(const struct pairing *pairing, const struct node *node
 			chaos_shown(pairing), node->name, sharing->name);
 }
 
+/* With a port, only what goes to and from it is known as the node's. */
+static void check_dialled(const struct pairing *pairing, const struct node *node)
+{
+	for (size_t i = 0; i < node->addresses.count; i++) {
+		struct endpoint endpoint;
+		struct node expanded = {};
+
+		if (node_expand(&expanded, node, pairing->subject, 0, NULL))
+			return;
+		if (!endpoint_parse(&endpoint, expanded.addresses.items[i], NULL) && endpoint.port) {
+			report_error(pairing->reader, &node->place,
+				     "%s may target node '%s', whose address has a port: connections that the node "
+				     "opens itself cannot be told apart without a cgroup; give the node its 'cgroup' "
+				     "or its address without a port",
+				     chaos_shown(pairing), node->name);
+			node_clear(&expanded);
+			return;
+		}
+		node_clear(&expanded);
+	}
+}
+
 static void check_node_needs(const struct pairing *pairing, const struct node *node, const struct ynode *ynode)
 {
 	unsigned int needs = pairing->chaos->ops->needs;
@@ -125,6 +148,8 @@ static void check_node_needs(const struct pairing *pairing, const struct node *n
 			     node->name, chaos_shown(pairing));
 	if (needs & CHAOS_NEEDS_ADDRESS)
 		check_sharing(pairing, node);
+	if ((needs & CHAOS_NEEDS_OWN_TRAFFIC) && !node->cgroup && !pairing->sharing[node - pairing->subject->nodes])
+		check_dialled(pairing, node);
 }
 
 static const struct ynode *peers_node(const struct pairing *pairing)

@@ -19,30 +19,39 @@ int inject_target_exit_code(int code)
 	return EXIT_TRIALS;
 }
 
+/* --peer all, where the type takes it and nothing else is named. */
+static int check_all(const struct chaos_ops *ops, const struct inject_where *where, bool *all, struct error *err)
+{
+	*all = where->peers[0] && !strcmp(where->peers[0], "all");
+	if (*all && where->peers[1])
+		return error_set(err, -EINVAL, "--peer all stands alone");
+	if (*all && !chaos_field_find(ops, "peers")->all_allowed)
+		return error_set(err, -EINVAL, "this type takes no --peer all: name the peers");
+	return 0;
+}
+
 static int open_by_hand(struct target **out, const struct chaos_ops *ops, const struct inject_where *where,
 			struct error *err)
 {
 	static const char *const default_protect[] = {"tcp/22", NULL};
-	const struct chaos_field *field = chaos_field_find(ops, "peers");
-	bool all = where->peers[0] && !strcmp(where->peers[0], "all");
 	struct target_spec spec = {
 		.node = where->netns ? where->netns : where->interface,
 		.addresses = where->addresses[0] ? where->addresses : NULL,
 		.netns = where->netns,
 		.interface = where->interface,
-		.peers = all ? NULL : where->peers,
-		.peers_all = all,
+		.needs_own_traffic = ops->needs & CHAOS_NEEDS_OWN_TRAFFIC,
 		.protect = where->protect[0] ? where->protect : default_protect,
 		.allow = where->allow,
 	};
 
+	int ret = check_all(ops, where, &spec.peers_all, err);
+
+	if (ret)
+		return ret;
 	if (!where->peers[0])
 		return error_set(err, -EINVAL, "which traffic? name the other end by --peer ADDR[:PORT]%s",
-				 field->all_allowed ? ", or --peer all" : "");
-	if (all && (where->peers[1] || !field->all_allowed))
-		return error_set(err, -EINVAL, "%s",
-				 where->peers[1] ? "--peer all stands alone"
-						 : "this type takes no --peer all: name the peers");
+				 chaos_field_find(ops, "peers")->all_allowed ? ", or --peer all" : "");
+	spec.peers = spec.peers_all ? NULL : where->peers;
 	return target_open(out, &spec, err);
 }
 
@@ -76,7 +85,30 @@ static const struct subject *find_subject(const struct config *config, const cha
 	return found;
 }
 
-static int open_from_config(struct target **out, const struct inject_where *where, struct error *err)
+/* The peers named by --peer as the file's `peers` would name them; none: all members. */
+static int peers_to_params(const struct chaos_ops *ops, const struct inject_where *where, json_t **out,
+			   struct error *err)
+{
+	json_t *params = json_object();
+	bool all;
+	int ret = check_all(ops, where, &all, err);
+
+	if (ret) {
+		json_decref(params);
+		return ret;
+	}
+	if (all)
+		json_object_set_new(params, "peers", json_string("all"));
+	else if (where->peers[0])
+		json_object_set_new(params, "peers", json_array());
+	for (size_t i = 0; !all && where->peers[i]; i++)
+		json_array_append_new(json_object_get(params, "peers"), json_string(where->peers[i]));
+	*out = params;
+	return 0;
+}
+
+static int open_from_config(struct target **out, const struct chaos_ops *ops, const struct inject_where *where,
+			    struct error *err)
 {
 	struct config *config = NULL;
 	const struct subject *subject;
@@ -95,14 +127,11 @@ static int open_from_config(struct target **out, const struct inject_where *wher
 		ret = error_set(err, -EINVAL, "subject '%s' has %u instance(s), 0 is the first", subject->name,
 				subject->instances);
 	} else {
-		_cleanup_json_ json_t *params = json_object();
+		_cleanup_json_ json_t *params = NULL;
 
-		for (size_t i = 0; where->peers[i]; i++) {
-			if (!i)
-				json_object_set_new(params, "peers", json_array());
-			json_array_append_new(json_object_get(params, "peers"), json_string(where->peers[i]));
-		}
-		ret = node_target_open(out, config, subject, where->instance, name, params, err);
+		ret = peers_to_params(ops, where, &params, err);
+		if (!ret)
+			ret = node_target_open(out, config, subject, where->instance, name, ops, params, err);
 	}
 	config_free(config);
 	return ret;
@@ -111,7 +140,11 @@ static int open_from_config(struct target **out, const struct inject_where *wher
 int inject_target_open(struct target **out, const struct chaos_ops *ops, const struct inject_where *where,
 		       struct error *err)
 {
-	if (where->config && (where->netns || where->interface || where->addresses[0]))
-		return error_set(err, -EINVAL, "--config describes the node: leave out --netns, --dev and --address");
-	return where->config ? open_from_config(out, where, err) : open_by_hand(out, ops, where, err);
+	if (where->config && (where->netns || where->interface || where->addresses[0] || where->protect[0] || where->allow[0]))
+		return error_set(err, -EINVAL,
+				 "--config describes the node and what is protected: leave out --netns, --dev, "
+				 "--address, --protect and --allow");
+	if (!where->config && (where->node || where->instance))
+		return error_set(err, -EINVAL, "--node and --instance name a node of a campaign file: give it by --config");
+	return where->config ? open_from_config(out, ops, where, err) : open_by_hand(out, ops, where, err);
 }

@@ -53,6 +53,8 @@ int main(int argc, char **argv)
 {
 	/* A closed pipe is an error from write, not the death of a fault's holder in mid-revert. */
 	signal(SIGPIPE, SIG_IGN);
+	/* Ignored by whoever started us, children would vanish before they are waited for. */
+	signal(SIGCHLD, SIG_DFL);
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;

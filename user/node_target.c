@@ -116,7 +116,7 @@ static int collect_peers(struct words *peers, const struct members *members, con
 }
 
 static int open_member(struct target **out, const struct config *config, const struct members *members,
-		       const struct node *node, const json_t *params, struct error *err)
+		       const struct node *node, const struct chaos_ops *ops, const json_t *params, struct error *err)
 {
 	const json_t *asked = json_object_get(params, "peers");
 	struct words peers = {};
@@ -134,6 +134,7 @@ static int open_member(struct target **out, const struct config *config, const s
 		.cgroup = node->cgroup,
 		.peers = peers.items,
 		.peers_all = json_is_string(asked),
+		.needs_own_traffic = ops->needs & CHAOS_NEEDS_OWN_TRAFFIC,
 		.protect = (const char *const *)config->protect.items,
 		.allow = (const char *const *)config->allow.items,
 	};
@@ -144,7 +145,8 @@ static int open_member(struct target **out, const struct config *config, const s
 }
 
 int node_target_open(struct target **out, const struct config *config, const struct subject *subject,
-		     unsigned int instance, const char *node_name, const json_t *params, struct error *err)
+		     unsigned int instance, const char *node_name, const struct chaos_ops *ops, const json_t *params,
+		     struct error *err)
 {
 	struct members members = {};
 	const struct node *node;
@@ -152,7 +154,7 @@ int node_target_open(struct target **out, const struct config *config, const str
 
 	if (!ret) {
 		node = members_find(&members, node_name);
-		ret = node ? open_member(out, config, &members, node, params, err)
+		ret = node ? open_member(out, config, &members, node, ops, params, err)
 			   : error_set(err, -ENOENT, "no node '%s' in subject '%s'", node_name, subject->name);
 	}
 	members_clear(&members);

@@ -11,4 +11,5 @@
  * -EHOSTUNREACH, with the local ones in the text.
  */
 int node_target_open(struct target **out, const struct config *config, const struct subject *subject,
-		     unsigned int instance, const char *node_name, const json_t *params, struct error *err);
+		     unsigned int instance, const char *node_name, const struct chaos_ops *ops, const json_t *params,
+		     struct error *err);

@@ -206,25 +206,39 @@ static int take_lock(struct target *target, struct error *err)
 	return ret;
 }
 
-static int cgroup_find(struct target *target, const char *path, struct error *err)
+uint64_t target_cgroup_id(const struct target *target)
 {
 	union {
 		struct file_handle handle;
 		char room[sizeof(struct file_handle) + sizeof(uint64_t)];
-	} id = {.handle.handle_bytes = sizeof(uint64_t)};
+	} file = {.handle.handle_bytes = sizeof(uint64_t)};
+	uint64_t id = 0;
 	int mount_id;
-	char root[128], full[4096];
+
+	/* A cgroup's id is its kernfs handle (kernel commit 67c0496e87d1). */
+	if (!name_to_handle_at(AT_FDCWD, target->cgroup_path, &file.handle, &mount_id, 0))
+		memcpy(&id, file.handle.f_handle, sizeof(id));
+	return id;
+}
+
+static int cgroup_find(struct target *target, const char *path, struct error *err)
+{
+	char root[128];
+	int length;
 
 	if (target_cgroup2_root(root, sizeof(root)))
 		return error_set(err, -ENOENT, "no cgroup v2 is mounted here, but the node has a cgroup");
-	snprintf(full, sizeof(full), "%s%s%s", strncmp(path, root, strlen(root)) ? root : "", *path == '/' ? "" : "/", path);
-	/* A cgroup's id is its kernfs handle (kernel commit 67c0496e87d1). */
-	if (name_to_handle_at(AT_FDCWD, full, &id.handle, &mount_id, 0))
-		return error_set_errno(err, -errno, "cannot open cgroup '%s'", full);
-	memcpy(&target->cgroup_id, id.handle.f_handle, sizeof(target->cgroup_id));
-	for (const char *c = full + strlen(root); *c; c++)
+	length = asprintf(&target->cgroup_path, "%s%s%s", strncmp(path, root, strlen(root)) ? root : "",
+			  *path == '/' ? "" : "/", path);
+	if (length < 0) {
+		target->cgroup_path = NULL;
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	for (const char *c = target->cgroup_path + strlen(root); *c; c++)
 		if (*c == '/' && c[1] && c[1] != '/')
 			target->cgroup_level++;
+	if (!target_cgroup_id(target))
+		return error_set_errno(err, -errno, "cannot open cgroup '%s'", target->cgroup_path);
 	return 0;
 }
 
@@ -274,6 +288,21 @@ static int target_identify_netns(struct target *target, const struct target_spec
 	return 0;
 }
 
+/* With a port, only that port's traffic is known as the node's: what it dials itself needs the cgroup. */
+static int check_own_traffic(const struct target *target, const struct target_spec *spec, struct error *err)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	for (size_t i = 0; spec->needs_own_traffic && !target->cgroup_path && i < target->local_count; i++)
+		if (target->locals[i].port)
+			return error_set(err, -EINVAL,
+					 "%s has a port, and no cgroup tells what else is the node's: connections that it "
+					 "opens itself would not be cut; give the node's cgroup, or its address without a "
+					 "port",
+					 endpoint_format(&target->locals[i], text));
+	return 0;
+}
+
 static int target_fill(struct target *target, const struct target_spec *spec, struct error *err)
 {
 	int ret;
@@ -300,7 +329,9 @@ static int target_fill(struct target *target, const struct target_spec *spec, st
 		if (ret)
 			return ret;
 	}
-	ret = target_look_around(target, spec, err);
+	ret = check_own_traffic(target, spec, err);
+	if (!ret)
+		ret = target_look_around(target, spec, err);
 	if (ret)
 		return ret;
 	return list_has(spec->allow, "stacked") ? 0 : take_lock(target, err);
@@ -331,6 +362,7 @@ void target_free(struct target *target)
 	fd_close(target->netns_fd);
 	host_lock_release(&target->lock);
 	free(target->node);
+	free(target->cgroup_path);
 	free(target->devices);
 	free(target->locals);
 	free(target->peers);

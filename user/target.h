@@ -41,6 +41,7 @@ struct target_spec {
 	const char *cgroup;		/* cgroup v2 path; NULL or "": none */
 	const char *const *peers;	/* ADDR[:PORT] of everything that the fault may cut or delay to */
 	bool peers_all;			/* every address, whatever peers says */
+	bool needs_own_traffic;		/* all that the node sends, not only from its ports, must be told apart */
 	const char *const *protect;
 	const char *const *allow;	/* names of guards switched off */
 };
@@ -65,7 +66,7 @@ struct target {
 	bool peers_all;
 	struct protect_port *protect;	/* asked for, plus the ports that sshd serves in the target's netns */
 	size_t protect_count;
-	uint64_t cgroup_id;		/* 0: none */
+	char *cgroup_path;		/* absolute; NULL: none */
 	unsigned int cgroup_level;
 	struct host_lock lock;		/* one fault at a time per target on a host */
 };
@@ -77,6 +78,9 @@ struct target {
  */
 int target_open(struct target **out, const struct target_spec *spec, struct error *err);
 void target_free(struct target *target);
+
+/* Of the target's cgroup as it is now, 0 where it does not exist: a unit that restarts gets another. */
+uint64_t target_cgroup_id(const struct target *target);
 
 /* Where cgroup v2 is mounted (a hybrid host has it below /sys/fs/cgroup/unified). -ENOENT: nowhere. */
 int target_cgroup2_root(char *out, size_t size);

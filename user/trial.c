@@ -150,6 +150,11 @@ static int warm_up(struct trial *trial, struct error *err)
 	return 0;
 }
 
+static bool chaos_ended_early(const struct trial *trial)
+{
+	return trial->chaos_error.code;
+}
+
 static int hold(struct trial *trial, struct error *err)
 {
 	uint64_t from_ns;
@@ -167,8 +172,12 @@ static int hold(struct trial *trial, struct error *err)
 	}
 	from_ns = trial->times.injected_ns;
 	trial_enter(trial, PHASE_HOLD, trial->settings->duration_seconds);
-	ret = trial_pump(trial, from_ns + seconds_to_ns(trial->settings->duration_seconds), NULL);
-	if (ret)
+	ret = trial_pump(trial, from_ns + seconds_to_ns(trial->settings->duration_seconds), chaos_ended_early);
+	if (!ret) {
+		*err = trial->chaos_error;
+		return err->code;
+	}
+	if (ret != -ETIMEDOUT)
 		return error_set(err, ret, "stopped");
 	if (!trial->plan->chaos) {
 		trial->times.reverted_ns = clock_monotonic_ns();

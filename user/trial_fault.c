@@ -124,7 +124,8 @@ void trial_name_known_target(struct trial *trial)
 static int open_fault(struct trial *trial, struct trial_fault *slot, const char *node, size_t index, struct error *err)
 {
 	const struct trial_job *job = trial->job;
-	int ret = node_target_open(&slot->target, job->config, trial->subject, job->instance, node, trial->plan->params,
+	int ret = node_target_open(&slot->target, job->config, trial->subject, job->instance, node,
+				   trial->plan->chaos->ops, trial->plan->params,
 				   err);
 
 	if (ret)
@@ -238,11 +239,19 @@ static void read_evidence(struct trial *trial)
 		tell_first_effect(trial, first_ns);
 }
 
-void trial_renew(struct trial *trial)
+/* One that cannot go on ends all: half a chaos is not what was asked for. */
+static void end_chaos(struct trial *trial)
 {
 	for (size_t i = 0; i < trial->fault_count; i++)
 		if (trial->faults[i].fault)
-			fault_renew(trial->faults[i].fault);
+			fault_stop(trial->faults[i].fault);
+}
+
+void trial_renew(struct trial *trial)
+{
+	for (size_t i = 0; !trial->chaos_error.code && i < trial->fault_count; i++)
+		if (trial->faults[i].fault && fault_renew(trial->faults[i].fault, &trial->chaos_error))
+			end_chaos(trial);
 	if (!trial->effect_told && trial->times.injected_ns)
 		read_evidence(trial);
 }

@@ -183,6 +183,9 @@ static int latency_attach(struct net_part *part, const struct fault_spec *spec, 
 	for (size_t i = 0; !ret && i < EVAL_DIRECTIONS; i++)
 		if (latency->lines[i])
 			ret = device_attach(part, i, err);
+	if (!ret && net_fault_must_learn(spec->target, latency->lines[EVAL_EGRESS], latency->lines[EVAL_INGRESS]))
+		ret = bpf_session_attach(part->session, part->device->name, latency->skel->progs.latency_learn,
+					 HOOK_TCX_EGRESS, part->device->ifindex, HOOK_FIRST, err);
 	return ret;
 }
 

@@ -54,6 +54,19 @@ int net_fault_new(void **out, struct fault *fault, const struct net_kind *kind, 
 	return 0;
 }
 
+bool net_fault_must_learn(const struct target *target, bool has_egress, bool has_ingress)
+{
+	return target->cgroup_path && has_ingress && !has_egress;
+}
+
+static void set_cgroups(struct net_fault *net)
+{
+	if (!net->spec->target->cgroup_path)
+		return;
+	for (size_t i = 0; i < net->part_count; i++)
+		bpf_session_set_cgroup(net->parts[i].session, target_cgroup_id(net->spec->target));
+}
+
 int net_fault_activate(void *state, uint64_t deadline_ns, struct error *err)
 {
 	struct net_fault *net = state;
@@ -63,6 +76,7 @@ int net_fault_activate(void *state, uint64_t deadline_ns, struct error *err)
 	for (size_t i = 0; !ret && i < net->part_count; i++)
 		ret = net->kind->attach(&net->parts[i], net->spec, err);
 	target_leave_netns(&saved);
+	set_cgroups(net);
 	/* All hooks are there before the first bites. */
 	for (size_t i = 0; !ret && i < net->part_count; i++)
 		bpf_session_activate(net->parts[i].session, deadline_ns);
@@ -78,13 +92,23 @@ static const struct net_part *find_unhooked(const struct net_fault *net)
 	return NULL;
 }
 
-bool net_fault_renew(void *state, uint64_t lease_ns)
+static int hooks_gone(const struct net_part *part, struct error *err)
+{
+	return error_set(err, -ENODEV,
+			 "the fault's hooks on %s went away: was the device removed, or did 'eval cleanup --now' stop "
+			 "every fault?",
+			 part->device->name);
+}
+
+int net_fault_renew(void *state, uint64_t lease_ns, struct error *err)
 {
 	struct net_fault *net = state;
+	const struct net_part *unhooked = find_unhooked(net);
 
+	set_cgroups(net);
 	for (size_t i = 0; i < net->part_count; i++)
 		bpf_session_renew(net->parts[i].session, lease_ns);
-	return !find_unhooked(net);
+	return unhooked ? hooks_gone(unhooked, err) : 0;
 }
 
 void net_fault_stop(void *state)
@@ -114,10 +138,7 @@ int net_fault_revert(void *state, struct error *err)
 	}
 	target_leave_netns(&saved);
 	if (!ret && unhooked)
-		ret = error_set(err, -ENODEV,
-				"the fault's hooks on %s went away: was the device removed, or did "
-				"'eval cleanup --now' stop every fault?",
-				unhooked->device->name);
+		ret = hooks_gone(unhooked, err);
 	return ret;
 }
 

@@ -36,7 +36,9 @@ struct net_fault;
 
 int net_fault_new(void **out, struct fault *fault, const struct net_kind *kind, struct error *err);
 int net_fault_activate(void *state, uint64_t deadline_ns, struct error *err);
-bool net_fault_renew(void *state, uint64_t lease_ns);
+int net_fault_renew(void *state, uint64_t lease_ns, struct error *err);
+/* The way in needs to see what the target's cgroup sends; see learn_egress() in bpf/match.bpf.h. */
+bool net_fault_must_learn(const struct target *target, bool has_egress, bool has_ingress);
 void net_fault_stop(void *state);
 int net_fault_revert(void *state, struct error *err);
 json_t *net_fault_evidence(void *state);

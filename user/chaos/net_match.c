@@ -23,13 +23,12 @@ static int protocol_number(const char *name)
 	return 0;
 }
 
-/* A namespace of its own is the node, whatever addresses it has; an address with a port is that port only. */
-static bool any_local_matches(const struct target *target)
+static bool protects(const struct target *target, uint8_t protocol)
 {
-	for (size_t i = 0; i < target->local_count; i++)
-		if (target->locals[i].port)
-			return false;
-	return target->own_netns || !target->local_count;
+	for (size_t i = 0; i < target->protect_count; i++)
+		if (target->protect[i].protocol == protocol)
+			return true;
+	return false;
 }
 
 int net_match_prepare(struct bpf_object *obj, struct eval_match_config *config, const struct fault_spec *spec,
@@ -43,10 +42,11 @@ int net_match_prepare(struct bpf_object *obj, struct eval_match_config *config, 
 		.l3_offset = device->ethernet ? ETH_HLEN : 0,
 		.protocol = (__u16)protocol_number(json_string_value(json_object_get(spec->params, "protocol"))),
 		.peers_all = target->peers_all,
-		.locals_any = any_local_matches(target),
+		.locals_any = !target->local_count,
 		.has_ports = ports > 0,
-		.has_protect = target->protect_count > 0,
-		.cgroup_id = target->cgroup_id,
+		.protect_tcp = protects(target, IPPROTO_TCP),
+		.protect_udp = protects(target, IPPROTO_UDP),
+		.has_cgroup = target->cgroup_path != NULL,
 		.cgroup_level = target->cgroup_level,
 	};
 	/* A peer with a port takes two entries, see net_match_fill(). */

@@ -65,7 +65,10 @@ static int partition_attach(struct net_part *part, const struct fault_spec *spec
 	bool xdp = !strcmp(param(spec, "engine"), "xdp");
 	int ret = 0;
 
-	if (strcmp(direction, "in"))
+	if (net_fault_must_learn(spec->target, strcmp(direction, "in"), strcmp(direction, "out")))
+		ret = bpf_session_attach(part->session, device->name, skel->progs.partition_learn, HOOK_TCX_EGRESS,
+					 device->ifindex, HOOK_FIRST, err);
+	if (!ret && strcmp(direction, "in"))
 		ret = bpf_session_attach(part->session, device->name, skel->progs.partition_egress, HOOK_TCX_EGRESS,
 					 device->ifindex, HOOK_FIRST, err);
 	if (ret || !strcmp(direction, "out"))

@@ -41,6 +41,7 @@ struct tap_line {
 	int tap_fd, wake_fd, drained_fd;
 	pthread_t thread;
 	bool running;
+	bool device_gone;
 	int command;              /* enum line_command, atomic */
 	unsigned int queue_drops; /* of the TAP's queue, already counted */
 	struct eval_line *counters;
@@ -103,6 +104,11 @@ static void hold(struct tap_line *tap, size_t size)
 
 	if (size < overhead)
 		return;
+	/* Longer than anything that TCP builds by default: it was cut off, and must not be delivered so. */
+	if (size == sizeof(tap->buffer)) {
+		count_add(&tap->counters->dropped, 1);
+		return;
+	}
 	memcpy(&header, tap->buffer + sizeof(packet->offload), sizeof(header));
 	/* Without it, it is something that the kernel itself says on the TAP. */
 	if (header.magic != EVAL_MAGIC)
@@ -132,8 +138,11 @@ static unsigned int read_batch(struct tap_line *tap)
 	for (n = 0; n < READ_BATCH; n++) {
 		ssize_t size = read(tap->tap_fd, tap->buffer, sizeof(tap->buffer));
 
-		if (size < 0)
+		if (size < 0) {
+			/* Somebody removed the device: polling it would spin. */
+			tap->device_gone = errno == EBADFD;
 			break;
+		}
 		hold(tap, (size_t)size);
 	}
 	return n;
@@ -157,7 +166,10 @@ static void drain_now(struct tap_line *tap)
 
 static void wait_for_work(struct tap_line *tap)
 {
-	struct pollfd fds[] = {{.fd = tap->tap_fd, .events = POLLIN}, {.fd = tap->wake_fd, .events = POLLIN}};
+	struct pollfd fds[] = {
+		{.fd = tap->device_gone ? -1 : tap->tap_fd, .events = POLLIN},
+		{.fd = tap->wake_fd, .events = POLLIN},
+	};
 	const struct held_packet *first = packet_heap_first(&tap->heap);
 	struct timespec timeout = {};
 	uint64_t wakes;
