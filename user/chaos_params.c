@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Parameters given as text on the command line, by the chaos type's field table. */
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -12,7 +13,8 @@ static int parse_number(const struct chaos_field *field, const char *text, json_
 	char *end;
 	double value = strtod(text, &end);
 
-	if (end == text || *end || !isfinite(value))
+	/* strtod also takes hexadecimal, which the file refuses. */
+	if (end == text || *end || !isfinite(value) || strpbrk(text, "xX"))
 		return error_set(err, -EINVAL, "'%s' is not a plain number", text);
 	if (value < field->min || value > field->max)
 		return error_set(err, -EINVAL, "%s is outside %g to %g", text, field->min, field->max);
@@ -41,7 +43,7 @@ static int parse_ports(const char *text, json_t **out, struct error *err)
 		char *end;
 		unsigned long port = strtoul(text, &end, 10);
 
-		if (end == text || (*end && *end != ',') || port < 1 || port > 65535)
+		if (!isdigit((unsigned char)*text) || (*end && (*end != ',' || !end[1])) || port < 1 || port > 65535)
 			return error_set(err, -EINVAL, "'%s' is not a list of ports (1 to 65535, with commas)", text);
 		json_array_append_new(ports, json_integer((json_int_t)port));
 		text = *end ? end + 1 : end;

@@ -9,6 +9,7 @@
 #include "bpf_session.h"
 #include "cmd.h"
 #include "features.h"
+#include "scope.h"
 #include "util/cleanup.h"
 
 #define WATCH_SECONDS 1
@@ -184,7 +185,12 @@ static json_t *features_to_json(void)
 	return json;
 }
 
-/* A fault whose holder is dead, or a cgroup of ours whose owner is. */
+static void add_stale_scope(int root_fd, const char *name, void *data)
+{
+	json_array_append_new(data, json_sprintf("cgroup %s of a dead run, with what its commands left running", name));
+}
+
+/* Faults whose holder is dead, and scopes whose coordinator is. A line's device goes with its descriptor. */
 static json_t *find_leftovers(const json_t *faults)
 {
 	json_t *leftovers = json_array();
@@ -198,6 +204,7 @@ static json_t *find_leftovers(const json_t *faults)
 							      text(fault, "type"), text(fault, "device"),
 							      integer(fault, "holder_pid")));
 	}
+	scope_each_stale(add_stale_scope, leftovers);
 	return leftovers;
 }
 

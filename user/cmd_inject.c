@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* eval inject TYPE: one fault by hand, held by this process. */
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
@@ -72,7 +73,7 @@ static int parse_duration(const char *text, double *seconds)
 	char *end;
 	double value = strtod(text, &end);
 
-	if (end == text || !isfinite(value) || value <= 0)
+	if (end == text || !isfinite(value) || value <= 0 || strpbrk(text, "xX"))
 		return -EINVAL;
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
 		if (!strcmp(end, units[i].unit)) {
@@ -142,7 +143,7 @@ static error_t parse_where(int key, char *arg, struct inject *inject, const stru
 		return 0;
 	case OPTION_INSTANCE:
 		where->instance = (unsigned int)strtoul(arg, &end, 10);
-		if (end == arg || *end)
+		if (!isdigit((unsigned char)*arg) || *end)
 			argp_error(state, "instance: '%s' is not a whole number", arg);
 		return 0;
 	default:
@@ -171,7 +172,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		errno = 0;
 		inject->seed = strtoull(arg, &end, 10);
 		inject->seed_given = true;
-		if (end == arg || *end || errno)
+		if (!isdigit((unsigned char)*arg) || *end || errno)
 			argp_error(state, "seed: '%s' is not a whole number", arg);
 		return 0;
 	case OPTION_JSON:

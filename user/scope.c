@@ -184,42 +184,49 @@ int scope_sweep(const char *name_start)
 	return left;
 }
 
-/* Kills what dead coordinators left. */
-static int sweep_stale_once(int *left)
+void scope_each_stale(void (*visit)(int root_fd, const char *name, void *data), void *data)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
-	int found = 0, root_fd = cgroup_root_open();
+	int root_fd = cgroup_root_open();
 	struct dirent *entry;
 
-	*left = 0;
 	dir = root_fd < 0 ? NULL : fdopendir(root_fd);
 	if (!dir) {
 		fd_close(root_fd);
-		return 0;
+		return;
 	}
 	while ((entry = readdir(dir))) {
 		uint64_t ticks;
 		int coordinator, worker;
 
-		if (sscanf(entry->d_name, "eval-%d-%" SCNu64 "-%dw", &coordinator, &ticks, &worker) != 3)
-			continue;
-		if (process_start_ticks(coordinator) == ticks)
-			continue;
-		found++;
-		if (cgroup_remove(root_fd, entry->d_name, 0))
-			(*left)++;
+		if (sscanf(entry->d_name, "eval-%d-%" SCNu64 "-%dw", &coordinator, &ticks, &worker) == 3 &&
+		    process_start_ticks(coordinator) != ticks)
+			visit(root_fd, entry->d_name, data);
 	}
-	return found;
+}
+
+struct sweep {
+	int found, left;
+};
+
+static void sweep_visit(int root_fd, const char *name, void *data)
+{
+	struct sweep *sweep = data;
+
+	sweep->found++;
+	sweep->left += cgroup_remove(root_fd, name, 0) != 0;
 }
 
 int scope_sweep_stale(uint64_t wait_ns)
 {
 	uint64_t end_ns = clock_monotonic_ns() + wait_ns;
-	int left, found = sweep_stale_once(&left);
+	struct sweep first = {}, sweep;
 
-	while (left && clock_monotonic_ns() < end_ns) {
+	scope_each_stale(sweep_visit, &first);
+	for (sweep = first; sweep.left && clock_monotonic_ns() < end_ns;) {
 		wait_step();
-		sweep_stale_once(&left);
+		sweep = (struct sweep){};
+		scope_each_stale(sweep_visit, &sweep);
 	}
-	return found;
+	return first.found;
 }

@@ -75,4 +75,14 @@ check_eq "not root: message" "$output" \
 	"eval: error: bpf-status reads the kernel's BPF objects, which needs root: run it with sudo"
 check_fails "unknown option: exit 2" 2 "$eval_bin" bpf-status --bogus
 check_fails "stray argument: exit 2" 2 "$eval_bin" bpf-status stray
+# --- Left over ------------------------------------------------------------------------------------------------
+# A cgroup as a dead coordinator leaves it: no process has this pid with this start time.
+root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+stale=eval-$$-1-1w
+mkdir "$root/$stale"
+on_cleanup bash -c "[[ ! -d $root/$stale ]] || rmdir $root/$stale"
+check_match "a dead run's cgroup is left over" "$("$eval_bin" bpf-status)" "left over:.*$stale.*'eval cleanup' removes"
+check "eval cleanup removes it" bash -c "'$eval_bin' cleanup --db '$work/none.db' && [[ ! -d $root/$stale ]]"
+check_match "then nothing is left" "$("$eval_bin" bpf-status)" "left over: nothing"
+
 done_testing

@@ -75,6 +75,7 @@ static void numbers_are_exact(void **state)
 	assert_refused("latency", "min_ms", "10000.1");
 	assert_refused("latency", "min_ms", "nan");
 	assert_refused("latency", "min_ms", "inf");
+	assert_refused("latency", "min_ms", "0x1");
 	assert_refused("latency", "min_ms", "");
 }
 
@@ -93,6 +94,9 @@ static void choices_and_lists(void **state)
 	assert_refused("latency", "ports", "65536");
 	assert_refused("latency", "ports", "80;81");
 	assert_refused("latency", "ports", "");
+	assert_refused("latency", "ports", "80,");
+	assert_refused("latency", "ports", "-80");
+	assert_refused("latency", "ports", " 80");
 	assert_refused("latency", "reorder", "yes");
 	assert_refused("network_partition", "peers", "10.0.0.1");
 }
