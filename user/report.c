@@ -17,11 +17,16 @@ static const char *const window_names[WINDOW_COUNT] = {
 	[WINDOW_AFTER] = "after",
 };
 
-static enum window window_of(const struct report_times *times, uint64_t scheduled_ns)
+static enum window window_of(const struct report_times *times, const json_t *sample)
 {
+	uint64_t scheduled_ns = (uint64_t)json_integer_value(json_object_get(sample, "scheduled_ns"));
+	json_int_t started_ns = json_integer_value(json_object_get(sample, "started_at_ns"));
+	json_int_t latency_ns = json_integer_value(json_object_get(sample, "latency_ns"));
+	uint64_t end_ns = (started_ns ? (uint64_t)started_ns : scheduled_ns) + (uint64_t)latency_ns;
+
 	if (scheduled_ns < times->healthy_ns || (times->ended_ns && scheduled_ns > times->ended_ns))
 		return WINDOW_NONE;
-	if (!times->injected_ns || scheduled_ns < times->injected_ns)
+	if (!times->injected_ns || end_ns < times->injected_ns)
 		return WINDOW_BEFORE;
 	return times->reverted_ns && scheduled_ns >= times->reverted_ns ? WINDOW_AFTER : WINDOW_DURING;
 }
@@ -54,9 +59,8 @@ static json_t *summarize_window(const json_t *samples, const struct report_times
 
 	json_array_foreach(samples, i, sample) {
 		const char *name = json_string_value(json_object_get(sample, "probe"));
-		uint64_t at = (uint64_t)json_integer_value(json_object_get(sample, "scheduled_ns"));
 
-		if (window_of(times, at) != window || (probe && (!name || strcmp(name, probe))))
+		if (window_of(times, sample) != window || (probe && (!name || strcmp(name, probe))))
 			continue;
 		count++;
 		if (json_is_true(json_object_get(sample, "ok")))

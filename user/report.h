@@ -20,7 +20,7 @@ struct report_times {
  * The trial's `summary` from its samples (rows as store_samples_add takes them), a new reference:
  * {"before": W, "during": W, "after": W, "probes": {NAME: {"before": W, …}}, "recovery_seconds": s or null}, W is
  * {"count", "good", "availability", "p50_ms", "p99_ms", "max_ms"}. A sample belongs to the window in which it was
- * scheduled; latencies are those of the good samples; what there are too few samples for is null (p99: fewer than
+ * scheduled, but one that chaos began under is during; latencies are those of the good samples; what there are too few samples for is null (p99: fewer than
  * 100). Where nothing was injected, all is before. NULL when out of memory.
  */
 json_t *report_summarize(const json_t *samples, const struct report_times *times);

@@ -64,15 +64,15 @@ static void test_windows_by_schedule(void **state)
 
 	add_sample(samples, "put", 99, 1000, true); /* before healthy: in no window */
 	add_sample(samples, "put", 100, 1, true);
-	add_sample(samples, "put", 199, 500, true); /* ends during chaos, scheduled before it */
+	add_sample(samples, "put", 199, 500, true); /* chaos began under it */
 	add_sample(samples, "put", 200, 3, true);
 	add_sample(samples, "put", 299, 1000, false);
 	add_sample(samples, "put", 300, 5, true);
 	add_sample(samples, "put", 400, 6, true);
 	add_sample(samples, "put", 401, 7, true); /* after the end */
 	summary = report_summarize(samples, &times);
-	assert_window(window(summary, NULL, "before"), 2, 1, 1, NAN, 500);
-	assert_window(window(summary, NULL, "during"), 2, 0.5, 3, NAN, 3);
+	assert_window(window(summary, NULL, "before"), 1, 1, 1, NAN, 1);
+	assert_window(window(summary, NULL, "during"), 3, 2.0 / 3, 3, NAN, 500);
 	assert_window(window(summary, "put", "after"), 2, 1, 5, NAN, 6);
 	assert_true(fabs(json_number_value(json_object_get(summary, "recovery_seconds")) - 0.05) < 1e-9);
 }
