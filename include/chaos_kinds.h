@@ -14,5 +14,5 @@ enum eval_kind {
 #define X(id, name) EVAL_KIND_##id,
 	EVAL_CHAOS_KINDS(X)
 #undef X
-	EVAL_KIND_COUNT,
+		EVAL_KIND_COUNT,
 };

@@ -23,18 +23,18 @@
 struct eval_ctl {
 	__u64 magic;
 	__u32 abi_version;
-	__u32 kind;			/* enum eval_kind */
+	__u32 kind; /* enum eval_kind */
 	__u64 deadline_ns;
 	__u64 lease_ns;
-	__u64 activated_ns;		/* 0: not yet */
-	__u64 holder_start_ticks;	/* /proc/PID/stat field 22: tells a reused pid */
+	__u64 activated_ns;       /* 0: not yet */
+	__u64 holder_start_ticks; /* /proc/PID/stat field 22: tells a reused pid */
 	__u32 holder_pid;
 	__u32 ifindex;
 	__u64 netns_ino;
-	__u32 draining;			/* 1: stopped for good; the line's hooks restore marks, the device's may go */
+	__u32 draining; /* 1: stopped for good; the line's hooks restore marks, the device's may go */
 	__u32 zero;
-	__u64 cgroup_id;		/* of the target, 0 = none; renewed with the lease: a restarted unit gets another */
-	char campaign[64];		/* strings end with NUL; "" for an injection by hand */
+	__u64 cgroup_id;   /* of the target, 0 = none; renewed with the lease: a restarted unit gets another */
+	char campaign[64]; /* strings end with NUL; "" for an injection by hand */
 	char trial[96];
 	char target[64];
 	char device[16];
@@ -54,22 +54,22 @@ struct eval_histogram {
 
 /* Per-CPU, one per direction. */
 struct eval_stats {
-	__u64 seen;			/* packets looked at while live */
-	__u64 hit;			/* packets delayed or dropped */
-	__u64 bytes;			/* of these, as the device sees them (a GSO packet is one) */
-	__u64 failed;			/* matched, but left alone because the kernel refused (no memory) */
-	__u64 first_hit_ns;		/* 0: none on this CPU */
-	struct eval_histogram drawn;	/* what the random draw gave */
-	struct eval_histogram applied;	/* after keeping the flow's order */
+	__u64 seen;                    /* packets looked at while live */
+	__u64 hit;                     /* packets delayed or dropped */
+	__u64 bytes;                   /* of these, as the device sees them (a GSO packet is one) */
+	__u64 failed;                  /* matched, but left alone because the kernel refused (no memory) */
+	__u64 first_hit_ns;            /* 0: none on this CPU */
+	struct eval_histogram drawn;   /* what the random draw gave */
+	struct eval_histogram applied; /* after keeping the flow's order */
 };
 _Static_assert(sizeof(struct eval_stats) == 40 + 2 * 200, "eval_stats is ABI");
 
 /* One per direction, in a mmapable array map; all but delivered by the process that holds a TAP line. */
 struct eval_line {
-	__u64 delivered;		/* came back to the device, counted by the line's hook */
+	__u64 delivered; /* came back to the device, counted by the line's hook */
 	__u64 held_packets, held_bytes;
-	__u64 dropped;			/* did not fit the memory bound or the TAP's queue */
-	__u64 late_sum_ns, late_max_ns;	/* departure time against the return to the device */
+	__u64 dropped;                  /* did not fit the memory bound or the TAP's queue */
+	__u64 late_sum_ns, late_max_ns; /* departure time against the return to the device */
 };
 
 /* What the TAP line puts in front of a frame, host order. */
@@ -86,8 +86,8 @@ struct eval_rule_key {
 };
 
 enum eval_rule {
-	EVAL_RULE_MATCH = 1,		/* this address and port (0: any port) */
-	EVAL_RULE_SERVICE = 2,		/* this address, any port, where the local end is a port of the node's own */
+	EVAL_RULE_MATCH = 1,   /* this address and port (0: any port) */
+	EVAL_RULE_SERVICE = 2, /* this address, any port, where the local end is a port of the node's own */
 };
 
 struct eval_protect_key {
@@ -105,21 +105,21 @@ struct eval_flow_key {
 struct eval_flow {
 	__u64 drawn_at_ns;
 	__u64 delay_ns;
-	__u64 departure_ns;		/* of the flow's last packet: none leaves before it */
-	__u32 mark, priority;		/* of the skb: a line loses them */
+	__u64 departure_ns;   /* of the flow's last packet: none leaves before it */
+	__u32 mark, priority; /* of the skb: a line loses them */
 };
 
 /* Set before load. */
 struct eval_match_config {
 	__u32 ifindex;
-	__u32 l3_offset;		/* 14 with an Ethernet header, else 0 */
+	__u32 l3_offset; /* 14 with an Ethernet header, else 0 */
 	__u32 cgroup_level;
-	__u16 protocol;			/* IPPROTO_*, 0 = any; ICMP stands for ICMPv6 too */
+	__u16 protocol; /* IPPROTO_*, 0 = any; ICMP stands for ICMPv6 too */
 	__u8 peers_all;
-	__u8 locals_any;		/* no filter by the node's own address */
+	__u8 locals_any; /* no filter by the node's own address */
 	__u8 has_ports;
-	__u8 has_cgroup;		/* eval_ctl.cgroup_id, cgroup_level */
-	__u8 protect_tcp, protect_udp;	/* some port of it is protected */
+	__u8 has_cgroup;               /* eval_ctl.cgroup_id, cgroup_level */
+	__u8 protect_tcp, protect_udp; /* some port of it is protected */
 	__u8 zero[4];
 };
 
@@ -127,7 +127,7 @@ struct eval_latency_config {
 	__u64 min_ns, max_ns;
 	__u64 seed;
 	__u32 line_ifindex[EVAL_DIRECTIONS];
-	__u32 mark;			/* EVAL_MARK | 20 bits of its own */
+	__u32 mark; /* EVAL_MARK | 20 bits of its own */
 	__u8 reorder;
 	__u8 zero[3];
 };

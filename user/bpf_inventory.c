@@ -17,7 +17,7 @@
 /* The part of struct bpf_link_info for tcx and XDP links; Debian 12's header predates tcx (Linux 6.6). */
 struct link_device {
 	__u32 ifindex;
-	__u32 attach_type;	/* tcx only */
+	__u32 attach_type; /* tcx only */
 };
 
 enum { LINK_TYPE_XDP = 6, LINK_TYPE_TCX = 11 };
@@ -102,10 +102,9 @@ static void hooks_add(json_t *hooks, const struct program *program)
 
 		if (link_read(id, &info) || info.prog_id != program->id)
 			continue;
-		json_array_append_new(hooks,
-				      json_pack("{s:s, s:i, s:s, s:i}", "hook", hook_name(&info), "ifindex",
-						(int)link_device(&info).ifindex,
-						"program", program->name, "link_id", (int)id));
+		json_array_append_new(hooks, json_pack("{s:s, s:i, s:s, s:i}", "hook", hook_name(&info), "ifindex",
+						       (int)link_device(&info).ifindex, "program", program->name,
+						       "link_id", (int)id));
 	}
 }
 

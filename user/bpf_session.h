@@ -38,12 +38,12 @@ enum bpf_hook { HOOK_TCX_INGRESS, HOOK_TCX_EGRESS, HOOK_XDP };
 /* Before others' programs: these see a packet that comes back from a delay line, and as it was, once. */
 enum bpf_hook_place {
 	HOOK_FIRST,
-	HOOK_BEHIND_DROPS,	/* first, but for programs of ours that drop */
+	HOOK_BEHIND_DROPS, /* first, but for programs of ours that drop */
 };
 
 /* Attaches a program to a device in the current network namespace; the link closes with the session or the process. */
-int bpf_session_attach(struct bpf_session *session, const char *device, struct bpf_program *program,
-		       enum bpf_hook hook, unsigned int ifindex, enum bpf_hook_place place, struct error *err);
+int bpf_session_attach(struct bpf_session *session, const char *device, struct bpf_program *program, enum bpf_hook hook,
+		       unsigned int ifindex, enum bpf_hook_place place, struct error *err);
 /* False: a device of the links, which are all that was attached, is gone or someone detached them by force. */
 bool bpf_session_is_attached(const struct bpf_session *session);
 /* Closes links, last attached first, until `keep` are left. */

@@ -100,9 +100,10 @@ int fault_renew(struct fault *fault, struct error *err)
 	uint64_t live_until_ns = now_ns < fault->deadline_ns ? now_ns : fault->deadline_ns;
 
 	if (live_until_ns > fault->lease_ns)
-		return error_set(err, -ETIME,
-				 "the fault was not live for %.1f s: its process was stopped, or this host is overloaded",
-				 (double)(live_until_ns - fault->lease_ns) / (double)NSEC_PER_SEC);
+		return error_set(
+			err, -ETIME,
+			"the fault was not live for %.1f s: its process was stopped, or this host is overloaded",
+			(double)(live_until_ns - fault->lease_ns) / (double)NSEC_PER_SEC);
 	fault->lease_ns = now_ns + LEASE_NS;
 	return fault->spec->ops->renew(fault->state, fault->lease_ns, err);
 }

@@ -21,43 +21,43 @@
 #include "target.h"
 #include "util/error.h"
 
-#define LEASE_NS 2000000000ULL		/* eval_ctl.lease_ns ahead of now; DESIGN.md "Time, and who holds what" */
+#define LEASE_NS 2000000000ULL /* eval_ctl.lease_ns ahead of now; DESIGN.md "Time, and who holds what" */
 #define LEASE_RENEW_NS 500000000ULL
 
 enum chaos_field_type {
-	FIELD_NUMBER,	/* decimal, unit in the name; min and max apply, both inclusive */
+	FIELD_NUMBER, /* decimal, unit in the name; min and max apply, both inclusive */
 	FIELD_INTEGER,
 	FIELD_BOOL,
-	FIELD_CHOICE,	/* one of choices */
-	FIELD_PEERS,	/* list (or one) of node/peer names or ADDR[:PORT], or the word `all` where all_allowed */
-	FIELD_PORTS,	/* list (or one) of 1…65535 */
+	FIELD_CHOICE, /* one of choices */
+	FIELD_PEERS,  /* list (or one) of node/peer names or ADDR[:PORT], or the word `all` where all_allowed */
+	FIELD_PORTS,  /* list (or one) of 1…65535 */
 };
 
 struct chaos_field {
-	const char *name;		/* key in `params`, and --name with dashes in `eval inject` */
+	const char *name; /* key in `params`, and --name with dashes in `eval inject` */
 	enum chaos_field_type type;
 	double min, max;
-	const char *const *choices;	/* NULL-terminated, for FIELD_CHOICE */
-	const char *fallback;		/* built-in default as JSON text; NULL: none, the key stays absent */
+	const char *const *choices; /* NULL-terminated, for FIELD_CHOICE */
+	const char *fallback;       /* built-in default as JSON text; NULL: none, the key stays absent */
 	bool required;
-	bool all_allowed;		/* FIELD_PEERS: the word `all` is allowed */
-	const char *arg;		/* help: name of the value, "MS" */
-	const char *help;		/* one line */
+	bool all_allowed; /* FIELD_PEERS: the word `all` is allowed */
+	const char *arg;  /* help: name of the value, "MS" */
+	const char *help; /* one line */
 };
 
 /* What a chaos type needs of its target node, checked by validation. */
 enum chaos_needs {
 	CHAOS_NEEDS_ADDRESS = 1 << 0,
 	CHAOS_NEEDS_DATA_DIR = 1 << 1,
-	CHAOS_NEEDS_OTHER_NODES = 1 << 2,	/* at least one other node or peer */
-	CHAOS_NEEDS_OWN_TRAFFIC = 1 << 3,	/* what the node sends can be told apart: its own IP, or a cgroup */
+	CHAOS_NEEDS_OTHER_NODES = 1 << 2, /* at least one other node or peer */
+	CHAOS_NEEDS_OWN_TRAFFIC = 1 << 3, /* what the node sends can be told apart: its own IP, or a cgroup */
 };
 
 struct fault;
 struct fault_spec {
-	const char *campaign, *trial;	/* "" for an injection by hand */
+	const char *campaign, *trial; /* "" for an injection by hand */
 	const struct chaos_ops *ops;
-	const json_t *params;		/* effective: every field with a value or a fallback is there */
+	const json_t *params; /* effective: every field with a value or a fallback is there */
 	const struct target *target;
 	uint64_t seed;
 };
@@ -65,9 +65,9 @@ struct fault_spec {
 struct chaos_ops {
 	const char *name;
 	enum eval_kind kind;
-	const char *summary;		/* help: one line */
-	unsigned int needs;		/* enum chaos_needs */
-	const struct chaos_field *fields;	/* ends with .name = NULL */
+	const char *summary;              /* help: one line */
+	unsigned int needs;               /* enum chaos_needs */
+	const struct chaos_field *fields; /* ends with .name = NULL */
 
 	/*
 	 * Checks between fields, for the effective params (each field valid by itself). On failure names the field

@@ -71,8 +71,9 @@ static void print_histogram(const json_t *histogram)
 
 		if (!count)
 			continue;
-		printf("      %8.3f to %8.3f ms %10" JSON_INTEGER_FORMAT " %.*s\n", i ? (double)(1UL << i) / 1000.0 : 0.0,
-		       (double)(2UL << i) / 1000.0, count, width, "########################################");
+		printf("      %8.3f to %8.3f ms %10" JSON_INTEGER_FORMAT " %.*s\n",
+		       i ? (double)(1UL << i) / 1000.0 : 0.0, (double)(2UL << i) / 1000.0, count, width,
+		       "########################################");
 	}
 }
 
@@ -104,7 +105,8 @@ static void print_hooks(const json_t *fault)
 
 	fputs("    hooks    ", stdout);
 	json_array_foreach (hooks, i, hook)
-		printf("%s %s on device %" JSON_INTEGER_FORMAT, i ? "," : "", text(hook, "hook"), integer(hook, "ifindex"));
+		printf("%s %s on device %" JSON_INTEGER_FORMAT, i ? "," : "", text(hook, "hook"),
+		       integer(hook, "ifindex"));
 	puts(json_array_size(hooks) ? "" : " none attached");
 }
 
@@ -200,9 +202,10 @@ static json_t *find_leftovers(const json_t *faults)
 	json_array_foreach (faults, i, fault) {
 		if (json_is_true(json_object_get(fault, "holder_alive")))
 			continue;
-		json_array_append_new(leftovers, json_sprintf("fault %s on device %s, held by dead pid %" JSON_INTEGER_FORMAT,
-							      text(fault, "type"), text(fault, "device"),
-							      integer(fault, "holder_pid")));
+		json_array_append_new(leftovers,
+				      json_sprintf("fault %s on device %s, held by dead pid %" JSON_INTEGER_FORMAT,
+						   text(fault, "type"), text(fault, "device"),
+						   integer(fault, "holder_pid")));
 	}
 	scope_each_stale(add_stale_scope, leftovers);
 	return leftovers;
@@ -238,7 +241,8 @@ int cmd_bpf_status(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse_option,
-		.doc = "Shows every fault of ours that is live on this host, anything left over, and what this kernel can "
+		.doc = "Shows every fault of ours that is live on this host, anything left over, and what this kernel "
+		       "can "
 		       "and cannot do. Needs root.",
 	};
 	struct status_options asked = {};

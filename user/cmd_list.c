@@ -64,7 +64,7 @@ static size_t width_of(const json_t *campaigns, const char *column, const char *
 	size_t width = strlen(title), i;
 	const json_t *campaign;
 
-	json_array_foreach(campaigns, i, campaign) {
+	json_array_foreach (campaigns, i, campaign) {
 		size_t length = strlen(report_string(campaign, column, "-"));
 
 		width = length > width ? length : width;
@@ -81,7 +81,7 @@ static void print_campaigns(const json_t *campaigns)
 
 	printf("%-*s  %-*s  %-20s  %-11s  %6s  %s\n", id_width, "campaign", label_width, "label", "started", "status",
 	       "trials", "of them");
-	json_array_foreach(campaigns, i, campaign) {
+	json_array_foreach (campaigns, i, campaign) {
 		const json_t *counts = json_object_get(campaign, "trials");
 		char progress[160], started[32];
 

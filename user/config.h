@@ -16,7 +16,7 @@
 
 /* Where in a file something stood; for messages found later than validation. 1-based. */
 struct place {
-	const char *file;	/* owned by the config */
+	const char *file; /* owned by the config */
 	unsigned int line, column;
 };
 
@@ -29,13 +29,13 @@ struct strings {
 /* exec NULL: not given. Runs through /bin/sh -c in directory. timeout_seconds 0: none given. */
 struct command {
 	char *exec;
-	char *directory;	/* folder of the file that names it, absolute */
+	char *directory; /* folder of the file that names it, absolute */
 	double timeout_seconds;
 };
 
 struct expectations {
 	/* NAN: not asked. */
-	double availability_min;	/* 0…1, during chaos */
+	double availability_min; /* 0…1, during chaos */
 	double p99_ms_max;
 	double recover_within_seconds;
 };
@@ -50,7 +50,7 @@ struct settings {
 struct node {
 	char *name;
 	struct strings addresses;
-	char *netns, *interface, *cgroup;	/* NULL: not given */
+	char *netns, *interface, *cgroup; /* NULL: not given */
 	struct strings data_dirs;
 	struct place place;
 };
@@ -63,13 +63,13 @@ struct probe {
 
 struct subject {
 	char *name;
-	unsigned int instances;		/* copies that can exist side by side */
-	bool fresh;			/* false for `reset: none` */
+	unsigned int instances; /* copies that can exist side by side */
+	bool fresh;             /* false for `reset: none` */
 	struct command reset, cleanup, ready, roles, workload;
-	char *default_target;		/* NULL: not given */
+	char *default_target; /* NULL: not given */
 	struct node *nodes;
 	size_t node_count;
-	struct node *peers;		/* members that are never a target */
+	struct node *peers; /* members that are never a target */
 	size_t peer_count;
 	struct probe *probes;
 	size_t probe_count;
@@ -78,20 +78,20 @@ struct subject {
 
 struct chaos {
 	const struct chaos_ops *ops;
-	char *name;			/* unique in the file */
-	char *target;			/* NULL: not given */
+	char *name;   /* unique in the file */
+	char *target; /* NULL: not given */
 	struct place place;
 };
 
 struct config {
-	char *path, *directory;		/* absolute */
-	char *name;			/* label, NULL: none */
+	char *path, *directory; /* absolute */
+	char *name;             /* label, NULL: none */
 	bool seed_given;
 	uint64_t seed;
 	unsigned int trials_per_combination, parallel;
 	double cooldown_seconds;
 	bool include_baseline;
-	struct strings protect;		/* default tcp/22 */
+	struct strings protect; /* default tcp/22 */
 	struct strings allow;
 	struct subject *subjects;
 	size_t subject_count;
@@ -103,10 +103,10 @@ struct config {
 	 */
 	struct effective {
 		struct settings settings;
-		char *target;		/* chaos type's, else default_target, else random; NULL for the baseline */
+		char *target; /* chaos type's, else default_target, else random; NULL for the baseline */
 		json_t *params;
-	} *effective;
-	struct strings files;		/* that were read; places point here */
+	} * effective;
+	struct strings files; /* that were read; places point here */
 };
 
 /*

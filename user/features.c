@@ -38,7 +38,7 @@ static int probe_load(struct probe_bpf **skel, const char *name)
 	*skel = probe_bpf__open();
 	if (!*skel)
 		return -errno;
-	bpf_object__for_each_program (program, (*skel)->obj)
+	bpf_object__for_each_program(program, (*skel)->obj)
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
 	ret = probe_bpf__load(*skel);
 	if (ret) {
@@ -121,7 +121,7 @@ static int probe_fmod_ret(void)
 static const struct {
 	const char *name, *used_for;
 	int (*probe)(void);
-	const char *missing;	/* what -ENOENT, -EINVAL and -EOPNOTSUPP mean here */
+	const char *missing; /* what -ENOENT, -EINVAL and -EOPNOTSUPP mean here */
 } probes[] = {
 	[FEATURE_BTF] = {"btf", "every engine", probe_btf, "the kernel was built without CONFIG_DEBUG_INFO_BTF"},
 	[FEATURE_TCX] = {"tcx", "latency, network_partition", probe_tcx, "the kernel is older than 6.6"},
@@ -180,7 +180,8 @@ static int probe_all(int *results)
 
 int features_probe(struct feature features[FEATURE_COUNT])
 {
-	int *results = mmap(NULL, sizeof(int) * FEATURE_COUNT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int *results =
+		mmap(NULL, sizeof(int) * FEATURE_COUNT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int status, ret = 0;
 	pid_t child;
 

@@ -8,20 +8,20 @@
 #include "util/error.h"
 
 enum feature_id {
-	FEATURE_BTF,		/* /sys/kernel/btf/vmlinux: needed by everything */
-	FEATURE_TCX,		/* since 6.6, commit e420bed02507 */
-	FEATURE_XDP_LINK,	/* since 5.9, commit aa8d3a716b59 */
+	FEATURE_BTF,      /* /sys/kernel/btf/vmlinux: needed by everything */
+	FEATURE_TCX,      /* since 6.6, commit e420bed02507 */
+	FEATURE_XDP_LINK, /* since 5.9, commit aa8d3a716b59 */
 	FEATURE_TAP,
 	FEATURE_SCH_FQ,
-	FEATURE_FMOD_RET,	/* since 5.7, commit ae24082331d9; not under lockdown */
+	FEATURE_FMOD_RET, /* since 5.7, commit ae24082331d9; not under lockdown */
 	FEATURE_COUNT,
 };
 
 struct feature {
-	const char *name;	/* "tcx" */
-	const char *used_for;	/* "latency and partition" */
+	const char *name;     /* "tcx" */
+	const char *used_for; /* "latency and partition" */
 	bool usable;
-	char reason[128];	/* why not; "" where usable */
+	char reason[128]; /* why not; "" where usable */
 };
 
 /* What nothing works without: root and BTF. -EPERM or -ENOTSUP with a text that says what to do. */

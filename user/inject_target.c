@@ -140,11 +140,13 @@ static int open_from_config(struct target **out, const struct chaos_ops *ops, co
 int inject_target_open(struct target **out, const struct chaos_ops *ops, const struct inject_where *where,
 		       struct error *err)
 {
-	if (where->config && (where->netns || where->interface || where->addresses[0] || where->protect[0] || where->allow[0]))
+	if (where->config &&
+	    (where->netns || where->interface || where->addresses[0] || where->protect[0] || where->allow[0]))
 		return error_set(err, -EINVAL,
 				 "--config describes the node and what is protected: leave out --netns, --dev, "
 				 "--address, --protect and --allow");
 	if (!where->config && (where->node || where->instance))
-		return error_set(err, -EINVAL, "--node and --instance name a node of a campaign file: give it by --config");
+		return error_set(err, -EINVAL,
+				 "--node and --instance name a node of a campaign file: give it by --config");
 	return where->config ? open_from_config(out, ops, where, err) : open_by_hand(out, ops, where, err);
 }

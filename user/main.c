@@ -9,7 +9,7 @@
 
 static const struct {
 	const char *name;
-	int (*run)(int argc, char **argv);	/* NULL: named by the contract, not built yet */
+	int (*run)(int argc, char **argv); /* NULL: named by the contract, not built yet */
 	const char *summary;
 } commands[] = {
 	{"run", cmd_run, "run campaign CONFIG: run every trial of a campaign file, record each"},
@@ -59,7 +59,8 @@ int main(int argc, char **argv)
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?") || !strcmp(argv[1], "-h") ||
+	    !strcmp(argv[1], "help")) {
 		print_help(stdout);
 		return EXIT_OK;
 	}

@@ -10,7 +10,7 @@
 /* Every node and member of the subject, expanded. */
 struct members {
 	struct node *nodes;
-	size_t count, node_count;	/* nodes first, then members that are never a target */
+	size_t count, node_count; /* nodes first, then members that are never a target */
 };
 
 static void members_clear(struct members *members)
@@ -30,8 +30,8 @@ static int members_expand(struct members *members, const struct subject *subject
 		return error_set(err, -ENOMEM, "out of memory");
 	members->node_count = subject->node_count;
 	for (size_t i = 0; i < total; i++) {
-		const struct node *node = i < subject->node_count ? &subject->nodes[i]
-								  : &subject->peers[i - subject->node_count];
+		const struct node *node =
+			i < subject->node_count ? &subject->nodes[i] : &subject->peers[i - subject->node_count];
 		int ret = node_expand(&members->nodes[i], node, subject, instance, err);
 
 		if (ret)

@@ -7,23 +7,23 @@
 #include "config.h"
 
 struct plan_trial {
-	char *id;			/* trial-{subject}-{chaos}-{index} */
-	unsigned int index;		/* place in the plan, from 1 */
-	unsigned int repetition;	/* from 1 */
+	char *id;                /* trial-{subject}-{chaos}-{index} */
+	unsigned int index;      /* place in the plan, from 1 */
+	unsigned int repetition; /* from 1 */
 	const struct subject *subject;
-	const struct chaos *chaos;	/* NULL: baseline */
-	const char *chaos_name;		/* "baseline" */
-	const char *target;		/* as asked: a node's name, leader, follower, random, all; NULL for a baseline */
+	const struct chaos *chaos; /* NULL: baseline */
+	const char *chaos_name;    /* "baseline" */
+	const char *target;        /* as asked: a node's name, leader, follower, random, all; NULL for a baseline */
 	const struct settings *settings;
-	const json_t *params;		/* effective, NULL for a baseline */
-	uint64_t seed;			/* of the trial, from the campaign's and the index */
+	const json_t *params; /* effective, NULL for a baseline */
+	uint64_t seed;        /* of the trial, from the campaign's and the index */
 };
 
 struct plan {
-	char *campaign_id;		/* campaign-{YYYYmmddTHHMMSSZ}-{8 hex of hash} */
-	char *canonical;		/* config_canonical() */
-	char hash[65];			/* SHA-256 of canonical, hex */
-	uint64_t seed;			/* given or drawn */
+	char *campaign_id; /* campaign-{YYYYmmddTHHMMSSZ}-{8 hex of hash} */
+	char *canonical;   /* config_canonical() */
+	char hash[65];     /* SHA-256 of canonical, hex */
+	uint64_t seed;     /* given or drawn */
 	const struct config *config;
 	struct plan_trial *trials;
 	size_t trial_count;

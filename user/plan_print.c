@@ -100,7 +100,8 @@ static void print_nodes(FILE *out, const char *title, const struct node *nodes, 
 
 static void print_probe(const struct probe *probe, FILE *out)
 {
-	fprintf(out, "  %-10s %s every %u ms, at most %u ms: ", "probe", probe->name, probe->every_ms, probe->timeout_ms);
+	fprintf(out, "  %-10s %s every %u ms, at most %u ms: ", "probe", probe->name, probe->every_ms,
+		probe->timeout_ms);
 	text_print(probe->command.exec, out);
 	fputc('\n', out);
 }

@@ -295,11 +295,12 @@ static int check_own_traffic(const struct target *target, const struct target_sp
 
 	for (size_t i = 0; spec->needs_own_traffic && !target->cgroup_path && i < target->local_count; i++)
 		if (target->locals[i].port)
-			return error_set(err, -EINVAL,
-					 "%s has a port, and no cgroup tells what else is the node's: connections that it "
-					 "opens itself would not be cut; give the node's cgroup, or its address without a "
-					 "port",
-					 endpoint_format(&target->locals[i], text));
+			return error_set(
+				err, -EINVAL,
+				"%s has a port, and no cgroup tells what else is the node's: connections that it "
+				"opens itself would not be cut; give the node's cgroup, or its address without a "
+				"port",
+				endpoint_format(&target->locals[i], text));
 	return 0;
 }
 

@@ -26,49 +26,49 @@ bool endpoint_is_ipv4(const struct endpoint *endpoint);
 
 /* Parses "tcp/22" or "udp/53". */
 struct protect_port {
-	uint8_t protocol;	/* IPPROTO_TCP or IPPROTO_UDP */
-	uint16_t port;		/* host order */
-	bool local_only;	/* only where it is the target's own port */
+	uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+	uint16_t port;    /* host order */
+	bool local_only;  /* only where it is the target's own port */
 };
 int protect_parse(struct protect_port *out, const char *text, struct error *err);
 
 /* As strings, placeholders already expanded. Lists end with NULL; a missing string or list is NULL. */
 struct target_spec {
-	const char *node;		/* for messages and records */
+	const char *node; /* for messages and records */
 	const char *const *addresses;
-	const char *netns;		/* name under /run/netns, path, or pid; NULL: this host's */
-	const char *interface;		/* NULL: each device that routes to a peer */
-	const char *cgroup;		/* cgroup v2 path; NULL or "": none */
-	const char *const *peers;	/* ADDR[:PORT] of everything that the fault may cut or delay to */
-	bool peers_all;			/* every address, whatever peers says */
-	bool needs_own_traffic;		/* all that the node sends, not only from its ports, must be told apart */
+	const char *netns;        /* name under /run/netns, path, or pid; NULL: this host's */
+	const char *interface;    /* NULL: each device that routes to a peer */
+	const char *cgroup;       /* cgroup v2 path; NULL or "": none */
+	const char *const *peers; /* ADDR[:PORT] of everything that the fault may cut or delay to */
+	bool peers_all;           /* every address, whatever peers says */
+	bool needs_own_traffic;   /* all that the node sends, not only from its ports, must be told apart */
 	const char *const *protect;
-	const char *const *allow;	/* names of guards switched off */
+	const char *const *allow; /* names of guards switched off */
 };
 
 struct target_device {
 	char name[16];
 	unsigned int ifindex;
-	bool ethernet;		/* has an Ethernet header */
+	bool ethernet; /* has an Ethernet header */
 };
 
 struct target {
 	char *node;
-	int netns_fd;			/* always open, also for the host's own */
+	int netns_fd; /* always open, also for the host's own */
 	uint64_t netns_ino;
-	bool own_netns;			/* netns differs from the caller's: all of its traffic is the node's */
+	bool own_netns; /* netns differs from the caller's: all of its traffic is the node's */
 	struct target_device *devices;
 	size_t device_count;
-	struct endpoint *locals;	/* the node's addresses */
+	struct endpoint *locals; /* the node's addresses */
 	size_t local_count;
 	struct endpoint *peers;
 	size_t peer_count;
 	bool peers_all;
-	struct protect_port *protect;	/* asked for, plus the ports that sshd serves in the target's netns */
+	struct protect_port *protect; /* asked for, plus the ports that sshd serves in the target's netns */
 	size_t protect_count;
-	char *cgroup_path;		/* absolute; NULL: none */
+	char *cgroup_path; /* absolute; NULL: none */
 	unsigned int cgroup_level;
-	struct host_lock lock;		/* one fault at a time per target on a host */
+	struct host_lock lock; /* one fault at a time per target on a host */
 };
 
 /*

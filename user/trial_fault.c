@@ -125,8 +125,7 @@ static int open_fault(struct trial *trial, struct trial_fault *slot, const char 
 {
 	const struct trial_job *job = trial->job;
 	int ret = node_target_open(&slot->target, job->config, trial->subject, job->instance, node,
-				   trial->plan->chaos->ops, trial->plan->params,
-				   err);
+				   trial->plan->chaos->ops, trial->plan->params, err);
 
 	if (ret)
 		return ret;

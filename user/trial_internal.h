@@ -46,8 +46,8 @@ struct trial {
 
 	struct trial_fault *faults;
 	size_t fault_count;
-	bool live; /* faults are active: renew their lease */
-	struct error chaos_error;	/* why the chaos ended before its time; .code 0: it did not */
+	bool live;                /* faults are active: renew their lease */
+	struct error chaos_error; /* why the chaos ended before its time; .code 0: it did not */
 	bool effect_told;
 	uint64_t renew_ns, flush_ns;
 

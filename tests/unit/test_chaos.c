@@ -122,7 +122,8 @@ static void fields_are_checked_against_each_other(void **state)
 	assert_int_equal(check("latency", json_pack("{s:f, s:f}", "min_ms", 2.0, "max_ms", 1.5), &field), -EINVAL);
 	assert_string_equal(field, "min_ms");
 	assert_int_equal(check("network_partition", json_pack("{s:s}", "engine", "xdp"), &field), 0);
-	assert_int_equal(check("network_partition", json_pack("{s:s, s:s}", "engine", "xdp", "direction", "out"), &field),
+	assert_int_equal(check("network_partition", json_pack("{s:s, s:s}", "engine", "xdp", "direction", "out"),
+			       &field),
 			 -EINVAL);
 	assert_string_equal(field, "engine");
 }

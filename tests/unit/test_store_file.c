@@ -267,7 +267,7 @@ static void test_killed_while_writing(void **state)
 	campaigns = store_campaigns(f->store, &err);
 	/* What was acknowledged is there, at most the one in the making beyond it, and none in part. */
 	assert_in_range(json_array_size(campaigns), acknowledged, acknowledged + 1);
-	json_array_foreach(campaigns, i, campaign)
+	json_array_foreach (campaigns, i, campaign)
 		assert_int_equal(json_integer_value(json_object_get(json_object_get(campaign, "trials"), "total")),
 				 TRIALS);
 }

@@ -26,10 +26,10 @@ struct net_kind {
 };
 
 struct net_part {
-	struct bpf_object *obj;		/* set by open, owned by own */
+	struct bpf_object *obj; /* set by open, owned by own */
 	struct bpf_session *session;
 	const struct target_device *device;
-	void *own;			/* the chaos type's */
+	void *own; /* the chaos type's */
 };
 
 struct net_fault;

@@ -8,7 +8,7 @@
 
 struct held_packet {
 	uint64_t departure_ns;
-	uint64_t arrival;	/* serial number */
+	uint64_t arrival; /* serial number */
 	struct virtio_net_hdr offload;
 	uint32_t size;
 	uint8_t frame[];
@@ -18,7 +18,7 @@ struct packet_heap {
 	struct held_packet **packets;
 	size_t count, room;
 	uint64_t arrivals;
-	uint64_t bytes;		/* of the frames held */
+	uint64_t bytes; /* of the frames held */
 };
 
 /* Takes the packet over. -ENOMEM leaves it with the caller. */

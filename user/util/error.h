@@ -10,15 +10,15 @@
 /* Exit codes: SPEC.md "Exit". */
 enum exit_code {
 	EXIT_OK = 0,
-	EXIT_TRIALS = 1,	/* ran to the end, but some trial failed, was void or missed an expectation */
-	EXIT_USAGE = 2,		/* bad usage or invalid file: nothing was touched */
-	EXIT_HOST = 3,		/* this host cannot do it at all */
+	EXIT_TRIALS = 1, /* ran to the end, but some trial failed, was void or missed an expectation */
+	EXIT_USAGE = 2,  /* bad usage or invalid file: nothing was touched */
+	EXIT_HOST = 3,   /* this host cannot do it at all */
 	EXIT_INTERRUPTED = 130,
 };
 
 struct error {
-	int code;		/* negative errno, 0 = none */
-	char text[512];		/* one line, no newline at the end */
+	int code;       /* negative errno, 0 = none */
+	char text[512]; /* one line, no newline at the end */
 };
 
 /*

@@ -10,7 +10,7 @@
 #define HOST_LOCK_DIRECTORY "/run/eval"
 
 struct host_lock {
-	int fd;		/* -1: not held */
+	int fd; /* -1: not held */
 	char path[192];
 };
 

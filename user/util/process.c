@@ -22,7 +22,8 @@ uint64_t process_start_ticks(pid_t pid)
 	after_name = strrchr(line, ')');
 	if (!after_name)
 		return 0;
-	if (sscanf(after_name + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64,
+	if (sscanf(after_name + 1,
+		   " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64,
 		   &ticks) != 1)
 		return 0;
 	return ticks;
