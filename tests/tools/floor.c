@@ -14,8 +14,6 @@
 
 #include "util/cleanup.h"
 
-extern char **environ;
-
 static int run_true(void)
 {
 	static char *const argv[] = {"sh", "-c", "true", NULL};

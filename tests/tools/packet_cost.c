@@ -211,7 +211,7 @@ static int program_fd(const struct loaded *loaded, size_t index)
 /* Which of the two goes first changes from round to round. */
 static void run_case(struct loaded loaded[RULES], size_t index, enum family family, bool stranger, unsigned int round)
 {
-	double ns[RULES];
+	double ns[RULES] = {};
 
 	for (unsigned int i = 0; i < RULES; i++) {
 		enum rules rules = (i + round) % RULES;

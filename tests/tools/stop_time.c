@@ -127,7 +127,7 @@ static void stop_and_watch(pid_t pid, const struct eval_ctl *ctl, int fd, struct
 {
 	static uint64_t sent_ns[PROBES_MAX];
 	const struct timespec watch = {.tv_nsec = WATCH_NS};
-	uint64_t signal_ns = clock_monotonic_ns(), next_ns = signal_ns, now_ns = signal_ns;
+	uint64_t signal_ns = clock_monotonic_ns(), next_ns = signal_ns, now_ns;
 	int sent = 0, number;
 
 	if (kill(pid, SIGINT))
