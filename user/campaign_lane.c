@@ -62,8 +62,18 @@ int lane_fork(struct campaign *campaign, struct lane *lane, struct error *err)
 		close(ends[0]);
 		return error_set_errno(err, code, "cannot start a worker");
 	}
-	lane->socket_fd = ends[0];
 	lane->pidfd = (int)syscall(SYS_pidfd_open, lane->pid, 0);
+	if (lane->pidfd < 0) {
+		int code = -errno;
+
+		/* Its end would never be seen. */
+		kill(lane->pid, SIGKILL);
+		waitpid(lane->pid, NULL, 0);
+		lane->pid = 0;
+		close(ends[0]);
+		return error_set_errno(err, code, "cannot watch a worker");
+	}
+	lane->socket_fd = ends[0];
 	guard_tell_worker(campaign->guard.fd, lane->pid);
 	return 0;
 }

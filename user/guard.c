@@ -15,10 +15,16 @@
 
 #include "scope.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/fds.h"
 
-/* Between two tries at what is still dying. */
-#define RETRY_MS 2
+/* Between two tries at what is still dying: doubles from the first to the last. */
+#define RETRY_FIRST_MS 2
+#define RETRY_LAST_MS 100
+/* What hangs in the kernel is left alone when nobody is left to guard. */
+#define LAST_SWEEP_NS (5 * NSEC_PER_SEC)
+/* The guard's last sweep and some more. */
+#define STOP_WAIT_MS 7000
 
 struct message {
 	pid_t worker;
@@ -103,7 +109,8 @@ static size_t sweep_dead(struct guardian *guardian)
 	return left;
 }
 
-static void watch_once(struct guardian *guardian, size_t left)
+/* wait_ms -1: without end. */
+static void watch_once(struct guardian *guardian, int wait_ms)
 {
 	size_t count = guardian->count;
 	struct pollfd fds[count + 1];
@@ -111,7 +118,7 @@ static void watch_once(struct guardian *guardian, size_t left)
 	fds[0] = (struct pollfd){.fd = guardian->fd, .events = POLLIN};
 	for (size_t i = 0; i < count; i++)
 		fds[i + 1] = (struct pollfd){.fd = guardian->wards[i].pidfd, .events = POLLIN};
-	if (poll(fds, count + 1, left ? RETRY_MS : -1) < 0)
+	if (poll(fds, count + 1, wait_ms) < 0)
 		return;
 	/* Messages first: a worker's last word about its group comes before its death. */
 	if (fds[0].revents)
@@ -121,17 +128,30 @@ static void watch_once(struct guardian *guardian, size_t left)
 			guardian->wards[i].pidfd = fd_close(guardian->wards[i].pidfd);
 }
 
+static int next_wait(int wait_ms)
+{
+	return 2 * wait_ms < RETRY_LAST_MS ? 2 * wait_ms : RETRY_LAST_MS;
+}
+
 __attribute__((noreturn)) static void guard_run(struct guardian *guardian)
 {
+	int wait_ms = RETRY_FIRST_MS;
 	size_t left = 0;
+	uint64_t end_ns;
 
-	while (guardian->fd >= 0 || guardian->count) {
-		watch_once(guardian, left);
+	/* Until nobody is left at the other end and no worker lives. */
+	while (guardian->fd >= 0 || guardian->count > left) {
+		watch_once(guardian, left ? wait_ms : -1);
 		left = sweep_dead(guardian);
+		wait_ms = left ? next_wait(wait_ms) : RETRY_FIRST_MS;
 	}
-	/* Workers that the coordinator had no time to tell of. */
-	while (scope_sweep(guardian->prefix))
-		poll(NULL, 0, RETRY_MS);
+	/* By prefix: there may be workers that the coordinator had no time to tell of. */
+	end_ns = clock_monotonic_ns() + LAST_SWEEP_NS;
+	wait_ms = RETRY_FIRST_MS;
+	while (scope_sweep(guardian->prefix) && clock_monotonic_ns() < end_ns) {
+		poll(NULL, 0, wait_ms);
+		wait_ms = next_wait(wait_ms);
+	}
 	_exit(0);
 }
 

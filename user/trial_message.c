@@ -14,6 +14,7 @@
 
 /* Samples per datagram: a sample's text is below 1 KiB. */
 #define SAMPLES_A_MESSAGE 256
+#define NO_MEMORY_RETRY_MS 10
 
 struct outbox_message {
 	struct outbox_message *next;
@@ -88,8 +89,13 @@ void trial_flush_all(struct trial *trial)
 {
 	trial_flush(trial);
 	while (trial->outbox) {
+		const struct outbox_message *first = trial->outbox;
+
 		poll(&(struct pollfd){.fd = trial->job->socket_fd, .events = POLLOUT}, 1, -1);
 		trial_flush(trial);
+		/* Writable, but the kernel had no memory for it (ENOBUFS). */
+		if (trial->outbox == first)
+			poll(NULL, 0, NO_MEMORY_RETRY_MS);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "environment.h"
@@ -169,6 +170,21 @@ static void test_timeout_kills_the_group(void **state)
 	proc_free(proc);
 }
 
+/* A loop that was late itself. */
+static void test_late_look_is_no_timeout(void **state)
+{
+	struct proc *proc = start("exit 0", 200 * MS, PROC_STDERR_MIXED);
+	siginfo_t info = {};
+
+	assert_int_equal(waitid(P_PID, (id_t)proc_pid(proc), &info, WEXITED | WNOWAIT), 0);
+	while (clock_monotonic_ns() < proc_wake_ns(proc))
+		usleep(1000);
+	run_to_end(proc);
+	assert_false(proc_get_result(proc)->timed_out);
+	assert_true(proc_succeeded(proc));
+	proc_free(proc);
+}
+
 static void test_daemon_does_not_block(void **state)
 {
 	struct proc *proc = run("sleep 60 & echo $!");
@@ -282,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_output_is_bounded),
 		cmocka_unit_test(test_output_is_text),
 		cmocka_unit_test(test_timeout_kills_the_group),
+		cmocka_unit_test(test_late_look_is_no_timeout),
 		cmocka_unit_test(test_daemon_does_not_block),
 		cmocka_unit_test(test_no_pipe_without_daemon),
 		cmocka_unit_test(test_free_kills),

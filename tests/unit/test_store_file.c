@@ -42,7 +42,6 @@ static void test_durability_settings(void **state)
 		char sql[64];
 
 		assert_non_null(f->store);
-
 		snprintf(sql, sizeof(sql), "PRAGMA %s", wanted[i].pragma);
 		assert_int_equal(sqlite3_prepare_v2(f->store->db, sql, -1, &statement, NULL), SQLITE_OK);
 		assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
