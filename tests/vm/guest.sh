@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 900 s
+# Guests of scripts/vm.sh, on each of $KERNELS (default 6.1): what is there inside, and how they end.
+source "$(dirname "$0")/../lib.sh"
+need_root
+vm=$top/scripts/vm.sh
+read -ra kernels <<<"${KERNELS:-6.1}"
+export TMPDIR=$work/tmp
+mkdir "$TMPDIR"
+
+# --- Inside ---------------------------------------------------------------------------------------------------
+
+# Run in the guest: "NAME=VALUE" a line.
+# shellcheck disable=SC2317 # called there
+inside() {
+	echo "release=$(uname -r)"
+	echo "folder=$PWD"
+	echo "uptime=$(cut -d . -f 1 /proc/uptime)"
+	modprobe -a veth tun sch_fq sch_netem cls_bpf act_mirred bridge loop xfs btrfs ext4 && echo modprobe=ok
+	# As a request of the kernel's own, without modprobe by hand.
+	ip link add type dummy && echo autoload=ok
+	ip netns add a && ip -n a link set lo up && ip netns exec a ping -q -c 1 ::1 >/dev/null && echo ping=ok
+	truncate -s 32M /tmp/image && mkfs.ext4 -q /tmp/image && mount -o loop /tmp/image /mnt && echo loop=ok
+	echo "types=$(for type in cgroup2 bpf debugfs tracefs securityfs devpts; do findmnt -n -t "$type" >/dev/null && printf '%s ' "$type"; done)"
+	touch written && echo writable=ok
+	echo "lo=$(ip -br link show lo | grep -c LOWER_UP)"
+	echo "again" >/dev/stderr
+	./eval bpf-status --json >/dev/null && ./eval bpf-status
+	echo "inputbytes=$(wc -c)"
+	sleep 1000 &
+	return 7
+}
+
+value() { sed -n "s/^$2=//p" "$1" | head -n 1; }
+
+check_kernel() {
+	local kernel=$1 out=$work/$1.out release status=0
+	(cd "$top" && "$vm" run --timeout 300 "$kernel" -- bash -c "$(declare -f inside); inside" >"$out" 2>"$out.error") || status=$?
+	if [[ $status == 77 ]]; then
+		skip "$kernel: guest" "$(tail -n 1 "$out.error")"
+		return
+	fi
+	check_eq "$kernel: exit status, though a daemon was left behind" "$status" 7
+	release=$(value "$out" release)
+	check_match "$kernel: another kernel than the host's ($release)" "$release" '^[0-9]+\.[0-9]+'
+	[[ $kernel == sid ]] || check_match "$kernel: is it" "$release" "^${kernel//./\\.}\."
+	check_eq "$kernel: the checkout is where it is here" "$(value "$out" folder)" "$top"
+	check_eq "$kernel: modprobe" "$(value "$out" modprobe)" ok
+	check_eq "$kernel: modules load by themselves" "$(value "$out" autoload)" ok
+	check_eq "$kernel: ip netns and ping" "$(value "$out" ping)" ok
+	check_eq "$kernel: loop devices and ext4" "$(value "$out" loop)" ok
+	check_eq "$kernel: file systems" "$(value "$out" types)" "cgroup2 bpf debugfs tracefs securityfs devpts "
+	check_eq "$kernel: the checkout can be written to" "$(value "$out" writable)" ok
+	check "$kernel: which does not reach the host" test ! -e "$top/written"
+	check_eq "$kernel: loopback is up" "$(value "$out" lo)" 1
+	check_eq "$kernel: no input" "$(value "$out" inputbytes)" 0
+	check_eq "$kernel: standard error is separate" "$(grep -v '^vm: ' "$out.error")" again
+	check_match "$kernel: the host's eval: fmod_ret" "$(grep '^ *fmod_ret' "$out")" '^ *fmod_ret +yes'
+	check_match "$kernel: the host's eval: sch_fq" "$(grep '^ *sch_fq' "$out")" '^ *sch_fq +yes'
+	diag "$kernel: $release ran the command $(value "$out" uptime) s after it started"
+}
+
+for kernel in "${kernels[@]}"; do
+	check_kernel "$kernel"
+done
+
+# --- Ends -----------------------------------------------------------------------------------------------------
+
+kernel=${kernels[0]}
+# What qemu is called by this test's own guests; others may run some as well.
+our_guests() { pgrep -f "initrd $TMPDIR/" >/dev/null; }
+none_of_ours() { ! our_guests && ! pgrep -f "$TMPDIR/eval-vm" >/dev/null; }
+has_line() { grep -qx "$1" "$2"; }
+
+# tests/run of the guest, on a test that is quick.
+test_status=0
+"$vm" test "$kernel" cli/store >"$work/test.out" 2>&1 || test_status=$?
+check_match "test: the closing line" "$(tail -n 1 "$work/test.out")" '^[0-9]+ passed, [0-9]+ failed, 0 skipped$'
+check_eq "test: its exit status" "$test_status" "$([[ $(tail -n 1 "$work/test.out") == *' 0 failed'* ]] && echo 0 || echo 1)"
+check "test: the logs arrived" grep -q '^1\.\.' "$top/build/vm/$kernel/cli-store.log"
+
+check_fails "a panic: exit 125" 125 "$vm" run "$kernel" -- sh -c 'echo c >/proc/sysrq-trigger'
+check_match "a panic: said so" "$output" "vm: $kernel: the guest panicked: .*sysrq"
+check "a panic: the console is kept" grep -q 'Kernel panic' "$top/build/vm/$kernel.console"
+
+check_fails "a guest that ends early: exit 125" 125 "$vm" run "$kernel" -- busybox poweroff -f
+check_match "a guest that ends early: said so" "$output" "vm: $kernel: the guest ended before its command did"
+
+check_fails "a guest that hangs: exit 124" 124 "$vm" run --timeout 25 "$kernel" -- sh -c 'echo waiting; sleep 1000'
+check_match "a guest that hangs: what it printed until then" "$output" 'waiting'
+check_match "a guest that hangs: said so" "$output" "vm: $kernel: still running after 25 s: killed"
+
+output=$("$vm" run "$kernel" -- sh -c 'head -c 5000000 /dev/zero | tr "\0" x' | wc -c)
+check_eq "much output: all of it" "$output" 5000000
+
+# The kernel patches its own code while other processors run it, which not every emulation survives.
+# shellcheck disable=SC2016 # the guest's shell
+check "patching code under load" "$vm" run "$kernel" -- bash -c 'for _ in 1 2 3; do while :; do /bin/true; done & done
+	for _ in {1..100}; do echo 1 >/proc/sys/kernel/sched_schedstats; echo 0 >/proc/sys/kernel/sched_schedstats; done'
+
+# interrupted SIGNAL STATUS: sent to vm.sh's process group, as a terminal does.
+interrupted() {
+	local out=$work/$1.out status=0 pid
+	env --default-signal=INT setsid "$vm" run "$kernel" -- sh -c 'echo up; sleep 1000' >"$out" 2>&1 </dev/null &
+	pid=$!
+	test_pids+=("$pid")
+	check "$1: the guest is up" wait_for 120 has_line up "$out"
+	if [[ $1 == KILL ]]; then kill -KILL "$pid"; else kill "-$1" -- "-$pid"; fi
+	wait "$pid" 2>/dev/null || status=$?
+	check_eq "$1: exit $2" "$status" "$2"
+	check "$1: no process is left" wait_for 5 none_of_ours
+}
+interrupted INT 130
+interrupted TERM 143
+check_eq "no temporary folder is left" "$(find "$TMPDIR" -mindepth 1)" ""
+interrupted KILL 137
+check "KILL: the next run of any kind" "$vm" list
+check_eq "KILL: removes the temporary folder" "$(find "$TMPDIR" -mindepth 1)" ""
+
+done_testing
