@@ -26,6 +26,7 @@ struct lane {
 	int pidfd, socket_fd;
 	enum trial_phase phase;
 	bool ended;               /* its last message came */
+	bool abandoned;
 	json_t *columns;          /* of the trial's row */
 	json_t *commands;         /* commands_json */
 	json_t *events, *samples; /* not stored yet */
@@ -56,7 +57,8 @@ struct campaign {
 
 	int wake_fd; /* eventfd of the signal handler */
 	bool stopping;
-	uint64_t kill_ns; /* when stopping: workers that are still there are killed */
+	uint64_t kill_ns; /* when stopping: workers that are still there are killed, and then abandoned */
+	bool killed;
 	char *buffer;     /* TRIAL_MESSAGE_MAX bytes */
 
 	/* The store: changes are collected in one transaction per turn of the loop. */
@@ -84,6 +86,8 @@ int lane_fork(struct campaign *campaign, struct lane *lane, struct error *err);
 void lane_receive(struct campaign *campaign, struct lane *lane);
 /* The worker is dead: completes columns from how it died. */
 void lane_reap(struct campaign *campaign, struct lane *lane);
+/* The worker survives SIGKILL: completes columns without its end. */
+void lane_abandon(struct campaign *campaign, struct lane *lane);
 void lane_clear(struct lane *lane);
 
 /* campaign_record.c: each is void; a failure is a lost database (campaign->lost). */

@@ -118,9 +118,18 @@ void lane_receive(struct campaign *campaign, struct lane *lane)
 	}
 }
 
-static void describe_death(struct lane *lane, const siginfo_t *info, bool stopping)
+static void set_death(struct lane *lane, const char *text, bool stopping)
 {
 	const char *phase = lane->phase < PHASE_COUNT ? trial_phase_name(lane->phase) : "reset";
+
+	json_object_set_new(lane->columns, "status", json_string(stopping ? "interrupted" : "failed"));
+	json_object_set_new(lane->columns, "verdict", json_string("none"));
+	json_object_set_new(lane->columns, "error_stage", json_string(phase));
+	json_object_set_new(lane->columns, "error_text", json_string(text));
+}
+
+static void describe_death(struct lane *lane, const siginfo_t *info, bool stopping)
+{
 	char text[160];
 
 	if (info->si_code == CLD_EXITED)
@@ -128,15 +137,35 @@ static void describe_death(struct lane *lane, const siginfo_t *info, bool stoppi
 	else
 		snprintf(text, sizeof(text), "the worker died of signal %d (%s)", info->si_status,
 			 strsignal(info->si_status));
-	json_object_set_new(lane->columns, "status", json_string(stopping ? "interrupted" : "failed"));
-	json_object_set_new(lane->columns, "verdict", json_string("none"));
-	json_object_set_new(lane->columns, "error_stage", json_string(phase));
-	json_object_set_new(lane->columns, "error_text", json_string(text));
+	set_death(lane, text, stopping);
+}
+
+static void set_end(struct lane *lane)
+{
+	char at[RFC3339_SIZE];
+
+	if (json_object_get(lane->columns, "ended_at"))
+		return;
+	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
+	json_object_set_new(lane->columns, "ended_at", json_string(at));
+	json_object_set_new(lane->columns, "ended_at_monotonic_ns", json_integer((json_int_t)clock_monotonic_ns()));
+}
+
+void lane_abandon(struct campaign *campaign, struct lane *lane)
+{
+	char text[160];
+
+	lane_receive(campaign, lane);
+	lane->abandoned = true;
+	snprintf(text, sizeof(text), "the worker (pid %d) hangs in the kernel and survives SIGKILL: left alone",
+		 (int)lane->pid);
+	set_death(lane, text, campaign->stopping);
+	set_end(lane);
 }
 
 void lane_reap(struct campaign *campaign, struct lane *lane)
 {
-	char scope[SCOPE_NAME_SIZE], at[RFC3339_SIZE];
+	char scope[SCOPE_NAME_SIZE];
 	siginfo_t info = {};
 
 	if (waitid(P_PID, (id_t)lane->pid, &info, WEXITED) && errno != ECHILD)
@@ -148,12 +177,7 @@ void lane_reap(struct campaign *campaign, struct lane *lane)
 		scope_sweep(scope);
 		describe_death(lane, &info, campaign->stopping);
 	}
-	if (!json_object_get(lane->columns, "ended_at")) {
-		clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
-		json_object_set_new(lane->columns, "ended_at", json_string(at));
-		json_object_set_new(lane->columns, "ended_at_monotonic_ns",
-				    json_integer((json_int_t)clock_monotonic_ns()));
-	}
+	set_end(lane);
 }
 
 void lane_clear(struct lane *lane)

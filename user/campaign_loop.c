@@ -15,6 +15,8 @@
 #define FLUSH_NS NSEC_PER_SEC
 /* Stopped workers make their faults inert at once; detaching may take them this long. */
 #define STOP_PATIENCE_NS (10 * NSEC_PER_SEC)
+/* For a worker to die of SIGKILL; one that hangs in the kernel does not. */
+#define KILL_PATIENCE_NS (5 * NSEC_PER_SEC)
 
 /* For the signal handler, which tells the workers itself: the loop may be waiting for the disk. */
 static volatile pid_t *worker_pids;
@@ -148,7 +150,7 @@ static void end_trial(struct campaign *campaign, struct lane *lane)
 	unsigned int index = (unsigned int)(lane - campaign->lanes);
 
 	worker_pids[index] = 0;
-	if (lane->pid > 0)
+	if (lane->pid > 0 && !lane->abandoned)
 		lane_reap(campaign, lane);
 	record_trial_end(campaign, lane);
 	progress_trial_end(campaign->progress, index, lane->columns);
@@ -262,10 +264,20 @@ static void kill_stragglers(struct campaign *campaign)
 {
 	if (!campaign->stopping || clock_monotonic_ns() < campaign->kill_ns)
 		return;
-	for (unsigned int i = 0; i < campaign->lane_count; i++)
-		if (campaign->lanes[i].pid > 0)
-			kill(campaign->lanes[i].pid, SIGKILL);
-	campaign->kill_ns = UINT64_MAX;
+	for (unsigned int i = 0; i < campaign->lane_count; i++) {
+		struct lane *lane = &campaign->lanes[i];
+
+		if (lane->pid <= 0)
+			continue;
+		if (campaign->killed) {
+			lane_abandon(campaign, lane);
+			end_trial(campaign, lane);
+		} else {
+			kill(lane->pid, SIGKILL);
+		}
+	}
+	campaign->kill_ns = campaign->killed ? UINT64_MAX : clock_monotonic_ns() + KILL_PATIENCE_NS;
+	campaign->killed = true;
 }
 
 static void heed_signal(struct campaign *campaign)

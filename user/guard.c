@@ -206,10 +206,16 @@ int guard_start(struct guard *guard, const char *prefix, const int *keep_fds, si
 
 void guard_stop(struct guard *guard)
 {
+	_cleanup_close_ int pidfd = guard->pid > 0 ? (int)syscall(SYS_pidfd_open, guard->pid, 0) : -1;
+	struct pollfd fd = {.fd = pidfd, .events = POLLIN};
+	int ended = pidfd < 0;
+
 	guard->fd = fd_close(guard->fd);
-	if (guard->pid > 0)
-		while (waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+	while (pidfd >= 0 && (ended = poll(&fd, 1, STOP_WAIT_MS)) < 0 && errno == EINTR)
+		;
+	/* Else a worker hangs in the kernel: the guard goes on waiting for it, we do not. */
+	if (guard->pid > 0 && ended)
+		waitpid(guard->pid, NULL, pidfd < 0 ? 0 : WNOHANG);
 	guard->pid = 0;
 }
 

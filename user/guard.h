@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The guard: a small process in a session of its own that kills what the workload, the probes and a command under
- * way left when their worker or the coordinator died. It ends when all of them are gone.
+ * way left when their worker or the coordinator died. It ends when all of them are gone, or some
+ * seconds after the last worker where they hang in the kernel.
  */
 #pragma once
 
@@ -21,7 +22,7 @@ struct guard {
  * that nobody else starts before it has swept.
  */
 int guard_start(struct guard *guard, const char *prefix, const int *keep_fds, size_t keep_count, struct error *err);
-/* Lets go and waits for its end. */
+/* Lets go and waits for its end, within bounds. */
 void guard_stop(struct guard *guard);
 
 /* Coordinator: a worker was forked. */
