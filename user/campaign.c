@@ -169,7 +169,8 @@ static json_t *slim_row(const json_t *row)
 					   "error_text", "recovered_at", "expectations"};
 	json_t *slim = json_object();
 	_cleanup_json_ json_t *summary = json_copy(json_object_get(row, "summary"));
-	json_t *hits = json_object_get(json_object_get(row, "evidence"), "hit");
+	json_t *evidence = json_object_get(row, "evidence"), *hits = json_object_get(evidence, "hit");
+	char loss[256];
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		if (!json_is_null(json_object_get(row, kept[i])))
@@ -178,7 +179,9 @@ static json_t *slim_row(const json_t *row)
 		json_object_del(summary, "probes");
 		json_object_set(slim, "summary", summary);
 	}
-	if (hits)
+	if (report_loss(loss, sizeof(loss), evidence) > 0)
+		json_object_set(slim, "evidence", evidence);
+	else if (hits)
 		json_object_set_new(slim, "evidence", json_pack("{s:O}", "hit", hits));
 	return slim;
 }

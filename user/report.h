@@ -47,6 +47,8 @@ const char *report_count(char out[REPORT_CELL_SIZE], const json_t *value);
 void report_text(FILE *out, const char *text, const char *indent);
 /* The string of a row's column, fallback where it is none. */
 const char *report_string(const json_t *row, const char *column, const char *fallback);
+/* What chaos did that it was not to do: "the line dropped 3 packets"; its length, 0 where there is nothing to tell. */
+int report_loss(char *out, size_t size, const json_t *evidence);
 /* Why a trial is no success, in one line; its length, 0 for a trial that needs no reason. */
 int report_reason(char *out, size_t size, const json_t *trial);
 

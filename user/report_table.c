@@ -211,6 +211,58 @@ int report_reason(char *out, size_t size, const json_t *trial)
 			report_string(trial, "recovered_at", NULL) ? "verdict fail" : "did not recover in time");
 }
 
+struct losses {
+	json_int_t dropped, failed;
+};
+
+static void add_losses(struct losses *losses, const json_t *evidence)
+{
+	static const char *const directions[] = {"egress", "ingress"};
+	const json_t *device;
+	size_t i;
+
+	json_array_foreach(json_object_get(evidence, "devices"), i, device)
+		for (size_t d = 0; d < ARRAY_SIZE(directions); d++) {
+			const json_t *counters = json_object_get(device, directions[d]);
+			const json_t *line = json_object_get(counters, "line");
+
+			losses->dropped += json_integer_value(json_object_get(line, "line_dropped"));
+			losses->failed += json_integer_value(json_object_get(counters, "failed"));
+		}
+}
+
+static const char *plural(json_int_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+int report_loss(char *out, size_t size, const json_t *evidence)
+{
+	json_t *targets = json_object_get(evidence, "targets"), *one;
+	struct losses losses = {};
+	const char *target;
+	int used = 0;
+
+	out[0] = '\0';
+	add_losses(&losses, evidence);
+	json_object_foreach(targets, target, one)
+		add_losses(&losses, one);
+	if (losses.dropped)
+		used = snprintf(out, size, "the line dropped %lld packet%s: chaos was loss, not only delay",
+				(long long)losses.dropped, plural(losses.dropped));
+	if (losses.failed)
+		used += snprintf(out + used, size - (size_t)used, "%s%lld packet%s matched but passed untouched",
+				 used ? "; " : "", (long long)losses.failed, plural(losses.failed));
+	return used;
+}
+
+static void print_note(FILE *out, const char *text)
+{
+	fputs("    ", out);
+	report_text(out, text, "    ");
+	fputc('\n', out);
+}
+
 void report_table(FILE *out, const json_t *trials)
 {
 	size_t widths[ARRAY_SIZE(columns)], i;
@@ -220,13 +272,12 @@ void report_table(FILE *out, const json_t *trials)
 	measure(widths, trials);
 	print_header(out, widths);
 	json_array_foreach(trials, i, trial) {
-		char reason[1024];
+		char text[1024];
 
 		print_row(out, widths, trial, colour);
-		if (report_reason(reason, sizeof(reason), trial) > 0) {
-			fputs("    ", out);
-			report_text(out, reason, "    ");
-			fputc('\n', out);
-		}
+		if (report_reason(text, sizeof(text), trial) > 0)
+			print_note(out, text);
+		if (report_loss(text, sizeof(text), json_object_get(trial, "evidence")) > 0)
+			print_note(out, text);
 	}
 }

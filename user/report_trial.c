@@ -172,6 +172,18 @@ static void print_expectations(FILE *out, const json_t *expectations)
 	}
 }
 
+static void print_direction_loss(FILE *out, const json_t *counters)
+{
+	const json_t *dropped = json_object_get(json_object_get(counters, "line"), "line_dropped");
+	const json_t *failed = json_object_get(counters, "failed");
+	char cell[REPORT_CELL_SIZE];
+
+	if (json_integer_value(dropped))
+		fprintf(out, "    dropped by the line: %s\n", report_count(cell, dropped));
+	if (json_integer_value(failed))
+		fprintf(out, "    matched but passed untouched: %s\n", report_count(cell, failed));
+}
+
 static void print_direction(FILE *out, const char *device, const char *direction, const json_t *counters)
 {
 	static const char *const histograms[] = {"drawn", "applied"};
@@ -183,6 +195,7 @@ static void print_direction(FILE *out, const char *device, const char *direction
 		report_count(seen, json_object_get(counters, "seen")),
 		report_count(hit, json_object_get(counters, "hit")),
 		report_count(bytes, json_object_get(counters, "bytes")));
+	print_direction_loss(out, counters);
 	for (size_t i = 0; i < ARRAY_SIZE(histograms); i++) {
 		const json_t *histogram = json_object_get(counters, histograms[i]);
 

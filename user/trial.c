@@ -155,10 +155,21 @@ static bool chaos_ended_early(const struct trial *trial)
 	return trial->chaos_error.code;
 }
 
+static int end_chaos(struct trial *trial, struct error *err)
+{
+	bool was_live = trial->live;
+	int ret = trial_revert(trial, err);
+
+	if (was_live)
+		trial_tell_losses(trial);
+	trial_free_faults(trial);
+	return ret;
+}
+
 static int hold(struct trial *trial, struct error *err)
 {
 	uint64_t from_ns;
-	int ret = 0;
+	int ret;
 
 	if (trial->plan->chaos) {
 		trial_enter(trial, PHASE_INJECT, 0);
@@ -184,9 +195,7 @@ static int hold(struct trial *trial, struct error *err)
 		return 0;
 	}
 	trial_enter(trial, PHASE_REVERT, 0);
-	ret = trial_revert(trial, err);
-	trial_free_faults(trial);
-	return ret;
+	return end_chaos(trial, err);
 }
 
 static bool all_recovered(const struct trial *trial)
@@ -290,9 +299,8 @@ static void finish(struct trial *trial, int ret, const struct error *err)
 	struct error revert_error = {};
 
 	/* First of all, whatever went wrong. */
-	if (trial_revert(trial, &revert_error))
+	if (end_chaos(trial, &revert_error))
 		trial_event(trial, "revert_failed", "%s", revert_error.text);
-	trial_free_faults(trial);
 	stop_load(trial);
 	if (ret == -ECANCELED)
 		set_outcome(trial, "interrupted", "stopped by a signal", 0);

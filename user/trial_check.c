@@ -67,3 +67,13 @@ void trial_check(struct trial *trial, bool recovered)
 	}
 	trial_set(trial, columns);
 }
+
+void trial_tell_losses(struct trial *trial)
+{
+	for (size_t i = 0; i < trial->fault_count; i++) {
+		char text[256];
+
+		if (report_loss(text, sizeof(text), trial->faults[i].evidence) > 0)
+			trial_event(trial, "loss", "%s: %s", trial->faults[i].target->node, text);
+	}
+}

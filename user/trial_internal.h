@@ -114,3 +114,5 @@ json_int_t trial_hits(const struct trial *trial);
 /* trial_check.c */
 /* The columns summary, expectations, status and verdict of a trial that came to its end. */
 void trial_check(struct trial *trial, bool recovered);
+/* Once the faults are reverted: an event for each that lost packets or missed some. */
+void trial_tell_losses(struct trial *trial);

@@ -228,6 +228,33 @@ static void test_table(void **state)
 		      "    did not recover in time\n");
 }
 
+static void test_loss(void **state)
+{
+	static const char one[] = "{'hit': 9, 'devices': [{'egress': {'failed': 2, 'line': {'line_dropped': 1}}}, "
+				  "{'egress': {'failed': 0}, 'ingress': {'line': {'line_dropped': 4}}}]}";
+	_cleanup_json_ json_t *clean = json_pack("{s:i, s:[{s:{s:i}}]}", "hit", 1, "devices", "egress", "failed", 0);
+	_cleanup_json_ json_t *trials = json_array(), *evidence = NULL, *all = NULL;
+	_cleanup_free_ char *table = NULL, *json = strdup(one);
+	json_t *trial = trial_row("trial-lab-latency-0001", "completed", "pass");
+	char text[256];
+
+	for (char *c = json; *c; c++)
+		*c = *c == '\'' ? '"' : *c;
+	evidence = json_loads(json, 0, NULL);
+	assert_int_equal(report_loss(text, sizeof(text), clean), 0);
+	assert_int_equal(report_loss(text, sizeof(text), NULL), 0);
+	assert_int_equal(report_loss(text, sizeof(text), evidence), strlen(text));
+	assert_string_equal(text, "the line dropped 5 packets: chaos was loss, not only delay; 2 packets matched but "
+				  "passed untouched");
+	all = json_pack("{s:i, s:{s:O, s:O}}", "hit", 18, "targets", "n1", evidence, "n2", evidence);
+	report_loss(text, sizeof(text), all);
+	assert_memory_equal(text, "the line dropped 10 packets", 27);
+	json_object_set(trial, "evidence", evidence);
+	json_array_append_new(trials, trial);
+	table = print_table(trials);
+	assert_non_null(strstr(table, "\n    the line dropped 5 packets"));
+}
+
 static void test_table_fits(void **state)
 {
 	_cleanup_json_ json_t *trials = json_array();
@@ -297,6 +324,7 @@ int main(void)
 		cmocka_unit_test(test_only_bad_samples),
 		cmocka_unit_test(test_cells),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_table_fits),
 		cmocka_unit_test(test_histogram),
 		cmocka_unit_test(test_text_cannot_drive_the_terminal),
