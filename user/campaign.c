@@ -143,23 +143,44 @@ static void announce(struct campaign *campaign)
 	record_event(campaign, campaign->resumed ? "resumed" : "started", text);
 }
 
-static void clean_up_subjects(struct campaign *campaign)
+static void clean_up_failed(struct campaign *campaign, const char *kind, const char *text)
 {
+	progress_clear(campaign->progress);
+	log_warning("%s", text);
+	record_event(campaign, kind, text);
+	record_commit(campaign);
+}
+
+/* Returns false where a signal kept it from its end. */
+static bool clean_up_instance(struct campaign *campaign, const struct subject *subject, unsigned int instance)
+{
+	struct error err = {};
+	int ret = campaign_interrupted() ? -ECANCELED
+					 : campaign_cleanup_subject(subject, instance, campaign->plan->campaign_id, NULL,
+								    &err);
+
+	if (ret == -ECANCELED) {
+		error_set(&err, ret, "cleanup of %s (instance %u) did not run to its end", subject->name, instance);
+		clean_up_failed(campaign, "cleanup_stopped", err.text);
+		return false;
+	}
+	if (ret)
+		clean_up_failed(campaign, "cleanup_failed", err.text);
+	return true;
+}
+
+/* Returns how many instances a signal kept from it. */
+static size_t clean_up_subjects(struct campaign *campaign)
+{
+	size_t left = 0;
+
 	for (size_t s = 0; s < campaign->config->subject_count; s++) {
 		const struct subject *subject = &campaign->config->subjects[s];
 
-		for (unsigned int i = 0; i < subject->instances && !campaign_interrupted(); i++) {
-			struct error err = {};
-
-			if (!campaign->usage[s].used[i] ||
-			    !campaign_cleanup_subject(subject, i, campaign->plan->campaign_id, NULL, &err) ||
-			    err.code == -ECANCELED)
-				continue;
-			progress_clear(campaign->progress);
-			log_warning("%s", err.text);
-			record_event(campaign, "cleanup_failed", err.text);
-		}
+		for (unsigned int i = 0; subject->cleanup.exec && i < subject->instances; i++)
+			left += campaign->usage[s].used[i] && !clean_up_instance(campaign, subject, i);
 	}
+	return left;
 }
 
 /* The columns that the table and the exit code need: whole rows of a long campaign would fill the memory. */
@@ -251,7 +272,8 @@ static void print_quoted(FILE *out, const char *word)
 	fputc('\'', out);
 }
 
-static void tell_how_to_resume(const struct campaign *campaign)
+/* A command line for a shell; the database ends it. */
+static void tell_command(const struct campaign *campaign, const char *verb, const char *file, const char *id_option)
 {
 	const struct campaign_options *options = campaign->options;
 	_cleanup_free_ char *command = NULL;
@@ -260,15 +282,23 @@ static void tell_how_to_resume(const struct campaign *campaign)
 
 	if (!out)
 		return;
-	fputs("eval run campaign ", out);
-	print_quoted(out, options->config_path);
-	fprintf(out, " --resume=%s", campaign->plan->campaign_id);
+	fprintf(out, "eval %s ", verb);
+	if (file) {
+		print_quoted(out, file);
+		fputc(' ', out);
+	}
+	fprintf(out, "%s%s", id_option, campaign->plan->campaign_id);
 	if (options->db) {
 		fputs(" --db ", out);
 		print_quoted(out, options->db);
 	}
 	fclose(out);
 	log_info("%s", command);
+}
+
+static void tell_how_to_resume(const struct campaign *campaign)
+{
+	tell_command(campaign, "run campaign", campaign->options->config_path, "--resume=");
 }
 
 static int lost_store(struct campaign *campaign)
@@ -290,12 +320,14 @@ static void record_end(struct campaign *campaign, const char *status, int exit_c
 	record_campaign(campaign,
 			json_pack("{s:s, s:i, s:s, s:I, s:o}", "status", status, "exit_code", exit_code, "ended_at", at,
 				  "ended_at_monotonic_ns", (json_int_t)now_ns, "summary", counts));
-	record_commit(campaign);
+	record_settle(campaign);
 }
 
 static int interrupted(struct campaign *campaign)
 {
 	record_end(campaign, "interrupted", EXIT_INTERRUPTED, json_object());
+	if (campaign->lost)
+		return lost_store(campaign);
 	progress_campaign(campaign->progress, "campaign_end",
 			  json_pack("{s:s, s:s}", "campaign", campaign->plan->campaign_id, "status", "interrupted"),
 			  "interrupted");
@@ -310,24 +342,24 @@ static int finish(struct campaign *campaign)
 	_cleanup_json_ json_t *results = NULL, *counts = NULL;
 	struct error err = {};
 	const char *status;
-	size_t unfinished;
+	size_t unfinished, dirty;
 	int ret;
 
 	if (campaign->lost)
 		return lost_store(campaign);
 	if (campaign_interrupted())
 		return interrupted(campaign);
-	clean_up_subjects(campaign);
+	dirty = clean_up_subjects(campaign);
 	results = collect_results(campaign, &err);
 	if (!results) {
 		log_error("%s", err.text);
 		return EXIT_HOST;
 	}
-	ret = judge(results);
+	ret = dirty ? EXIT_INTERRUPTED : judge(results);
 	counts = count_results(results);
 	/* A worker that someone else stopped. */
 	unfinished = (size_t)json_integer_value(json_object_get(counts, "interrupted"));
-	status = unfinished ? "interrupted" : "completed";
+	status = unfinished || dirty ? "interrupted" : "completed";
 	record_end(campaign, status, ret, json_incref(counts));
 	if (campaign->lost)
 		return lost_store(campaign);
@@ -341,6 +373,11 @@ static int finish(struct campaign *campaign)
 	if (unfinished + campaign->left_out) {
 		log_info("%zu trials are left; this runs them:", unfinished + campaign->left_out);
 		tell_how_to_resume(campaign);
+	}
+	if (dirty) {
+		log_info("interrupted: %zu instance%s left to be cleaned up; this does it:", dirty,
+			 dirty == 1 ? " is" : "s are");
+		tell_command(campaign, "cleanup", NULL, "");
 	}
 	return ret;
 }
@@ -386,6 +423,7 @@ static void campaign_clear(struct campaign *campaign)
 		free(campaign->usage[i].busy);
 		free(campaign->usage[i].used);
 	}
+	record_forget(campaign);
 	free(campaign->lanes);
 	free(campaign->usage);
 	free(campaign->entries);
@@ -406,6 +444,7 @@ int campaign_run(const struct config *config, const struct campaign_options *opt
 	struct error err = {};
 	int ret;
 
+	campaign.records_end = &campaign.records;
 	bpf_log_init();
 	read_boot_id(campaign.boot_id, sizeof(campaign.boot_id));
 	ret = plan_new(&campaign.plan, config, clock_realtime_ns(), NULL, &err);

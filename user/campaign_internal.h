@@ -36,6 +36,8 @@ struct usage {
 	bool *busy, *used; /* per instance */
 };
 
+struct record;
+
 struct campaign {
 	const struct config *config;
 	const struct campaign_options *options;
@@ -61,8 +63,10 @@ struct campaign {
 	bool killed;
 	char *buffer;     /* TRIAL_MESSAGE_MAX bytes */
 
-	/* The store: changes are collected in one transaction per turn of the loop. */
-	bool in_transaction, lost;
+	/* The store: changes are collected, and written in one transaction per turn of the loop. */
+	struct record *records, **records_end;
+	uint64_t busy_since_ns; /* another process holds its lock, 0: none does */
+	bool lost;
 	uint64_t store_inode, store_device;
 	uint64_t flush_ns;
 	struct error store_error;
@@ -96,7 +100,12 @@ void record_trial_end(struct campaign *campaign, struct lane *lane);
 void record_buffered(struct campaign *campaign, struct lane *lane);
 void record_campaign(struct campaign *campaign, json_t *columns);
 void record_event(struct campaign *campaign, const char *kind, const char *text);
-/* Ends the transaction; durable afterwards. */
+/* What was recorded is durable afterwards, or waits on where another process holds the lock (campaign->records). */
 void record_commit(struct campaign *campaign);
+#define BUSY_RETRY_MS 100
+/* Until all is durable, or the database lost. */
+void record_settle(struct campaign *campaign);
+/* Frees what waits. */
+void record_forget(struct campaign *campaign);
 void record_watch_file(struct campaign *campaign);
 json_t *record_host_columns(const struct campaign *campaign);

@@ -229,6 +229,8 @@ static uint64_t wake_ns(struct campaign *campaign)
 		else if (!lane->entry && !campaign->stopping && lane->idle_until_ns > now_ns)
 			at_ns = earlier(at_ns, lane->idle_until_ns);
 	}
+	if (campaign->records)
+		at_ns = earlier(at_ns, now_ns + BUSY_RETRY_MS * NSEC_PER_MSEC);
 	return campaign->stopping ? earlier(at_ns, campaign->kill_ns) : at_ns;
 }
 
@@ -299,15 +301,16 @@ void campaign_loop(struct campaign *campaign)
 		flush_buffered(campaign);
 		/* What was decided is durable before it is done. */
 		record_commit(campaign);
-		start_assigned(campaign);
+		if (!campaign->records)
+			start_assigned(campaign);
 		if (!is_running(campaign) && (campaign->stopping || !is_pending(campaign)))
 			break;
 		/* A trial that could not even start has ended already. */
-		if (campaign->in_transaction)
+		if (campaign->records && !campaign->busy_since_ns)
 			continue;
 		kill_stragglers(campaign);
 		progress_tick(campaign->progress);
 		wait_and_handle(campaign);
 	}
-	record_commit(campaign);
+	record_settle(campaign);
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,9 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
+
+/* A lock that another process holds for longer loses the database; each try waits STORE_BUSY_TIMEOUT_MS by itself. */
+#define BUSY_PATIENCE_NS (180 * NSEC_PER_SEC)
 
 /* What a new attempt has to forget of the last one. */
 static const char *const forgotten[] = {
@@ -51,27 +55,52 @@ static const char *const attempt_columns[] = {
 	"engine", "ended_at", "ended_at_monotonic_ns", "commands_json", "evidence",   "summary",
 };
 
-static void check(struct campaign *campaign, int ret, const struct error *err)
+/* A change that waits for the next commit. No transaction is open while commands run or the output blocks. */
+struct record {
+	struct record *next;
+	int (*write)(struct campaign *campaign, const struct record *record, struct error *err);
+	const char *trial_id; /* the plan's */
+	unsigned int attempt;
+	json_t *data;
+};
+
+static void lose(struct campaign *campaign, const struct error *err)
 {
-	if (!ret || campaign->lost)
+	record_forget(campaign);
+	if (campaign->lost)
 		return;
 	campaign->lost = true;
 	campaign->store_error = *err;
 	campaign_stop(campaign);
 }
 
-/* True where something can be written. */
-static bool begin(struct campaign *campaign)
+/* Takes data. */
+static void add_record(struct campaign *campaign, const struct record *record)
 {
+	struct record *added = campaign->lost ? NULL : malloc(sizeof(*added));
 	struct error err = {};
 
-	if (campaign->lost)
-		return false;
-	if (!campaign->in_transaction) {
-		check(campaign, store_begin(campaign->store, &err), &err);
-		campaign->in_transaction = !campaign->lost;
+	if (!added) {
+		json_decref(record->data);
+		error_set(&err, -ENOMEM, "out of memory");
+		lose(campaign, &err);
+		return;
 	}
-	return !campaign->lost;
+	*added = *record;
+	*campaign->records_end = added;
+	campaign->records_end = &added->next;
+}
+
+void record_forget(struct campaign *campaign)
+{
+	while (campaign->records) {
+		struct record *first = campaign->records;
+
+		campaign->records = first->next;
+		json_decref(first->data);
+		free(first);
+	}
+	campaign->records_end = &campaign->records;
 }
 
 void record_watch_file(struct campaign *campaign)
@@ -97,63 +126,120 @@ static int check_file(const struct campaign *campaign, struct error *err)
 	return 0;
 }
 
+static int write_records(struct campaign *campaign, struct error *err)
+{
+	int ret = store_begin(campaign->store, err);
+
+	for (const struct record *record = campaign->records; !ret && record; record = record->next)
+		ret = record->write(campaign, record, err);
+	ret = ret ?: store_commit(campaign->store, err);
+	if (ret)
+		store_rollback(campaign->store);
+	return ret ?: check_file(campaign, err);
+}
+
+/* Whoever holds the lock (a backup, a browser of databases) is given time: the records wait. */
+static void bear_busy(struct campaign *campaign, const struct error *err)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	struct error given_up = {};
+
+	if (!campaign->busy_since_ns) {
+		campaign->busy_since_ns = now_ns;
+		progress_clear(campaign->progress);
+		log_warning("%s; trying on for %d s", err->text, (int)(BUSY_PATIENCE_NS / NSEC_PER_SEC));
+	} else if (now_ns - campaign->busy_since_ns >= BUSY_PATIENCE_NS) {
+		error_set(&given_up, -EBUSY, "given up after %d s: %.400s",
+			  (int)((now_ns - campaign->busy_since_ns) / NSEC_PER_SEC), err->text);
+		lose(campaign, &given_up);
+	}
+}
+
 void record_commit(struct campaign *campaign)
 {
 	struct error err = {};
+	int ret;
 
-	if (!campaign->in_transaction)
+	if (!campaign->records)
 		return;
-	campaign->in_transaction = false;
-	if (campaign->lost)
+	ret = write_records(campaign, &err);
+	if (ret == -EBUSY) {
+		bear_busy(campaign, &err);
 		return;
-	check(campaign, store_commit(campaign->store, &err), &err);
-	if (!campaign->lost)
-		check(campaign, check_file(campaign, &err), &err);
+	}
+	campaign->busy_since_ns = 0;
+	if (ret)
+		lose(campaign, &err);
+	record_forget(campaign);
+}
+
+void record_settle(struct campaign *campaign)
+{
+	while (record_commit(campaign), campaign->records)
+		poll(NULL, 0, BUSY_RETRY_MS);
+}
+
+static int write_campaign(struct campaign *campaign, const struct record *record, struct error *err)
+{
+	return store_campaign_set(campaign->store, campaign->plan->campaign_id, record->data, err);
+}
+
+static int write_trial(struct campaign *campaign, const struct record *record, struct error *err)
+{
+	return store_trial_set(campaign->store, campaign->plan->campaign_id, record->trial_id, record->data, err);
+}
+
+static int write_attempt(struct campaign *campaign, const struct record *record, struct error *err)
+{
+	return store_attempt_set(campaign->store, campaign->plan->campaign_id, record->trial_id, record->attempt,
+				 record->data, err);
+}
+
+static int write_samples(struct campaign *campaign, const struct record *record, struct error *err)
+{
+	return store_samples_add(campaign->store, campaign->plan->campaign_id, record->trial_id, record->attempt,
+				 record->data, err);
+}
+
+static int write_event(struct campaign *campaign, const struct record *record, struct error *err)
+{
+	return store_event_add(campaign->store, campaign->plan->campaign_id, record->trial_id, record->data, err);
 }
 
 void record_campaign(struct campaign *campaign, json_t *columns)
 {
-	struct error err = {};
-
-	if (begin(campaign))
-		check(campaign, store_campaign_set(campaign->store, campaign->plan->campaign_id, columns, &err), &err);
-	json_decref(columns);
+	add_record(campaign, &(struct record){.write = write_campaign, .data = columns});
 }
 
 void record_event(struct campaign *campaign, const char *kind, const char *text)
 {
-	_cleanup_json_ json_t *event = json_pack("{s:s, s:o, s:I}", "kind", kind, "text", json_text(text, strlen(text)),
-						 "monotonic_ns", (json_int_t)clock_monotonic_ns());
-	struct error err = {};
+	char at[RFC3339_SIZE];
 
-	if (begin(campaign))
-		check(campaign, store_event_add(campaign->store, campaign->plan->campaign_id, NULL, event, &err), &err);
+	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
+	add_record(campaign, &(struct record){
+				     .write = write_event,
+				     .data = json_pack("{s:s, s:s, s:o, s:I}", "at", at, "kind", kind, "text",
+						       json_text(text, strlen(text)), "monotonic_ns",
+						       (json_int_t)clock_monotonic_ns()),
+			     });
 }
 
-static void set_trial(struct campaign *campaign, const char *trial_id, const json_t *columns)
+/* Takes data. */
+static void add_of_lane(struct campaign *campaign, const struct lane *lane,
+			int (*write)(struct campaign *, const struct record *, struct error *), json_t *data)
 {
-	struct error err = {};
-
-	if (begin(campaign))
-		check(campaign, store_trial_set(campaign->store, campaign->plan->campaign_id, trial_id, columns, &err),
-		      &err);
-}
-
-static void set_attempt(struct campaign *campaign, const struct lane *lane, const json_t *columns)
-{
-	struct error err = {};
-
-	if (begin(campaign))
-		check(campaign,
-		      store_attempt_set(campaign->store, campaign->plan->campaign_id, lane->entry->plan->id,
-					lane->entry->attempt, columns, &err),
-		      &err);
+	add_record(campaign, &(struct record){
+				     .write = write,
+				     .trial_id = lane->entry->plan->id,
+				     .attempt = lane->entry->attempt,
+				     .data = data,
+			     });
 }
 
 void record_trial_start(struct campaign *campaign, const struct lane *lane)
 {
 	const struct plan_trial *plan = lane->entry->plan;
-	_cleanup_json_ json_t *columns = NULL, *attempt = NULL;
+	json_t *columns, *attempt;
 	uint64_t now_ns = clock_monotonic_ns();
 	char at[RFC3339_SIZE];
 
@@ -164,47 +250,43 @@ void record_trial_start(struct campaign *campaign, const struct lane *lane)
 			    "started_at_monotonic_ns", (json_int_t)now_ns);
 	for (size_t i = 0; lane->entry->attempt > 1 && i < ARRAY_SIZE(forgotten); i++)
 		json_object_set_new(columns, forgotten[i], json_null());
-	set_trial(campaign, plan->id, columns);
+	add_of_lane(campaign, lane, write_trial, columns);
 	attempt =
 		json_pack("{s:s, s:i, s:s, s:s, s:I}", "status", "running", "instance", (int)lane->instance, "boot_id",
 			  campaign->boot_id, "started_at", at, "started_at_monotonic_ns", (json_int_t)now_ns);
-	set_attempt(campaign, lane, attempt);
+	add_of_lane(campaign, lane, write_attempt, attempt);
 }
 
 void record_buffered(struct campaign *campaign, struct lane *lane)
 {
-	const char *campaign_id = campaign->plan->campaign_id, *trial_id = lane->entry->plan->id;
-	struct error err = {};
-	const json_t *event;
+	json_t *event;
 	size_t i;
 
-	if (!json_array_size(lane->events) && !json_array_size(lane->samples))
-		return;
-	if (!begin(campaign))
-		return;
-	json_array_foreach (lane->events, i, event)
-		check(campaign, store_event_add(campaign->store, campaign_id, trial_id, event, &err), &err);
-	check(campaign,
-	      store_samples_add(campaign->store, campaign_id, trial_id, lane->entry->attempt, lane->samples, &err),
-	      &err);
+	json_array_foreach (lane->events, i, event) {
+		json_object_set_new(event, "attempt", json_integer(lane->entry->attempt));
+		add_of_lane(campaign, lane, write_event, json_incref(event));
+	}
 	json_array_clear(lane->events);
-	json_array_clear(lane->samples);
+	if (!json_array_size(lane->samples))
+		return;
+	add_of_lane(campaign, lane, write_samples, lane->samples);
+	lane->samples = json_array();
 }
 
 void record_trial_end(struct campaign *campaign, struct lane *lane)
 {
-	_cleanup_json_ json_t *attempt = json_object();
+	json_t *attempt = json_object();
 
 	if (json_array_size(lane->commands))
 		json_object_set(lane->columns, "commands_json", lane->commands);
 	record_buffered(campaign, lane);
-	set_trial(campaign, lane->entry->plan->id, lane->columns);
+	add_of_lane(campaign, lane, write_trial, json_copy(lane->columns));
 	for (size_t i = 0; i < ARRAY_SIZE(attempt_columns); i++)
 		if (json_object_get(lane->columns, attempt_columns[i]))
 			json_object_set(attempt, attempt_columns[i],
 					json_object_get(lane->columns, attempt_columns[i]));
 	json_object_set_new(attempt, "worker_pid", json_integer(lane->pid));
-	set_attempt(campaign, lane, attempt);
+	add_of_lane(campaign, lane, write_attempt, attempt);
 }
 
 json_t *record_host_columns(const struct campaign *campaign)
@@ -247,5 +329,7 @@ int campaign_bury_running(struct store *store, const char *campaign_id, struct e
 	}
 	if (!ret)
 		ret = store_commit(store, err);
+	if (ret)
+		store_rollback(store);
 	return ret ? ret : buried;
 }

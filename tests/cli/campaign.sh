@@ -116,7 +116,7 @@ write verdicts 1 <<END
 defaults: {warmup_seconds: 0.3, duration_seconds: 0.5, recovery_seconds: 0.5}
 subjects:
   - {name: down, reset: "true", ready: "test ! -e $work/down", workload: "touch $work/down", $nodes}
-  - {name: dark, reset: "true", $nodes, probes: [{name: p, exec: "echo cannot; false", every_ms: 100, timeout_ms: 1000}],
+  - {name: dark, reset: "true", $nodes, probes: [{name: p, exec: "echo cannot; false", every_ms: 100, timeout_ms: 5000}],
      expect: {availability_min: 0.9}}
   - {name: slow, reset: "true", $nodes, probes: [{name: p, exec: "sleep 30", every_ms: 100, timeout_ms: 300}]}
   - {name: fine, reset: "true", $nodes, probes: [{name: p, exec: "true", every_ms: 50, timeout_ms: 1000}],
@@ -265,6 +265,8 @@ check_eq "retry: again" "$status $(trials flaky)" "0 completed/pass completed/pa
 check_eq "retry: only what failed, both attempts kept" \
 	"$(sql flaky "SELECT group_concat(trial_id || attempt || status, ' ') FROM (SELECT * FROM attempts ORDER BY trial_id, attempt)")" \
 	"trial-one-baseline-11completed trial-one-baseline-21failed trial-one-baseline-22completed trial-one-baseline-31completed"
+check_eq "retry: events tell the attempt" "$(sql flaky "SELECT group_concat(DISTINCT attempt) FROM events WHERE
+	trial_id = 'trial-one-baseline-2' AND kind = 'phase'")" "1,2"
 check_eq "retry: the error is forgotten" "$(sql flaky 'SELECT count(*) FROM trials WHERE error_text NOTNULL')" 0
 
 # --- Signals --------------------------------------------------------------------------------------------------
@@ -319,6 +321,44 @@ check "hangup: running" wait_for 10 sql_is stop "SELECT count(*) FROM campaigns"
 kill -HUP "$spawned"
 end_of "$spawned"
 check_eq "hangup stops" "$status" 130
+
+write dirty 1 <<END
+subjects:
+  - {name: two, instances: 2, reset: "true", nodes: [{name: n1, address: "$net.{instance}"}],
+     cleanup: "test -e $work/calm && exit; echo \$\$ >$work/dirty-cleanup; exec sleep 300"}
+  - {name: three, reset: "true", nodes: [{name: n1, address: $net.9}], cleanup: "touch $work/three-cleaned"}
+END
+start dirty
+check "stop in cleanup: gets there" wait_for 10 test -s "$work/dirty-cleanup"
+check_eq "stop in cleanup: no transaction is open meanwhile" "$(sqlite3 -cmd '.timeout 0' "$work/dirty.db" 'BEGIN IMMEDIATE; ROLLBACK' 2>&1)" ""
+kill -INT "$spawned"
+end_of "$spawned"
+check_eq "stop in cleanup: exit status" "$status" 130
+check_match "stop in cleanup: names the first" "$(cat "$work/dirty.out")" "cleanup of two \(instance 0\) did not run to its end"
+check_match "stop in cleanup: names one not begun" "$(cat "$work/dirty.out")" "cleanup of three \(instance 0\) did not run to its end"
+check_eq "stop in cleanup: rows" "$(sql dirty 'SELECT status, exit_code FROM campaigns') $(trials dirty)" \
+	"interrupted|130 completed/pass completed/pass"
+touch "$work/calm"
+check "stop in cleanup: the printed command" sh -c "$(grep -o 'eval cleanup .*' "$work/dirty.out" | sed "s|^eval|$eval_bin|")"
+check "stop in cleanup: cleans up" test -e "$work/three-cleaned"
+
+# Somebody else's transaction, longer than one try takes.
+write busy 2 <<END
+subjects: [{name: one, reset: "test -e $work/locked || { touch $work/lock; while ! test -e $work/locked; do sleep 0.05; done; }", $nodes}]
+END
+start busy
+check "locked database: the trial runs" wait_for 10 test -e "$work/lock"
+(
+	echo 'BEGIN IMMEDIATE;'
+	echo ".shell touch $work/locked"
+	wait_for 20 grep -q 'trying on' "$work/busy.out"
+	echo 'ROLLBACK;'
+) | sqlite3 -cmd '.timeout 5000' "$work/busy.db"
+end_of "$spawned"
+check_eq "locked database: the campaign waits" "$status $(trials busy)" "0 completed/pass completed/pass"
+check_match "locked database: says so" "$(cat "$work/busy.out")" "locked by another process.*trying on for 180 s"
+check_eq "locked database: nothing is lost" "$(sql busy "SELECT count(*), count(DISTINCT trial_id || phase) FROM events
+	WHERE kind = 'phase'")" "12|12"
 
 write gone 1 <<END
 defaults: {warmup_seconds: 0, duration_seconds: 5, recovery_seconds: 1}

@@ -243,7 +243,7 @@ static void test_loss(void **state)
 	evidence = json_loads(json, 0, NULL);
 	assert_int_equal(report_loss(text, sizeof(text), clean), 0);
 	assert_int_equal(report_loss(text, sizeof(text), NULL), 0);
-	assert_int_equal(report_loss(text, sizeof(text), evidence), strlen(text));
+	assert_true(report_loss(text, sizeof(text), evidence) > 0);
 	assert_string_equal(text, "the line dropped 5 packets: chaos was loss, not only delay; 2 packets matched but "
 				  "passed untouched");
 	all = json_pack("{s:i, s:{s:O, s:O}}", "hit", 18, "targets", "n1", evidence, "n2", evidence);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Rows, values, lookups. */
+#include "campaign.h"
 #include "store_fixture.h"
 
 #include "util/clock.h"
@@ -342,6 +343,23 @@ static void test_rollback_and_failed_create(void **state)
 	assert_int_equal(json_array_size(campaigns), 0);
 }
 
+static void test_bury_is_all_or_nothing(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_json_ json_t *trial = NULL;
+
+	create_campaign(f);
+	set_status(f, CAMPAIGN, "running");
+	run_sql(f->path, "CREATE TRIGGER refuse BEFORE UPDATE ON trials WHEN old.id LIKE '%-0003' BEGIN "
+			 "SELECT raise(ABORT, 'no'); END");
+	assert_true(campaign_bury_running(f->store, CAMPAIGN, &err) < 0);
+	assert_false(store_in_transaction(f->store));
+	trial = store_trial(f->store, CAMPAIGN, "2", &err);
+	assert_string_equal(string_of(trial, "status"), "running");
+	run_sql(f->path, "DROP TRIGGER refuse");
+	assert_int_equal(campaign_bury_running(f->store, CAMPAIGN, &err), TRIALS);
+}
+
 static void test_text_from_outside(void **state)
 {
 	struct fixture *f = *state;
@@ -399,6 +417,7 @@ int main(void)
 		TEST(test_trial_lookups),
 		TEST(test_unfinished),
 		TEST(test_rollback_and_failed_create),
+		TEST(test_bury_is_all_or_nothing),
 		TEST(test_text_from_outside),
 	};
 
