@@ -155,7 +155,8 @@ for node in n1 n2; do
 done
 inject full latency --for 60s --min-ms 10000 --max-ms 10000 "${there[@]}"
 in_ns n1 "$traffic" datagrams -n 20000 -s 15000 -i 0 10.99.0.2
-check_number "full line: counted while live" "$(our_faults | jq .egress.line.line_dropped) > 0"
+line_is_full() { (($(our_faults | jq .egress.line.line_dropped) > 0)); }
+check "full line: counted while live" wait_for 10 line_is_full
 kib=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(pid_of full)/status")
 check_number "full line: memory is bounded, $((kib / 1024)) MiB at most" "$kib > 200 * 1024 && $kib < 300 * 1024"
 revert full

