@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# time limit: 120 s
+# time limit: 200 s
 # network_partition with real traffic: exact pairs and no others, one way, established flows, engines, protection.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
@@ -17,8 +17,8 @@ unreached_from() {
 		[[ $to == "$from" ]] && continue
 		for kind in 4 6; do
 			address=address$kind
-			{ in_ns "$from" ping -n -c 1 -W 1 "$("$address" "$to")" >/dev/null 2>&1 || echo "$from>$to ping$kind"; } &
-			{ in_ns "$from" "$traffic" reach -t 800 -p "${port:-7000}" "$("$address" "$to")" | grep -q yes ||
+			{ in_ns "$from" ping -n -c 1 -W 2 "$("$address" "$to")" >/dev/null 2>&1 || echo "$from>$to ping$kind"; } &
+			{ in_ns "$from" "$traffic" reach -t 2000 -p "${port:-7000}" "$("$address" "$to")" | grep -q yes ||
 				echo "$from>$to tcp$kind"; } &
 		done
 	done
