@@ -455,7 +455,9 @@ int campaign_run(const struct config *config, const struct campaign_options *opt
 		campaign_clear(&campaign);
 		return EXIT_HOST;
 	}
-	ret = campaign_lock(&campaign.locks, campaign.plan->hash, config, campaign.plan->campaign_id, &err);
+	ret = campaign_lock(&campaign.locks, campaign.plan->hash, campaign.plan->campaign_id, &err);
+	if (!ret)
+		ret = campaign_lock_subjects(&campaign.locks, config, campaign.plan->campaign_id, &err);
 	if (ret) {
 		log_error("%s", err.text);
 		campaign_clear(&campaign);

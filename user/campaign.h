@@ -28,9 +28,11 @@ struct campaign_locks {
 	struct host_lock *locks;
 	size_t count;
 };
-/* -EBUSY: another run holds one, named in err. config NULL: the configuration's alone. */
-int campaign_lock(struct campaign_locks *locks, const char *hash, const struct config *config, const char *word,
-		  struct error *err);
+/* Both: -EBUSY: another run holds one, named in err. On failure none is held. */
+int campaign_lock(struct campaign_locks *locks, const char *hash, const char *word, struct error *err);
+/* Of config only the subjects' names, reset and nodes are looked at. */
+int campaign_lock_subjects(struct campaign_locks *locks, const struct config *config, const char *word,
+			   struct error *err);
 void campaign_unlock(struct campaign_locks *locks);
 
 /* Marks running rows of a dead coordinator interrupted; the caller holds the lock. Returns how many or an errno. */

@@ -49,6 +49,9 @@ static int take_subject(struct campaign_locks *locks, const struct subject *subj
 
 	subject_lock_name(subject, name, sizeof(name));
 	ret = host_lock_take(&locks->locks[locks->count], name, word, other, err);
+	/* Held by this process: two files may describe one cluster. */
+	if (ret == -EBUSY && atoi(other) == getpid())
+		return 0;
 	if (ret == -EBUSY)
 		return error_set(err, ret, "subject '%s' is in use by another campaign (pid %s): wait until it ends",
 				 subject->name, *other ? other : "?");
@@ -56,18 +59,32 @@ static int take_subject(struct campaign_locks *locks, const struct subject *subj
 	return ret;
 }
 
-int campaign_lock(struct campaign_locks *locks, const char *hash, const struct config *config, const char *word,
-		  struct error *err)
+int campaign_lock(struct campaign_locks *locks, const char *hash, const char *word, struct error *err)
 {
-	size_t subjects = config ? config->subject_count : 0;
 	int ret;
 
 	locks->count = 0;
-	locks->locks = calloc(subjects + 1, sizeof(*locks->locks));
+	locks->locks = calloc(1, sizeof(*locks->locks));
 	if (!locks->locks)
 		return error_set(err, -ENOMEM, "out of memory");
 	ret = take_campaign(locks, hash, word, err);
-	for (size_t i = 0; !ret && i < subjects; i++)
+	if (ret)
+		campaign_unlock(locks);
+	return ret;
+}
+
+int campaign_lock_subjects(struct campaign_locks *locks, const struct config *config, const char *word,
+			   struct error *err)
+{
+	struct host_lock *grown =
+		realloc(locks->locks, (locks->count + config->subject_count + 1) * sizeof(*locks->locks));
+	int ret = 0;
+
+	if (grown)
+		locks->locks = grown;
+	else
+		ret = error_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; !ret && i < config->subject_count; i++)
 		ret = take_subject(locks, &config->subjects[i], word, err);
 	if (ret)
 		campaign_unlock(locks);

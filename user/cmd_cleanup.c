@@ -72,60 +72,104 @@ static json_int_t count_of(const json_t *campaign, const char *status)
 	return json_integer_value(json_object_get(json_object_get(campaign, "trials"), status));
 }
 
-/* The folder that a subject's commands run in: that of the file that describes it now, else the campaign file's. */
-static char *subject_directory(const struct config *config, const char *name, const char *config_path)
+/* The folder of the file that describes the subject now; NULL where there is none. */
+static const char *subject_directory(const struct config *config, const char *name)
 {
-	const char *slash = strrchr(config_path, '/');
-
 	for (size_t i = 0; config && i < config->subject_count; i++)
-		if (!strcmp(config->subjects[i].name, name) && config->subjects[i].cleanup.directory)
-			return strdup(config->subjects[i].cleanup.directory);
-	return strndup(config_path, slash && slash > config_path ? (size_t)(slash - config_path) : 1);
+		if (!strcmp(config->subjects[i].name, name))
+			return config->subjects[i].reset.directory ?: config->subjects[i].cleanup.directory;
+	return NULL;
 }
 
-/* As it was recorded, whatever the file says now. Returns how many instances failed. */
-static int clean_up_subject(const json_t *recorded, const char *campaign_id, const struct config *config,
-			    const char *config_path)
+static struct command recorded_command(const json_t *subject, const char *key, const char *directory)
 {
-	const json_t *command = json_object_get(recorded, "cleanup");
-	const char *name = report_string(recorded, "name", ""), *exec = report_string(command, "exec", NULL);
-	_cleanup_free_ char *directory = subject_directory(config, name, config_path);
-	struct subject subject = {
-		.name = (char *)name,
-		.instances = (unsigned int)json_integer_value(json_object_get(recorded, "instances")),
-		.cleanup =
-			{
-				.exec = (char *)exec,
-				.directory = directory,
-				.timeout_seconds = json_number_value(json_object_get(command, "timeout_seconds")),
-			},
+	const json_t *command = json_object_get(subject, key);
+	const char *exec = report_string(command, "exec", NULL);
+
+	return (struct command){
+		.exec = (char *)exec,
+		.directory = exec ? (char *)directory : NULL,
+		.timeout_seconds = json_number_value(json_object_get(command, "timeout_seconds")),
 	};
-	int failed = 0;
-
-	for (unsigned int i = 0; exec && i < subject.instances; i++) {
-		struct error err = {};
-
-		if (campaign_cleanup_subject(&subject, i, campaign_id, NULL, &err)) {
-			log_error("%s", err.text);
-			failed++;
-		} else {
-			printf("cleaned up %s, instance %u\n", name, i);
-		}
-	}
-	return failed;
 }
 
-/* config, NULL where the file is gone or broken by now, is only for the folders. */
-static int clean_up_subjects(const json_t *campaign, const struct config *config)
+static int read_nodes(struct subject *subject, const json_t *nodes)
 {
-	const json_t *subjects = json_object_get(json_object_get(campaign, "config"), "subjects");
-	const char *path = report_string(campaign, "config_path", "/");
-	const json_t *subject;
-	int failed = 0;
+	subject->nodes = calloc(json_array_size(nodes) + 1, sizeof(*subject->nodes));
+	for (size_t i = 0; subject->nodes && i < json_array_size(nodes); i++) {
+		const json_t *recorded = json_array_get(nodes, i), *addresses = json_object_get(recorded, "addresses");
+		struct node *node = &subject->nodes[subject->node_count++];
+
+		node->name = (char *)report_string(recorded, "name", "");
+		node->addresses.items = calloc(json_array_size(addresses) + 1, sizeof(char *));
+		for (size_t a = 0; node->addresses.items && a < json_array_size(addresses); a++)
+			node->addresses.items[node->addresses.count++] =
+				(char *)json_string_value(json_array_get(addresses, a));
+		if (!node->addresses.items)
+			return -ENOMEM;
+	}
+	return subject->nodes ? 0 : -ENOMEM;
+}
+
+static void free_recorded(struct config *recorded)
+{
+	for (size_t i = 0; i < recorded->subject_count; i++) {
+		for (size_t n = 0; n < recorded->subjects[i].node_count; n++)
+			free(recorded->subjects[i].nodes[n].addresses.items);
+		free(recorded->subjects[i].nodes);
+	}
+	free(recorded->subjects);
+	free(recorded->directory);
+}
+
+/*
+ * What was recorded, as far as the locks and the cleanup need it; strings are the row's. Folders are not recorded:
+ * they come from config, the file as it is now (NULL: gone or broken), else they are the campaign file's.
+ */
+static int read_recorded(struct config *recorded, const json_t *campaign, const struct config *config)
+{
+	const json_t *subjects = json_object_get(json_object_get(campaign, "config"), "subjects"), *subject;
+	const char *path = report_string(campaign, "config_path", "/"), *slash = strrchr(path, '/');
 	size_t i;
 
-	json_array_foreach (subjects, i, subject)
-		failed += clean_up_subject(subject, report_string(campaign, "id", ""), config, path);
+	recorded->directory = strndup(path, slash && slash > path ? (size_t)(slash - path) : 1);
+	recorded->subjects = calloc(json_array_size(subjects) + 1, sizeof(*recorded->subjects));
+	if (!recorded->directory || !recorded->subjects)
+		return -ENOMEM;
+	json_array_foreach (subjects, i, subject) {
+		struct subject *out = &recorded->subjects[recorded->subject_count++];
+		const char *directory;
+
+		out->name = (char *)report_string(subject, "name", "");
+		directory = subject_directory(config, out->name) ?: recorded->directory;
+		out->instances = (unsigned int)json_integer_value(json_object_get(subject, "instances"));
+		out->reset = recorded_command(subject, "reset", directory);
+		out->cleanup = recorded_command(subject, "cleanup", directory);
+		if (read_nodes(out, json_object_get(subject, "nodes")))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Returns how many instances failed. */
+static int clean_up_subjects(const struct config *recorded, const char *campaign_id)
+{
+	int failed = 0;
+
+	for (size_t s = 0; s < recorded->subject_count; s++) {
+		const struct subject *subject = &recorded->subjects[s];
+
+		for (unsigned int i = 0; subject->cleanup.exec && i < subject->instances; i++) {
+			struct error err = {};
+
+			if (campaign_cleanup_subject(subject, i, campaign_id, NULL, &err)) {
+				log_error("%s", err.text);
+				failed++;
+			} else {
+				printf("cleaned up %s, instance %u\n", subject->name, i);
+			}
+		}
+	}
 	return failed;
 }
 
@@ -137,34 +181,54 @@ static struct config *load_quietly(const char *path)
 	return nowhere && !config_load(&config, path, nowhere, &(struct error){}) ? config : NULL;
 }
 
-/* Returns how many problems there were. */
-static int clean_up_campaign(struct store *store, const json_t *campaign)
+/* The locks are held. Returns how many problems there were. */
+static int clean_up_locked(struct store *store, const json_t *campaign, const struct config *recorded)
 {
 	const char *id = report_string(campaign, "id", "");
-	struct config *config = load_quietly(report_string(campaign, "config_path", "/"));
-	struct campaign_locks locks;
 	struct error err = {};
-	int ret = campaign_lock(&locks, report_string(campaign, "hash", ""), config, "cleanup", &err);
+	int ret = campaign_bury_running(store, id, &err);
 
-	if (ret) {
-		log_error("%s: %s", id, err.text);
-		config_free(config);
-		return 1;
-	}
-	ret = campaign_bury_running(store, id, &err);
-	if (ret < 0)
-		log_error("%s", err.text);
-	else if (ret)
+	if (ret > 0)
 		printf("%s: %d running trial%s of a dead run marked interrupted\n", id, ret, ret == 1 ? "" : "s");
-	if (!strcmp(report_string(campaign, "status", ""), "running")) {
+	if (ret >= 0 && !strcmp(report_string(campaign, "status", ""), "running")) {
 		_cleanup_json_ json_t *columns = json_pack("{s:s}", "status", "interrupted");
 
-		ret = store_campaign_set(store, id, columns, &err) ?: ret;
+		ret = store_campaign_set(store, id, columns, &err);
 	}
-	ret = (ret < 0) + clean_up_subjects(campaign, config);
+	if (ret < 0)
+		log_error("%s", err.text);
+	return (ret < 0) + clean_up_subjects(recorded, id);
+}
+
+enum running { RUNNING_IS_A_PROBLEM, RUNNING_IS_WELL };
+
+/* Returns how many problems there were. */
+static int clean_up_campaign(struct store *store, const json_t *campaign, enum running running)
+{
+	struct config *config = load_quietly(report_string(campaign, "config_path", "/")), recorded = {};
+	struct campaign_locks locks = {};
+	struct error err = {};
+	int problems = 1, ret = campaign_lock(&locks, report_string(campaign, "hash", ""), "cleanup", &err);
+
+	if (ret == -EBUSY && running == RUNNING_IS_WELL) {
+		config_free(config);
+		return 0;
+	}
+	if (!ret && read_recorded(&recorded, campaign, config))
+		ret = error_set(&err, -ENOMEM, "out of memory");
+	/* As it was used, and as the file describes it now: another campaign may use either. */
+	if (!ret)
+		ret = campaign_lock_subjects(&locks, &recorded, "cleanup", &err);
+	if (!ret && config)
+		ret = campaign_lock_subjects(&locks, config, "cleanup", &err);
+	if (ret)
+		log_error("%s: %s", report_string(campaign, "id", "?"), err.text);
+	else
+		problems = clean_up_locked(store, campaign, &recorded);
 	campaign_unlock(&locks);
+	free_recorded(&recorded);
 	config_free(config);
-	return ret;
+	return problems;
 }
 
 /* Without an ID: every campaign that a run died on. */
@@ -182,7 +246,7 @@ static int clean_up_dead(struct store *store)
 	}
 	json_array_foreach (campaigns, i, campaign)
 		if (!strcmp(report_string(campaign, "status", ""), "running") || count_of(campaign, "running"))
-			problems += clean_up_campaign(store, campaign);
+			problems += clean_up_campaign(store, campaign, RUNNING_IS_WELL);
 	return problems;
 }
 
@@ -207,7 +271,7 @@ static int clean_up_records(const struct cleanup *cleanup)
 		campaign = store_campaign(store, cleanup->id, &err);
 		if (!campaign)
 			log_error("%s", err.text);
-		ret = campaign ? clean_up_campaign(store, campaign) ? EXIT_TRIALS : EXIT_OK : EXIT_USAGE;
+		ret = campaign ? clean_up_campaign(store, campaign, RUNNING_IS_A_PROBLEM) ? EXIT_TRIALS : EXIT_OK : EXIT_USAGE;
 	} else {
 		ret = clean_up_dead(store) ? EXIT_TRIALS : EXIT_OK;
 	}
@@ -222,8 +286,8 @@ int cmd_cleanup(int argc, char **argv)
 		.parser = parse_option,
 		.args_doc = "[ID]",
 		.doc = "Remove what a crashed run left and run its subjects' cleanup; safe to repeat.\v"
-		       "Without ID: every campaign whose run died. Faults themselves end with the process that holds "
-		       "them.",
+		       "Without ID: every campaign whose run died; one that runs is left alone. Faults themselves end "
+		       "with the process that holds them.",
 	};
 	struct cleanup cleanup = {};
 	int swept, ret;
