@@ -25,6 +25,7 @@ add_up() {
 	closing=$(tail -n 1 "$logs/$1.log")
 	if [[ $2 == 77 ]]; then
 		((++skipped))
+		echo "skipped: kernel $1 can no longer be had"
 	elif [[ $closing =~ ^([0-9]+)' passed, '([0-9]+)' failed, '([0-9]+)' skipped'$ ]]; then
 		((passed += BASH_REMATCH[1], failed += BASH_REMATCH[2], skipped += BASH_REMATCH[3]))
 		(($2 == 0 || BASH_REMATCH[2])) || ((++failed))
