@@ -155,9 +155,9 @@ static void clean_up_failed(struct campaign *campaign, const char *kind, const c
 static bool clean_up_instance(struct campaign *campaign, const struct subject *subject, unsigned int instance)
 {
 	struct error err = {};
-	int ret = campaign_interrupted() ? -ECANCELED
-					 : campaign_cleanup_subject(subject, instance, campaign->plan->campaign_id, NULL,
-								    &err);
+	int ret = campaign_interrupted()
+			  ? -ECANCELED
+			  : campaign_cleanup_subject(subject, instance, campaign->plan->campaign_id, NULL, &err);
 
 	if (ret == -ECANCELED) {
 		error_set(&err, ret, "cleanup of %s (instance %u) did not run to its end", subject->name, instance);

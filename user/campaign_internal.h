@@ -25,7 +25,7 @@ struct lane {
 	pid_t pid; /* 0: not forked yet */
 	int pidfd, socket_fd;
 	enum trial_phase phase;
-	bool ended;               /* its last message came */
+	bool ended; /* its last message came */
 	bool abandoned;
 	json_t *columns;          /* of the trial's row */
 	json_t *commands;         /* commands_json */
@@ -61,7 +61,7 @@ struct campaign {
 	bool stopping;
 	uint64_t kill_ns; /* when stopping: workers that are still there are killed, and then abandoned */
 	bool killed;
-	char *buffer;     /* TRIAL_MESSAGE_MAX bytes */
+	char *buffer; /* TRIAL_MESSAGE_MAX bytes */
 
 	/* The store: changes are collected, and written in one transaction per turn of the loop. */
 	struct record *records, **records_end;

@@ -271,7 +271,8 @@ static int clean_up_records(const struct cleanup *cleanup)
 		campaign = store_campaign(store, cleanup->id, &err);
 		if (!campaign)
 			log_error("%s", err.text);
-		ret = campaign ? clean_up_campaign(store, campaign, RUNNING_IS_A_PROBLEM) ? EXIT_TRIALS : EXIT_OK : EXIT_USAGE;
+		ret = campaign ? clean_up_campaign(store, campaign, RUNNING_IS_A_PROBLEM) ? EXIT_TRIALS : EXIT_OK
+			       : EXIT_USAGE;
 	} else {
 		ret = clean_up_dead(store) ? EXIT_TRIALS : EXIT_OK;
 	}

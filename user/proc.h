@@ -36,8 +36,8 @@ struct proc_result {
 	uint64_t started_ns, ended_ns; /* CLOCK_MONOTONIC */
 	int exit_code;                 /* -1: ended by a signal */
 	int signal;
-	bool timed_out;                /* it still ran when we looked at its deadline or later */
-	bool stopped; /* by proc_finish or proc_free */
+	bool timed_out; /* it still ran when we looked at its deadline or later */
+	bool stopped;   /* by proc_finish or proc_free */
 };
 
 struct proc;

@@ -97,7 +97,7 @@ static void measure(size_t widths[ARRAY_SIZE(columns)], const json_t *trials)
 
 	for (size_t c = 0; c < ARRAY_SIZE(columns); c++) {
 		widths[c] = strlen(columns[c].title);
-		json_array_foreach(trials, i, trial) {
+		json_array_foreach (trials, i, trial) {
 			char cell[CELL_SIZE];
 
 			fill_cell(cell, &columns[c], trial);
@@ -179,7 +179,7 @@ static size_t append_missed(char *out, size_t size, const json_t *expectations)
 	size_t used = 0, i;
 
 	out[0] = '\0';
-	json_array_foreach(expectations, i, expectation) {
+	json_array_foreach (expectations, i, expectation) {
 		_cleanup_free_ char *asked = json_dumps(json_object_get(expectation, "asked"), SHORT_NUMBERS);
 		_cleanup_free_ char *measured = json_dumps(json_object_get(expectation, "measured"), SHORT_NUMBERS);
 
@@ -221,7 +221,7 @@ static void add_losses(struct losses *losses, const json_t *evidence)
 	const json_t *device;
 	size_t i;
 
-	json_array_foreach(json_object_get(evidence, "devices"), i, device)
+	json_array_foreach (json_object_get(evidence, "devices"), i, device)
 		for (size_t d = 0; d < ARRAY_SIZE(directions); d++) {
 			const json_t *counters = json_object_get(device, directions[d]);
 			const json_t *line = json_object_get(counters, "line");
@@ -245,7 +245,7 @@ int report_loss(char *out, size_t size, const json_t *evidence)
 
 	out[0] = '\0';
 	add_losses(&losses, evidence);
-	json_object_foreach(targets, target, one)
+	json_object_foreach (targets, target, one)
 		add_losses(&losses, one);
 	if (losses.dropped)
 		used = snprintf(out, size, "the line dropped %lld packet%s: chaos was loss, not only delay",
@@ -271,7 +271,7 @@ void report_table(FILE *out, const json_t *trials)
 
 	measure(widths, trials);
 	print_header(out, widths);
-	json_array_foreach(trials, i, trial) {
+	json_array_foreach (trials, i, trial) {
 		char text[1024];
 
 		print_row(out, widths, trial, colour);

@@ -144,7 +144,7 @@ static void print_summary(FILE *out, const json_t *summary)
 	if (!json_is_object(summary))
 		return;
 	fprintf(out, "\n%-18s%-8s%8s%14s%10s%10s%10s\n", "probes", "", "samples", "availability", "p50", "p99", "max");
-	json_object_foreach(probes, probe, value)
+	json_object_foreach (probes, probe, value)
 		print_windows(out, probe, value);
 	if (json_object_size(probes) > 1)
 		print_windows(out, "in total", summary);
@@ -160,7 +160,7 @@ static void print_expectations(FILE *out, const json_t *expectations)
 	if (!json_array_size(expectations))
 		return;
 	fputs("\nexpectations\n", out);
-	json_array_foreach(expectations, i, expectation) {
+	json_array_foreach (expectations, i, expectation) {
 		_cleanup_free_ char *asked =
 			json_dumps(json_object_get(expectation, "asked"), JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
 		_cleanup_free_ char *measured =
@@ -230,7 +230,7 @@ static void print_fault(FILE *out, const char *target, const json_t *evidence)
 		report_string(evidence, "engine", "?"), report_count(seen, json_object_get(evidence, "seen")),
 		report_count(hit, json_object_get(evidence, "hit")),
 		report_count(bytes, json_object_get(evidence, "bytes")));
-	json_array_foreach(json_object_get(evidence, "devices"), i, device) {
+	json_array_foreach (json_object_get(evidence, "devices"), i, device) {
 		const char *name = report_string(device, "device", "?");
 
 		print_direction(out, name, "egress", json_object_get(device, "egress"));
@@ -249,7 +249,7 @@ static void print_evidence(FILE *out, const json_t *evidence)
 	fputs("\nevidence from the kernel\n", out);
 	if (!targets)
 		print_fault(out, "", evidence);
-	json_object_foreach(targets, target, one)
+	json_object_foreach (targets, target, one)
 		print_fault(out, target, one);
 }
 
@@ -261,7 +261,7 @@ static void print_attempts(FILE *out, const json_t *attempts)
 	if (!json_array_size(attempts))
 		return;
 	fputs("\nattempts\n", out);
-	json_array_foreach(attempts, i, attempt) {
+	json_array_foreach (attempts, i, attempt) {
 		char reason[1024];
 
 		fprintf(out, "  %-4d%-12s%s to %s", (int)json_integer_value(json_object_get(attempt, "attempt")),
@@ -327,7 +327,7 @@ static void print_commands(FILE *out, const json_t *commands)
 	if (!json_array_size(commands))
 		return;
 	fputs("\ncommands\n", out);
-	json_array_foreach(commands, i, command)
+	json_array_foreach (commands, i, command)
 		print_command(out, command);
 }
 
@@ -339,7 +339,7 @@ static void print_events(FILE *out, const json_t *events)
 	if (!json_array_size(events))
 		return;
 	fputs("\nevents\n", out);
-	json_array_foreach(events, i, event) {
+	json_array_foreach (events, i, event) {
 		const json_t *details = json_object_get(event, "details");
 
 		fprintf(out, "  %s  %-10s%-12s", report_string(event, "at", "?"), report_string(event, "phase", ""),
