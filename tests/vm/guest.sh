@@ -6,7 +6,7 @@ source "$(dirname "$0")/../lib.sh"
 need_root
 vm=$top/scripts/vm.sh
 read -ra kernels <<<"${KERNELS:-6.1}"
-export TMPDIR=$work/tmp
+export TMPDIR=$work/tmp BUILD=$work/build
 mkdir "$TMPDIR"
 
 # --- Inside ---------------------------------------------------------------------------------------------------
@@ -78,11 +78,11 @@ test_status=0
 "$vm" test "$kernel" cli/store >"$work/test.out" 2>&1 || test_status=$?
 check_match "test: the closing line" "$(tail -n 1 "$work/test.out")" '^[0-9]+ passed, [0-9]+ failed, 0 skipped$'
 check_eq "test: its exit status" "$test_status" "$([[ $(tail -n 1 "$work/test.out") == *' 0 failed'* ]] && echo 0 || echo 1)"
-check "test: the logs arrived" grep -q '^1\.\.' "$top/build/vm/$kernel/cli-store.log"
+check "test: the logs arrived" grep -q '^1\.\.' "$BUILD/vm/$kernel/cli-store.log"
 
 check_fails "a panic: exit 125" 125 "$vm" run "$kernel" -- sh -c 'echo c >/proc/sysrq-trigger'
 check_match "a panic: said so" "$output" "vm: $kernel: the guest panicked: .*sysrq"
-check "a panic: the console is kept" grep -q 'Kernel panic' "$top/build/vm/$kernel.console"
+check "a panic: the console is kept" grep -q 'Kernel panic' "$BUILD/vm/$kernel.console"
 
 check_fails "a guest that ends early: exit 125" 125 "$vm" run "$kernel" -- busybox poweroff -f
 check_match "a guest that ends early: said so" "$output" "vm: $kernel: the guest ended before its command did"
