@@ -26,7 +26,6 @@ struct eval_ctl {
 	__u32 kind; /* enum eval_kind */
 	__u64 deadline_ns;
 	__u64 lease_ns;
-	__u64 activated_ns;       /* 0: not yet */
 	__u64 holder_start_ticks; /* /proc/PID/stat field 22: tells a reused pid */
 	__u32 holder_pid;
 	__u32 ifindex;
@@ -40,7 +39,7 @@ struct eval_ctl {
 	char device[16];
 	char engine[16];
 };
-_Static_assert(sizeof(struct eval_ctl) == 336, "eval_ctl is ABI");
+_Static_assert(sizeof(struct eval_ctl) == 328, "eval_ctl is ABI");
 
 enum eval_direction { EVAL_EGRESS, EVAL_INGRESS, EVAL_DIRECTIONS };
 

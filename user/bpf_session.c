@@ -234,10 +234,7 @@ void bpf_session_detach(struct bpf_session *session, size_t keep)
 
 void bpf_session_activate(struct bpf_session *session, uint64_t deadline_ns)
 {
-	uint64_t now_ns = clock_monotonic_ns();
-
-	session->ctl->activated_ns = now_ns;
-	bpf_session_renew(session, now_ns + LEASE_NS);
+	bpf_session_renew(session, clock_monotonic_ns() + LEASE_NS);
 	__atomic_store_n(&session->ctl->deadline_ns, deadline_ns, __ATOMIC_RELEASE);
 }
 

@@ -126,6 +126,18 @@ json_t *fault_evidence(struct fault *fault)
 	return fault->spec->ops->evidence(fault->state);
 }
 
+void evidence_add(json_t *total, const json_t *part)
+{
+	static const char *const sums[] = {"seen", "hit", "bytes"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sums); i++) {
+		json_int_t sum = json_integer_value(json_object_get(total, sums[i]));
+
+		sum += json_integer_value(json_object_get(part, sums[i]));
+		json_object_set_new(total, sums[i], json_integer(sum));
+	}
+}
+
 const char *fault_engine(const struct fault *fault)
 {
 	return fault->engine;

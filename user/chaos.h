@@ -122,6 +122,8 @@ int fault_revert(struct fault *fault, struct error *err);
  * {"count", "mean_us", "log2_us": [n, …]} with log2_us[i] counting [2^i, 2^(i+1)) µs, trailing zeroes left out.
  */
 json_t *fault_evidence(struct fault *fault);
+/* Adds the plain counters of a part's evidence (seen, hit, bytes) to a total's. */
+void evidence_add(json_t *total, const json_t *part);
 /* The engine in words ("tap", "tc", "xdp"), for the trial's record. */
 const char *fault_engine(const struct fault *fault);
 void fault_free(struct fault *fault);

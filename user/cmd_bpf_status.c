@@ -9,6 +9,7 @@
 #include "bpf_session.h"
 #include "cmd.h"
 #include "features.h"
+#include "report.h"
 #include "scope.h"
 #include "util/cleanup.h"
 
@@ -51,9 +52,7 @@ static json_int_t integer(const json_t *object, const char *key)
 
 static const char *text(const json_t *object, const char *key)
 {
-	const char *value = json_string_value(json_object_get(object, key));
-
-	return value ? value : "";
+	return report_string(object, key, "");
 }
 
 static void print_histogram(const json_t *histogram)

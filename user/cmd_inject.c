@@ -15,6 +15,7 @@
 #include "cmd.h"
 #include "features.h"
 #include "inject_target.h"
+#include "report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -297,28 +298,16 @@ static bool hold_fault(struct fault *fault, int signal_fd, double seconds, struc
 	}
 }
 
-/* Over all devices and both ways, what did not go as it should. */
 static void warn_of_losses(const json_t *evidence)
 {
-	static const char *const directions[] = {"egress", "ingress"};
-	json_int_t failed = 0, dropped = 0;
-	const json_t *device;
-	size_t i;
+	struct report_losses losses = report_losses(evidence);
 
-	json_array_foreach (json_object_get(evidence, "devices"), i, device) {
-		for (size_t j = 0; j < ARRAY_SIZE(directions); j++) {
-			const json_t *stats = json_object_get(device, directions[j]);
-
-			failed += json_integer_value(json_object_get(stats, "failed"));
-			dropped += json_integer_value(json_object_get(json_object_get(stats, "line"), "line_dropped"));
-		}
-	}
-	if (dropped)
+	if (losses.dropped)
 		log_warning("the delay line was full and dropped %" JSON_INTEGER_FORMAT " packets (line_dropped)",
-			    dropped);
-	if (failed)
+			    losses.dropped);
+	if (losses.failed)
 		log_warning("%" JSON_INTEGER_FORMAT " packets matched, but the kernel could not delay them (failed)",
-			    failed);
+			    losses.failed);
 }
 
 /* Says what the fault did; a fault that touched nothing is not a success. */

@@ -196,22 +196,6 @@ void read_bool(struct reader *reader, const struct ynode *value, const struct ke
 	scalar_bool(reader, value, key->name, FIELD(object, key, bool));
 }
 
-void read_strings(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
-{
-	struct strings *list = FIELD(object, key, struct strings);
-
-	for (const struct ynode *item = list_first(value); item; item = list_next(value, item)) {
-		const char *text;
-
-		if (!scalar_text(reader, item, key->name, CONFIG_TEXT_MAX, &text))
-			continue;
-		if (!*text)
-			report_error(reader, &item->place, "'%s' must not be empty", key->name);
-		else
-			reader->failed |= !strings_append(list, text);
-	}
-}
-
 /* Placeholders in a command would look as if they worked: the shell gets them as they are. */
 static void check_exec(struct reader *reader, const struct ynode *node, const char *exec)
 {

@@ -157,8 +157,6 @@ void read_unsigned(struct reader *reader, const struct ynode *value, const struc
 void read_bool(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_exec(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_command(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
-/* A list of strings, or one. */
-void read_strings(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 bool strings_append(struct strings *list, const char *text);
 void strings_clear(struct strings *list);
 /* Calls with each item of a list, or with the node itself where it is a scalar. */

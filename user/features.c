@@ -18,11 +18,9 @@
 #include <sys/wait.h>
 
 #include "bpf_session.h"
+#include "netdev.h"
 #include "probe.skel.h"
 #include "util/cleanup.h"
-
-/* In the child's own namespace, where lo is device 1. */
-#define LOOPBACK_INDEX 1
 
 static int probe_btf(void)
 {
@@ -55,8 +53,8 @@ static int probe_link(const char *name, enum bpf_attach_type type)
 
 	if (ret)
 		return ret;
-	ret = bpf_link_create(bpf_program__fd(bpf_object__find_program_by_name(skel->obj, name)), LOOPBACK_INDEX, type,
-			      NULL);
+	ret = bpf_link_create(bpf_program__fd(bpf_object__find_program_by_name(skel->obj, name)),
+			      NETDEV_LOOPBACK_IFINDEX, type, NULL);
 	if (ret >= 0)
 		ret = fd_close(ret) + 1;
 	probe_bpf__destroy(skel);
@@ -97,7 +95,7 @@ static int probe_sch_fq(void)
 	message->nlmsg_type = RTM_NEWQDISC;
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK;
 	tc = mnl_nlmsg_put_extra_header(message, sizeof(*tc));
-	tc->tcm_ifindex = LOOPBACK_INDEX;
+	tc->tcm_ifindex = NETDEV_LOOPBACK_IFINDEX;
 	tc->tcm_parent = TC_H_ROOT;
 	mnl_attr_put_strz(message, TCA_KIND, "fq");
 	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0 ||

@@ -16,9 +16,6 @@
 
 #include "util/cleanup.h"
 
-/* In every network namespace: the kernel insists on it. */
-#define LOOPBACK_IFINDEX 1
-
 static int ioctl_socket(void)
 {
 	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -85,13 +82,6 @@ static int device_flags(const char *name)
 
 	name_set(&ifr, name);
 	return device_ioctl(SIOCGIFFLAGS, &ifr) ? 0 : (unsigned short)ifr.ifr_flags;
-}
-
-bool netdev_is_loopback(unsigned int ifindex)
-{
-	char name[IF_NAMESIZE];
-
-	return if_indextoname(ifindex, name) && (device_flags(name) & IFF_LOOPBACK);
 }
 
 struct device_list {
@@ -216,7 +206,7 @@ static int route_reply(const struct nlmsghdr *message, void *data)
 	/* The entry of an own address names the device that has it, but its packets go through loopback. */
 	if (route->rtm_type == RTN_LOCAL) {
 		visit->found++;
-		ret = visit->visit(LOOPBACK_IFINDEX, visit->data);
+		ret = visit->visit(NETDEV_LOOPBACK_IFINDEX, visit->data);
 		errno = -ret;
 		return ret ? MNL_CB_ERROR : MNL_CB_STOP;
 	}

@@ -10,6 +10,9 @@
 /* How the delay lines' devices are named. */
 #define LINE_DEVICE_PREFIX "evline"
 
+/* In every network namespace: the kernel insists on it (loopback_net_init). */
+#define NETDEV_LOOPBACK_IFINDEX 1
+
 /* -ENODEV with the devices there are, where there is none of this name. */
 int netdev_find(struct target_device *out, const char *name, struct error *err);
 int netdev_find_index(struct target_device *out, unsigned int ifindex, struct error *err);
@@ -17,12 +20,11 @@ int netdev_find_index(struct target_device *out, unsigned int ifindex, struct er
 int netdev_list_up(struct target_device **out, size_t *count, struct error *err);
 /*
  * Calls visit with each device that the routing table sends packets for address to (several with multipath).
- * -ENETUNREACH where there is no route. An own address leads to loopback, see netdev_is_loopback().
+ * -ENETUNREACH where there is no route. An own address leads to loopback, NETDEV_LOOPBACK_IFINDEX.
  */
 int netdev_route(const struct endpoint *to, int (*visit)(unsigned int ifindex, void *data), void *data,
 		 struct error *err);
 bool netdev_owns_address(const struct endpoint *address);
-bool netdev_is_loopback(unsigned int ifindex);
 /* Brings a device up with this transmit queue length; speaks no IPv6 on it. */
 int netdev_set_up(const char *name, unsigned int queue_length, struct error *err);
 /* Packets that the device could not take (tx_dropped), modulo 2^32. */

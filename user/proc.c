@@ -242,6 +242,15 @@ static bool reap(struct proc *proc)
 	return true;
 }
 
+static void proc_kill(struct proc *proc)
+{
+	/* The group exists as long as its leader is not reaped. By pid too: the child may not have come to setsid. */
+	if (proc->ended)
+		return;
+	kill(-proc->pid, SIGKILL);
+	kill(proc->pid, SIGKILL);
+}
+
 void proc_finish(struct proc *proc)
 {
 	struct pollfd fd = {.fd = proc->pidfd, .events = POLLIN};
@@ -314,15 +323,6 @@ bool proc_ended(const struct proc *proc)
 pid_t proc_pid(const struct proc *proc)
 {
 	return proc->pid;
-}
-
-void proc_kill(struct proc *proc)
-{
-	/* The group exists as long as its leader is not reaped. By pid too: the child may not have come to setsid. */
-	if (proc->ended)
-		return;
-	kill(-proc->pid, SIGKILL);
-	kill(proc->pid, SIGKILL);
 }
 
 const struct proc_result *proc_get_result(const struct proc *proc)

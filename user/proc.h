@@ -56,7 +56,6 @@ bool proc_handle(struct proc *proc);
 
 bool proc_ended(const struct proc *proc);
 pid_t proc_pid(const struct proc *proc);
-void proc_kill(struct proc *proc);
 /* Kills it and waits for its end, within bounds. */
 void proc_finish(struct proc *proc);
 

@@ -9,19 +9,19 @@
 
 /* Monotonic ns, 0: it never came to that. */
 struct report_times {
-	uint64_t healthy_ns;	/* before starts */
-	uint64_t injected_ns;	/* during starts */
-	uint64_t reverted_ns;	/* after starts */
+	uint64_t healthy_ns;  /* before starts */
+	uint64_t injected_ns; /* during starts */
+	uint64_t reverted_ns; /* after starts */
 	uint64_t recovered_ns;
-	uint64_t ended_ns;	/* after ends; 0: with the last sample */
+	uint64_t ended_ns; /* after ends; 0: with the last sample */
 };
 
 /*
  * The trial's `summary` from its samples (rows as store_samples_add takes them), a new reference:
  * {"before": W, "during": W, "after": W, "probes": {NAME: {"before": W, …}}, "recovery_seconds": s or null}, W is
  * {"count", "good", "availability", "p50_ms", "p99_ms", "max_ms"}. A sample belongs to the window in which it was
- * scheduled, but one that chaos began under is during; latencies are those of the good samples; what there are too few samples for is null (p99: fewer than
- * 100). Where nothing was injected, all is before. NULL when out of memory.
+ * scheduled, but one that chaos began under is during; latencies are those of the good samples; what there are too few
+ * samples for is null (p99: fewer than 100). Where nothing was injected, all is before. NULL when out of memory.
  */
 json_t *report_summarize(const json_t *samples, const struct report_times *times);
 
@@ -47,6 +47,11 @@ const char *report_count(char out[REPORT_CELL_SIZE], const json_t *value);
 void report_text(FILE *out, const char *text, const char *indent);
 /* The string of a row's column, fallback where it is none. */
 const char *report_string(const json_t *row, const char *column, const char *fallback);
+/* Over all targets, devices and both ways: packets that a full line dropped, and that matched but passed untouched. */
+struct report_losses {
+	json_int_t dropped, failed;
+};
+struct report_losses report_losses(const json_t *evidence);
 /* What chaos did that it was not to do: "the line dropped 3 packets"; its length, 0 where there is nothing to tell. */
 int report_loss(char *out, size_t size, const json_t *evidence);
 /* Why a trial is no success, in one line; its length, 0 for a trial that needs no reason. */

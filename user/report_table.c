@@ -211,11 +211,7 @@ int report_reason(char *out, size_t size, const json_t *trial)
 			report_string(trial, "recovered_at", NULL) ? "verdict fail" : "did not recover in time");
 }
 
-struct losses {
-	json_int_t dropped, failed;
-};
-
-static void add_losses(struct losses *losses, const json_t *evidence)
+static void add_losses(struct report_losses *losses, const json_t *evidence)
 {
 	static const char *const directions[] = {"egress", "ingress"};
 	const json_t *device;
@@ -236,17 +232,24 @@ static const char *plural(json_int_t count)
 	return count == 1 ? "" : "s";
 }
 
-int report_loss(char *out, size_t size, const json_t *evidence)
+struct report_losses report_losses(const json_t *evidence)
 {
 	json_t *targets = json_object_get(evidence, "targets"), *one;
-	struct losses losses = {};
+	struct report_losses losses = {};
 	const char *target;
-	int used = 0;
 
-	out[0] = '\0';
 	add_losses(&losses, evidence);
 	json_object_foreach (targets, target, one)
 		add_losses(&losses, one);
+	return losses;
+}
+
+int report_loss(char *out, size_t size, const json_t *evidence)
+{
+	struct report_losses losses = report_losses(evidence);
+	int used = 0;
+
+	out[0] = '\0';
 	if (losses.dropped)
 		used = snprintf(out, size, "the line dropped %lld packet%s: chaos was loss, not only delay",
 				(long long)losses.dropped, plural(losses.dropped));

@@ -69,11 +69,6 @@ static inline void cleanup_sqlitep(char **text)
 #define _cleanup_sqlite_ _cleanup_(cleanup_sqlitep)
 
 int store_prepare(struct store *store, sqlite3_stmt **out, const char *sql, struct error *err);
-/* Every key of columns must be a column of the table and each value of its type: -EINVAL. */
-int store_columns_check(const struct store_table *table, const json_t *columns, struct error *err);
-/* Binds a value that store_columns_check let pass. */
-int store_bind(struct store *store, sqlite3_stmt *statement, int at, const struct store_column *column,
-	       const json_t *value, struct error *err);
 int store_insert(struct store *store, enum store_table_id table, const json_t *row, struct error *err);
 /* Inserts, or updates the row's other columns where a row of these key columns (NULL-terminated) is there. */
 int store_upsert(struct store *store, enum store_table_id table, const char *const *keys, const json_t *row,

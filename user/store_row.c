@@ -82,7 +82,8 @@ static int unknown_column(const struct store_table *table, const char *name, str
 			 nearest ? ", the nearest is '" : "", nearest ?: "", nearest ? "'" : "");
 }
 
-int store_columns_check(const struct store_table *table, const json_t *columns, struct error *err)
+/* Every key of columns must be a column of the table and each value of its type: -EINVAL. */
+static int columns_check(const struct store_table *table, const json_t *columns, struct error *err)
 {
 	static const char *const takes[] = {
 		[STORE_TEXT] = "text",
@@ -97,7 +98,7 @@ int store_columns_check(const struct store_table *table, const json_t *columns, 
 
 	if (!json_is_object(columns))
 		return error_set(err, -EINVAL, "a row of table %s must be an object", table->name);
-	json_object_foreach((json_t *)columns, name, value) {
+	json_object_foreach ((json_t *)columns, name, value) {
 		const struct store_column *column = store_column_find(table, name);
 
 		if (!column)
@@ -126,8 +127,9 @@ static int bind_u64(sqlite3_stmt *statement, int at, const json_t *value)
 	return sqlite3_bind_text(statement, at, digits, -1, SQLITE_TRANSIENT);
 }
 
-int store_bind(struct store *store, sqlite3_stmt *statement, int at, const struct store_column *column,
-	       const json_t *value, struct error *err)
+/* Binds a value that columns_check let pass. */
+static int bind_value(struct store *store, sqlite3_stmt *statement, int at, const struct store_column *column,
+		      const json_t *value, struct error *err)
 {
 	int result = SQLITE_ERROR;
 
@@ -159,8 +161,8 @@ static int bind_row(struct store *store, sqlite3_stmt *statement, int *at, const
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)row, name, value) {
-		int ret = store_bind(store, statement, (*at)++, store_column_find(table, name), value, err);
+	json_object_foreach ((json_t *)row, name, value) {
+		int ret = bind_value(store, statement, (*at)++, store_column_find(table, name), value, err);
 
 		if (ret)
 			return ret;
@@ -183,7 +185,7 @@ static void append_names(sqlite3_str *sql, const json_t *row, const char *format
 	const char *name, *before = "";
 	json_t *value;
 
-	json_object_foreach((json_t *)row, name, value) {
+	json_object_foreach ((json_t *)row, name, value) {
 		sqlite3_str_appendall(sql, before);
 		sqlite3_str_appendf(sql, format, name);
 		before = separator;
@@ -217,7 +219,7 @@ static void append_conflict(sqlite3_str *sql, const char *const *keys, const jso
 	for (size_t i = 0; keys[i]; i++)
 		sqlite3_str_appendf(sql, "%s\"%w\"", i ? ", " : "", keys[i]);
 	sqlite3_str_appendall(sql, ") DO UPDATE SET ");
-	json_object_foreach((json_t *)row, name, value) {
+	json_object_foreach ((json_t *)row, name, value) {
 		if (is_key(name, keys))
 			continue;
 		sqlite3_str_appendf(sql, "%s\"%w\" = excluded.\"%w\"", before, name, name);
@@ -248,7 +250,7 @@ int store_upsert(struct store *store, enum store_table_id id, const char *const 
 		 struct error *err)
 {
 	const struct store_table *table = &store_tables[id];
-	int ret = store_columns_check(table, row, err);
+	int ret = columns_check(table, row, err);
 	sqlite3_str *sql;
 
 	if (ret)
@@ -269,7 +271,7 @@ int store_update(struct store *store, enum store_table_id id, const json_t *keys
 		 struct error *err)
 {
 	const struct store_table *table = &store_tables[id];
-	int ret = store_columns_check(table, columns, err);
+	int ret = columns_check(table, columns, err);
 	sqlite3_str *sql;
 
 	if (ret || !json_object_size(columns))

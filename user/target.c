@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "target.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -166,7 +165,7 @@ static int check_devices(const struct target *target, struct error *err)
 	if (!target->device_count)
 		return error_set(err, -ENODEV, "no device leads to a peer: name one (interface, --dev)");
 	for (size_t i = 0; i < target->device_count; i++)
-		if (netdev_is_loopback(target->devices[i].ifindex))
+		if (target->devices[i].ifindex == NETDEV_LOOPBACK_IFINDEX)
 			return error_set(err, -EOPNOTSUPP,
 					 "a peer is reached through %s (loopback), which is not yet supported: "
 					 "narrow `peers` to nodes with addresses of their own",

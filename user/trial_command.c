@@ -45,8 +45,9 @@ static void keep_pipe(struct trial *trial, struct proc *proc)
 	grown[trial->drain_count++] = fd;
 }
 
-int trial_command(struct trial *trial, const struct command *command, uint64_t timeout_ns, enum proc_stderr apart,
-		  struct proc **out, struct error *err)
+/* Runs a command of the subject in the foreground. *out: the ended command, the caller frees it. */
+static int run_command(struct trial *trial, const struct command *command, uint64_t timeout_ns, enum proc_stderr apart,
+		       struct proc **out, struct error *err)
 {
 	struct proc_spec spec = {
 		.exec = command->exec,
@@ -102,7 +103,7 @@ int trial_reset(struct trial *trial, struct error *err)
 
 	if (!trial->subject->fresh)
 		return 0;
-	ret = trial_command(trial, command, timeout_of(command, RESET_TIMEOUT_SECONDS), PROC_STDERR_MIXED, &proc, err);
+	ret = run_command(trial, command, timeout_of(command, RESET_TIMEOUT_SECONDS), PROC_STDERR_MIXED, &proc, err);
 	if (ret)
 		return ret;
 	trial_record_command(trial, "reset", command, proc, 1);
@@ -135,8 +136,8 @@ int trial_wait_ready(struct trial *trial, uint64_t end_ns, struct error *err)
 		struct proc *proc;
 		int ret;
 
-		ret = trial_command(trial, command, left_ns > READY_TRY_LEAST_NS ? left_ns : READY_TRY_LEAST_NS,
-				    PROC_STDERR_MIXED, &proc, err);
+		ret = run_command(trial, command, left_ns > READY_TRY_LEAST_NS ? left_ns : READY_TRY_LEAST_NS,
+				  PROC_STDERR_MIXED, &proc, err);
 		if (ret)
 			return ret;
 		ready = proc_succeeded(proc);
@@ -161,7 +162,7 @@ json_t *trial_roles(struct trial *trial, struct error *err)
 	struct proc *proc;
 	char why[512];
 
-	if (trial_command(trial, command, timeout_of(command, ROLES_TIMEOUT_SECONDS), PROC_STDERR_APART, &proc, err))
+	if (run_command(trial, command, timeout_of(command, ROLES_TIMEOUT_SECONDS), PROC_STDERR_APART, &proc, err))
 		return NULL;
 	trial_record_command(trial, "roles", command, proc, 1);
 	output = proc_output(proc);

@@ -258,23 +258,17 @@ void trial_renew(struct trial *trial)
 /* One fault's as it is, several as {"hit", "seen", …, "targets": {NODE: …}}. */
 static json_t *evidence_of_all(const struct trial *trial)
 {
-	static const char *const sums[] = {"seen", "hit", "bytes"};
 	json_t *all, *targets;
 
 	if (trial->fault_count == 1)
 		return json_incref(trial->faults[0].evidence);
 	all = json_object();
 	targets = json_object();
-	for (size_t s = 0; s < ARRAY_SIZE(sums); s++) {
-		json_int_t sum = 0;
-
-		for (size_t i = 0; i < trial->fault_count; i++)
-			sum += json_integer_value(json_object_get(trial->faults[i].evidence, sums[s]));
-		json_object_set_new(all, sums[s], json_integer(sum));
-	}
-	for (size_t i = 0; i < trial->fault_count; i++)
+	for (size_t i = 0; i < trial->fault_count; i++) {
+		evidence_add(all, trial->faults[i].evidence);
 		if (trial->faults[i].evidence)
 			json_object_set(targets, trial->faults[i].target->node, trial->faults[i].evidence);
+	}
 	json_object_set_new(all, "targets", targets);
 	return all;
 }

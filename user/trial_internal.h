@@ -74,9 +74,6 @@ void trial_hide_faults(void);
 int trial_rebuild_environment(struct trial *trial, struct error *err);
 
 /* trial_command.c */
-/* Runs a command of the subject in the foreground. *out: the ended command, the caller frees it. */
-int trial_command(struct trial *trial, const struct command *command, uint64_t timeout_ns, enum proc_stderr apart,
-		  struct proc **out, struct error *err);
 void trial_record_command(struct trial *trial, const char *name, const struct command *command, const struct proc *proc,
 			  unsigned int tries);
 int trial_reset(struct trial *trial, struct error *err);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "store.h"
 #include "trial_internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -134,12 +135,8 @@ void trial_set(struct trial *trial, json_t *columns)
 void trial_add_moment(json_t *columns, const char *name, uint64_t monotonic_ns)
 {
 	uint64_t age_ns = clock_monotonic_ns() - monotonic_ns;
-	char at[RFC3339_SIZE], monotonic_name[64];
 
-	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns() - age_ns);
-	snprintf(monotonic_name, sizeof(monotonic_name), "%s_monotonic_ns", name);
-	json_object_set_new(columns, name, json_string(at));
-	json_object_set_new(columns, monotonic_name, json_integer((json_int_t)monotonic_ns));
+	store_moment(columns, name, clock_realtime_ns() - age_ns, monotonic_ns);
 }
 
 void trial_set_moment(struct trial *trial, const char *name, uint64_t monotonic_ns)

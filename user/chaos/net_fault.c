@@ -59,12 +59,12 @@ bool net_fault_must_learn(const struct target *target, bool has_egress, bool has
 	return target->cgroup_path && has_ingress && !has_egress;
 }
 
-static void set_cgroups(struct net_fault *net)
+static void set_cgroups(const struct net_fault *net)
 {
-	if (!net->spec->target->cgroup_path)
-		return;
+	uint64_t id = net->spec->target->cgroup_path ? target_cgroup_id(net->spec->target) : 0;
+
 	for (size_t i = 0; i < net->part_count; i++)
-		bpf_session_set_cgroup(net->parts[i].session, target_cgroup_id(net->spec->target));
+		bpf_session_set_cgroup(net->parts[i].session, id);
 }
 
 int net_fault_activate(void *state, uint64_t deadline_ns, struct error *err)
@@ -145,16 +145,10 @@ int net_fault_revert(void *state, struct error *err)
 /* Adds a part's plain counters to the fault's. */
 static void evidence_total(json_t *total, const json_t *part)
 {
-	static const char *const sums[] = {"seen", "hit", "bytes"};
 	json_int_t first = json_integer_value(json_object_get(part, "first_hit_ns"));
 	json_int_t earliest = json_integer_value(json_object_get(total, "first_hit_ns"));
 
-	for (size_t i = 0; i < ARRAY_SIZE(sums); i++) {
-		json_int_t sum = json_integer_value(json_object_get(total, sums[i]));
-
-		sum += json_integer_value(json_object_get(part, sums[i]));
-		json_object_set_new(total, sums[i], json_integer(sum));
-	}
+	evidence_add(total, part);
 	if (first && (!earliest || first < earliest))
 		json_object_set_new(total, "first_hit_ns", json_integer(first));
 }
