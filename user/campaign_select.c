@@ -4,6 +4,8 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 #include "campaign_internal.h"
 #include "report.h"
@@ -52,7 +54,7 @@ static int refuse_changed(const struct campaign *campaign, const json_t *row)
 	total = json_diff(json_object_get(row, "config"), now, print_difference, &shown);
 	if (total > DIFFERENCES_SHOWN)
 		log_info("  … and %zu more", total - DIFFERENCES_SHOWN);
-	log_info("change it back to resume, or start anew without --resume");
+	log_info("change it back to resume, or start anew with --fresh");
 	return EXIT_USAGE;
 }
 
@@ -258,12 +260,30 @@ static int create(struct campaign *campaign)
 	return EXIT_HOST;
 }
 
-static int refuse_unfinished(struct campaign *campaign)
+enum choice { CHOICE_QUIT, CHOICE_RESUME, CHOICE_FRESH };
+
+static enum choice ask(void)
+{
+	char answer[16] = "";
+
+	fputs("Go on with it (y), start anew (fresh), or quit (N)? ", stderr);
+	fflush(stderr);
+	if (!fgets(answer, sizeof(answer), stdin))
+		fputc('\n', stderr);
+	answer[strcspn(answer, "\n")] = '\0';
+	if (!strcasecmp(answer, "y") || !strcasecmp(answer, "yes") || !strcasecmp(answer, "resume"))
+		return CHOICE_RESUME;
+	return !strcasecmp(answer, "f") || !strcasecmp(answer, "fresh") ? CHOICE_FRESH : CHOICE_QUIT;
+}
+
+/* A new campaign beside an unfinished one is never started by mistake. */
+static int choose(struct campaign *campaign, enum choice *choice)
 {
 	struct error err = {};
 	_cleanup_json_ json_t *row = store_unfinished(campaign->store, campaign->plan->hash, &err);
 	char progress[160];
 
+	*choice = CHOICE_FRESH;
 	if (!row && err.code) {
 		log_error("%s", err.text);
 		return EXIT_HOST;
@@ -273,7 +293,10 @@ static int refuse_unfinished(struct campaign *campaign)
 	log_error("%s of this file is unfinished (%s): --resume goes on with it, --fresh starts anew",
 		  report_string(row, "id", "?"),
 		  report_progress(progress, sizeof(progress), json_object_get(row, "trials")));
-	return EXIT_USAGE;
+	if (campaign->options->progress == PROGRESS_JSON || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return EXIT_USAGE;
+	*choice = ask();
+	return *choice == CHOICE_QUIT ? EXIT_USAGE : EXIT_OK;
 }
 
 static bool selects_any(const struct campaign *campaign)
@@ -287,15 +310,17 @@ static bool selects_any(const struct campaign *campaign)
 int campaign_select(struct campaign *campaign)
 {
 	const struct campaign_options *options = campaign->options;
-	int ret;
+	enum choice choice = options->fresh ? CHOICE_FRESH : CHOICE_RESUME;
+	int ret = EXIT_OK;
 
 	if (!selects_any(campaign)) {
 		log_error("--only %s: no trial's id matches; the ids look like %s", options->only,
 			  campaign->plan->trials[0].id);
 		return EXIT_USAGE;
 	}
-	if (options->resume || options->retry_failed)
-		return resume(campaign);
-	ret = options->fresh ? EXIT_OK : refuse_unfinished(campaign);
-	return ret ? ret : create(campaign);
+	if (!options->fresh && !options->resume && !options->retry_failed)
+		ret = choose(campaign, &choice);
+	if (ret)
+		return ret;
+	return choice == CHOICE_RESUME ? resume(campaign) : create(campaign);
 }

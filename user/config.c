@@ -110,7 +110,7 @@ static const struct key config_keys[] = {
 	{.name = "defaults", .read = read_defaults},
 	{.name = "subjects", .read = read_subjects, .flags = KEY_REQUIRED, .why = "a list of clusters to test"},
 	{.name = "chaos_types", .read = read_chaos_types},
-	{.name = "abort_if", .flags = KEY_PLANNED},
+	{.name = "abort_if", IN_DEFAULTS},
 	{.name = "warmup_seconds", IN_DEFAULTS},
 	{.name = "duration_seconds", IN_DEFAULTS},
 	{.name = "recovery_seconds", IN_DEFAULTS},
@@ -233,6 +233,7 @@ void config_free(struct config *config)
 	for (size_t i = 0; config->effective && i < config->subject_count * (config->chaos_count + 1); i++) {
 		free(config->effective[i].target);
 		json_decref(config->effective[i].params);
+		command_clear(&config->effective[i].settings.abort_if);
 	}
 	free(config->effective);
 	for (size_t i = 0; i < config->subject_count; i++)

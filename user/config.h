@@ -45,6 +45,7 @@ struct settings {
 	double warmup_seconds, duration_seconds, recovery_seconds;
 	unsigned int retries;
 	struct expectations expect;
+	struct command abort_if; /* polled during the hold: exit 0 ends the trial */
 };
 
 struct node {

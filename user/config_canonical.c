@@ -66,12 +66,15 @@ static json_t *probes_to_json(const struct subject *subject)
 
 static json_t *settings_to_json(const struct settings *settings)
 {
-	return json_pack("{s:f, s:f, s:f, s:i, s:o, s:o, s:o}", "warmup_seconds", settings->warmup_seconds,
+	/* Left out where it is not given: files from before it existed keep their hash. */
+	json_t *abort_if = settings->abort_if.exec ? command_to_json(&settings->abort_if) : NULL;
+
+	return json_pack("{s:f, s:f, s:f, s:i, s:o, s:o, s:o, s:o*}", "warmup_seconds", settings->warmup_seconds,
 			 "duration_seconds", settings->duration_seconds, "recovery_seconds", settings->recovery_seconds,
 			 "retries", settings->retries, "availability_min",
 			 number_or_null(settings->expect.availability_min), "p99_ms_max",
 			 number_or_null(settings->expect.p99_ms_max), "recover_within_seconds",
-			 number_or_null(settings->expect.recover_within_seconds));
+			 number_or_null(settings->expect.recover_within_seconds), "abort_if", abort_if);
 }
 
 /* The chaos types with what is effective on this subject; the baseline's settings only where it runs. */

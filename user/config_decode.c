@@ -255,3 +255,9 @@ void read_command(struct reader *reader, const struct ynode *value, const struct
 	command->directory = strdup(reader->directory);
 	reader->failed |= !command->directory;
 }
+
+void command_clear(struct command *command)
+{
+	free(command->exec);
+	free(command->directory);
+}

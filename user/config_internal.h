@@ -64,6 +64,7 @@ struct level {
 	double warmup_seconds, duration_seconds, recovery_seconds, retries;
 	struct expectations expect;
 	const struct ynode *expect_node;
+	struct command abort_if;
 	char *target;
 	const struct ynode *target_node;
 	struct params *params;
@@ -157,6 +158,7 @@ void read_unsigned(struct reader *reader, const struct ynode *value, const struc
 void read_bool(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_exec(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_command(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
+void command_clear(struct command *command);
 bool strings_append(struct strings *list, const char *text);
 void strings_clear(struct strings *list);
 /* Calls with each item of a list, or with the node itself where it is a scalar. */

@@ -76,7 +76,7 @@ const struct key settings_keys[] = {
 	 .max = SECONDS_MAX},
 	{.name = "retries", .read = read_retries, .offset = offsetof(struct level, retries), .min = 0, .max = 100},
 	{.name = "expect", .read = read_expect},
-	{.name = "abort_if", .flags = KEY_PLANNED},
+	{.name = "abort_if", .read = read_command, .offset = offsetof(struct level, abort_if)},
 	{0},
 };
 
@@ -112,6 +112,7 @@ void level_clear(struct level *level)
 		json_decref(level->params[i].values);
 	free(level->params);
 	free(level->target);
+	command_clear(&level->abort_if);
 }
 
 static void take(double *effective, double own)
@@ -120,8 +121,11 @@ static void take(double *effective, double own)
 		*effective = own;
 }
 
+/* settings do not own it yet: the last level's stays. */
 static void settings_merge(struct settings *settings, const struct level *level)
 {
+	if (level->abort_if.exec)
+		settings->abort_if = level->abort_if;
 	take(&settings->warmup_seconds, level->warmup_seconds);
 	take(&settings->duration_seconds, level->duration_seconds);
 	take(&settings->recovery_seconds, level->recovery_seconds);
@@ -187,6 +191,15 @@ static const char *resolve_target(const struct level *const *levels)
 	return target;
 }
 
+static void keep_command(struct reader *reader, struct command *command)
+{
+	if (!command->exec)
+		return;
+	command->exec = strdup(command->exec);
+	command->directory = strdup(command->directory);
+	reader->failed |= !command->exec || !command->directory;
+}
+
 static void resolve_one(struct reader *reader, size_t subject, size_t chaos, struct effective *effective)
 {
 	const struct config *config = reader->config;
@@ -202,6 +215,7 @@ static void resolve_one(struct reader *reader, size_t subject, size_t chaos, str
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
 		if (levels[i])
 			settings_merge(&effective->settings, levels[i]);
+	keep_command(reader, &effective->settings.abort_if);
 	if (!baseline || config->include_baseline)
 		check_expect(reader, &config->subjects[subject], &effective->settings, levels);
 	if (baseline || !config->chaos[chaos].ops)

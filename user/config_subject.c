@@ -283,12 +283,6 @@ void read_subjects(struct reader *reader, const struct ynode *value, const struc
 		read_subject(reader, item);
 }
 
-static void command_clear(struct command *command)
-{
-	free(command->exec);
-	free(command->directory);
-}
-
 void subject_clear(struct subject *subject)
 {
 	struct command *commands[] = {&subject->reset, &subject->cleanup, &subject->ready, &subject->roles,

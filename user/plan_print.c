@@ -49,6 +49,17 @@ static void print_expect(FILE *out, const struct expectations *expect)
 		fputc('\n', out);
 }
 
+static void print_command(FILE *out, const char *name, const struct command *command)
+{
+	if (!command->exec)
+		return;
+	fprintf(out, "  %-10s ", name);
+	text_print(command->exec, out);
+	if (command->timeout_seconds > 0)
+		fprintf(out, "  (at most " NUMBER_FORMAT " s)", command->timeout_seconds);
+	fputc('\n', out);
+}
+
 static void print_trial(const struct plan_trial *trial, FILE *out)
 {
 	const struct settings *settings = trial->settings;
@@ -66,18 +77,8 @@ static void print_trial(const struct plan_trial *trial, FILE *out)
 		", retries=%u\n",
 		settings->warmup_seconds, settings->duration_seconds, settings->recovery_seconds, settings->retries);
 	print_expect(out, &settings->expect);
+	print_command(out, "abort_if", &settings->abort_if);
 	fprintf(out, "  seed       %llu\n", (unsigned long long)trial->seed);
-}
-
-static void print_command(FILE *out, const char *name, const struct command *command)
-{
-	if (!command->exec)
-		return;
-	fprintf(out, "  %-10s ", name);
-	text_print(command->exec, out);
-	if (command->timeout_seconds > 0)
-		fprintf(out, "  (at most " NUMBER_FORMAT " s)", command->timeout_seconds);
-	fputc('\n', out);
 }
 
 static void print_nodes(FILE *out, const char *title, const struct node *nodes, size_t count)
@@ -158,6 +159,8 @@ static json_t *trial_to_json(const struct plan_trial *trial)
 	set_number(object, "duration_seconds", settings->duration_seconds);
 	set_number(object, "recovery_seconds", settings->recovery_seconds);
 	json_object_set_new(object, "retries", json_integer(settings->retries));
+	json_object_set_new(object, "abort_if",
+			    settings->abort_if.exec ? json_string(settings->abort_if.exec) : json_null());
 	set_number(object, "availability_min", settings->expect.availability_min);
 	set_number(object, "p99_ms_max", settings->expect.p99_ms_max);
 	set_number(object, "recover_within_seconds", settings->expect.recover_within_seconds);

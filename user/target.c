@@ -269,6 +269,9 @@ static int target_look_around(struct target *target, const struct target_spec *s
 		ret = check_devices(target, err);
 	if (!ret)
 		ret = target_protect_sshd(target, err);
+	/* Not where the namespace is the node's own: nobody's way in leads through there. */
+	if (!ret && !target->own_netns && !list_has(spec->allow, "gateway"))
+		ret = target_refuse_gateway(target, err);
 	target_leave_netns(&saved);
 	return ret;
 }

@@ -5,3 +5,5 @@
 
 /* Adds the local ports of every sshd socket in the current network namespace to target->protect. */
 int target_protect_sshd(struct target *target, struct error *err);
+/* -EPERM where a peer is a default gateway of the current network namespace. */
+int target_refuse_gateway(const struct target *target, struct error *err);

@@ -64,7 +64,7 @@ static int start_load(struct trial *trial, struct error *err)
 	const struct subject *subject = trial->subject;
 	int ret;
 
-	if (!subject->workload.exec && !subject->probe_count)
+	if (!subject->workload.exec && !subject->probe_count && !trial->settings->abort_if.exec)
 		return 0;
 	ret = scope_create(&trial->scope, trial->job->scope_prefix, getpid(), err);
 	if (ret)
@@ -160,6 +160,7 @@ static int end_chaos(struct trial *trial, struct error *err)
 	bool was_live = trial->live;
 	int ret = trial_revert(trial, err);
 
+	trial_abort_end(trial);
 	if (was_live)
 		trial_tell_losses(trial);
 	trial_free_faults(trial);
@@ -192,6 +193,7 @@ static int hold(struct trial *trial, struct error *err)
 		return error_set(err, ret, "stopped");
 	if (!trial->plan->chaos) {
 		trial->times.reverted_ns = clock_monotonic_ns();
+		trial_abort_end(trial);
 		return 0;
 	}
 	trial_enter(trial, PHASE_REVERT, 0);

@@ -33,7 +33,7 @@ struct trial {
 	char target_names[1024];   /* comma-separated; "": not known yet */
 
 	int wake_fd;          /* eventfd of the signal handler */
-	struct proc *command; /* the one in the foreground */
+	struct proc *command; /* the one in the foreground; during the hold abort_if's */
 	struct proc *workload;
 	bool workload_recorded;
 	struct scope scope;
@@ -50,6 +50,7 @@ struct trial {
 	struct error chaos_error; /* why the chaos ended before its time; .code 0: it did not */
 	bool effect_told;
 	uint64_t renew_ns, flush_ns;
+	uint64_t abort_ns; /* when abort_if is asked next */
 
 	struct outbox_message *outbox, **outbox_end;
 	json_t *samples; /* all */
@@ -95,6 +96,13 @@ void trial_send_samples(struct trial *trial);
 void trial_flush(struct trial *trial);
 /* Sends all, waiting for the coordinator. */
 void trial_flush_all(struct trial *trial);
+
+/* trial_abort.c */
+/* During the hold: sets chaos_error once abort_if says so. */
+void trial_abort_step(struct trial *trial);
+uint64_t trial_abort_wake_ns(const struct trial *trial);
+/* Kills one that still runs. */
+void trial_abort_end(struct trial *trial);
 
 /* trial_fault.c */
 /* For the commands before the end of warm-up: a target that the file names. */

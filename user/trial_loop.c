@@ -113,6 +113,7 @@ static void step(struct trial *trial)
 	}
 	if (trial->command)
 		proc_handle(trial->command);
+	trial_abort_step(trial);
 	if (trial->workload)
 		proc_handle(trial->workload);
 	if (trial->drain_count)
@@ -133,7 +134,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static uint64_t wake_ns(const struct trial *trial, uint64_t until_ns)
 {
-	uint64_t at_ns = until_ns;
+	uint64_t at_ns = earlier(until_ns, trial_abort_wake_ns(trial));
 
 	if (trial->live)
 		at_ns = earlier(at_ns, trial->renew_ns);

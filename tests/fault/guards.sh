@@ -1,0 +1,144 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 90 s
+# What keeps chaos from doing harm: abort_if, the emergency stop, the default gateway, the way in of whoever runs it.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+
+unset EVAL_DB
+make_switch sw n1=10.99.0.1/24 n2=10.99.0.2/24 n3=10.99.0.3/24 || exit 1
+
+db() { sqlite3 -cmd '.timeout 5000' "$work/$1.db" "$2"; }
+# campaign NAME ABORT_IF: two trials that cut n1 off for a minute, unless something ends it.
+campaign() {
+	cat >"$work/$1.yaml" <<END
+trials_per_combination: 2
+defaults: {warmup_seconds: 0.2, duration_seconds: 60, recovery_seconds: 10, abort_if: {exec: "$2", timeout_seconds: 2}}
+subjects:
+  - name: pair
+    reset: "rm -f $work/alarm $work/calm; sleep 0.2"
+    nodes:
+      - {name: n1, address: 10.99.0.1, netns: $(ns n1)}
+      - {name: n2, address: 10.99.0.2, netns: $(ns n2)}
+    workload: "nsenter --net=/run/netns/$(ns n1) ping -q -i 0.05 10.99.0.2"
+chaos_types: [{type: network_partition, target: n1}]
+END
+}
+start() {
+	"$eval_bin" run campaign "$work/$1.yaml" --db "$work/$1.db" --json >"$work/out" 2>"$work/err" </dev/null &
+	coordinator=$!
+	test_pids+=("$coordinator")
+}
+bites() { (($(grep -c first_effect "$work/out") >= $1)); }
+reaches() { in_ns n1 ping -n -c 1 -W 0.1 10.99.0.2; }
+# The command ends the hold: how long until packets pass again.
+normal_within() {
+	local began
+	began=$(now_ms)
+	wait_for 10 reaches
+	check_number "$1" "$(now_ms) - $began <= $2 * ${EVAL_TIME_FACTOR:-1}"
+}
+end_of() { status=0; wait "$1" 2>/dev/null || status=$?; }
+
+# --- abort_if -------------------------------------------------------------------------------------------------
+
+campaign abort "cat $work/alarm"
+start abort
+check "abort_if: the chaos bites" wait_for 15 bites 1
+check_fails "abort_if: as long as it does not exit 0 the chaos lasts" 1 reaches
+echo "99 % of the requests fail" >"$work/alarm"
+normal_within "abort_if: exit 0 ends the chaos" 2000
+check "abort_if: the campaign goes on" wait_for 15 bites 2
+check_eq "abort_if: the trial failed, with what the command said" \
+	"$(db abort "SELECT status || '|' || error_stage || '|' || error_text FROM trials WHERE id LIKE '%-1'")" \
+	"failed|hold|stopped by abort_if (exit 0: 99 % of the requests fail)"
+check_eq "abort_if: evidence and command are recorded" "$(db abort "SELECT chaos_reverted_at NOTNULL,
+	json_extract(evidence, '\$.hit') > 0, commands_json LIKE '%abort_if%' FROM trials WHERE id LIKE '%-1'")" "1|1|1"
+kill -INT $coordinator
+end_of $coordinator
+
+# A watch that is blind: it hangs, and everything that it started has to go.
+campaign blind "echo \$\$ >$work/watch; test ! -e $work/calm || sleep 300; exit 1"
+start blind
+check "a blind abort_if: the chaos bites" wait_for 15 bites 1
+touch "$work/calm"
+normal_within "a blind abort_if ends the chaos" 4000
+in_second() { [[ $(db blind "SELECT status FROM trials WHERE id LIKE '%-1'") == failed ]]; }
+check "a blind abort_if: the trial ends" wait_for 10 in_second
+check_match "a blind abort_if: the reason" "$(db blind "SELECT error_text FROM trials WHERE id LIKE '%-1'")" \
+	"^stopped, as abort_if cannot tell any more: timed out after 2"
+check "a blind abort_if: it is dead" is_over "$(cat "$work/watch")"
+kill -INT $coordinator
+end_of $coordinator
+check_eq "a blind abort_if: interrupted" "$status" 130
+
+# --- The emergency stop ---------------------------------------------------------------------------------------
+
+campaign stop "false"
+start stop
+check "cleanup --now: the chaos bites" wait_for 15 bites 1
+# Another session without terminal, environment or the campaign's folder.
+check "cleanup --now: from anywhere" env -i setsid sh -c "cd / && '$eval_bin' cleanup --now"
+normal_within "cleanup --now: the chaos has ended" 200
+failed() { [[ $(db stop "SELECT status FROM trials WHERE id LIKE '%-1'") == failed ]]; }
+check "cleanup --now: the trial failed" wait_for 10 failed
+check_match "cleanup --now: the trial says why" "$(db stop "SELECT error_text FROM trials WHERE id LIKE '%-1'")" "cleanup --now"
+kill -INT $coordinator
+end_of $coordinator
+check "cleanup --now: nothing is left" wait_for 3 nothing_left_in n1
+
+# --- The default gateway --------------------------------------------------------------------------------------
+
+ip -n "$(ns n3)" route add default via 10.99.0.1
+# In n3 as in a host: its own namespace.
+cut_gateway() { in_ns n3 timeout 30 "$eval_bin" inject network_partition --for 0.2s --peer 10.99.0.1 "$@"; }
+check_fails "the default gateway as a peer: refused" 2 cut_gateway
+check_match "the default gateway as a peer: says how to insist" "$output" "10.99.0.1 is this host's default gateway.*allow: \[gateway\]"
+check_eq "the default gateway as a peer: nothing was touched" "$(fault_count)" 0
+cut_gateway --allow gateway >"$work/insisted" 2>&1
+check_match "the default gateway as a peer: allowed when asked for" "$(cat "$work/insisted")" "reverted"
+in_ns n3 ip route del default
+in_ns n3 ip -6 addr add fd99::3/64 dev eth0 nodad
+in_ns n3 ip -6 route add default via fd99::1
+check_fails "the default gateway as a peer: IPv6 as well" 2 in_ns n3 "$eval_bin" inject network_partition --for 0.2s --peer fd99::1
+
+# --- Whoever came in by ssh -----------------------------------------------------------------------------------
+
+name="ssh and tmux"
+if ! type sshd tmux ssh-keygen >/dev/null 2>&1; then
+	skip "$name" "no sshd or no tmux here"
+	done_testing
+	exit 0
+fi
+ssh-keygen -q -t ed25519 -N '' -f "$work/host_key" && ssh-keygen -q -t ed25519 -N '' -f "$work/key"
+mkdir -p /run/sshd
+spawn_in n1 "$(type -P sshd)" -D -e -f /dev/null -p 2222 -h "$work/host_key" -o PidFile=none -o StrictModes=no \
+	-o UsePAM=no -o PermitRootLogin=prohibit-password -o AuthorizedKeysFile="$work/key.pub"
+ssh_n1() {
+	in_ns n2 ssh -F /dev/null -i "$work/key" -p 2222 -o BatchMode=yes -o ConnectTimeout=3 -o LogLevel=ERROR \
+		-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null root@10.99.0.1 "$@"
+}
+session_answers() {
+	echo "$RANDOM" >&"${session[1]}"
+	read -r -t 3 line <&"${session[0]}"
+}
+check "$name: sshd runs on a port of its own" wait_for 5 ssh_n1 true
+coproc session { ssh_n1 cat; }
+check "$name: a session is there" session_answers
+# tmux's server has no parent of ours, and env -i takes SSH_CONNECTION away as sudo does. Cuts the very client off.
+on_cleanup tmux -S "$work/tmux" kill-server
+ssh_n1 "tmux -S $work/tmux new -d \"env -i $eval_bin inject network_partition --for 60s --peer 10.99.0.2 --protect tcp/9 --json >$work/inner 2>&1\""
+injected() { grep -q injected "$work/inner"; }
+check "$name: a partition from inside the session" wait_for 10 injected
+check_fails "$name: the client is cut off" 1 reaches
+check "$name: the session goes on" session_answers
+check "$name: a new one works" ssh_n1 true
+check "$name: and can stop it" ssh_n1 "$eval_bin cleanup --now"
+normal_within "$name: the partition has ended" 200
+eval "exec ${session[1]}>&-"
+# shellcheck disable=SC2154 # coproc sets it
+wait "$session_PID" 2>/dev/null
+
+done_testing
