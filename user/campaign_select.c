@@ -290,11 +290,13 @@ static int choose(struct campaign *campaign, enum choice *choice)
 	}
 	if (!row)
 		return EXIT_OK;
-	log_error("%s of this file is unfinished (%s): --resume goes on with it, --fresh starts anew",
-		  report_string(row, "id", "?"),
-		  report_progress(progress, sizeof(progress), json_object_get(row, "trials")));
-	if (campaign->options->progress == PROGRESS_JSON || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+	report_progress(progress, sizeof(progress), json_object_get(row, "trials"));
+	if (campaign->options->progress == PROGRESS_JSON || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+		log_error("%s of this file is unfinished (%s): --resume goes on with it, --fresh starts anew",
+			  report_string(row, "id", "?"), progress);
 		return EXIT_USAGE;
+	}
+	log_info("%s of this file is unfinished (%s)", report_string(row, "id", "?"), progress);
 	*choice = ask();
 	return *choice == CHOICE_QUIT ? EXIT_USAGE : EXIT_OK;
 }

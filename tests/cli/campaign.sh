@@ -249,29 +249,34 @@ check_match "only: says how to run the others" "$out" "2 trials are left.*--resu
 run options
 check_eq "unfinished: refused" "$status" 2
 check_match "unfinished: says how to go on" "$out" "unfinished .*--resume.*--fresh"
-# typed ANSWER [OPTION…]: run options on a terminal; what it shows in $out.
-typed() {
-	local answer=$1
-	shift
-	status=0
-	out=$(script -qec "$eval_bin run campaign $work/options.yaml --db $work/options.db $*" /dev/null < <(printf '%s' "$answer")) ||
-		status=$?
-}
-typed $'\n'
-check_eq "on a terminal: asks, and quits by default" "$status $(sql options 'SELECT count(*) FROM campaigns')" "2 1"
-check_match "on a terminal: the question" "$out" "unfinished \(.*Go on with it \(y\), start anew \(fresh\), or quit \(N\)\?"
-typed $'what\n'
-check_eq "on a terminal: quits where it does not understand" "$status $(sql options 'SELECT count(*) FROM campaigns')" "2 1"
-typed $'fresh\n' --only "'*-1'"
-check_eq "on a terminal: fresh is a campaign of its own" "$status $(sql options 'SELECT count(*) FROM campaigns')" "0 2"
-sql options "DELETE FROM trials WHERE campaign_id = (SELECT max(id) FROM campaigns);
-	DELETE FROM campaigns WHERE id = (SELECT max(id) FROM campaigns)"
-typed $'y\n' --only "'*-3'"
-check_eq "on a terminal: yes goes on" "$status $(trials options)" "0 completed/pass completed/pass completed/pass planned/none"
 run options --resume
 check_eq "resume: exit status" "$status" 0
 check_eq "resume: runs the rest" "$(trials options)" "completed/pass completed/pass completed/pass completed/pass"
 check_eq "resume: each once" "$(sql options 'SELECT count(*), max(attempt) FROM attempts')" "4|1"
+
+# typed ANSWER [OPTION…]: run asked on a terminal; what it shows in $out. A pipe that ends would end the terminal first.
+mkfifo "$work/keys"
+exec {keys}<>"$work/keys"
+typed() {
+	status=0
+	printf '%s\n' "$1" >&"$keys"
+	shift
+	out=$(timeout 60 script -qec "$eval_bin run campaign $work/asked.yaml --db $work/asked.db $*" /dev/null <&"$keys") || status=$?
+}
+write asked 3 <<END
+subjects: [{name: one, reset: "true", $nodes}]
+END
+run asked --only '*-1'
+typed ''
+check_eq "on a terminal: quits by default" "$status $(sql asked 'SELECT count(*) FROM campaigns')" "2 1"
+check_match "on a terminal: asks" "$out" "unfinished \(.*Go on with it \(y\), start anew \(fresh\), or quit \(N\)\?"
+typed what
+check_eq "on a terminal: quits where it does not understand" "$status $(sql asked 'SELECT count(*) FROM campaigns')" "2 1"
+typed y --only "'*-2'"
+check_eq "on a terminal: yes goes on" "$status $(trials asked)" "0 completed/pass completed/pass planned/none"
+typed fresh --only "'*-1'"
+check_eq "on a terminal: fresh is a campaign of its own" "$status $(sql asked 'SELECT count(*) FROM campaigns')" "0 2"
+exec {keys}>&-
 
 write flaky 3 <<END
 subjects: [{name: one, reset: "test -e $work/mended || test \$EVAL_TRIAL != trial-one-baseline-2", $nodes}]
