@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# make [all]        builds ./eval                    make test       installs what is missing, runs every suite
-# make test-unit | test-cli | test-net | test-fault  one suite       make demo       the main job on a real cluster
-# make test-matrix  VM_SUITES on each of KERNELS, in guests (scripts/vm.sh)
+# make [all]        builds ./eval                    make test       installs what is missing, runs every suite here
+# make test-unit | test-cli | test-net | test-fault | test-smoke | test-vm   one suite       and a smoke test on Linux 6.1
+# make test-matrix  VM_SUITES on each of KERNELS, in guests (scripts/vm.sh), two at a time
+# make test-all     test, test-vm and test-matrix    make demo       the main job on a real cluster
 # make bench        figures, not pass or fail        make check      format, clang-tidy, cppcheck, shellcheck
 # V=1 shows the commands.
 
@@ -14,9 +15,9 @@ PREFIX ?= /usr/local
 ARCH := $(shell uname -m)
 BPF_ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(ARCH)))
 BUILD := build
-SUITES ?= unit cli net fault
+SUITES := unit cli net fault smoke vm
 KERNELS ?= 5.10 6.1 6.12 sid
-VM_SUITES ?= net fault
+VM_SUITES ?= smoke net fault
 
 ifeq ($(V),1)
 Q :=
@@ -43,7 +44,7 @@ ASAN_OBJECTS := $(LIB_OBJECTS:$(BUILD)/user/%=$(BUILD)/asan/%)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
-.PHONY: all deps test $(SUITES:%=test-%) test-build test-matrix demo bench check format install clean
+.PHONY: all deps test $(SUITES:%=test-%) test-build test-matrix test-all demo bench check format install clean
 all: eval
 
 eval: $(OBJECTS)
@@ -87,7 +88,11 @@ deps:
 # Dependencies may be installed by this very run, so the build is a make of its own behind them.
 test: deps
 	$(Q)$(MAKE) --no-print-directory test-build
-	$(Q)tests/run $(SUITES)
+	$(Q)tests/all "unit cli net fault vm/command vm/matrix" 6.1 smoke
+
+test-all: deps
+	$(Q)$(MAKE) --no-print-directory test-build
+	$(Q)tests/all "unit cli net fault vm" "$(KERNELS)" "$(VM_SUITES)"
 
 test-build: eval $(UNIT_TESTS) $(TOOLS)
 

@@ -16,6 +16,8 @@ packages=(
 	libbpf-dev libelf-dev libyaml-dev libsqlite3-dev libmnl-dev libjansson-dev libmd-dev
 	# tests and figures
 	libcmocka-dev iperf3 iputils-ping sqlite3 strace python3-minimal ethtool openssh-server openssh-client
+	# guests with other kernels
+	qemu-system-x86 busybox-static cpio kmod xz-utils
 	# lab, and what its scripts are made of
 	etcd-server etcd-client iproute2 e2fsprogs mount util-linux curl jq procps
 	# make check

@@ -18,8 +18,8 @@ usage: scripts/vm.sh COMMAND
 Options of run, test and shell, before KERNEL: --memory SIZE (2G), --cpus N (2), --timeout SECONDS (600; test 3600;
 shell: none), --accel kvm|tcg (what works). The guest is the host's root with Debian's kernel: what is written there is
 gone afterwards. The checkout is at the same path, and a command starts in the folder where you are; it gets no input
-and a fresh environment, with EVAL_TIME_FACTOR: how much longer than here it may wait. The cache is $EVAL_CACHE, else
-~/.cache/eval; about 1 GiB for all four.
+and a fresh environment, with EVAL_GUEST (the KERNEL) and EVAL_TIME_FACTOR (how much longer than here it may wait). The
+cache is $EVAL_CACHE, else ~/.cache/eval; about 1 GiB for all four.
 
 Exit status: the command's; else 2 bad usage, 77 the kernel can no longer be had, 124 the time was over, 125 this host
 or the guest failed.
@@ -128,7 +128,7 @@ write_job() {
 	cat >"$2/settings" <<-END
 		kernel=${kernel@Q} release=${release@Q} modules=${1@Q}/lib/modules/${release@Q} checkout=${top@Q}
 		directory=${directory@Q} mode=${mode@Q} bring=${bring@Q} rows=${rows@Q} columns=${columns@Q}
-		export TERM=${term@Q} EVAL_TIME_FACTOR=$factor
+		export TERM=${term@Q} EVAL_TIME_FACTOR=$factor EVAL_GUEST=${kernel@Q}
 	END
 	{
 		echo "cd ${directory@Q} || exit 125"

@@ -91,6 +91,12 @@ done_testing() {
 	echo "1..$test_count"
 }
 
+# skip_all REASON: for what this host cannot run at all; nothing else may have been tested.
+skip_all() {
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+
 need_root() {
 	[[ $EUID == 0 ]] || { echo "Bail out! needs root"; exit 1; }
 }
@@ -102,9 +108,19 @@ now_ms() {
 	echo $((${now/./} / 1000))
 }
 
+# In an emulated guest everything takes longer; see scripts/vm.sh.
+is_emulated() { ((${EVAL_TIME_FACTOR:-1} > 1)); }
+
+# patience SECONDS: how long to wait for what takes at most SECONDS on a machine of its own. A minute more at most, so
+# that what hangs does not hold up everything.
+patience() {
+	local more=$(($1 * (${EVAL_TIME_FACTOR:-1} - 1)))
+	echo $(($1 + (more < 60 ? more : 60)))
+}
+
 # wait_for SECONDS COMMAND…: polls until the command succeeds; fails after SECONDS, or more in an emulated guest.
 wait_for() {
-	local deadline=$(($(now_ms) + $1 * 1000 * ${EVAL_TIME_FACTOR:-1}))
+	local deadline=$(($(now_ms) + $(patience "$1") * 1000))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		(($(now_ms) < deadline)) || return 1

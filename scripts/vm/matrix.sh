@@ -12,7 +12,9 @@ guests_at_once=${GUESTS:-2}
 read -ra kernels <<<"${1:-}"
 ((${#kernels[@]})) || { echo 'usage: scripts/vm/matrix.sh "KERNEL…" [SUITE…]' >&2; exit 2; }
 suites=("${@:2}")
-passed=0 failed=0 skipped=0
+# Of a guest's whole run; what takes longer hangs.
+limit=2400
+passed=0 failed=0 skipped=0 notes=()
 declare -A pids=()
 trap 'kill -TERM "${pids[@]}" 2>/dev/null; wait; exit 130' INT TERM HUP
 
@@ -25,12 +27,13 @@ add_up() {
 	closing=$(tail -n 1 "$logs/$1.log")
 	if [[ $2 == 77 ]]; then
 		((++skipped))
-		echo "skipped: kernel $1 can no longer be had"
+		notes+=("skipped: $1: $(sed -n 's/^vm: //p' "$logs/$1.log" | tail -n 1)")
 	elif [[ $closing =~ ^([0-9]+)' passed, '([0-9]+)' failed, '([0-9]+)' skipped'$ ]]; then
 		((passed += BASH_REMATCH[1], failed += BASH_REMATCH[2], skipped += BASH_REMATCH[3]))
-		(($2 == 0 || BASH_REMATCH[2])) || ((++failed))
+		(($2 == 0 || BASH_REMATCH[2])) || { ((++failed)); notes+=("failed: $1: exit status $2"); }
 	else
 		((++failed))
+		notes+=("failed: $1: its tests did not run to their end (exit status $2)")
 	fi
 }
 
@@ -49,11 +52,12 @@ mkdir -p "$logs" || exit 1
 for kernel in "${kernels[@]}"; do
 	((${#pids[@]} < guests_at_once)) || collect_one
 	echo "vm: $kernel: starting" >&2
-	scripts/vm.sh test "$kernel" "${suites[@]}" >"$logs/$kernel.log" 2>&1 &
+	scripts/vm.sh test --timeout "$limit" "$kernel" "${suites[@]}" >"$logs/$kernel.log" 2>&1 &
 	pids[$kernel]=$!
 done
 while ((${#pids[@]})); do
 	collect_one
 done
+((${#notes[@]} == 0)) || printf '%s\n' "${notes[@]}"
 echo "$passed passed, $failed failed, $skipped skipped" | tee "$logs/summary"
 ((failed == 0))

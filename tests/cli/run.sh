@@ -16,10 +16,10 @@ script() {
 	chmod +x "$file"
 }
 
-# case_is NAME STATUS SUMMARY REGEX: runs the tree's only test.
+# case_is NAME STATUS SUMMARY [REGEX [VARIABLE=VALUE…]]: runs the tree's only test.
 case_is() {
 	local status=0 text
-	text=$("$tree/tests/run" cli 2>&1) || status=$?
+	text=$(env -u EVAL_GUEST EVAL_TIME_FACTOR=1 "${@:5}" "$tree/tests/run" "${wanted:-cli}" 2>&1) || status=$?
 	check_eq "$1: summary" "$(tail -n 1 <<<"$text") ($status)" "$3 ($2)"
 	[[ -z ${4:-} ]] || check_match "$1: reason" "$text" "$4"
 	rm -f "$tree"/tests/cli/*.sh
@@ -49,8 +49,30 @@ case_is "listed skip" 0 "0 passed, 0 failed, 1 skipped" "this may be left out: n
 script unlisted 'echo "ok 1 - this may be left out # SKIP lazy"; echo 1..1'
 case_is "unlisted skip" 1 "0 passed, 1 failed, 0 skipped" "skipped \(lazy\), which tests/skips.list does not allow"
 
+script elsewhere 'echo "ok 1 - this may be left out # SKIP no such thing here"; echo 1..1'
+case_is "a skip that is listed for another file" 1 "0 passed, 1 failed, 0 skipped" "cli/elsewhere: this may be left out"
+echo "9.9.* cli/listed* *" >>"$tree/tests/skips.list"
+script listed 'echo "ok 1 - anything # SKIP"; echo 1..1'
+case_is "a skip that is listed for another kernel" 1 "0 passed, 1 failed, 0 skipped" "cli/listed: anything: skipped"
+
+script whole 'echo "1..0 # SKIP no such kernel"'
+case_is "an unlisted skip of a whole file" 1 "0 passed, 1 failed, 0 skipped" "cli/whole: all: skipped \(no such kernel\)"
+echo "$(uname -r) cli/whole all # for this test" >>"$tree/tests/skips.list"
+script whole 'echo "1..0 # SKIP no such kernel"'
+case_is "a listed skip of a whole file" 0 "0 passed, 0 failed, 1 skipped" "cli/whole: all: no such kernel"
+script none 'echo 1..0'
+case_is "a plan of nothing" 1 "0 passed, 1 failed, 0 skipped" "cli/none: a plan of no tests"
+
 script groups 'printf "1..2\nok 1 - a\nok 2 - b\n1..1\nnot ok 1 - c\n"; exit 1'
 case_is "several plans, as cmocka prints them" 1 "2 passed, 1 failed, 0 skipped" "cli/groups: c"
+
+# In guests.
+script slow '# time limit: 1 s' 'echo "ok 1 - a"; echo 1..1; sleep 2'
+case_is "emulated guests have more time" 0 "1 passed, 0 failed, 0 skipped" "" EVAL_TIME_FACTOR=10
+script host '# not in guests: it is about the host' 'echo "ok 1 - a"; echo 1..1'
+case_is "what is not for guests" 1 "0 passed, 1 failed, 0 skipped" "cli: no such tests" EVAL_GUEST=6.1
+script host '# not in guests: it is about the host' 'echo "ok 1 - a"; echo 1..1'
+wanted=cli/host case_is "unless it is named" 0 "1 passed, 0 failed, 0 skipped" "" EVAL_GUEST=6.1
 
 case_is "a suite without tests" 1 "0 passed, 1 failed, 0 skipped" "cli: no such tests"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # The main job: what the demo's campaign must show on a real cluster, and that nothing is left of it.
 # time limit: 300 s
+# not in guests: it is about the demo on a quiet machine; net/lab has the lab, fault/resume campaigns
 source "$(dirname "$0")/../lib.sh"
 need_root
 

@@ -3,6 +3,7 @@
 # Every command that the README shows works. The two of "Two commands" are whole runs: tests/net/demo.sh makes the
 # first, and the second is what runs this test. `make check` and `make bench` are theirs who build it.
 # time limit: 300 s
+# not in guests: it is about the README
 source "$(dirname "$0")/../lib.sh"
 need_root
 cd "$top" || exit 1

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# How the results of several guests, and of this host, become one closing line. The guests are a script's.
+source "$(dirname "$0")/../lib.sh"
+
+tree=$work/tree
+mkdir -p "$tree/scripts/vm" "$tree/tests/cli"
+cp "$top/scripts/vm/matrix.sh" "$tree/scripts/vm/"
+cp "$top/tests/run" "$top/tests/all" "$top/tests/lib.sh" "$top/tests/skips.list" "$tree/tests/"
+printf '#!/bin/bash\necho "ok 1 - a"; echo 1..1\n' >"$tree/tests/cli/good.sh"
+cat >"$tree/scripts/vm.sh" <<'END'
+#!/bin/bash
+# test --timeout SECONDS KERNEL SUITE…
+echo "$4: $5 $6"
+touch "$0.$4" && trap 'rm "$0.$4"; exit 143' TERM
+case $4 in
+good) echo "5 passed, 0 failed, 1 skipped" ;;
+bad) echo "3 passed, 2 failed, 0 skipped"; status=1 ;;
+odd) echo "1 passed, 0 failed, 0 skipped"; status=125 ;;
+hung) echo "vm: hung: still running after $3 s: killed"; status=124 ;;
+gone) echo "vm: http://x/linux.deb is no longer there: run scripts/vm.sh refresh"; status=77 ;;
+pair*) while (($(ls "$0".pair* 2>/dev/null | wc -l) < 2)); do sleep 0.02; done; sleep 0.2; echo "1 passed, 0 failed, 0 skipped" ;;
+waits) sleep 60 & wait ;;
+esac
+ls "$0".* 2>/dev/null | wc -l >>"${0%/*}/together"
+rm "$0.$4"
+exit "${status:-0}"
+END
+chmod +x "$tree"/tests/cli/good.sh "$tree/scripts/vm.sh"
+unset BUILD
+
+matrix_is() {
+	local status=0
+	text=$("$tree/scripts/vm/matrix.sh" "$2" net fault 2>&1) || status=$?
+	check_eq "$1" "$(tail -n 1 <<<"$text") ($status)" "$3"
+}
+
+matrix_is "one guest" good "5 passed, 0 failed, 1 skipped (0)"
+check_match "its output is shown, and had the suites" "$text" "good: net fault"
+matrix_is "several: the sum" "good bad good2" "8 passed, 3 failed, 1 skipped (1)"
+check_match "a guest without a closing line is one failure" "$text" "failed: good2: its tests did not run to their end \(exit status 0\)"
+matrix_is "a status that no test explains" odd "1 passed, 1 failed, 0 skipped (1)"
+matrix_is "a guest that hung" "good hung" "5 passed, 1 failed, 1 skipped (1)"
+check_match "which is told" "$text" "failed: hung: .*exit status 124"
+matrix_is "a kernel that can no longer be had" "gone good" "5 passed, 0 failed, 2 skipped (0)"
+check_match "… and what to do" "$text" "skipped: gone: .* is no longer there: run scripts/vm.sh refresh"
+rm -f "$tree/scripts/together"
+matrix_is "two at a time" "pair1 pair2 pair3 pair4" "4 passed, 0 failed, 0 skipped (0)"
+check_eq "never more" "$(sort -n "$tree/scripts/together" | tail -n 1)" 2
+check_fails "no kernel: usage" 2 "$tree/scripts/vm/matrix.sh" "" net
+
+spawn "$tree/scripts/vm/matrix.sh" "waits" net
+check "interrupted: a guest runs" wait_for 5 test -e "$tree/scripts/vm.sh.waits"
+kill -TERM "$spawned"
+check "interrupted: it ends" wait_for 5 is_over "$spawned"
+check "interrupted: the guest does, too" test ! -e "$tree/scripts/vm.sh.waits"
+
+# --- This host and the guests ---------------------------------------------------------------------------------
+
+all_is() {
+	local status=0
+	text=$("$tree/tests/all" "$2" "$3" smoke 2>&1) || status=$?
+	check_eq "$1" "$(tail -n 1 <<<"$text") ($status)" "$4"
+	check_eq "$1: in build/summary" "$(cat "$tree/build/summary")" "$(tail -n 1 <<<"$text")"
+}
+all_is "here and in guests" cli "good bad" "9 passed, 2 failed, 1 skipped (1)"
+all_is "here alone" cli "" "1 passed, 0 failed, 0 skipped (0)"
+all_is "no such suite here" none good "5 passed, 1 failed, 1 skipped (1)"
+mv "$tree/tests/run" "$tree/tests/run.gone"
+all_is "what does not run is one failure" cli good "5 passed, 1 failed, 1 skipped (1)"
+
+done_testing
