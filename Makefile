@@ -4,6 +4,7 @@
 # make test-matrix  VM_SUITES on each of KERNELS, in guests (scripts/vm.sh), two at a time
 # make test-all     test, test-vm and test-matrix    make demo       the main job on a real cluster
 # make bench        figures, not pass or fail        make check      format, clang-tidy, cppcheck, shellcheck
+# make bench-vm     netem and our lines side by side in guests, into docs/BENCH-VM.md
 # V=1 shows the commands.
 
 VERSION := 0.1.0
@@ -44,7 +45,7 @@ ASAN_OBJECTS := $(LIB_OBJECTS:$(BUILD)/user/%=$(BUILD)/asan/%)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
-.PHONY: all deps test $(SUITES:%=test-%) test-build test-matrix test-all demo bench check format install clean
+.PHONY: all deps test $(SUITES:%=test-%) test-build test-matrix test-all demo bench bench-vm check format install clean
 all: eval
 
 eval: $(OBJECTS)
@@ -108,6 +109,9 @@ demo: deps
 
 bench: eval $(TOOLS)
 	$(Q)scripts/bench.sh
+
+bench-vm: eval $(TOOLS)
+	$(Q)scripts/bench-vm.sh --write $(KERNELS)
 
 check:
 	$(Q)scripts/check.sh

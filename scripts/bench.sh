@@ -34,6 +34,8 @@ wrong_usage() {
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top" || exit 1
+# shellcheck source=scripts/bench/document.sh
+source scripts/bench/document.sh
 export EVAL=${EVAL:-$top/eval} TOOLS=${TOOLS:-$top/build/tools}
 document=docs/BENCH.md
 write=
@@ -76,18 +78,8 @@ run_part() {
 	} >"$sections/$1"
 }
 
-# A section of the document starts with a comment that names its part.
-section_of() {
-	[[ -f $document ]] && awk -v marker="<!-- $1 -->" '
-		/^<!-- [a-z]+ -->$/ { inside = $0 == marker; next }
-		inside && !NF { gap = gap "\n"; next }
-		inside { printf "%s%s\n", gap, $0; gap = "" }' "$document"
-}
-
 write_document() {
-	local part
-	{
-		cat <<'END'
+	document_write "$document" "$sections" "${parts[@]}" <<'END'
 # Figures
 
 Written by `sudo scripts/bench.sh --write`; `sudo make bench` prints them. They are no tests: nothing passes or fails by
@@ -95,16 +87,6 @@ them. Ratios are between runs of one session, interleaved, the order changing fr
 the median, by the sign test, which assumes nothing about the distribution: of 11 pairs, the range from the second lowest
 to the second highest.
 END
-		for part in "${parts[@]}"; do
-			echo
-			echo "<!-- $part -->"
-			if [[ -f $sections/$part ]]; then
-				cat "$sections/$part"
-			else
-				section_of "$part"
-			fi
-		done
-	} >"$document.new" && mv "$document.new" "$document"
 }
 
 failed=0

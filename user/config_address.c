@@ -7,7 +7,7 @@
 #include "plan.h"
 #include "util/cleanup.h"
 
-#define LOCATED_MAX 4096 /* each is compared with each */
+#define LOCATED_MAX 16384 /* each is compared with each: a tenth of a second */
 
 /* An address of a member in one instance. */
 struct located {

@@ -59,8 +59,13 @@ wait_for() {
 
 # fault_start TYPE OPTION…: in the target's namespace; returns once it is live, ends by fault_stop.
 fault_start() {
+	fault_begin "$@" --netns "$target"
+}
+
+# fault_begin TYPE OPTION…: where is the caller's to say.
+fault_begin() {
 	: >"$work/fault" # what the fault before said is not this one's
-	"$EVAL" inject "$@" --netns "$target" --for 10m >>"$work/fault" 2>&1 &
+	"$EVAL" inject "$@" --for 10m >>"$work/fault" 2>&1 &
 	fault_pid=$!
 	wait_for 20 grep -q 'Ctrl+C' "$work/fault" || die "cannot inject $*: $(cat "$work/fault")"
 }
@@ -69,6 +74,21 @@ fault_stop() {
 	kill -TERM "$fault_pid"
 	wait "$fault_pid"
 	fault_pid=
+}
+
+iperf_serve() {
+	nsenter --net="/run/netns/$peer" -- iperf3 --server --bind "$peer_address" >"$work/server" 2>&1 &
+	server_pid=$!
+}
+
+# iperf_run OPTION…: from the target to the peer, its JSON into $work/iperf. A server still busy with the run before is
+# asked again.
+iperf_run() {
+	local tries=0
+	until in_target iperf3 --client "$peer_address" "$@" --json >"$work/iperf" 2>&1; do
+		((++tries < 50)) || die "iperf3: $(cat "$work/iperf")"
+		sleep 0.1
+	done
 }
 
 # row CELL…: of a table.

@@ -5,17 +5,11 @@ source "$(dirname "$0")/common.sh"
 pairs=${ROUNDS:-11}
 seconds=2
 network_up
-nsenter --net="/run/netns/$peer" -- iperf3 --server --bind "$peer_address" >"$work/server" 2>&1 &
-server_pid=$!
+iperf_serve
 
-# Gbit/s that arrived at the peer, and how often the target sent something again. A server still busy with the run
-# before is asked again.
+# Gbit/s that arrived at the peer, and how often the target sent something again.
 iperf() {
-	local tries=0
-	until in_target iperf3 --client "$peer_address" --time "$1" --json >"$work/iperf" 2>&1; do
-		((++tries < 50)) || die "iperf3: $(cat "$work/iperf")"
-		sleep 0.1
-	done
+	iperf_run --time "$1"
 	jq -r '"\(.end.sum_received.bits_per_second / 1e9) \(.end.sum_sent.retransmits)"' "$work/iperf"
 }
 

@@ -4,6 +4,7 @@
  * itself rounds to 0.1 ms. Requests leave on schedule, whatever the answers do. Exits 1 if an answer is missing.
  */
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -36,6 +37,15 @@ static void wait_until(int fd, uint64_t until_ns, struct echo *echoes, long sent
 			if (number < sent)
 				echoes[number].answered_ns = clock_monotonic_ns();
 	}
+}
+
+/* The last to be sent need not be the last to come back. */
+static bool all_answered(const struct echo *echoes, long count)
+{
+	for (long i = count; i-- > 0;)
+		if (!echoes[i].answered_ns)
+			return false;
+	return true;
 }
 
 static int print_answers(const struct echo *echoes, long count)
@@ -84,7 +94,7 @@ int main(int argc, char **argv)
 		wait_until(fd, next_ns, echoes, i + 1);
 	}
 	next_ns = clock_monotonic_ns() + LAST_ANSWER_NS;
-	while (!echoes[count - 1].answered_ns && clock_monotonic_ns() < next_ns)
+	while (!all_answered(echoes, count) && clock_monotonic_ns() < next_ns)
 		wait_until(fd, clock_monotonic_ns() + NSEC_PER_MSEC, echoes, count);
 	return print_answers(echoes, count);
 }

@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# netem and our delay lines side by side, on each kernel in one boot of a guest. Figures, never pass or fail. See usage().
+set -u
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+
+parts=(delay throughput rules)
+all_kernels=(5.10 6.1 6.12 sid)
+
+usage() {
+	cat <<'END'
+usage: scripts/bench-vm.sh [--write] [--parts "PART…"] [KERNEL…]      a kernel takes about 15 minutes under emulation
+
+  delay       error of 2,000 round trips each at 5, 20 and 100 ms, and spread from 20 to 80 ms
+  throughput  iperf3 at 0, 20 and 100 ms: 11 interleaved pairs, and processor time a GB
+  rules       1, 1,000 and 10,000 peers, with netem behind as many u32 filters
+
+Kernels: 5.10 6.1 6.12 sid (default: all). --write renews these kernels' sections of docs/BENCH-VM.md and keeps the others';
+it takes all parts. For a quick look: COUNT (round trips), ROUNDS (pairs), DELAYS ("0 20 100"), LINE (fq or tap: what
+throughput and rules measure), WAYS ("netem fq tap": what delay measures), CPUS.
+END
+}
+
+wrong_usage() {
+	echo "bench-vm: $*" >&2
+	usage >&2
+	exit 2
+}
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top" || exit 1
+# shellcheck source=scripts/bench/document.sh
+source scripts/bench/document.sh
+document=docs/BENCH-VM.md
+write=
+kernels=()
+while (($#)); do
+	case $1 in
+	--write) write=1 ;;
+	--parts) read -ra parts <<<"${2:?}"; shift ;;
+	-h | --help) usage; exit 0 ;;
+	-*) wrong_usage "unknown option $1" ;;
+	*) [[ " ${all_kernels[*]} " == *" $1 "* ]] || wrong_usage "no kernel '$1'"; kernels+=("$1") ;;
+	esac
+	shift
+done
+((${#kernels[@]})) || kernels=("${all_kernels[@]}")
+for part in "${parts[@]}"; do
+	[[ -x scripts/bench-vm/$part.sh && $part != guest ]] || wrong_usage "no part '$part'"
+done
+[[ -z $write || ${#parts[@]} == 3 ]] || wrong_usage "--write takes all parts"
+
+sections=$(mktemp -d "${TMPDIR:-/tmp}/eval-bench.XXXXXX") || exit 1
+trap 'rm -rf "$sections"' EXIT
+trap 'exit 130' INT TERM HUP
+
+where() {
+	local model
+	model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
+	echo "In a guest (scripts/vm.sh) on ${model:-an unknown processor}. \`scripts/bench-vm.sh $1\`"
+}
+
+settings() {
+	local name
+	for name in COUNT ROUNDS DELAYS LINE WAYS; do
+		[[ -z ${!name:-} ]] || echo "$name=${!name}"
+	done
+}
+
+run_kernel() {
+	local variables
+	mapfile -t variables < <(settings)
+	{
+		scripts/vm.sh run --timeout 3600 --cpus "${CPUS:-2}" "$1" -- \
+			env "${variables[@]}" "$top/scripts/bench-vm/guest.sh" "${parts[@]}" || return 1
+		echo "*$(where "$1")*"
+	} >"$sections/$1"
+}
+
+failed=0
+for kernel in "${kernels[@]}"; do
+	if run_kernel "$kernel"; then
+		cat "$sections/$kernel"
+		echo
+	else
+		echo "bench-vm: $kernel failed; what it measured before:" >&2
+		cat "$sections/$kernel" >&2
+		rm -f "$sections/$kernel"
+		failed=1
+	fi
+done
+if [[ -n $write ]]; then
+	document_write "$document" "$sections" "${all_kernels[@]}" <<'END'
+# Our delay lines and netem
+
+Written by `sudo make bench-vm`; `scripts/bench-vm.sh --help` tells the rest. Two namespaces and a cable (veth) between
+them, in a guest under emulation: absolute figures mean little, figures of one kernel were taken in one boot and compare with
+each other. netem is the root qdisc of the device, without filters but where they are counted, and with a limit (1,000,000
+packets) that never drops. Intervals are 95 %, by Student's t on the logarithms of the ratios.
+END
+fi
+exit "$failed"

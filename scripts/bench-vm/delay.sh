@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+source "$(dirname "$0")/common.sh"
+
+read -ra ways <<<"${WAYS:-netem fq tap}"
+rounds=4
+count=$((${COUNT:-2000} / rounds))
+interval_ms=5
+network_up
+
+rtt() {
+	in_target "$TOOLS/rtt" "$peer_address" "$count" "$interval_ms" || die "no round trips"
+}
+
+# measure MIN_MS MAX_MS [OPTION…]: the way's own time off each round trip, into $work/WAY. Every round has its own base,
+# and begins with another way.
+measure() {
+	local base round i way
+	rm -f "$work"/delay-*
+	for ((round = 0; round < rounds; round++)); do
+		rtt >"$work/base"
+		base=$("$TOOLS/stats" median <"$work/base" | cut -f 1)
+		echo "$base" >>"$work/delay-base"
+		for ((i = 0; i < ${#ways[@]}; i++)); do
+			way=${ways[(round + i) % ${#ways[@]}]}
+			delay_start "$way" "$@"
+			rtt >"$work/rtt"
+			delay_stop "$way"
+			awk -v base="$base" '{ print $1 - base }' "$work/rtt" >>"$work/delay-$way"
+		done
+	done
+	base=$("$TOOLS/stats" median <"$work/delay-base" | cut -f 1)
+	say "$1–$2 ms: undelayed $base ms"
+}
+
+micros() {
+	awk -v ms="$1" 'BEGIN { printf "%.0f", ms * 1000 }'
+}
+
+# fixed MS
+fixed() {
+	local mean p50 p99 netem99='' ratio
+	measure "$1" "$1"
+	for way in "${ways[@]}"; do
+		read -r mean p50 p99 _ < <(awk -v ms="$1" '{ print $1 - ms }' "$work/delay-$way" | "$TOOLS/stats" summary)
+		[[ $way != netem ]] || netem99=$p99
+		ratio=$(awk -v ours="$p99" -v theirs="$netem99" 'BEGIN { printf "%.2f", ours / theirs }')
+		row "$1 ms" "$way" "$(micros "$mean")" "$(micros "$p50")" "$(micros "$p99")" "$ratio"
+	done
+}
+
+cat <<END
+### Precision
+
+$((count * rounds)) echo requests for each line of the table, $interval_ms ms apart, in $rounds rounds with a base of their
+own. The error of one is its round-trip time without the base (median of $count undelayed ones) and without the delay.
+Microseconds.
+
+END
+row delay by "error, mean" p50 p99 "p99 ÷ netem's"
+row ---: --- ---: ---: ---: ---:
+for ms in 5 20 100; do
+	fixed "$ms"
+done
+
+measure 20 80 --reorder
+cat <<END
+
+From 20 to 80 ms, a draw for each packet: netem's jitter, ours with \`reorder: true\`. D is Kolmogorov–Smirnov's distance
+to the uniform distribution; $(awk -v n="$((count * rounds))" 'BEGIN { printf "%.3f", 1.358 / sqrt(n) }') would be exceeded by chance once in twenty times.
+
+END
+row by "mean (50)" "p50 (50)" "p99 (79.4)" D
+row --- ---: ---: ---: ---:
+for way in "${ways[@]}"; do
+	read -r mean p50 p99 _ < <("$TOOLS/stats" summary <"$work/delay-$way")
+	read -r distance _ < <("$TOOLS/stats" uniform 20 80 <"$work/delay-$way")
+	row "$way" "$(round 2 "$mean") ms" "$(round 2 "$p50") ms" "$(round 2 "$p99") ms" "$(round 3 "$distance")"
+done

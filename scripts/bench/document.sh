@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+# For the benchmarks' documents: sections of Markdown, each behind a comment with its name, renewed one by one.
+
+# section_of DOCUMENT NAME
+section_of() {
+	[[ -f $1 ]] && awk -v marker="<!-- $2 -->" '
+		/^<!-- [a-z0-9.]+ -->$/ { inside = $0 == marker; next }
+		inside && !NF { gap = gap "\n"; next }
+		inside { printf "%s%s\n", gap, $0; gap = "" }' "$1"
+}
+
+# document_write DOCUMENT SECTIONS NAME… <INTRODUCTION: SECTIONS is a folder with the new ones, the others stay.
+document_write() {
+	local document=$1 sections=$2 name
+	shift 2
+	{
+		cat
+		for name; do
+			echo
+			echo "<!-- $name -->"
+			if [[ -f $sections/$name ]]; then
+				cat "$sections/$name"
+			else
+				section_of "$document" "$name"
+			fi
+		done
+	} >"$document.new" && mv "$document.new" "$document"
+}
