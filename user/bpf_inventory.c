@@ -7,12 +7,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "bpf_filter.h"
+#include "bpf_program.h"
 #include "bpf_session.h"
 #include "chaos.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-
-#define PROGRAM_MAPS_MAX 32
 
 /* The part of struct bpf_link_info for tcx and XDP links; Debian 12's header predates tcx (Linux 6.6). */
 struct link_device {
@@ -21,49 +21,6 @@ struct link_device {
 };
 
 enum { LINK_TYPE_XDP = 6, LINK_TYPE_TCX = 11 };
-
-struct program {
-	__u32 id;
-	char name[BPF_OBJ_NAME_LEN];
-	__u32 maps[PROGRAM_MAPS_MAX];
-	__u32 map_count;
-};
-
-static int program_read(__u32 id, struct program *program)
-{
-	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
-	struct bpf_prog_info info = {.nr_map_ids = PROGRAM_MAPS_MAX, .map_ids = (__u64)(unsigned long)program->maps};
-	__u32 size = sizeof(info);
-
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
-		return -ENOENT;
-	program->id = id;
-	memcpy(program->name, info.name, sizeof(program->name));
-	program->map_count = info.nr_map_ids < PROGRAM_MAPS_MAX ? info.nr_map_ids : PROGRAM_MAPS_MAX;
-	return 0;
-}
-
-static bool program_has_map(const struct program *program, __u32 map_id)
-{
-	for (__u32 i = 0; i < program->map_count; i++)
-		if (program->maps[i] == map_id)
-			return true;
-	return false;
-}
-
-/* The map of this name among those that the program uses, as a descriptor. */
-static int program_map_open(const struct program *program, const char *name)
-{
-	for (__u32 i = 0; i < program->map_count; i++) {
-		_cleanup_close_ int fd = bpf_map_get_fd_by_id(program->maps[i]);
-		struct bpf_map_info info = {};
-		__u32 size = sizeof(info);
-
-		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) && !strcmp(info.name, name))
-			return TAKE_FD(fd);
-	}
-	return -ENOENT;
-}
 
 static int link_read(__u32 id, struct bpf_link_info *info)
 {
@@ -180,7 +137,7 @@ static int inventory_visit(int map_fd, unsigned int map_id, const struct eval_ct
 	while (fault && !bpf_prog_get_next_id(id, &id)) {
 		struct program program = {};
 
-		if (program_read(id, &program) || !program_has_map(&program, map_id))
+		if (program_read(&program, id) || !program_has_map(&program, map_id))
 			continue;
 		hooks_add(json_object_get(fault, "hooks"), &program);
 		/* Not every program uses both. */

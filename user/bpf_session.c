@@ -6,33 +6,27 @@
 #include <linux/if_link.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bpf_filter.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/process.h"
 
-#define SESSION_LINKS_MAX 4
-/* The kernel allows as many programs on a tcx hook. */
-#define HOOK_PROGRAMS_MAX 64
-/* UAPI of Linux 6.6, which Debian 12's header lacks. */
-#define TCX_BEFORE (1U << 3)
-#define TCX_AFTER (1U << 4)
-#define TCX_RELATIVE_IS_ID (1U << 5)
+#define SESSION_HOOKS_MAX 6
 
-/* What union bpf_attr has for BPF_LINK_CREATE of a tcx hook. */
-struct tcx_link_create {
-	__u32 program_fd, ifindex, attach_type, flags, relative_id, zero;
-	__u64 expected_revision;
+/* A link, or a filter where link_fd is -1. */
+struct session_hook {
+	int link_fd;
+	struct bpf_filter filter;
 };
 
 struct bpf_session {
 	struct eval_ctl *ctl; /* shared with the kernel */
 	int stats_fd;         /* of the object, not owned */
 	bool has_delays;
-	int links[SESSION_LINKS_MAX];
-	size_t link_count;
+	struct session_hook hooks[SESSION_HOOKS_MAX];
+	size_t hook_count;
 };
 
 static char last_warning[256];
@@ -137,99 +131,55 @@ void bpf_session_free(struct bpf_session *session)
 	free(session);
 }
 
-static int attach_error(int code, enum bpf_hook hook, const char *device, struct error *err)
-{
-	if (hook == HOOK_XDP && (code == -EBUSY || code == -EEXIST))
-		return error_set(err, code, "%s already runs an XDP program, which is left alone: use engine: tc",
-				 device);
-	if (hook == HOOK_XDP)
-		return error_set_errno(err, code, "cannot attach XDP to %s", device);
-	if (code == -EINVAL || code == -EOPNOTSUPP)
-		return error_set(
-			err, -EOPNOTSUPP,
-			"this kernel has no tcx hooks (Linux 6.6 brought them); older kernels are not yet supported");
-	return error_set_errno(err, code, "cannot attach to %s", device);
-}
-
-static bool program_drops(__u32 id)
-{
-	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
-	struct bpf_prog_info info = {};
-	__u32 size = sizeof(info);
-
-	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) && !strncmp(info.name, "partition_", 10);
-}
-
-/* The last program of ours on the hook that drops; 0: none. */
-static __u32 last_drop(unsigned int ifindex, enum bpf_attach_type hook)
-{
-	__u32 ids[HOOK_PROGRAMS_MAX] = {}, count = HOOK_PROGRAMS_MAX;
-
-	if (bpf_prog_query((int)ifindex, hook, 0, NULL, ids, &count))
-		return 0;
-	while (count && !program_drops(ids[count - 1]))
-		count--;
-	return count ? ids[count - 1] : 0;
-}
-
-static int tcx_attach(int program_fd, unsigned int ifindex, enum bpf_attach_type hook, enum bpf_hook_place place)
-{
-	struct tcx_link_create attr = {
-		.program_fd = (__u32)program_fd,
-		.ifindex = ifindex,
-		.attach_type = hook,
-		.flags = TCX_BEFORE, /* alone, it means the first place */
-	};
-	int fd;
-
-	if (place == HOOK_BEHIND_DROPS)
-		attr.relative_id = last_drop(ifindex, hook);
-	if (attr.relative_id)
-		attr.flags = TCX_AFTER | TCX_RELATIVE_IS_ID;
-	/* The kernel sets close-on-exec on every BPF descriptor. */
-	fd = (int)syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-	return fd < 0 ? -errno : fd;
-}
-
 int bpf_session_attach(struct bpf_session *session, const char *device, struct bpf_program *program, enum bpf_hook hook,
 		       unsigned int ifindex, enum bpf_hook_place place, struct error *err)
 {
-	static const enum bpf_attach_type types[] = {
-		[HOOK_TCX_INGRESS] = (enum bpf_attach_type)EVAL_BPF_TCX_INGRESS,
-		[HOOK_TCX_EGRESS] = (enum bpf_attach_type)EVAL_BPF_TCX_EGRESS,
-	};
-	int program_fd = bpf_program__fd(program);
-	int fd;
+	struct session_hook *added = &session->hooks[session->hook_count];
+	int program_fd = bpf_program__fd(program), ret = 0;
 
-	if (session->link_count == SESSION_LINKS_MAX)
-		return error_set(err, -ENOSPC, "internal: too many links");
-	if (hook == HOOK_XDP)
-		fd = bpf_link_create(program_fd, (int)ifindex, BPF_XDP, NULL);
-	else
-		fd = tcx_attach(program_fd, ifindex, types[hook], place);
-	if (fd < 0)
-		return attach_error(fd, hook, device, err);
-	session->links[session->link_count++] = fd;
-	return 0;
+	if (session->hook_count == SESSION_HOOKS_MAX)
+		return error_set(err, -ENOSPC, "internal: too many hooks");
+	added->link_fd = -1;
+	if (hook != HOOK_XDP && bpf_filters_needed()) {
+		ret = bpf_filter_attach(&added->filter, program_fd, hook, ifindex, place, session->ctl, device, err);
+	} else {
+		added->link_fd = bpf_hook_link(program_fd, hook, ifindex, place);
+		if (added->link_fd < 0)
+			ret = bpf_hook_error(added->link_fd, hook, device, err);
+	}
+	session->hook_count += !ret;
+	return ret;
+}
+
+static bool hook_is_attached(const struct session_hook *hook)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+
+	if (hook->link_fd < 0)
+		return bpf_filter_is_attached(&hook->filter);
+	/* The device's index comes first for tcx as for XDP, and is 0 once it is gone. */
+	return bpf_obj_get_info_by_fd(hook->link_fd, &info, &size) || info.xdp.ifindex;
 }
 
 bool bpf_session_is_attached(const struct bpf_session *session)
 {
-	for (size_t i = 0; i < session->link_count; i++) {
-		struct bpf_link_info info = {};
-		__u32 size = sizeof(info);
-
-		/* The device's index comes first for tcx as for XDP, and is 0 once it is gone. */
-		if (!bpf_obj_get_info_by_fd(session->links[i], &info, &size) && !info.xdp.ifindex)
+	for (size_t i = 0; i < session->hook_count; i++)
+		if (!hook_is_attached(&session->hooks[i]))
 			return false;
-	}
 	return true;
 }
 
 void bpf_session_detach(struct bpf_session *session, size_t keep)
 {
-	while (session->link_count > keep)
-		fd_close(session->links[--session->link_count]);
+	while (session->hook_count > keep) {
+		struct session_hook *hook = &session->hooks[--session->hook_count];
+
+		if (hook->link_fd < 0)
+			bpf_filter_detach(&hook->filter);
+		else
+			hook->link_fd = fd_close(hook->link_fd);
+	}
 }
 
 void bpf_session_activate(struct bpf_session *session, uint64_t deadline_ns)

@@ -9,12 +9,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "bpf_hook.h"
 #include "chaos.h"
 #include "eval_abi.h"
-
-/* UAPI since 6.6 (commit e420bed02507); Debian 12's header has no names for them. */
-#define EVAL_BPF_TCX_INGRESS 46
-#define EVAL_BPF_TCX_EGRESS 47
 
 /* Routes libbpf's messages through the log, one level quieter; the last warning ends up in error texts. */
 void bpf_log_init(void);
@@ -34,19 +31,15 @@ int bpf_session_new(struct bpf_session **out, struct bpf_object *obj, const stru
 		    const struct target_device *device, const char *engine, struct error *err);
 void bpf_session_free(struct bpf_session *session);
 
-enum bpf_hook { HOOK_TCX_INGRESS, HOOK_TCX_EGRESS, HOOK_XDP };
-/* Before others' programs: these see a packet that comes back from a delay line, and as it was, once. */
-enum bpf_hook_place {
-	HOOK_FIRST,
-	HOOK_BEHIND_DROPS, /* first, but for programs of ours that drop */
-};
-
-/* Attaches a program to a device in the current network namespace; the link closes with the session or the process. */
+/*
+ * Attaches a program to a device in the current network namespace: by a link, which closes with the session or the
+ * process, or, on kernels without tcx, by a filter, which the guard removes where the process dies.
+ */
 int bpf_session_attach(struct bpf_session *session, const char *device, struct bpf_program *program, enum bpf_hook hook,
 		       unsigned int ifindex, enum bpf_hook_place place, struct error *err);
-/* False: a device of the links, which are all that was attached, is gone or someone detached them by force. */
+/* False: a device of the hooks, which are all that was attached, is gone or someone detached them by force. */
 bool bpf_session_is_attached(const struct bpf_session *session);
-/* Closes links, last attached first, until `keep` are left. */
+/* Detaches hooks, last attached first, until `keep` are left. */
 void bpf_session_detach(struct bpf_session *session, size_t keep);
 
 /* The control block: live until the deadline, while the lease is renewed. stop only stores to shared memory. */

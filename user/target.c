@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "netdev.h"
+#include "netns.h"
 #include "target_internal.h"
 #include "util/cleanup.h"
 
@@ -74,25 +75,16 @@ bool target_is_local(const char *netns, const char *const *addresses)
 
 int target_enter_netns(const struct target *target, int *saved, struct error *err)
 {
-	_cleanup_close_ int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	int ret = netns_enter(target->netns_fd, saved);
 
-	if (own < 0)
-		return error_set_errno(err, -errno, "cannot open the own network namespace");
-	if (setns(target->netns_fd, CLONE_NEWNET))
-		return error_set_errno(err, -errno, "cannot enter the network namespace of '%s'",
-				       target->node ? target->node : "the target");
-	*saved = TAKE_FD(own);
-	return 0;
+	return ret ? error_set_errno(err, ret, "cannot enter the network namespace of '%s'",
+				     target->node ? target->node : "the target")
+		   : 0;
 }
 
 void target_leave_netns(int *saved)
 {
-	if (*saved < 0)
-		return;
-	/* Staying in the target's namespace would run the next command there: nothing sane is left to do. */
-	if (setns(*saved, CLONE_NEWNET))
-		abort();
-	*saved = fd_close(*saved);
+	netns_leave(saved);
 }
 
 static int parse_endpoints(struct endpoint **out, size_t *count, const char *const *texts, struct error *err)

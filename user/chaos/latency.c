@@ -157,7 +157,7 @@ static int line_attach(struct net_part *part, enum eval_direction direction, str
 	return bpf_session_attach(part->session, line->device,
 				  direction == EVAL_EGRESS ? latency->skel->progs.line_egress
 							   : latency->skel->progs.line_ingress,
-				  HOOK_TCX_INGRESS, line->ifindex, HOOK_FIRST, err);
+				  HOOK_TC_INGRESS, line->ifindex, HOOK_FIRST, err);
 }
 
 static int device_attach(struct net_part *part, enum eval_direction direction, struct error *err)
@@ -167,7 +167,7 @@ static int device_attach(struct net_part *part, enum eval_direction direction, s
 
 	return bpf_session_attach(part->session, part->device->name,
 				  egress ? latency->skel->progs.latency_egress : latency->skel->progs.latency_ingress,
-				  egress ? HOOK_TCX_EGRESS : HOOK_TCX_INGRESS, part->device->ifindex, HOOK_BEHIND_DROPS,
+				  egress ? HOOK_TC_EGRESS : HOOK_TC_INGRESS, part->device->ifindex, HOOK_BEHIND_DROPS,
 				  err);
 }
 
@@ -185,7 +185,7 @@ static int latency_attach(struct net_part *part, const struct fault_spec *spec, 
 			ret = device_attach(part, i, err);
 	if (!ret && net_fault_must_learn(spec->target, latency->lines[EVAL_EGRESS], latency->lines[EVAL_INGRESS]))
 		ret = bpf_session_attach(part->session, part->device->name, latency->skel->progs.latency_learn,
-					 HOOK_TCX_EGRESS, part->device->ifindex, HOOK_FIRST, err);
+					 HOOK_TC_EGRESS, part->device->ifindex, HOOK_FIRST, err);
 	return ret;
 }
 

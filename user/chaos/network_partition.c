@@ -66,16 +66,16 @@ static int partition_attach(struct net_part *part, const struct fault_spec *spec
 	int ret = 0;
 
 	if (net_fault_must_learn(spec->target, strcmp(direction, "in"), strcmp(direction, "out")))
-		ret = bpf_session_attach(part->session, device->name, skel->progs.partition_learn, HOOK_TCX_EGRESS,
+		ret = bpf_session_attach(part->session, device->name, skel->progs.partition_learn, HOOK_TC_EGRESS,
 					 device->ifindex, HOOK_FIRST, err);
 	if (!ret && strcmp(direction, "in"))
-		ret = bpf_session_attach(part->session, device->name, skel->progs.partition_egress, HOOK_TCX_EGRESS,
+		ret = bpf_session_attach(part->session, device->name, skel->progs.partition_egress, HOOK_TC_EGRESS,
 					 device->ifindex, HOOK_FIRST, err);
 	if (ret || !strcmp(direction, "out"))
 		return ret;
 	return bpf_session_attach(part->session, device->name,
 				  xdp ? skel->progs.partition_xdp : skel->progs.partition_ingress,
-				  xdp ? HOOK_XDP : HOOK_TCX_INGRESS, device->ifindex, HOOK_FIRST, err);
+				  xdp ? HOOK_XDP : HOOK_TC_INGRESS, device->ifindex, HOOK_FIRST, err);
 }
 
 static void partition_free(struct net_part *part)

@@ -13,6 +13,7 @@ uint64_t process_start_ticks(pid_t pid)
 	char path[32], line[1024];
 	const char *after_name;
 	uint64_t ticks = 0;
+	char state;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	f = fopen(path, "re");
@@ -23,8 +24,8 @@ uint64_t process_start_ticks(pid_t pid)
 	if (!after_name)
 		return 0;
 	if (sscanf(after_name + 1,
-		   " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64,
-		   &ticks) != 1)
+		   " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64,
+		   &state, &ticks) != 2)
 		return 0;
-	return ticks;
+	return state == 'Z' || state == 'X' ? 0 : ticks;
 }

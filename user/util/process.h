@@ -4,5 +4,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Start time in clock ticks since boot (/proc/PID/stat field 22), 0 where there is no such process. */
+/*
+ * Start time in clock ticks since boot (/proc/PID/stat field 22), 0 where there is no such process or it is dead and
+ * only not yet waited for.
+ */
 uint64_t process_start_ticks(pid_t pid);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The filters of clsact hooks in the calling thread's network namespace, read by netlink. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tc_filter {
+	unsigned int ifindex;
+	uint32_t parent, chain;
+	uint16_t priority, protocol; /* protocol in host order */
+	uint32_t handle;             /* 0: the entry of the priority itself, ahead of its filters */
+	uint32_t program_id;         /* 0: not a BPF filter */
+	bool is_bpf;
+};
+
+/* clsact's two hooks. */
+#define TC_PARENT_INGRESS 0xfffffff2U
+#define TC_PARENT_EGRESS 0xfffffff3U
+
+/*
+ * Visits every filter of a hook, in the order in which the kernel runs them within a chain; a non-zero return ends
+ * the walk and is returned. Else 0 or a negative errno.
+ */
+int tc_each_filter(unsigned int ifindex, uint32_t parent, int (*visit)(const struct tc_filter *filter, void *data),
+		   void *data);
+
+/*
+ * The qdisc that the hooks belong to: 1 clsact, 0 none, -EEXIST another (ingress) that has no hook on the way out,
+ * or a negative errno.
+ */
+int tc_has_clsact(unsigned int ifindex);
