@@ -15,6 +15,7 @@ PKG_CONFIG := pkg-config
 PREFIX ?= /usr/local
 ARCH := $(shell uname -m)
 BPF_ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(ARCH)))
+BPF_CPU := v2
 BUILD := build
 SUITES := unit cli net fault smoke vm
 KERNELS ?= 5.10 6.1 6.12 sid
@@ -55,8 +56,11 @@ eval: $(OBJECTS)
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -mcpu=v2 -g -O2 $(WARNINGS) -Wno-missing-prototypes -D__TARGET_ARCH_$(BPF_ARCH) \
+	$(Q)$(CLANG) -target bpf -mcpu=$(BPF_CPU) -g -O2 $(WARNINGS) -Wno-missing-prototypes -D__TARGET_ARCH_$(BPF_ARCH) \
 		-Iinclude -Ivmlinux/$(ARCH) -MMD -MP -MF $@.d -MT $@ -c $< -o $@
+
+# Compare-and-exchange needs v3 (Linux 5.12, commit 5ffa25502b5a); its programs load where that exists.
+$(BUILD)/bpf/disk_pressure.bpf.o: BPF_CPU := v3
 
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(call say,SKEL,$@)

@@ -7,7 +7,8 @@
 
 #define EVAL_CHAOS_KINDS(X) \
 	X(LATENCY, latency) \
-	X(NETWORK_PARTITION, network_partition)
+	X(NETWORK_PARTITION, network_partition) \
+	X(DISK_PRESSURE, disk_pressure)
 
 enum eval_kind {
 	EVAL_KIND_NONE,

@@ -203,6 +203,11 @@ void bpf_session_stop(struct bpf_session *session)
 	__atomic_store_n(&session->ctl->deadline_ns, 0, __ATOMIC_RELEASE);
 }
 
+bool bpf_session_is_stopped(const struct bpf_session *session)
+{
+	return !__atomic_load_n(&session->ctl->deadline_ns, __ATOMIC_ACQUIRE);
+}
+
 void bpf_session_drain(struct bpf_session *session)
 {
 	__atomic_store_n(&session->ctl->draining, 1, __ATOMIC_RELEASE);

@@ -15,8 +15,6 @@ static const struct chaos_ops *const kinds[] = {
 };
 _Static_assert(ARRAY_SIZE(kinds) == EVAL_KIND_COUNT - 1, "one struct chaos_ops per kind");
 
-static const char *const planned[] = {"disk_pressure"};
-
 struct fault {
 	const struct fault_spec *spec;
 	void *state; /* of spec->ops; NULL before prepare succeeded */
@@ -38,14 +36,6 @@ const struct chaos_ops *chaos_next(const struct chaos_ops *previous)
 	size_t next = previous ? (size_t)previous->kind : 0;
 
 	return next < ARRAY_SIZE(kinds) ? kinds[next] : NULL;
-}
-
-bool chaos_is_planned(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(planned); i++)
-		if (!strcmp(planned[i], name))
-			return true;
-	return false;
 }
 
 const struct chaos_field *chaos_field_find(const struct chaos_ops *ops, const char *name)

@@ -56,6 +56,7 @@ enum chaos_needs {
 struct fault;
 struct fault_spec {
 	const char *campaign, *trial; /* "" for an injection by hand */
+	const char *database;         /* path of the campaign's, NULL: none */
 	const struct chaos_ops *ops;
 	const json_t *params; /* effective: every field with a value or a fallback is there */
 	const struct target *target;
@@ -88,8 +89,6 @@ struct chaos_ops {
 /* The table, in the order of chaos_kinds.h; chaos_next(NULL) is the first, NULL after the last. */
 const struct chaos_ops *chaos_find(const char *name);
 const struct chaos_ops *chaos_next(const struct chaos_ops *previous);
-/* True for a type that the contract names and this version lacks ("disk_pressure"). */
-bool chaos_is_planned(const char *name);
 const struct chaos_field *chaos_field_find(const struct chaos_ops *ops, const char *name);
 /* A new object with every fallback of the table. */
 json_t *chaos_defaults(const struct chaos_ops *ops);

@@ -28,6 +28,8 @@ enum option_key {
 	OPTION_NETNS,
 	OPTION_DEV,
 	OPTION_PEER,
+	OPTION_DATA_DIR,
+	OPTION_CGROUP,
 	OPTION_ADDRESS,
 	OPTION_PROTECT,
 	OPTION_ALLOW,
@@ -45,8 +47,10 @@ static const struct argp_option common_options[] = {
 	{"dev", OPTION_DEV, "D", 0, "device (default: each that routes to a peer)", 2},
 	{"peer", OPTION_PEER, "ADDR[:PORT]", 0, "the other end; repeat for more; 'all' where the type takes it", 2},
 	{"address", OPTION_ADDRESS, "ADDR[:PORT]", 0, "the target's own address, where others share the namespace", 2},
+	{"data-dir", OPTION_DATA_DIR, "DIR", 0, "directory on the disk that fills up; repeat for more", 2},
+	{"cgroup", OPTION_CGROUP, "C", 0, "only what this cgroup (v2) does", 2},
 	{"protect", OPTION_PROTECT, "PROTO/PORT", 0, "never touch this port (default: tcp/22)", 2},
-	{"allow", OPTION_ALLOW, "GUARD", 0, "switch a guard off: gateway, stacked", 2},
+	{"allow", OPTION_ALLOW, "GUARD", 0, "switch a guard off: gateway, root_fs, shared_fs, stacked", 2},
 	{NULL, 0, NULL, 0, "Where, from a campaign file:", 3},
 	{"config", OPTION_CONFIG, "FILE", 0, "campaign file that describes the node", 3},
 	{"node", OPTION_NODE, "N", 0, "the node's name in it (SUBJECT/NODE where it has several subjects)", 3},
@@ -125,6 +129,12 @@ static error_t parse_where(int key, char *arg, struct inject *inject, const stru
 	case OPTION_PEER:
 		ret = word_add(where->peers, arg);
 		break;
+	case OPTION_DATA_DIR:
+		ret = word_add(where->data_dirs, arg);
+		break;
+	case OPTION_CGROUP:
+		where->cgroup = arg;
+		return 0;
 	case OPTION_ADDRESS:
 		ret = word_add(where->addresses, arg);
 		break;
@@ -132,8 +142,9 @@ static error_t parse_where(int key, char *arg, struct inject *inject, const stru
 		ret = word_add(where->protect, arg);
 		break;
 	case OPTION_ALLOW:
-		if (strcmp(arg, "gateway") && strcmp(arg, "stacked"))
-			argp_error(state, "allow: '%s' is none of gateway, stacked", arg);
+		if (strcmp(arg, "gateway") && strcmp(arg, "root_fs") && strcmp(arg, "shared_fs") &&
+		    strcmp(arg, "stacked"))
+			argp_error(state, "allow: '%s' is none of gateway, root_fs, shared_fs, stacked", arg);
 		ret = word_add(where->allow, arg);
 		break;
 	case OPTION_CONFIG:
@@ -258,10 +269,14 @@ static void print_started(const struct inject *inject, const struct fault *fault
 		_cleanup_json_ json_t *devices = json_array();
 		_cleanup_json_ json_t *fields = NULL;
 
+		_cleanup_json_ json_t *data_dirs = json_array();
+
 		for (size_t i = 0; i < target->device_count; i++)
 			json_array_append_new(devices, json_string(target->devices[i].name));
-		fields = json_pack("{s:s, s:s, s:O, s:O, s:f, s:o}", "type", inject->ops->name, "engine",
-				   fault_engine(fault), "devices", devices, "params", inject->params, "seconds",
+		for (size_t i = 0; i < target->directory_count; i++)
+			json_array_append_new(data_dirs, json_string(target->directories[i].path));
+		fields = json_pack("{s:s, s:s, s:O, s:O, s:O, s:f, s:o}", "type", inject->ops->name, "engine",
+				   fault_engine(fault), "devices", devices, "data_dirs", data_dirs, "params", inject->params, "seconds",
 				   inject->seconds, "seed", json_sprintf("%llu", (unsigned long long)inject->seed));
 		print_event(inject, "injected", fields);
 		return;
@@ -269,6 +284,8 @@ static void print_started(const struct inject *inject, const struct fault *fault
 	printf("%s (%s) on", inject->ops->name, fault_engine(fault));
 	for (size_t i = 0; i < target->device_count; i++)
 		printf("%s %s", i ? "," : "", target->devices[i].name);
+	for (size_t i = 0; i < target->directory_count; i++)
+		printf("%s %s", i ? "," : "", target->directories[i].path);
 	printf(" for %g s, seed %llu; Ctrl+C ends it\n", inject->seconds, (unsigned long long)inject->seed);
 	fflush(stdout);
 }
@@ -310,6 +327,30 @@ static void warn_of_losses(const json_t *evidence)
 			    losses.failed);
 }
 
+static json_int_t count_of(const json_t *evidence, const char *name)
+{
+	return json_integer_value(json_object_get(evidence, name));
+}
+
+static void print_hits(const json_t *evidence, json_int_t hit)
+{
+	const json_t *why = json_object_get(evidence, "why_not_hook");
+
+	if (json_object_get(evidence, "refused"))
+		printf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " calls refused (%" JSON_INTEGER_FORMAT
+		       " bytes), %" JSON_INTEGER_FORMAT " answers of statfs shrunk\n",
+		       hit - count_of(evidence, "statfs_shrunk"), count_of(evidence, "seen"),
+		       count_of(evidence, "bytes"), count_of(evidence, "statfs_shrunk"));
+	else if (json_object_get(evidence, "spaces"))
+		printf("%" JSON_INTEGER_FORMAT " bytes taken on %" JSON_INTEGER_FORMAT " file system(s)%s%s\n",
+		       count_of(evidence, "bytes"), count_of(evidence, "seen"),
+		       why ? "; by engine fill, as " : "", why ? json_string_value(why) : "");
+	else
+		printf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT
+		       " bytes)\n",
+		       hit, count_of(evidence, "seen"), count_of(evidence, "bytes"));
+}
+
 /* Says what the fault did; a fault that touched nothing is not a success. */
 static int print_evidence(const struct inject *inject, json_t *evidence, bool interrupted)
 {
@@ -321,17 +362,16 @@ static int print_evidence(const struct inject *inject, json_t *evidence, bool in
 
 		print_event(inject, "reverted", fields);
 	} else {
-		printf("reverted%s: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
-		       " packets hit (%" JSON_INTEGER_FORMAT " bytes)\n",
-		       interrupted ? " early" : "", hit, json_integer_value(json_object_get(evidence, "seen")),
-		       json_integer_value(json_object_get(evidence, "bytes")));
+		printf("reverted%s: ", interrupted ? " early" : "");
+		print_hits(evidence, hit);
 	}
 	warn_of_losses(evidence);
 	if (interrupted)
 		return EXIT_INTERRUPTED;
 	if (hit)
 		return EXIT_OK;
-	log_warning("the fault touched nothing: no packet matched while it was live");
+	log_warning("the fault touched nothing: no %s while it was live",
+		    inject->ops->needs & CHAOS_NEEDS_DATA_DIR ? "call ran out of space" : "packet matched");
 	return EXIT_TRIALS;
 }
 
@@ -428,9 +468,7 @@ int cmd_inject(int argc, char **argv)
 	}
 	inject.ops = chaos_find(argv[1]);
 	if (!inject.ops) {
-		log_error(chaos_is_planned(argv[1]) ? "'%s' is not yet supported by this version"
-						    : "no chaos type '%s'; 'eval inject --help' lists them",
-			  argv[1]);
+		log_error("no chaos type '%s'; 'eval inject --help' lists them", argv[1]);
 		return EXIT_USAGE;
 	}
 	inject.params = chaos_defaults(inject.ops);

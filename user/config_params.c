@@ -156,10 +156,6 @@ void report_chaos_type(struct reader *reader, const struct ynode *node, const ch
 	size_t count = 0, used = 0;
 	char words[512] = "";
 
-	if (chaos_is_planned(type)) {
-		report_error(reader, &node->place, "chaos type '%s' is not yet supported", type);
-		return;
-	}
 	for (const struct chaos_ops *ops = chaos_next(NULL); ops && count < NAMES_MAX; ops = chaos_next(ops)) {
 		known[count++] = ops->name;
 		if (used < sizeof(words))

@@ -141,7 +141,7 @@ int features_check_host(struct error *err)
 	return 0;
 }
 
-static bool locked_down(void)
+bool features_locked_down(void)
 {
 	_cleanup_fclose_ FILE *f = fopen("/sys/kernel/security/lockdown", "re");
 	char line[128] = "";
@@ -158,7 +158,7 @@ static void feature_set(struct feature *feature, enum feature_id id, int ret)
 	feature->reason[0] = '\0';
 	if (!ret)
 		return;
-	if (ret == -EPERM && id == FEATURE_FMOD_RET && locked_down())
+	if (ret == -EPERM && id == FEATURE_FMOD_RET && features_locked_down())
 		snprintf(feature->reason, sizeof(feature->reason), "kernel lockdown refuses it (EPERM)");
 	else if (ret == -ENOENT || ret == -EINVAL || ret == -EOPNOTSUPP || ret == -ESRCH)
 		snprintf(feature->reason, sizeof(feature->reason), "%s", probes[id].missing);

@@ -27,5 +27,8 @@ struct feature {
 /* What nothing works without: root and BTF. -EPERM or -ENOTSUP with a text that says what to do. */
 int features_check_host(struct error *err);
 
+/* True where lockdown is in force, or where it cannot be told: root is then refused by nothing else. */
+bool features_locked_down(void);
+
 /* Fills features[FEATURE_COUNT]. Needs root. Returns 0 or a negative errno (nothing could be tried). */
 int features_probe(struct feature features[FEATURE_COUNT]);

@@ -11,7 +11,8 @@
 int inject_target_exit_code(int code)
 {
 	static const int usage[] = {EINVAL,      ENOENT,       ENODEV,     EADDRNOTAVAIL,
-				    ENETUNREACH, EHOSTUNREACH, EOPNOTSUPP, EPERM};
+				    ENETUNREACH, EHOSTUNREACH, EOPNOTSUPP, EPERM,
+				    EROFS};
 
 	for (size_t i = 0; i < ARRAY_SIZE(usage); i++)
 		if (code == -usage[i])
@@ -23,11 +24,32 @@ int inject_target_exit_code(int code)
 static int check_all(const struct chaos_ops *ops, const struct inject_where *where, bool *all, struct error *err)
 {
 	*all = where->peers[0] && !strcmp(where->peers[0], "all");
+	if (where->peers[0] && !chaos_field_find(ops, "peers"))
+		return error_set(err, -EINVAL, "%s takes no --peer", ops->name);
 	if (*all && where->peers[1])
 		return error_set(err, -EINVAL, "--peer all stands alone");
 	if (*all && !chaos_field_find(ops, "peers")->all_allowed)
 		return error_set(err, -EINVAL, "this type takes no --peer all: name the peers");
 	return 0;
+}
+
+static int open_disk_by_hand(struct target **out, const struct chaos_ops *ops, const struct inject_where *where,
+			     struct error *err)
+{
+	struct target_spec spec = {
+		.node = where->data_dirs[0],
+		.data_dirs = where->data_dirs,
+		.cgroup = where->cgroup,
+		.allow = where->allow,
+	};
+
+	if (where->netns || where->interface || where->peers[0] || where->addresses[0] || where->protect[0])
+		return error_set(err, -EINVAL,
+				 "%s acts on a disk: leave out --netns, --dev, --peer, --address and --protect",
+				 ops->name);
+	if (!where->data_dirs[0])
+		return error_set(err, -EINVAL, "which disk? name its directory by --data-dir DIR");
+	return target_open(out, &spec, err);
 }
 
 static int open_by_hand(struct target **out, const struct chaos_ops *ops, const struct inject_where *where,
@@ -39,13 +61,19 @@ static int open_by_hand(struct target **out, const struct chaos_ops *ops, const 
 		.addresses = where->addresses[0] ? where->addresses : NULL,
 		.netns = where->netns,
 		.interface = where->interface,
+		.cgroup = where->cgroup,
 		.needs_own_traffic = ops->needs & CHAOS_NEEDS_OWN_TRAFFIC,
 		.protect = where->protect[0] ? where->protect : default_protect,
 		.allow = where->allow,
 	};
 
-	int ret = check_all(ops, where, &spec.peers_all, err);
+	int ret;
 
+	if (ops->needs & CHAOS_NEEDS_DATA_DIR)
+		return open_disk_by_hand(out, ops, where, err);
+	if (where->data_dirs[0])
+		return error_set(err, -EINVAL, "%s takes no --data-dir", ops->name);
+	ret = check_all(ops, where, &spec.peers_all, err);
 	if (ret)
 		return ret;
 	if (!where->peers[0])
@@ -141,10 +169,11 @@ int inject_target_open(struct target **out, const struct chaos_ops *ops, const s
 		       struct error *err)
 {
 	if (where->config &&
-	    (where->netns || where->interface || where->addresses[0] || where->protect[0] || where->allow[0]))
+	    (where->netns || where->interface || where->cgroup || where->addresses[0] || where->data_dirs[0] ||
+	     where->protect[0] || where->allow[0]))
 		return error_set(err, -EINVAL,
 				 "--config describes the node and what is protected: leave out --netns, --dev, "
-				 "--address, --protect and --allow");
+				 "--address, --data-dir, --cgroup, --protect and --allow");
 	if (!where->config && (where->node || where->instance))
 		return error_set(err, -EINVAL,
 				 "--node and --instance name a node of a campaign file: give it by --config");

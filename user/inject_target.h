@@ -9,9 +9,10 @@
 
 /* As given on the command line; lists end with NULL. */
 struct inject_where {
-	const char *netns, *interface;
+	const char *netns, *interface, *cgroup;
 	const char *peers[INJECT_WORDS_MAX];
 	const char *addresses[INJECT_WORDS_MAX];
+	const char *data_dirs[INJECT_WORDS_MAX];
 	const char *protect[INJECT_WORDS_MAX];
 	const char *allow[INJECT_WORDS_MAX];
 	const char *config, *node;

@@ -51,7 +51,8 @@ static const struct node *members_find(const struct members *members, const char
 
 static bool node_is_local(const struct node *node)
 {
-	return target_is_local(node->netns, (const char *const *)node->addresses.items);
+	return target_is_local(node->netns, (const char *const *)node->addresses.items,
+			       (const char *const *)node->data_dirs.items);
 }
 
 static int not_local(const struct members *members, const struct node *node, struct error *err)
@@ -133,6 +134,7 @@ static int open_member(struct target **out, const struct config *config, const s
 		.interface = node->interface,
 		.cgroup = node->cgroup,
 		.peers = peers.items,
+		.data_dirs = ops->needs & CHAOS_NEEDS_DATA_DIR ? (const char *const *)node->data_dirs.items : NULL,
 		.peers_all = json_is_string(asked),
 		.needs_own_traffic = ops->needs & CHAOS_NEEDS_OWN_TRAFFIC,
 		.protect = (const char *const *)config->protect.items,

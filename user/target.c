@@ -60,9 +60,9 @@ static int netns_open(const char *netns, struct error *err)
 	return TAKE_FD(fd);
 }
 
-bool target_is_local(const char *netns, const char *const *addresses)
+bool target_is_local(const char *netns, const char *const *addresses, const char *const *data_dirs)
 {
-	if (netns)
+	if (netns || (!list_count(addresses) && list_count(data_dirs)))
 		return true;
 	for (size_t i = 0; addresses && addresses[i]; i++) {
 		struct endpoint address;
@@ -184,12 +184,16 @@ static int take_lock(struct target *target, struct error *err)
 	char address[ENDPOINT_TEXT_SIZE] = "", name[128], other[HOST_LOCK_HOLDER_SIZE];
 	int ret;
 
-	if (!target->own_netns && target->local_count)
+	if (target->directory_count)
+		snprintf(name, sizeof(name), "disk-%llx-%llu", (unsigned long long)target->directories[0].device,
+			 (unsigned long long)target->directories[0].inode);
+	else if (!target->own_netns && target->local_count)
 		endpoint_format(&target->locals[0], address);
 	else if (!target->own_netns)
 		snprintf(address, sizeof(address), "%s", target->devices[0].name);
-	snprintf(name, sizeof(name), "target-%llu%s%s", (unsigned long long)target->netns_ino, *address ? "-" : "",
-		 address);
+	if (!target->directory_count)
+		snprintf(name, sizeof(name), "target-%llu%s%s", (unsigned long long)target->netns_ino,
+			 *address ? "-" : "", address);
 	ret = host_lock_take(&target->lock, name, target->node, other, err);
 	if (ret == -EBUSY)
 		return error_set(err, ret, "the target already has a fault (pid %d): wait, end it, or allow: [stacked]",
@@ -298,16 +302,10 @@ static int check_own_traffic(const struct target *target, const struct target_sp
 	return 0;
 }
 
-static int target_fill(struct target *target, const struct target_spec *spec, struct error *err)
+static int target_fill_network(struct target *target, const struct target_spec *spec, struct error *err)
 {
 	int ret;
 
-	target->node = strdup(spec->node ? spec->node : "");
-	if (!target->node)
-		return error_set(err, -ENOMEM, "out of memory");
-	ret = target_identify_netns(target, spec, err);
-	if (ret)
-		return ret;
 	target->peers_all = spec->peers_all;
 	if (target->peers_all && !target->own_netns && !list_has(spec->allow, "gateway"))
 		return error_set(err, -EPERM,
@@ -319,14 +317,29 @@ static int target_fill(struct target *target, const struct target_spec *spec, st
 		return err ? err->code : -EINVAL;
 	if (!target->peers_all && !target->peer_count)
 		return error_set(err, -EINVAL, "no peers: the fault would touch nothing");
+	ret = check_own_traffic(target, spec, err);
+	return ret ? ret : target_look_around(target, spec, err);
+}
+
+static int target_fill(struct target *target, const struct target_spec *spec, struct error *err)
+{
+	int ret;
+
+	target->node = strdup(spec->node ? spec->node : "");
+	if (!target->node)
+		return error_set(err, -ENOMEM, "out of memory");
+	ret = target_identify_netns(target, spec, err);
+	if (ret)
+		return ret;
+	target->allow_root_fs = list_has(spec->allow, "root_fs");
+	target->allow_shared_fs = list_has(spec->allow, "shared_fs");
 	if (spec->cgroup && *spec->cgroup) {
 		ret = cgroup_find(target, spec->cgroup, err);
 		if (ret)
 			return ret;
 	}
-	ret = check_own_traffic(target, spec, err);
-	if (!ret)
-		ret = target_look_around(target, spec, err);
+	ret = spec->data_dirs ? target_open_directories(target, spec->data_dirs, err)
+			      : target_fill_network(target, spec, err);
 	if (ret)
 		return ret;
 	return list_has(spec->allow, "stacked") ? 0 : take_lock(target, err);
@@ -362,5 +375,6 @@ void target_free(struct target *target)
 	free(target->locals);
 	free(target->peers);
 	free(target->protect);
+	target_close_directories(target);
 	free(target);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "util/error.h"
 #include "util/host_lock.h"
@@ -42,6 +43,7 @@ struct target_spec {
 	const char *const *peers; /* ADDR[:PORT] of everything that the fault may cut or delay to */
 	bool peers_all;           /* every address, whatever peers says */
 	bool needs_own_traffic;   /* all that the node sends, not only from its ports, must be told apart */
+	const char *const *data_dirs; /* NULL: none is needed, the target is one of the network */
 	const char *const *protect;
 	const char *const *allow; /* names of guards switched off */
 };
@@ -50,6 +52,13 @@ struct target_device {
 	char name[16];
 	unsigned int ifindex;
 	bool ethernet; /* has an Ethernet header */
+};
+
+struct target_directory {
+	char *path; /* for messages: fd is what counts */
+	int fd;
+	dev_t device;
+	ino_t inode;
 };
 
 struct target {
@@ -66,6 +75,9 @@ struct target {
 	bool peers_all;
 	struct protect_port *protect; /* asked for, plus the ports that sshd serves in the target's netns */
 	size_t protect_count;
+	struct target_directory *directories; /* of a target whose disk is meant: it has no devices, peers or addresses */
+	size_t directory_count;
+	bool allow_root_fs, allow_shared_fs;
 	char *cgroup_path; /* absolute; NULL: none */
 	unsigned int cgroup_level;
 	struct host_lock lock; /* one fault at a time per target on a host */
@@ -85,8 +97,8 @@ uint64_t target_cgroup_id(const struct target *target);
 /* Where cgroup v2 is mounted (a hybrid host has it below /sys/fs/cgroup/unified). -ENOENT: nowhere. */
 int target_cgroup2_root(char *out, size_t size);
 
-/* A node is local if it has a netns or owns one of its addresses here. */
-bool target_is_local(const char *netns, const char *const *addresses);
+/* A node is local if it has a netns or owns one of its addresses here; without addresses, if it has a data_dir. */
+bool target_is_local(const char *netns, const char *const *addresses, const char *const *data_dirs);
 
 /* Enters the target's network namespace; *saved gets a descriptor for target_leave_netns. */
 int target_enter_netns(const struct target *target, int *saved, struct error *err);

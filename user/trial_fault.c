@@ -28,7 +28,8 @@ static int node_is_local(const struct trial *trial, const struct node *node, boo
 
 	if (ret)
 		return ret;
-	*local = target_is_local(expanded.netns, (const char *const *)expanded.addresses.items);
+	*local = target_is_local(expanded.netns, (const char *const *)expanded.addresses.items,
+				 (const char *const *)expanded.data_dirs.items);
 	node_clear(&expanded);
 	return 0;
 }
@@ -132,6 +133,7 @@ static int open_fault(struct trial *trial, struct trial_fault *slot, const char 
 	slot->spec = (struct fault_spec){
 		.campaign = job->campaign_id,
 		.trial = trial->plan->id,
+		.database = job->database,
 		.ops = trial->plan->chaos->ops,
 		.params = trial->plan->params,
 		.target = slot->target,

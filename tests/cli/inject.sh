@@ -24,7 +24,6 @@ error=': error: '
 
 # --- Usage ----------------------------------------------------------------------------------------------------
 refused 2 "${error}no chaos type 'packet_loss'; 'eval inject --help' lists them" packet_loss --for 1s
-refused 2 "${error}'disk_pressure' is not yet supported by this version" disk_pressure --for 1s --data-dir /tmp
 refused 2 "${error}how long? --for 30s" latency --min-ms 1 --max-ms 2 "${there[@]}"
 refused 2 "${error}latency needs 'min_ms' (shortest delay, decimals allowed)" latency --for 1s --max-ms 2 "${there[@]}"
 refused 2 "${error}latency needs 'max_ms' (longest delay, decimals allowed)" latency --for 1s --min-ms 2 "${there[@]}"
@@ -44,7 +43,7 @@ refused 2 "${argp}ports: '65536' is not a list of ports (1 to 65535, with commas
 refused 2 "${argp}protocol: 'sctp' is none of any|tcp|udp|icmp" "${delay[@]}" --protocol sctp "${there[@]}"
 refused 2 "${argp}direction: 'out' is none of egress|ingress|both" "${delay[@]}" --direction out "${there[@]}"
 refused 2 "${argp}seed: 'x' is not a whole number" "${delay[@]}" --seed x "${there[@]}"
-refused 2 "${argp}allow: 'everything' is none of gateway, stacked" "${delay[@]}" --allow everything "${there[@]}"
+refused 2 "${argp}allow: 'everything' is none of gateway, root_fs, shared_fs, stacked" "${delay[@]}" --allow everything "${there[@]}"
 refused 2 "${argp}unrecognized option '--bogus'" "${delay[@]}" --bogus "${there[@]}"
 refused 2 "${argp}Too many arguments" "${delay[@]}" "${there[@]}" stray
 refused 2 "${error}line: fq is not yet supported by this version; use tap or auto" "${delay[@]}" --line fq "${there[@]}"

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which files are the fault's, for whom, and how much space they have left. */
+#pragma once
+
+#include "common.bpf.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#define MAY_WRITE 2
+#define MODE_TYPE 0170000
+#define MODE_REGULAR 0100000
+/* Deeper files are out of scope: a walk costs a few ns a level. */
+#define ANCESTORS_MAX 48
+
+const volatile struct eval_disk_config disk_config;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct eval_disk);
+} eval_disk SEC(".maps");
+
+static __always_inline struct eval_disk *disk_state(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&eval_disk, &zero);
+}
+
+static __always_inline struct eval_disk_space *disk_space_of(struct eval_disk *disk, const struct super_block *super)
+{
+	__u64 address = (__u64)super;
+
+	if (disk->spaces[0].super_block == address)
+		return &disk->spaces[0];
+	for (__u32 i = 1; i < EVAL_DISK_DIRS; i++)
+		if (disk->spaces[i].super_block == address)
+			return &disk->spaces[i];
+	return NULL;
+}
+
+/* The caller has compared the super block. Directories may be renamed, so nothing is remembered. */
+static __always_inline bool disk_is_below(const struct eval_disk *disk, const struct dentry *dentry)
+{
+	__u64 a = disk->directories[0], b = disk->directories[1], c = disk->directories[2], d = disk->directories[3];
+
+	for (__u32 i = 0; i < ANCESTORS_MAX; i++) {
+		const struct dentry *parent = dentry->d_parent;
+		__u64 inode = (__u64)dentry->d_inode;
+
+		if (inode && (inode == a || inode == b || inode == c || inode == d))
+			return true;
+		if (parent == dentry)
+			return false;
+		dentry = parent;
+	}
+	return false;
+}
+
+/* The target's processes, and none of ours. */
+static __always_inline bool disk_is_for_current(void)
+{
+	__u32 process = bpf_get_current_pid_tgid() >> 32;
+	const volatile struct eval_ctl *ctl;
+
+	if (process == disk_config.exempt[0] || process == disk_config.exempt[1])
+		return false;
+	if (!disk_config.has_cgroup)
+		return true;
+	ctl = fault_ctl();
+	return ctl && ctl->cgroup_id && bpf_get_current_ancestor_cgroup_id(disk_config.cgroup_level) == ctl->cgroup_id;
+}
+
+/* The holder's self-test comes before the fault is live, so it hits nobody else. */
+static __always_inline bool disk_is_probe(const struct eval_disk *disk)
+{
+	return disk->probe_thread && (__u32)bpf_get_current_pid_tgid() == disk->probe_thread;
+}
+
+static __always_inline __u64 disk_left(const struct eval_disk_space *space)
+{
+	__u64 limit = space->limit_bytes, charged = space->charged_bytes;
+
+	return limit > charged ? limit - charged : 0;
+}
+
+static __always_inline int disk_refuse(struct eval_disk *disk, __u32 call, __u64 now_ns, __u64 bytes)
+{
+	struct eval_stats *stats = stats_of(0);
+
+	if (stats)
+		stats_count_hit(stats, now_ns, bytes);
+	if (call < EVAL_DISK_CALLS)
+		__sync_fetch_and_add(&disk->refused[call], 1);
+	return disk_config.refusal;
+}
+
+/*
+ * Takes the kernel's own address of a directory that the holder lists: its number would not do, since btrfs uses
+ * one several times, under device numbers that the super block does not have.
+ */
+static __always_inline void disk_learn(struct eval_disk *disk, const struct file *file)
+{
+	const struct inode *inode = file->f_inode;
+
+	if (bpf_get_current_pid_tgid() >> 32 != disk_config.exempt[0])
+		return;
+	disk->learned_directory = (__u64)inode;
+	disk->learned_super_block = (__u64)inode->i_sb;
+	bpf_probe_read_kernel_str(disk->file_system, sizeof(disk->file_system), inode->i_sb->s_type->name);
+	disk->learning = 0;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* disk_pressure: calls that would make files below data_dir grow fail once the space is gone. */
+#include "disk_growth.bpf.h"
+#include "disk_statfs.bpf.h"
+
+static __always_inline void call_remember(struct file *file, __u64 offset, __u64 length, __u32 kind)
+{
+	struct disk_call *call =
+		bpf_task_storage_get(&calls, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!call)
+		return;
+	call->file = (__u64)file;
+	call->offset = offset;
+	call->length = length;
+	call->call = kind;
+}
+
+SEC("fentry/rw_verify_area")
+int BPF_PROG(disk_write, int direction, struct file *file, const loff_t *position, size_t length)
+{
+	struct eval_disk *disk = disk_state();
+	loff_t offset = 0;
+
+	if (!direction || !disk || !disk_space_of(disk, file->f_inode->i_sb))
+		return 0;
+	if (position)
+		bpf_probe_read_kernel(&offset, sizeof(offset), position);
+	call_remember(file, offset, length, file->f_flags & OPEN_APPEND ? EVAL_DISK_APPEND : EVAL_DISK_WRITE);
+	return 0;
+}
+
+SEC("fentry/vfs_fallocate")
+int BPF_PROG(disk_fallocate, struct file *file, int mode, loff_t offset, loff_t length)
+{
+	struct eval_disk *disk = disk_state();
+
+	if (!disk || !disk_space_of(disk, file->f_inode->i_sb))
+		return 0;
+	call_remember(file, offset, mode & ~FALLOCATE_ADDS ? 0 : length, EVAL_DISK_FALLOCATE);
+	return 0;
+}
+
+static __always_inline int growth_check(struct eval_disk *disk, struct eval_disk_space *space, struct file *file)
+{
+	struct disk_call *call = bpf_task_storage_get(&calls, bpf_get_current_task_btf(), NULL, 0);
+	struct eval_stats *stats;
+	__u64 now_ns;
+
+	/* Without its entry seen, a call passes: what it does is not known. */
+	if (!call || call->file != (__u64)file)
+		return 0;
+	call->file = 0;
+	if (!call->length)
+		return 0;
+	if (disk_is_probe(disk)) {
+		if (!disk_is_below(disk, file->f_path.dentry))
+			return 0;
+		disk->probed |= 1U << (call->call & 31);
+		return disk_config.refusal;
+	}
+	now_ns = bpf_ktime_get_ns();
+	if (!fault_is_live(now_ns) || !disk_is_for_current() || !disk_is_below(disk, file->f_path.dentry))
+		return 0;
+	stats = stats_of(0);
+	if (stats)
+		stats->seen++;
+	if (disk_take(disk, space, file->f_inode, call))
+		return 0;
+	return disk_refuse(disk, call->call, now_ns, call->length);
+}
+
+/* The file system that the fault is about to decide on; NULL: it is none of its calls. */
+static __always_inline struct eval_disk_space *hook_space(struct eval_disk *disk, struct file *file, int mask)
+{
+	const struct inode *inode = file->f_inode;
+
+	if (!(mask & MAY_WRITE)) {
+		if (disk->learning)
+			disk_learn(disk, file);
+		return NULL;
+	}
+	return (inode->i_mode & MODE_TYPE) == MODE_REGULAR ? disk_space_of(disk, inode->i_sb) : NULL;
+}
+
+SEC("fmod_ret/security_file_permission")
+int BPF_PROG(disk_permission, struct file *file, int mask, int ret)
+{
+	struct eval_disk *disk = disk_state();
+	struct eval_disk_space *space;
+
+	if (ret || !disk)
+		return ret;
+	space = hook_space(disk, file, mask);
+	return space ? growth_check(disk, space, file) : 0;
+}
+
+/*
+ * Instead of the three above where the verifier refuses them (5.10): which calls grow their file is not known, so all
+ * are refused once nothing is left, and only samples tell when that is.
+ */
+SEC("fmod_ret/security_file_permission")
+int BPF_PROG(disk_refuse_all, struct file *file, int mask, int ret)
+{
+	struct eval_disk *disk = disk_state();
+	struct eval_disk_space *space;
+	struct eval_stats *stats;
+	__u64 now_ns;
+
+	if (ret || !disk)
+		return ret;
+	space = hook_space(disk, file, mask);
+	if (!space)
+		return 0;
+	if (disk_is_probe(disk)) {
+		if (!disk_is_below(disk, file->f_path.dentry))
+			return 0;
+		disk->probed |= 1U << EVAL_DISK_WRITE;
+		return disk_config.refusal;
+	}
+	now_ns = bpf_ktime_get_ns();
+	if (!fault_is_live(now_ns) || !disk_is_for_current() || !disk_is_below(disk, file->f_path.dentry))
+		return 0;
+	stats = stats_of(0);
+	if (stats)
+		stats->seen++;
+	return disk_left(space) ? 0 : disk_refuse(disk, EVAL_DISK_WRITE, now_ns, 0);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the engines of disk_pressure share. */
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "chaos.h"
+
+/* How much of what is available shall seem gone. */
+struct disk_request {
+	double fill_percent;  /* NAN: leave_bytes counts */
+	uint64_t leave_bytes; /* shall stay */
+};
+
+/* -EINVAL: less than leave_bytes is available. path is for the message. */
+int disk_reserve(uint64_t *reserved_bytes, const struct disk_request *request, uint64_t available_bytes,
+		 const char *path, struct error *err);
+/* What df calls available. */
+int disk_available(int fd, uint64_t *bytes);
+struct disk_request disk_request_of(const struct fault_spec *spec);
+
+struct disk_engine {
+	const char *name;
+	/* As struct chaos_ops; open also fills *shown, the engine in words. */
+	int (*open)(void **state, const struct fault_spec *spec, const char **shown, struct error *err);
+	int (*activate)(void *state, uint64_t deadline_ns, struct error *err);
+	int (*renew)(void *state, uint64_t lease_ns, struct error *err);
+	void (*stop)(void *state);
+	int (*revert)(void *state, struct error *err);
+	json_t *(*evidence)(void *state);
+	void (*free)(void *state);
+};
+
+extern const struct disk_engine disk_hook_engine, disk_fill_engine;

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "chaos/disk_hook.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+static int attach_all(struct disk_hook *hook, struct error *err)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, hook->skel->obj) {
+		struct bpf_link *link;
+
+		if (!bpf_program__autoload(program))
+			continue;
+		if (hook->link_count == DISK_LINKS_MAX)
+			return error_set(err, -ENOSPC, "internal: too many links");
+		link = bpf_program__attach(program);
+		if (!link)
+			return error_set_errno(err, -errno, "cannot attach the kernel program %s",
+					       bpf_program__name(program));
+		hook->links[hook->link_count++] = link;
+	}
+	return 0;
+}
+
+static enum eval_disk_layout layout_of(const char *type)
+{
+	static const struct {
+		const char *type;
+		enum eval_disk_layout layout;
+	} layouts[] = {
+		{"ext4", EVAL_LAYOUT_EXT4}, {"ext3", EVAL_LAYOUT_EXT4},     {"xfs", EVAL_LAYOUT_XFS},
+		{"tmpfs", EVAL_LAYOUT_BLOCKS}, {"btrfs", EVAL_LAYOUT_BTRFS}, {"zfs", EVAL_LAYOUT_COW},
+		{"nilfs2", EVAL_LAYOUT_COW}, {"bcachefs", EVAL_LAYOUT_COW},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++)
+		if (!strcmp(layouts[i].type, type))
+			return layouts[i].layout;
+	return EVAL_LAYOUT_UNKNOWN;
+}
+
+static void add_file_system(struct disk_hook *hook, const struct target_directory *directory)
+{
+	struct eval_disk *shared = hook->shared;
+	struct disk_file_system *added = &hook->file_systems[hook->file_system_count];
+
+	for (size_t i = 0; i < hook->file_system_count; i++)
+		if (shared->spaces[i].super_block == shared->learned_super_block)
+			return;
+	added->fd = directory->fd;
+	added->path = directory->path;
+	memcpy(added->type, shared->file_system, sizeof(added->type));
+	added->type[sizeof(added->type) - 1] = '\0';
+	shared->spaces[hook->file_system_count].layout = layout_of(added->type);
+	shared->spaces[hook->file_system_count].super_block = shared->learned_super_block;
+	hook->file_system_count++;
+}
+
+/* Lists the directory while the hook looks on. */
+static int learn(struct disk_hook *hook, size_t index, struct error *err)
+{
+	const struct target_directory *directory = &hook->spec->target->directories[index];
+	struct eval_disk *shared = hook->shared;
+	char entries[4096];
+
+	shared->learned_directory = 0;
+	__atomic_store_n(&shared->learning, 1, __ATOMIC_RELEASE);
+	lseek(directory->fd, 0, SEEK_SET);
+	if (syscall(SYS_getdents64, directory->fd, entries, sizeof(entries)) < 0)
+		return error_set_errno(err, -errno, "cannot list data_dir '%s'", directory->path);
+	__atomic_store_n(&shared->learning, 0, __ATOMIC_RELEASE);
+	if (!shared->learned_directory)
+		return error_set(err, -EOPNOTSUPP,
+				 "the hook is attached, but this kernel does not run it (data_dir '%s' was not seen): "
+				 "is eval in a pid namespace of its own? Else use engine: fill",
+				 directory->path);
+	shared->directories[index] = shared->learned_directory;
+	add_file_system(hook, directory);
+	return 0;
+}
+
+/* A file without a name where the file system has those, for the self-test. */
+static int scratch_open(int directory_fd)
+{
+	char name[64];
+	int fd = openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL))
+		return fd;
+	snprintf(name, sizeof(name), ".eval-self-test-%d", (int)getpid());
+	fd = openat(directory_fd, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		unlinkat(directory_fd, name, 0);
+	return fd;
+}
+
+static bool is_refused(const struct disk_hook *hook, long result)
+{
+	return result < 0 && errno == -disk_hook_refusal(hook->spec);
+}
+
+/*
+ * Hooks that attach can still never fire: a compiler may have inlined what they hang on. So calls of this thread on
+ * a file of our own must come by.
+ */
+static int self_test(struct disk_hook *hook, const struct target_directory *directory, struct error *err)
+{
+	_cleanup_close_ int fd = scratch_open(directory->fd);
+	struct eval_disk *shared = hook->shared;
+	bool write_seen, fallocate_seen;
+
+	if (fd < 0)
+		return error_set_errno(err, -errno, "cannot make a file for the self-test in data_dir '%s'",
+				       directory->path);
+	shared->probed = 0;
+	__atomic_store_n(&shared->probe_thread, (__u32)gettid(), __ATOMIC_RELEASE);
+	write_seen = is_refused(hook, write(fd, "", 1)) && shared->probed & 1U << EVAL_DISK_WRITE;
+	fallocate_seen = !hook->by_growth || (is_refused(hook, fallocate(fd, 0, 0, 4096)) &&
+					      shared->probed & 1U << EVAL_DISK_FALLOCATE);
+	__atomic_store_n(&shared->probe_thread, 0, __ATOMIC_RELEASE);
+	if (write_seen && fallocate_seen)
+		return 0;
+	return error_set(err, -EOPNOTSUPP,
+			 "the hooks are attached, but a %s to a file of ours in data_dir '%s' did not come by them: use "
+			 "engine: fill",
+			 write_seen ? "fallocate" : "write", directory->path);
+}
+
+int disk_hook_attach(struct disk_hook *hook, struct error *err)
+{
+	const struct target *target = hook->spec->target;
+	uint64_t from_ns = clock_monotonic_ns();
+	int ret = attach_all(hook, err);
+
+	hook->attach_ms = (double)(clock_monotonic_ns() - from_ns) / NSEC_PER_MSEC;
+	for (size_t i = 0; !ret && i < target->directory_count; i++)
+		ret = learn(hook, i, err);
+	for (size_t i = 0; !ret && i < target->directory_count; i++)
+		ret = self_test(hook, &target->directories[i], err);
+	return ret;
+}
+
+void disk_hook_detach(struct disk_hook *hook)
+{
+	uint64_t from_ns = clock_monotonic_ns();
+
+	if (!hook->link_count)
+		return;
+	while (hook->link_count)
+		bpf_link__destroy(hook->links[--hook->link_count]);
+	hook->detach_ms = (double)(clock_monotonic_ns() - from_ns) / NSEC_PER_MSEC;
+}

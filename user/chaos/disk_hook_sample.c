@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The kernel charges what files grow by; the real file system says what that came to. So space that others free or
+ * use counts within 200 ms, and no error of the charges lasts longer.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#include "chaos/disk_hook.h"
+#include "util/clock.h"
+
+#define SAMPLE_NS (200 * NSEC_PER_MSEC)
+
+/*
+ * Charges made between the two reads are lost rather than counted twice: a refusal too early does more harm than one
+ * too late.
+ */
+static void sample(struct disk_hook *hook)
+{
+	for (size_t i = 0; i < hook->file_system_count; i++) {
+		struct eval_disk_space *space = &hook->shared->spaces[i];
+		uint64_t available, left;
+
+		if (disk_available(hook->file_systems[i].fd, &available))
+			continue;
+		left = available > space->reserved_bytes ? available - space->reserved_bytes : 0;
+		__atomic_store_n(&space->limit_bytes,
+				 __atomic_load_n(&space->charged_bytes, __ATOMIC_ACQUIRE) + left, __ATOMIC_RELEASE);
+	}
+	__atomic_add_fetch(&hook->shared->samples, 1, __ATOMIC_RELEASE);
+}
+
+static void *sample_thread(void *data)
+{
+	struct disk_hook *hook = data;
+
+	pthread_mutex_lock(&hook->lock);
+	while (!hook->end_sampling) {
+		uint64_t next_ns = clock_monotonic_ns() + SAMPLE_NS;
+		struct timespec next = {.tv_sec = (time_t)(next_ns / NSEC_PER_SEC),
+					.tv_nsec = (long)(next_ns % NSEC_PER_SEC)};
+
+		if (pthread_cond_timedwait(&hook->wake, &hook->lock, &next) == ETIMEDOUT)
+			sample(hook);
+	}
+	pthread_mutex_unlock(&hook->lock);
+	return NULL;
+}
+
+static int reserve(struct disk_hook *hook, struct error *err)
+{
+	struct disk_request request = disk_request_of(hook->spec);
+
+	for (size_t i = 0; i < hook->file_system_count; i++) {
+		struct disk_file_system *fs = &hook->file_systems[i];
+		int ret = disk_available(fs->fd, &fs->available_bytes);
+
+		if (ret)
+			return error_set_errno(err, ret, "cannot ask '%s' for its space", fs->path);
+		ret = disk_reserve(&fs->reserved_bytes, &request, fs->available_bytes, fs->path, err);
+		if (ret)
+			return ret;
+		hook->shared->spaces[i].reserved_bytes = fs->reserved_bytes;
+	}
+	return 0;
+}
+
+int disk_hook_start_sampling(struct disk_hook *hook, struct error *err)
+{
+	pthread_condattr_t monotonic;
+	sigset_t all, before;
+	int ret = reserve(hook, err);
+
+	if (ret)
+		return ret;
+	sample(hook);
+	pthread_mutex_init(&hook->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&hook->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = pthread_create(&hook->sampler, NULL, sample_thread, hook);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (ret)
+		return error_set_errno(err, -ret, "cannot start the thread that samples the disk's space");
+	hook->sampling = true;
+	return 0;
+}
+
+void disk_hook_end_sampling(struct disk_hook *hook)
+{
+	if (!hook->sampling)
+		return;
+	pthread_mutex_lock(&hook->lock);
+	hook->end_sampling = true;
+	pthread_cond_signal(&hook->wake);
+	pthread_mutex_unlock(&hook->lock);
+	pthread_join(hook->sampler, NULL);
+	pthread_cond_destroy(&hook->wake);
+	pthread_mutex_destroy(&hook->lock);
+	hook->sampling = false;
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "chaos/disk.h"
+#include "chaos/kinds.h"
+#include "util/cleanup.h"
+
+#define BYTES_MAX 9007199254740992.0 /* 2^53: exact as a number of JSON */
+
+static const char *const engines[] = {"auto", "hook", "fill", NULL};
+static const char *const errnos[] = {"ENOSPC", "EDQUOT", "EIO", "EROFS", NULL};
+static const char *const switches[] = {"auto", "on", "off", NULL};
+
+static const struct chaos_field fields[] = {
+	{.name = "fill_percent",
+	 .type = FIELD_NUMBER,
+	 .max = 100,
+	 .arg = "PERCENT",
+	 .help = "share of the space available at the start that seems gone, above 0"},
+	{.name = "leave_bytes",
+	 .type = FIELD_INTEGER,
+	 .max = BYTES_MAX,
+	 .arg = "BYTES",
+	 .help = "instead: how much stays available"},
+	{.name = "engine",
+	 .type = FIELD_CHOICE,
+	 .choices = engines,
+	 .fallback = "\"auto\"",
+	 .arg = "auto|hook|fill",
+	 .help = "hook refuses calls in the kernel, fill takes the space by a file (default: auto, hook where possible)"},
+	{.name = "errno",
+	 .type = FIELD_CHOICE,
+	 .choices = errnos,
+	 .fallback = "\"ENOSPC\"",
+	 .arg = "ENOSPC|EDQUOT|EIO|EROFS",
+	 .help = "what refused calls get (default: ENOSPC)"},
+	{.name = "statfs",
+	 .type = FIELD_CHOICE,
+	 .choices = switches,
+	 .fallback = "\"auto\"",
+	 .arg = "auto|on|off",
+	 .help = "whether df and statvfs see it, too (default: auto, where possible)"},
+	{},
+};
+
+struct disk_fault {
+	const struct disk_engine *engine;
+	void *state;
+	struct error why_not_hook; /* auto took fill; .code 0: it did not */
+};
+
+static const char *param(const json_t *params, const char *name)
+{
+	return json_string_value(json_object_get(params, name)) ?: "";
+}
+
+int disk_reserve(uint64_t *reserved_bytes, const struct disk_request *request, uint64_t available_bytes,
+		 const char *path, struct error *err)
+{
+	if (!isnan(request->fill_percent)) {
+		*reserved_bytes = (uint64_t)((double)available_bytes * request->fill_percent / 100.0);
+		return 0;
+	}
+	if (request->leave_bytes > available_bytes)
+		return error_set(err, -EINVAL,
+				 "leave_bytes is %" PRIu64 ", but only %" PRIu64 " bytes are available at %s",
+				 request->leave_bytes, available_bytes, path);
+	*reserved_bytes = available_bytes - request->leave_bytes;
+	return 0;
+}
+
+int disk_available(int fd, uint64_t *bytes)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(fd, &fs))
+		return -errno;
+	*bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return 0;
+}
+
+struct disk_request disk_request_of(const struct fault_spec *spec)
+{
+	const json_t *percent = json_object_get(spec->params, "fill_percent");
+	const json_t *leave = json_object_get(spec->params, "leave_bytes");
+
+	return (struct disk_request){.fill_percent = percent ? json_number_value(percent) : NAN,
+				     .leave_bytes = (uint64_t)json_number_value(leave)};
+}
+
+static int check_amount(const json_t *params, const char **field, struct error *err)
+{
+	const json_t *percent = json_object_get(params, "fill_percent");
+	const json_t *leave = json_object_get(params, "leave_bytes");
+
+	*field = percent ? "fill_percent" : NULL;
+	if (percent && leave)
+		return error_set(err, -EINVAL, "fill_percent and leave_bytes exclude each other");
+	if (!percent && !leave)
+		return error_set(err, -EINVAL, "disk_pressure needs fill_percent or leave_bytes: how full?");
+	if (percent && json_number_value(percent) <= 0)
+		return error_set(err, -EINVAL, "fill_percent must be above 0");
+	return 0;
+}
+
+static int disk_check(const json_t *params, const char **field, struct error *err)
+{
+	int ret = check_amount(params, field, err);
+
+	if (ret || strcmp(param(params, "engine"), "fill"))
+		return ret;
+	*field = "errno";
+	if (strcmp(param(params, "errno"), "ENOSPC"))
+		return error_set(err, -EINVAL, "engine: fill gives ENOSPC only; errno: %s needs engine: hook",
+				 param(params, "errno"));
+	*field = "statfs";
+	if (!strcmp(param(params, "statfs"), "off"))
+		return error_set(err, -EINVAL, "engine: fill is always seen by df; statfs: off needs engine: hook");
+	return 0;
+}
+
+/* -EINVAL and the like are about the request, which no other engine would take. */
+static bool kernel_refuses(int code)
+{
+	return code == -EPERM || code == -EOPNOTSUPP || code == -ENOTSUP || code == -ENOSYS;
+}
+
+static int open_any(struct disk_fault *disk, const struct fault_spec *spec, const char **shown, struct error *err)
+{
+	const char *asked = param(spec->params, "engine");
+	int ret;
+
+	if (strcmp(asked, "fill")) {
+		disk->engine = &disk_hook_engine;
+		ret = disk->engine->open(&disk->state, spec, shown, err);
+		if (!ret || !strcmp(asked, "hook") || !kernel_refuses(ret))
+			return ret;
+		disk->why_not_hook = *err;
+		*err = (struct error){0};
+	}
+	if (strcmp(param(spec->params, "errno"), "ENOSPC") || !strcmp(param(spec->params, "statfs"), "off"))
+		return error_set(err, -EOPNOTSUPP, "errno and statfs: off need engine: hook, but %s",
+				 disk->why_not_hook.text);
+	disk->engine = &disk_fill_engine;
+	return disk->engine->open(&disk->state, spec, shown, err);
+}
+
+static int disk_prepare(struct fault *fault, void **state, struct error *err)
+{
+	struct disk_fault *disk = calloc(1, sizeof(*disk));
+	struct error own = {};
+	const char *shown = NULL;
+	int ret;
+
+	if (!disk)
+		return error_set(err, -ENOMEM, "out of memory");
+	ret = open_any(disk, fault_get_spec(fault), &shown, &own);
+	if (ret) {
+		if (disk->why_not_hook.code)
+			error_set(err, ret, "%.240s (engine: fill, as %.200s)", own.text, disk->why_not_hook.text);
+		else
+			error_set(err, ret, "%s", own.text);
+		free(disk);
+		return ret;
+	}
+	fault_set_engine(fault, shown);
+	*state = disk;
+	return 0;
+}
+
+static int disk_activate(void *state, uint64_t deadline_ns, struct error *err)
+{
+	struct disk_fault *disk = state;
+
+	return disk->engine->activate(disk->state, deadline_ns, err);
+}
+
+static int disk_renew(void *state, uint64_t lease_ns, struct error *err)
+{
+	struct disk_fault *disk = state;
+
+	return disk->engine->renew(disk->state, lease_ns, err);
+}
+
+static void disk_stop(void *state)
+{
+	struct disk_fault *disk = state;
+
+	disk->engine->stop(disk->state);
+}
+
+static int disk_revert(void *state, struct error *err)
+{
+	struct disk_fault *disk = state;
+
+	return disk->engine->revert(disk->state, err);
+}
+
+static json_t *disk_evidence(void *state)
+{
+	struct disk_fault *disk = state;
+	json_t *evidence = disk->engine->evidence(disk->state);
+
+	if (evidence && disk->why_not_hook.code)
+		json_object_set_new(evidence, "why_not_hook", json_string(disk->why_not_hook.text));
+	return evidence;
+}
+
+static void disk_free(void *state)
+{
+	struct disk_fault *disk = state;
+
+	if (!disk)
+		return;
+	disk->engine->free(disk->state);
+	free(disk);
+}
+
+const struct chaos_ops chaos_disk_pressure = {
+	.name = "disk_pressure",
+	.kind = EVAL_KIND_DISK_PRESSURE,
+	.summary = "make the target's disk seem to fill up",
+	.needs = CHAOS_NEEDS_DATA_DIR,
+	.fields = fields,
+	.check = disk_check,
+	.prepare = disk_prepare,
+	.activate = disk_activate,
+	.renew = disk_renew,
+	.stop = disk_stop,
+	.revert = disk_revert,
+	.evidence = disk_evidence,
+	.free = disk_free,
+};
