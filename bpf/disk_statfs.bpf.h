@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What df and statvfs see. The entry of statfs and fstatfs keeps where the answer goes, the LSM hook finds whether the
- * file is in scope, the exit takes what is reserved out of the caller's copy.
+ * file is in scope, the exit puts what is left into the caller's copy.
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 
 struct statfs_call {
 	__u64 buffer;
-	__u64 reserved_bytes;
+	__u64 left_bytes;
 	__u32 in_scope;
 	__u32 zero;
 };
@@ -58,28 +58,28 @@ int BPF_PROG(disk_statfs_find, struct dentry *dentry)
 	space = disk_space_of(disk, dentry->d_sb);
 	if (!space || !disk_is_below(disk, dentry))
 		return 0;
-	call->reserved_bytes = space->reserved_bytes;
+	call->left_bytes = disk_left(space);
 	call->in_scope = 1;
 	return 0;
 }
 
 /* Free and available shrink by the same, as they do when someone else uses up the space. */
-static __always_inline void statfs_shrink(__u64 buffer, __u64 reserved_bytes)
+static __always_inline void statfs_shrink(__u64 buffer, __u64 left_bytes)
 {
 	struct statfs *theirs = (struct statfs *)buffer;
 	struct eval_stats *stats = stats_of(0);
 	struct eval_disk *disk = disk_state();
 	struct statfs answer;
-	__u64 reserved, available;
+	__u64 left, gone;
 
 	if (bpf_probe_read_user(&answer, sizeof(answer), theirs) || !answer.f_bavail || !disk)
 		return;
-	reserved = reserved_bytes / (answer.f_frsize ? answer.f_frsize : answer.f_bsize ?: 1);
-	available = answer.f_bavail;
-	if (reserved > available)
-		reserved = available;
-	answer.f_bavail = available - reserved;
-	answer.f_bfree -= reserved;
+	left = left_bytes / (answer.f_frsize ? answer.f_frsize : answer.f_bsize ?: 1);
+	if (left >= (__u64)answer.f_bavail)
+		return;
+	gone = answer.f_bavail - left;
+	answer.f_bavail = left;
+	answer.f_bfree -= gone;
 	if (bpf_probe_write_user(theirs, &answer, sizeof(answer)) || !stats)
 		return;
 	__sync_fetch_and_add(&disk->statfs_shrunk, 1);
@@ -94,7 +94,7 @@ static __always_inline int statfs_exit(long ret)
 	if (!call)
 		return 0;
 	if (!ret && call->in_scope)
-		statfs_shrink(call->buffer, call->reserved_bytes);
+		statfs_shrink(call->buffer, call->left_bytes);
 	bpf_map_delete_elem(&statfs_calls, &thread);
 	return 0;
 }

@@ -165,6 +165,7 @@ static void check_params(struct reader *reader, const struct chaos *chaos, const
 	struct error err = {0};
 	const char *blamed = NULL;
 	const struct ynode *node = NULL;
+	bool wrong = false; /* a key that is there but wrong has its own message */
 
 	for (const struct chaos_field *field = chaos->ops->fields; field->name; field++) {
 		bool attempted = false;
@@ -174,8 +175,9 @@ static void check_params(struct reader *reader, const struct chaos *chaos, const
 		if (field->required && !json_object_get(params, field->name) && !attempted)
 			report_error(reader, &chaos->place, "%s needs the parameter '%s': %s", chaos->ops->name,
 				     field->name, field->help);
+		wrong |= attempted && !json_object_get(params, field->name);
 	}
-	if (!chaos->ops->check || chaos->ops->check(params, &blamed, &err) >= 0)
+	if (wrong || !chaos->ops->check || chaos->ops->check(params, &blamed, &err) >= 0)
 		return;
 	for (size_t i = 0; blamed && i < 3; i++)
 		node = params_field_node(level_params(levels[i], chaos->ops), blamed) ?: node;

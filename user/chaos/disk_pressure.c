@@ -9,7 +9,7 @@
 #include "chaos/kinds.h"
 #include "util/cleanup.h"
 
-#define BYTES_MAX 9007199254740992.0 /* 2^53: exact as a number of JSON */
+#define BYTES_MAX 1e15 /* exact as a number of JSON */
 
 static const char *const engines[] = {"auto", "hook", "fill", NULL};
 static const char *const errnos[] = {"ENOSPC", "EDQUOT", "EIO", "EROFS", NULL};
