@@ -61,7 +61,8 @@ struct btrfs_inode___part {
 #define read_at(address, type, field) \
 	({ \
 		__typeof__(((type *)0)->field) value_ = 0; \
-		bpf_probe_read_kernel(&value_, sizeof(value_), (void *)((address) + bpf_core_field_offset(type, field))); \
+		bpf_probe_read_kernel(&value_, sizeof(value_), \
+				      (void *)((address) + bpf_core_field_offset(type, field))); \
 		(__u64) value_; \
 	})
 
@@ -97,7 +98,8 @@ static __always_inline __u64 allocated_bytes(const struct inode *inode, __u32 la
 	__u64 bytes = (__u64)inode->i_blocks << 9;
 
 	*exact = layout == EVAL_LAYOUT_BLOCKS;
-	if (layout == EVAL_LAYOUT_EXT4 && bpf_core_field_exists(struct ext4_inode_info___part, i_reserved_data_blocks)) {
+	if (layout == EVAL_LAYOUT_EXT4 &&
+	    bpf_core_field_exists(struct ext4_inode_info___part, i_reserved_data_blocks)) {
 		*exact = true;
 		return bytes + ext4_delayed_bytes(inode);
 	}
@@ -119,8 +121,7 @@ static __always_inline __u64 mark_end(const struct disk_mark *mark, const struct
 
 static __always_inline void mark_set(const struct inode *inode, __u64 end, __u64 samples)
 {
-	struct disk_mark mark = {
-		.sample = samples, .inode_number = inode->i_ino, .size = inode->i_size, .end = end};
+	struct disk_mark mark = {.sample = samples, .inode_number = inode->i_ino, .size = inode->i_size, .end = end};
 	__u64 address = (__u64)inode;
 
 	bpf_map_update_elem(&marks, &address, &mark, BPF_ANY);
@@ -164,8 +165,7 @@ static __always_inline bool disk_take(struct eval_disk *disk, struct eval_disk_s
 	__u64 size = inode->i_size, samples = disk->samples, allocated, growth, offset, end, address = (__u64)inode;
 	bool exact;
 
-	if (space->layout == EVAL_LAYOUT_COW ||
-	    (space->layout == EVAL_LAYOUT_BTRFS && !btrfs_is_in_place(inode)))
+	if (space->layout == EVAL_LAYOUT_COW || (space->layout == EVAL_LAYOUT_BTRFS && !btrfs_is_in_place(inode)))
 		return space_charge(space, call->length);
 	allocated = allocated_bytes(inode, space->layout, &exact);
 	/* The position of an append is not set yet. */

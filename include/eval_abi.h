@@ -169,8 +169,8 @@ struct eval_disk {
 	__u64 learned_directory, learned_super_block;
 	__u32 probed; /* bits by enum eval_disk_call: what the self-test came by */
 	__u32 zero;
-	char file_system[16];  /* of the last one learned: "ext4" */
-	char data_dirs[256];   /* for bpf-status */
+	char file_system[16]; /* of the last one learned: "ext4" */
+	char data_dirs[256];  /* for bpf-status */
 };
 _Static_assert(sizeof(struct eval_disk) == 536, "eval_disk is ABI");
 

@@ -276,8 +276,9 @@ static void print_started(const struct inject *inject, const struct fault *fault
 		for (size_t i = 0; i < target->directory_count; i++)
 			json_array_append_new(data_dirs, json_string(target->directories[i].path));
 		fields = json_pack("{s:s, s:s, s:O, s:O, s:O, s:f, s:o}", "type", inject->ops->name, "engine",
-				   fault_engine(fault), "devices", devices, "data_dirs", data_dirs, "params", inject->params, "seconds",
-				   inject->seconds, "seed", json_sprintf("%llu", (unsigned long long)inject->seed));
+				   fault_engine(fault), "devices", devices, "data_dirs", data_dirs, "params",
+				   inject->params, "seconds", inject->seconds, "seed",
+				   json_sprintf("%llu", (unsigned long long)inject->seed));
 		print_event(inject, "injected", fields);
 		return;
 	}
@@ -343,8 +344,8 @@ static void print_hits(const json_t *evidence, json_int_t hit)
 		       count_of(evidence, "bytes"), count_of(evidence, "statfs_shrunk"));
 	else if (json_object_get(evidence, "spaces"))
 		printf("%" JSON_INTEGER_FORMAT " bytes taken on %" JSON_INTEGER_FORMAT " file system(s)%s%s\n",
-		       count_of(evidence, "bytes"), count_of(evidence, "seen"),
-		       why ? "; by engine fill, as " : "", why ? json_string_value(why) : "");
+		       count_of(evidence, "bytes"), count_of(evidence, "seen"), why ? "; by engine fill, as " : "",
+		       why ? json_string_value(why) : "");
 	else
 		printf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT
 		       " bytes)\n",

@@ -10,9 +10,8 @@
 
 int inject_target_exit_code(int code)
 {
-	static const int usage[] = {EINVAL,      ENOENT,       ENODEV,     EADDRNOTAVAIL,
-				    ENETUNREACH, EHOSTUNREACH, EOPNOTSUPP, EPERM,
-				    EROFS};
+	static const int usage[] = {EINVAL,       ENOENT,     ENODEV, EADDRNOTAVAIL, ENETUNREACH,
+				    EHOSTUNREACH, EOPNOTSUPP, EPERM,  EROFS};
 
 	for (size_t i = 0; i < ARRAY_SIZE(usage); i++)
 		if (code == -usage[i])
@@ -168,9 +167,8 @@ static int open_from_config(struct target **out, const struct chaos_ops *ops, co
 int inject_target_open(struct target **out, const struct chaos_ops *ops, const struct inject_where *where,
 		       struct error *err)
 {
-	if (where->config &&
-	    (where->netns || where->interface || where->cgroup || where->addresses[0] || where->data_dirs[0] ||
-	     where->protect[0] || where->allow[0]))
+	if (where->config && (where->netns || where->interface || where->cgroup || where->addresses[0] ||
+			      where->data_dirs[0] || where->protect[0] || where->allow[0]))
 		return error_set(err, -EINVAL,
 				 "--config describes the node and what is protected: leave out --netns, --dev, "
 				 "--address, --data-dir, --cgroup, --protect and --allow");

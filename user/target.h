@@ -37,12 +37,12 @@ int protect_parse(struct protect_port *out, const char *text, struct error *err)
 struct target_spec {
 	const char *node; /* for messages and records */
 	const char *const *addresses;
-	const char *netns;        /* name under /run/netns, path, or pid; NULL: this host's */
-	const char *interface;    /* NULL: each device that routes to a peer */
-	const char *cgroup;       /* cgroup v2 path; NULL or "": none */
-	const char *const *peers; /* ADDR[:PORT] of everything that the fault may cut or delay to */
-	bool peers_all;           /* every address, whatever peers says */
-	bool needs_own_traffic;   /* all that the node sends, not only from its ports, must be told apart */
+	const char *netns;            /* name under /run/netns, path, or pid; NULL: this host's */
+	const char *interface;        /* NULL: each device that routes to a peer */
+	const char *cgroup;           /* cgroup v2 path; NULL or "": none */
+	const char *const *peers;     /* ADDR[:PORT] of everything that the fault may cut or delay to */
+	bool peers_all;               /* every address, whatever peers says */
+	bool needs_own_traffic;       /* all that the node sends, not only from its ports, must be told apart */
 	const char *const *data_dirs; /* NULL: none is needed, the target is one of the network */
 	const char *const *protect;
 	const char *const *allow; /* names of guards switched off */
@@ -75,7 +75,8 @@ struct target {
 	bool peers_all;
 	struct protect_port *protect; /* asked for, plus the ports that sshd serves in the target's netns */
 	size_t protect_count;
-	struct target_directory *directories; /* of a target whose disk is meant: it has no devices, peers or addresses */
+	struct target_directory
+		*directories; /* of a target whose disk is meant: it has no devices, peers or addresses */
 	size_t directory_count;
 	bool allow_root_fs, allow_shared_fs;
 	char *cgroup_path; /* absolute; NULL: none */

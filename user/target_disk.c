@@ -17,9 +17,9 @@
 
 static bool is_network(uint32_t magic)
 {
-	static const uint32_t magics[] = {NFS_SUPER_MAGIC,  SMB_MAGIC,       CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC,
-					  AFS_SUPER_MAGIC,  AFS_FS_MAGIC,    CODA_SUPER_MAGIC, V9FS_MAGIC,
-					  CEPH_MAGIC,       NCP_SUPER_MAGIC, OCFS2_SUPER_MAGIC};
+	static const uint32_t magics[] = {NFS_SUPER_MAGIC, SMB_MAGIC,       CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC,
+					  AFS_SUPER_MAGIC, AFS_FS_MAGIC,    CODA_SUPER_MAGIC, V9FS_MAGIC,
+					  CEPH_MAGIC,      NCP_SUPER_MAGIC, OCFS2_SUPER_MAGIC};
 
 	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
 		if (magics[i] == magic)
@@ -35,9 +35,9 @@ static int directory_check(const char *path, int fd, struct error *err)
 	if (fstatfs(fd, &fs) || fstatvfs(fd, &space))
 		return error_set_errno(err, -errno, "cannot ask data_dir '%s' for its space", path);
 	if (is_network((uint32_t)fs.f_type))
-		return error_set(err, -EOPNOTSUPP,
-				 "data_dir '%s' is on a network file system, whose space is another host's: inject there",
-				 path);
+		return error_set(
+			err, -EOPNOTSUPP,
+			"data_dir '%s' is on a network file system, whose space is another host's: inject there", path);
 	if (space.f_flag & ST_RDONLY)
 		return error_set(err, -EROFS, "data_dir '%s' is on a file system that is mounted read-only", path);
 	if (!space.f_blocks)

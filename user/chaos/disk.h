@@ -18,6 +18,12 @@ int disk_reserve(uint64_t *reserved_bytes, const struct disk_request *request, u
 		 const char *path, struct error *err);
 /* What df calls available. */
 int disk_available(int fd, uint64_t *bytes);
+
+/* The name of a btrfs below /sys/fs/btrfs, and what it has promised to data that statfs still counts as available. */
+#define DISK_BTRFS_UUID_SIZE 37
+int disk_btrfs_name(int fd, char uuid[DISK_BTRFS_UUID_SIZE]);
+uint64_t disk_btrfs_pending(const char *uuid);
+
 struct disk_request disk_request_of(const struct fault_spec *spec);
 
 struct disk_engine {

@@ -127,8 +127,7 @@ static int open_session(struct disk_fill *fill, struct error *err)
 	fill->skel = disk_pressure_bpf__open();
 	if (!fill->skel)
 		return error_set_errno(err, -errno, "cannot open the control block");
-	bpf_object__for_each_program(program, fill->skel->obj)
-		bpf_program__set_autoload(program, false);
+	bpf_object__for_each_program(program, fill->skel->obj) bpf_program__set_autoload(program, false);
 	bpf_object__for_each_map(map, fill->skel->obj)
 		bpf_map__set_autocreate(map, map == fill->skel->maps.eval_ctl || map == fill->skel->maps.eval_stats);
 	ret = bpf_object_load_checked(fill->skel->obj, err);
@@ -169,10 +168,11 @@ static int file_allocate(struct fill_file *file, uint64_t bytes, struct error *e
 		if (errno == EINTR)
 			continue;
 		if (errno == EOPNOTSUPP)
-			return error_set(err, -EOPNOTSUPP,
-					 "engine: fill needs fallocate, which the file system of data_dir '%s' does not "
-					 "have",
-					 file->directory->path);
+			return error_set(
+				err, -EOPNOTSUPP,
+				"engine: fill needs fallocate, which the file system of data_dir '%s' does not "
+				"have",
+				file->directory->path);
 		/* Someone else was faster, which serves as well. */
 		if (errno == ENOSPC)
 			return 0;
@@ -274,12 +274,11 @@ static json_t *fill_evidence(void *state)
 
 		hit += file->asked_bytes && (double)file->fell_bytes >= (double)file->asked_bytes * EVIDENCE_SHARE;
 		bytes += (json_int_t)file->filled_bytes;
-		json_array_append_new(
-			spaces,
-			json_pack("{s:s, s:I, s:I, s:I, s:I}", "data_dir", file->directory->path,
-				  "available_at_start_bytes", (json_int_t)file->available_bytes, "asked_bytes",
-				  (json_int_t)file->asked_bytes, "filled_bytes", (json_int_t)file->filled_bytes,
-				  "fell_bytes", (json_int_t)file->fell_bytes));
+		json_array_append_new(spaces, json_pack("{s:s, s:I, s:I, s:I, s:I}", "data_dir", file->directory->path,
+							"available_at_start_bytes", (json_int_t)file->available_bytes,
+							"asked_bytes", (json_int_t)file->asked_bytes, "filled_bytes",
+							(json_int_t)file->filled_bytes, "fell_bytes",
+							(json_int_t)file->fell_bytes));
 	}
 	return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:[]}", "engine", "fill", "seen", (json_int_t)fill->file_count,
 			 "hit", hit, "bytes", bytes, "first_hit_ns",

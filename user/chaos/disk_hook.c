@@ -132,12 +132,12 @@ static json_t *spaces_to_json(const struct disk_hook *hook)
 		const struct eval_disk_space *space = &hook->shared->spaces[i];
 		uint64_t limit = space->limit_bytes, charged = space->charged_bytes;
 
-		json_array_append_new(
-			spaces, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "data_dir", fs->path, "file_system",
-					  fs->type, "available_at_start_bytes", (json_int_t)fs->available_bytes,
-					  "reserved_bytes", (json_int_t)fs->reserved_bytes, "charged_bytes",
-					  (json_int_t)charged, "left_bytes",
-					  (json_int_t)(limit > charged ? limit - charged : 0)));
+		json_array_append_new(spaces,
+				      json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "data_dir", fs->path, "file_system",
+						fs->type, "available_at_start_bytes", (json_int_t)fs->available_bytes,
+						"reserved_bytes", (json_int_t)fs->reserved_bytes, "charged_bytes",
+						(json_int_t)charged, "left_bytes",
+						(json_int_t)(limit > charged ? limit - charged : 0)));
 	}
 	return spaces;
 }

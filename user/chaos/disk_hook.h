@@ -16,6 +16,7 @@ struct disk_file_system {
 	int fd;           /* of its first directory, not owned */
 	const char *path; /* of that */
 	char type[16];
+	char btrfs_uuid[DISK_BTRFS_UUID_SIZE];    /* "": it is none */
 	uint64_t available_bytes, reserved_bytes; /* at the start */
 };
 

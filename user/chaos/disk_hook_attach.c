@@ -13,7 +13,8 @@ static int attach_all(struct disk_hook *hook, struct error *err)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, hook->skel->obj) {
+	bpf_object__for_each_program(program, hook->skel->obj)
+	{
 		struct bpf_link *link;
 
 		if (!bpf_program__autoload(program))
@@ -35,9 +36,9 @@ static enum eval_disk_layout layout_of(const char *type)
 		const char *type;
 		enum eval_disk_layout layout;
 	} layouts[] = {
-		{"ext4", EVAL_LAYOUT_EXT4}, {"ext3", EVAL_LAYOUT_EXT4},     {"xfs", EVAL_LAYOUT_XFS},
-		{"tmpfs", EVAL_LAYOUT_BLOCKS}, {"btrfs", EVAL_LAYOUT_BTRFS}, {"zfs", EVAL_LAYOUT_COW},
-		{"nilfs2", EVAL_LAYOUT_COW}, {"bcachefs", EVAL_LAYOUT_COW},
+		{"ext4", EVAL_LAYOUT_EXT4},    {"ext3", EVAL_LAYOUT_EXT4},    {"xfs", EVAL_LAYOUT_XFS},
+		{"tmpfs", EVAL_LAYOUT_BLOCKS}, {"btrfs", EVAL_LAYOUT_BTRFS},  {"zfs", EVAL_LAYOUT_COW},
+		{"nilfs2", EVAL_LAYOUT_COW},   {"bcachefs", EVAL_LAYOUT_COW},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++)
@@ -58,6 +59,8 @@ static void add_file_system(struct disk_hook *hook, const struct target_director
 	added->path = directory->path;
 	memcpy(added->type, shared->file_system, sizeof(added->type));
 	added->type[sizeof(added->type) - 1] = '\0';
+	if (!strcmp(added->type, "btrfs") && disk_btrfs_name(directory->fd, added->btrfs_uuid))
+		added->btrfs_uuid[0] = '\0';
 	shared->spaces[hook->file_system_count].layout = layout_of(added->type);
 	shared->spaces[hook->file_system_count].super_block = shared->learned_super_block;
 	hook->file_system_count++;
@@ -122,15 +125,16 @@ static int self_test(struct disk_hook *hook, const struct target_directory *dire
 	shared->probed = 0;
 	__atomic_store_n(&shared->probe_thread, (__u32)gettid(), __ATOMIC_RELEASE);
 	write_seen = is_refused(hook, write(fd, "", 1)) && shared->probed & 1U << EVAL_DISK_WRITE;
-	fallocate_seen = !hook->by_growth || (is_refused(hook, fallocate(fd, 0, 0, 4096)) &&
-					      shared->probed & 1U << EVAL_DISK_FALLOCATE);
+	fallocate_seen = !hook->by_growth ||
+			 (is_refused(hook, fallocate(fd, 0, 0, 4096)) && shared->probed & 1U << EVAL_DISK_FALLOCATE);
 	__atomic_store_n(&shared->probe_thread, 0, __ATOMIC_RELEASE);
 	if (write_seen && fallocate_seen)
 		return 0;
-	return error_set(err, -EOPNOTSUPP,
-			 "the hooks are attached, but a %s to a file of ours in data_dir '%s' did not come by them: use "
-			 "engine: fill",
-			 write_seen ? "fallocate" : "write", directory->path);
+	return error_set(
+		err, -EOPNOTSUPP,
+		"the hooks are attached, but a %s to a file of ours in data_dir '%s' did not come by them: use "
+		"engine: fill",
+		write_seen ? "fallocate" : "write", directory->path);
 }
 
 int disk_hook_attach(struct disk_hook *hook, struct error *err)

@@ -12,6 +12,16 @@
 
 #define SAMPLE_NS (200 * NSEC_PER_MSEC)
 
+static int available_now(const struct disk_file_system *fs, uint64_t *bytes)
+{
+	uint64_t pending = *fs->btrfs_uuid ? disk_btrfs_pending(fs->btrfs_uuid) : 0;
+	int ret = disk_available(fs->fd, bytes);
+
+	if (!ret)
+		*bytes -= pending < *bytes ? pending : *bytes;
+	return ret;
+}
+
 /*
  * Charges made between the two reads are lost rather than counted twice: a refusal too early does more harm than one
  * too late.
@@ -22,11 +32,11 @@ static void sample(struct disk_hook *hook)
 		struct eval_disk_space *space = &hook->shared->spaces[i];
 		uint64_t available, left;
 
-		if (disk_available(hook->file_systems[i].fd, &available))
+		if (available_now(&hook->file_systems[i], &available))
 			continue;
 		left = available > space->reserved_bytes ? available - space->reserved_bytes : 0;
-		__atomic_store_n(&space->limit_bytes,
-				 __atomic_load_n(&space->charged_bytes, __ATOMIC_ACQUIRE) + left, __ATOMIC_RELEASE);
+		__atomic_store_n(&space->limit_bytes, __atomic_load_n(&space->charged_bytes, __ATOMIC_ACQUIRE) + left,
+				 __ATOMIC_RELEASE);
 	}
 	__atomic_add_fetch(&hook->shared->samples, 1, __ATOMIC_RELEASE);
 }
@@ -54,7 +64,7 @@ static int reserve(struct disk_hook *hook, struct error *err)
 
 	for (size_t i = 0; i < hook->file_system_count; i++) {
 		struct disk_file_system *fs = &hook->file_systems[i];
-		int ret = disk_available(fs->fd, &fs->available_bytes);
+		int ret = available_now(fs, &fs->available_bytes);
 
 		if (ret)
 			return error_set_errno(err, ret, "cannot ask '%s' for its space", fs->path);

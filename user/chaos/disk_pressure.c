@@ -31,7 +31,8 @@ static const struct chaos_field fields[] = {
 	 .choices = engines,
 	 .fallback = "\"auto\"",
 	 .arg = "auto|hook|fill",
-	 .help = "hook refuses calls in the kernel, fill takes the space by a file (default: auto, hook where possible)"},
+	 .help = "hook refuses calls in the kernel, fill takes the space by a file (default: auto, hook where "
+		 "possible)"},
 	{.name = "errno",
 	 .type = FIELD_CHOICE,
 	 .choices = errnos,
