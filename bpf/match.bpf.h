@@ -76,15 +76,19 @@ static __always_inline bool has_ports(__u32 protocol)
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
-/* Where a packet is read from: an skb, or an XDP frame between data and end. */
+/*
+ * Where a packet is read from: an skb, or an XDP frame between data and end. is_frame is a constant in every program,
+ * so that the other branch is not even compiled: 6.1's verifier does not know that a program's context is never NULL.
+ */
 struct packet_source {
 	struct __sk_buff *skb;
 	void *data, *end;
+	bool is_frame;
 };
 
 static __always_inline int packet_load(const struct packet_source *from, __u32 offset, void *to, const __u32 size)
 {
-	if (from->skb)
+	if (!from->is_frame)
 		return bpf_skb_load_bytes(from->skb, offset, to, size);
 	if (offset > 512 || from->data + offset + size > from->end)
 		return -1;

@@ -55,7 +55,9 @@ int partition_learn(struct __sk_buff *skb)
 SEC("xdp")
 int partition_xdp(struct xdp_md *xdp)
 {
-	struct packet_source from = {.data = (void *)(long)xdp->data, .end = (void *)(long)xdp->data_end};
+	struct packet_source from = {.data = (void *)(long)xdp->data,
+				     .end = (void *)(long)xdp->data_end,
+				     .is_frame = true};
 	struct ethhdr ethernet;
 
 	if (packet_load(&from, 0, &ethernet, sizeof(ethernet)))

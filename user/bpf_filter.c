@@ -24,8 +24,6 @@
 #define FILTER_HANDLE 0xeba00000U
 #define FILTER_HANDLE_MASK 0x000fffffU
 #define ATTACH_TRIES 5
-/* Of a fault: one a hook, and one that learns. */
-#define FAULT_FILTERS_MAX 16
 #define LOCK_WAIT_NS NSEC_PER_SEC
 #define LOCK_STEP_MS 1
 
@@ -138,8 +136,9 @@ static int count_visit(const struct tc_filter *filter, void *data)
 /* Only where neither hook holds anything. */
 static void clsact_remove(unsigned int ifindex)
 {
-	struct bpf_tc_hook hook = {
-		.sz = sizeof(hook), .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS};
+	struct bpf_tc_hook hook = {.sz = sizeof(hook),
+				   .ifindex = (int)ifindex,
+				   .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS};
 	size_t count = 0;
 
 	if (!tc_each_filter(ifindex, TC_PARENT_INGRESS, count_visit, &count) &&
@@ -203,13 +202,15 @@ int bpf_filter_attach(struct bpf_filter *filter, int program_fd, enum bpf_hook h
 	};
 	ret = attach_locked(&added, program_fd, place, ctl);
 	if (ret == -EEXIST)
-		return error_set(err, ret,
-				 "%s has an ingress qdisc, which has no hook on the way out and is left alone: use direction: "
-				 "ingress (latency) or in (network_partition), or replace it by clsact",
-				 device);
+		return error_set(
+			err, ret,
+			"%s has an ingress qdisc, which has no hook on the way out and is left alone: use direction: "
+			"ingress (latency) or in (network_partition), or replace it by clsact",
+			device);
 	if (ret)
-		return error_set_errno(err, ret, "cannot attach a clsact filter to %s (are the modules cls_bpf and sch_ingress there?)",
-				       device);
+		return error_set_errno(
+			err, ret,
+			"cannot attach a clsact filter to %s (are the modules cls_bpf and sch_ingress there?)", device);
 	*filter = added;
 	TAKE_FD(netns_fd);
 	return 0;

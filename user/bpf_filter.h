@@ -15,6 +15,9 @@
 /* True where this kernel has no tcx, found out by asking it. */
 bool bpf_filters_needed(void);
 
+/* Of a fault: one a hook, one that learns, and the lines'. */
+#define FAULT_FILTERS_MAX 16
+
 struct bpf_filter {
 	int netns_fd; /* owned; -1: none attached */
 	struct tc_filter at;

@@ -11,6 +11,7 @@
 #include "bpf_program.h"
 #include "bpf_session.h"
 #include "chaos.h"
+#include "netns.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -62,6 +63,26 @@ static void hooks_add(json_t *hooks, const struct program *program)
 		json_array_append_new(hooks, json_pack("{s:s, s:i, s:s, s:i}", "hook", hook_name(&info), "ifindex",
 						       (int)link_device(&info).ifindex, "program", program->name,
 						       "link_id", (int)id));
+	}
+}
+
+/* On kernels without tcx. */
+static void filters_add(json_t *hooks, const struct eval_ctl *ctl, unsigned int map_id)
+{
+	_cleanup_close_ int netns_fd = netns_open_inode(ctl->netns_ino);
+	struct tc_filter filters[FAULT_FILTERS_MAX];
+	int count = netns_fd < 0 ? 0 : bpf_filters_find(filters, FAULT_FILTERS_MAX, netns_fd, ctl, map_id);
+
+	for (int i = 0; i < count; i++) {
+		struct program program = {};
+
+		if (program_read(&program, filters[i].program_id))
+			continue;
+		json_array_append_new(hooks,
+				      json_pack("{s:s, s:i, s:s, s:i, s:I}", "hook",
+						filters[i].parent == TC_PARENT_EGRESS ? "tc/egress" : "tc/ingress",
+						"ifindex", (int)filters[i].ifindex, "program", program.name, "priority",
+						(int)filters[i].priority, "handle", (json_int_t)filters[i].handle));
 	}
 }
 
@@ -146,6 +167,8 @@ static int inventory_visit(int map_fd, unsigned int map_id, const struct eval_ct
 		if (line_fd < 0)
 			line_fd = program_map_open(&program, EVAL_LINE_MAP);
 	}
+	if (fault && bpf_filters_needed())
+		filters_add(json_object_get(fault, "hooks"), ctl, map_id);
 	stats_add(fault, stats_fd, line_fd);
 	json_array_append_new(data, fault);
 	return 0;
@@ -174,7 +197,8 @@ static void device_hooks_detach(const json_t *fault)
 	json_array_foreach (json_object_get(fault, "hooks"), i, hook) {
 		_cleanup_close_ int fd = -1;
 
-		if (!json_equal(json_object_get(hook, "ifindex"), json_object_get(fault, "ifindex")))
+		if (!json_object_get(hook, "link_id") ||
+		    !json_equal(json_object_get(hook, "ifindex"), json_object_get(fault, "ifindex")))
 			continue;
 		fd = bpf_link_get_fd_by_id((__u32)json_integer_value(json_object_get(hook, "link_id")));
 		if (fd >= 0)
@@ -182,19 +206,28 @@ static void device_hooks_detach(const json_t *fault)
 	}
 }
 
-static int stop_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
+/* Inert at once, and so that a line still delivers what it holds. */
+static int make_inert(int map_fd, const struct eval_ctl *ctl)
 {
-	_cleanup_json_ json_t *faults = json_array();
 	struct eval_ctl stopped = *ctl;
-	struct stop *stop = data;
 	__u32 zero = 0;
 
 	stopped.deadline_ns = 0;
 	stopped.draining = 1;
-	if (bpf_map_update_elem(map_fd, &zero, &stopped, BPF_ANY))
+	return bpf_map_update_elem(map_fd, &zero, &stopped, BPF_ANY);
+}
+
+static int stop_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
+{
+	_cleanup_json_ json_t *faults = json_array();
+	struct stop *stop = data;
+
+	if (make_inert(map_fd, ctl))
 		return 0;
-	inventory_visit(map_fd, map_id, &stopped, faults);
+	inventory_visit(map_fd, map_id, ctl, faults);
 	device_hooks_detach(json_array_get(faults, 0));
+	if (bpf_filters_needed())
+		bpf_filters_remove(ctl, map_id);
 	stop->count++;
 	if (stop->report)
 		fprintf(stop->report, "stopped: %s (%s) on %s, device %s, held by pid %u\n", kind_name(ctl->kind),
@@ -208,4 +241,21 @@ int eval_stop_all(FILE *report, struct error *err)
 	int ret = bpf_walk_faults(stop_visit, &stop, err);
 
 	return ret ? ret : stop.count;
+}
+
+static int sweep_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
+{
+	int *swept = data;
+
+	if (eval_ctl_holder_lives(ctl) || make_inert(map_fd, ctl))
+		return 0;
+	*swept += bpf_filters_remove(ctl, map_id) > 0;
+	return 0;
+}
+
+int eval_sweep_dead(struct error *err)
+{
+	int swept = 0, ret = bpf_filters_needed() ? bpf_walk_faults(sweep_visit, &swept, err) : 0;
+
+	return ret ? ret : swept;
 }

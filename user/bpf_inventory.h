@@ -11,8 +11,8 @@
  * Every fault of ours, an array of
  * {"type", "campaign", "trial", "target", "engine", "device", "ifindex", "netns_ino", "netns" (name or null),
  *  "holder_pid", "holder_alive", "live", "seconds_left", "lease_seconds_left", "hooks": [{"hook", "device_ifindex",
- *  "program", "link_id"}], "egress": {...}, "ingress": {...} (as fault_evidence()), "map_id"}
- * New reference, NULL with err on failure.
+ *  "program", "link_id" or (a filter's) "priority" and "handle"}], "egress": {...}, "ingress": {...} (as
+ * fault_evidence()), "map_id"} New reference, NULL with err on failure.
  */
 json_t *bpf_inventory(struct error *err);
 /*
@@ -20,3 +20,8 @@ json_t *bpf_inventory(struct error *err);
  * what a delay line holds is still delivered. Tells what it stopped, a line each. Returns how many.
  */
 int eval_stop_all(FILE *report, struct error *err);
+/*
+ * Removes what filters dead holders left, and makes them inert first; for kernels without tcx, elsewhere they went with
+ * their holder. Returns how many faults it swept, or a negative errno.
+ */
+int eval_sweep_dead(struct error *err);

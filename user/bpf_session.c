@@ -34,7 +34,11 @@ static char last_warning[256];
 static int log_from_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	if (level == LIBBPF_WARN) {
-		vsnprintf(last_warning, sizeof(last_warning), fmt, ap);
+		va_list copy;
+
+		va_copy(copy, ap);
+		vsnprintf(last_warning, sizeof(last_warning), fmt, copy);
+		va_end(copy);
 		last_warning[strcspn(last_warning, "\n")] = '\0';
 	}
 	if (getenv("EVAL_DEBUG"))

@@ -68,6 +68,11 @@ static json_t *features_to_json(const struct feature features[FEATURE_COUNT])
 	return json;
 }
 
+static bool is_usable(const struct feature features[FEATURE_COUNT], enum feature_id id)
+{
+	return features[id].usable || (id == FEATURE_TCX && features[FEATURE_CLSACT].usable);
+}
+
 /* An engine that this kernel lacks fails its trials, not the campaign. */
 static void warn_of_missing_features(struct campaign *campaign)
 {
@@ -78,7 +83,7 @@ static void warn_of_missing_features(struct campaign *campaign)
 	for (size_t i = 0; i < ARRAY_SIZE(needs); i++) {
 		const struct feature *feature = &features[needs[i].feature];
 
-		if (!feature->usable && is_needed(campaign, i))
+		if (!is_usable(features, needs[i].feature) && is_needed(campaign, i))
 			log_warning("this kernel has no %s (%s): %s trials will fail", feature->name, feature->reason,
 				    needs[i].type);
 	}

@@ -103,9 +103,13 @@ static void print_hooks(const json_t *fault)
 	size_t i;
 
 	fputs("    hooks    ", stdout);
-	json_array_foreach (hooks, i, hook)
+	json_array_foreach (hooks, i, hook) {
 		printf("%s %s on device %" JSON_INTEGER_FORMAT, i ? "," : "", text(hook, "hook"),
 		       integer(hook, "ifindex"));
+		if (json_object_get(hook, "priority"))
+			printf(" (pref %" JSON_INTEGER_FORMAT " handle 0x%llx)", integer(hook, "priority"),
+			       (unsigned long long)integer(hook, "handle"));
+	}
 	puts(json_array_size(hooks) ? "" : " none attached");
 }
 

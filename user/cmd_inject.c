@@ -10,14 +10,18 @@
 #include <sys/random.h>
 #include <sys/signalfd.h>
 
+#include "bpf_filter.h"
 #include "bpf_session.h"
 #include "chaos.h"
 #include "cmd.h"
 #include "features.h"
+#include "guard.h"
 #include "inject_target.h"
 #include "report.h"
+#include "scope.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/process.h"
 
 #define WORDS_MAX 256
 #define OPTIONS_MAX 48
@@ -426,9 +430,25 @@ static int signals_open(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/* Only where filters outlive their process. */
+static int start_guard(struct guard *guard, struct error *err)
+{
+	char prefix[SCOPE_NAME_SIZE];
+	int ret;
+
+	if (!bpf_filters_needed())
+		return 0;
+	scope_prefix(prefix, getpid(), process_start_ticks(getpid()));
+	ret = guard_start(guard, prefix, NULL, 0, err);
+	if (!ret)
+		guard_tell_worker(guard->fd, getpid());
+	return ret;
+}
+
 static int inject_run(struct inject *inject)
 {
 	_cleanup_close_ int signal_fd = -1;
+	struct guard guard = {.fd = -1};
 	struct target *target = NULL;
 	struct error err = {};
 	int ret = check_complete(inject);
@@ -450,8 +470,12 @@ static int inject_run(struct inject *inject)
 		log_error("%s", err.text);
 		return inject_target_exit_code(ret);
 	}
-	ret = inject_and_hold(inject, target, signal_fd);
+	ret = start_guard(&guard, &err);
+	if (ret)
+		log_error("%s", err.text);
+	ret = ret ? EXIT_HOST : inject_and_hold(inject, target, signal_fd);
 	target_free(target);
+	guard_stop(&guard);
 	return ret;
 }
 

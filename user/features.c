@@ -66,6 +66,23 @@ static int probe_tcx(void)
 	return probe_link("probe_tc", (enum bpf_attach_type)EVAL_BPF_TCX_EGRESS);
 }
 
+static int probe_clsact(void)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = NETDEV_LOOPBACK_IFINDEX, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts);
+	struct probe_bpf *skel;
+	int ret = probe_load(&skel, "probe_tc");
+
+	if (ret)
+		return ret;
+	opts.prog_fd = bpf_program__fd(skel->progs.probe_tc);
+	ret = bpf_tc_hook_create(&hook);
+	if (!ret)
+		ret = bpf_tc_attach(&hook, &opts);
+	probe_bpf__destroy(skel);
+	return ret;
+}
+
 static int probe_xdp_link(void)
 {
 	return probe_link("probe_xdp", BPF_XDP);
@@ -122,7 +139,10 @@ static const struct {
 	const char *missing; /* what -ENOENT, -EINVAL and -EOPNOTSUPP mean here */
 } probes[] = {
 	[FEATURE_BTF] = {"btf", "every engine", probe_btf, "the kernel was built without CONFIG_DEBUG_INFO_BTF"},
-	[FEATURE_TCX] = {"tcx", "latency, network_partition", probe_tcx, "the kernel is older than 6.6"},
+	[FEATURE_TCX] = {"tcx", "latency, network_partition", probe_tcx,
+			 "the kernel is older than 6.6: clsact + guard"},
+	[FEATURE_CLSACT] = {"clsact", "latency, network_partition where there is no tcx", probe_clsact,
+			    "no cls_bpf or sch_ingress (CONFIG_NET_CLS_BPF, CONFIG_NET_SCH_INGRESS)"},
 	[FEATURE_XDP_LINK] = {"xdp link", "network_partition with engine: xdp", probe_xdp_link,
 			      "the kernel is older than 5.9"},
 	[FEATURE_TAP] = {"tap", "latency with line: tap", probe_tap, "no /dev/net/tun (CONFIG_TUN)"},

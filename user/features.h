@@ -10,6 +10,7 @@
 enum feature_id {
 	FEATURE_BTF,      /* /sys/kernel/btf/vmlinux: needed by everything */
 	FEATURE_TCX,      /* since 6.6, commit e420bed02507 */
+	FEATURE_CLSACT,   /* what takes the place of tcx: filters and a guard */
 	FEATURE_XDP_LINK, /* since 5.9, commit aa8d3a716b59 */
 	FEATURE_TAP,
 	FEATURE_SCH_FQ,

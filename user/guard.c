@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "bpf_inventory.h"
 #include "scope.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -123,9 +124,13 @@ static void watch_once(struct guardian *guardian, int wait_ms)
 	/* Messages first: a worker's last word about its group comes before its death. */
 	if (fds[0].revents)
 		read_messages(guardian);
-	for (size_t i = 0; i < count; i++)
-		if (fds[i + 1].revents)
-			guardian->wards[i].pidfd = fd_close(guardian->wards[i].pidfd);
+	for (size_t i = 0; i < count; i++) {
+		if (!fds[i + 1].revents)
+			continue;
+		guardian->wards[i].pidfd = fd_close(guardian->wards[i].pidfd);
+		/* First of all: what its filters do to the target has to end. */
+		eval_sweep_dead(NULL);
+	}
 }
 
 static int next_wait(int wait_ms)
@@ -145,6 +150,7 @@ __attribute__((noreturn)) static void guard_run(struct guardian *guardian)
 		left = sweep_dead(guardian);
 		wait_ms = left ? next_wait(wait_ms) : RETRY_FIRST_MS;
 	}
+	eval_sweep_dead(NULL);
 	/* By prefix: there may be workers that the coordinator had no time to tell of. */
 	end_ns = clock_monotonic_ns() + LAST_SWEEP_NS;
 	wait_ms = RETRY_FIRST_MS;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The guard: a small process in a session of its own that kills what the workload, the probes and a command under
- * way left when their worker or the coordinator died. It ends when all of them are gone, or some
- * seconds after the last worker where they hang in the kernel.
+ * way left when their worker or the coordinator died, and on kernels without tcx removes its faults' filters. It ends
+ * when all of them are gone, or some seconds after the last worker where they hang in the kernel.
  */
 #pragma once
 

@@ -2,7 +2,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "bpf_inventory.h"
+#include "bpf_session.h"
 #include "cmd.h"
 #include "util/cleanup.h"
 #include "util/error.h"
@@ -36,6 +39,20 @@ static void print_help(FILE *out)
 	      out);
 }
 
+/* On kernels without tcx, where a fault's process and its guard were killed, its filters are left: inert, but there. */
+static void sweep_dead_faults(void)
+{
+	int swept;
+
+	if (geteuid())
+		return;
+	bpf_log_init();
+	swept = eval_sweep_dead(NULL);
+	if (swept > 0)
+		log_info("removed the filters of %d fault%s whose process and guard were killed", swept,
+			 swept == 1 ? "" : "s");
+}
+
 static int run_command(size_t index, int argc, char **argv)
 {
 	char name[64];
@@ -46,6 +63,7 @@ static int run_command(size_t index, int argc, char **argv)
 	}
 	snprintf(name, sizeof(name), "eval %s", commands[index].name);
 	argv[0] = name;
+	sweep_dead_faults();
 	return commands[index].run(argc, argv);
 }
 

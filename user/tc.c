@@ -49,9 +49,8 @@ static uint32_t program_id_of(const struct nlattr *options)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested (attr, options)
-		if (mnl_attr_get_type(attr) == TCA_BPF_ID)
-			return mnl_attr_get_u32(attr);
+	mnl_attr_for_each_nested(attr,
+				 options) if (mnl_attr_get_type(attr) == TCA_BPF_ID) return mnl_attr_get_u32(attr);
 	return 0;
 }
 
