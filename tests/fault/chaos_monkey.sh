@@ -1,0 +1,174 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 1500 s
+# Campaigns of 40 short trials, two at a time, killed (SIGKILL) at random moments and resumed each time. After each kill
+# traffic is normal within 200 ms and nothing is left within 3 s; in the end each trial has exactly one final row.
+# EVAL_MONKEY_KILLS says how many kills (300 take about 12 minutes), EVAL_MONKEY_SEED which moments.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+
+unset EVAL_DB
+kills=${EVAL_MONKEY_KILLS:-20} seed=${EVAL_MONKEY_SEED:-7}
+# A trial takes a second or less; a run starts within 0.1 s.
+moment_ms=$((1500 * ${EVAL_TIME_FACTOR:-1}))
+RANDOM=$seed
+
+make_switch sw a0=10.99.0.10/24 b0=10.99.0.20/24 a1=10.99.0.11/24 b1=10.99.0.21/24 || exit 1
+namespaces=("$(ns sw)" "$(ns a0)" "$(ns b0)" "$(ns a1)" "$(ns b1)")
+cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+mkdir "$work/pids"
+prefix=/run/netns/et$$
+
+cat >"$work/monkey.yaml" <<END
+trials_per_combination: 10
+parallel: 2
+include_baseline: true
+defaults: {warmup_seconds: 0.1, duration_seconds: 0.3, recovery_seconds: 20, retries: 0}
+subjects:
+  - name: pair
+    instances: 2
+    reset: "true"
+    ready: "true"
+    nodes:
+      - {name: a, address: "10.99.0.1{instance}", netns: "et$$-a{instance}"}
+      - {name: b, address: "10.99.0.2{instance}", netns: "et$$-b{instance}"}
+    workload: "setsid sleep 300 & touch $work/pids/\$!; exec nsenter --net=$prefix-a\$EVAL_INSTANCE ping -q -i 0.02 10.99.0.2\$EVAL_INSTANCE"
+    probes: [{name: ping, exec: "nsenter --net=$prefix-a\$EVAL_INSTANCE ping -c 1 -W 1 -q 10.99.0.2\$EVAL_INSTANCE", every_ms: 50, timeout_ms: 1000}]
+chaos_types:
+  - {type: latency, target: a, params: {min_ms: 300, max_ms: 300}}
+  - {type: network_partition, target: random}
+  - {type: network_partition, name: one-way, target: a, params: {direction: out}}
+END
+
+db() { sqlite3 -cmd '.timeout 5000' "$work/monkey.db" "$1"; }
+start() {
+	"$eval_bin" run campaign "$work/monkey.yaml" --db "$work/monkey.db" --json "$@" >"$work/out" 2>"$work/err" </dev/null &
+	coordinator=$!
+	test_pids+=("$coordinator")
+}
+children_named() {
+	local pid
+	for pid in $(cat "/proc/$coordinator/task/$coordinator/children" 2>/dev/null); do
+		[[ $(cat "/proc/$pid/comm" 2>/dev/null) == "$1" ]] && echo "$pid"
+	done
+}
+
+# Pings of both pairs, so that one can see when the last chaos ended.
+watch_pairs() {
+	watchers=()
+	for i in 0 1; do
+		nsenter --net="$prefix-a$i" ping -n -D -i 0.01 -W 1 "10.99.0.2$i" >"$work/watch$i" 2>&1 &
+		watchers+=("$!")
+	done
+}
+end_watch() {
+	kill -INT "${watchers[@]}"
+	wait "${watchers[@]}" 2>/dev/null
+}
+# normal_after PAIR SINCE: as netlib.sh's, of one pair.
+normal_after_pair() {
+	sed -n 's/^\[\([0-9.]*\)\].* time=\([0-9.]*\) ms.*/\1 \2/p' "$work/watch$1" | awk -v since="$2" '
+		{ sent = $1 - $2 / 1000 }
+		sent > since && $2 < 200 { printf "%d\n", (sent - since) * 1000; exit }'
+}
+is_normal() { [[ -n $(normal_after_pair 0 "$1") && -n $(normal_after_pair 1 "$1") ]]; }
+
+# What is left of the coordinator that was killed; nothing where all is well.
+leftovers() {
+	local pid name
+	for pid in $victims; do
+		is_over "$pid" || echo "process $pid ($(cat "/proc/$pid/comm"))"
+	done
+	for pid in "$work/pids"/*; do
+		[[ ! -e $pid ]] || is_over "${pid##*/}" || echo "workload ${pid##*/}"
+	done
+	[[ -z $cgroups ]] || find "$cgroups" -maxdepth 1 -name "eval-$coordinator-*"
+	for name in a0 b0 a1 b1; do
+		in_ns "$name" ip -oneline link show | grep -v -e ' lo:' -e ' eth0@'
+		in_ns "$name" ip link show dev eth0 | grep xdp
+	done
+	our_faults
+}
+nothing_is_left() { [[ -z $(leftovers) ]]; }
+
+state() {
+	network_state "${namespaces[@]}"
+	bpf_state
+	cut -d ' ' -f 2-3 /proc/self/mounts | grep -v '^/run/evlab' | sort
+	ip netns list | awk '{ print $1 }' | grep "^et$$-" | sort
+	find /run/eval -name "*$(stat -L -c %i "$prefix-a0")*" 2>/dev/null
+}
+
+# --- Kill after kill ------------------------------------------------------------------------------------------
+
+before=$(state)
+began=$(date +%s)
+killed=0 slow=() left=() delays=() gone=() option=--fresh
+while ((killed < kills)); do
+	rm -f "$work"/pids/*
+	watch_pairs
+	start $option
+	option=--resume
+	sleep "$(awk -v ms=$((RANDOM % moment_ms)) 'BEGIN { print ms / 1000 }')"
+	workers=$(children_named eval-trial)
+	victims="$coordinator $workers $(children_named eval-guard)"
+	since=$EPOCHREALTIME
+	# Sometimes the workers as well; the coordinator first, as it would notice.
+	if ! kill -KILL "$coordinator" 2>/dev/null || { wait "$coordinator"; (($? != 137)); } 2>/dev/null; then
+		# The campaign came to its end: another one.
+		end_watch
+		option=--fresh
+		continue
+	fi
+	((RANDOM % 4)) || kill -KILL $workers 2>/dev/null
+	((++killed))
+	if wait_for 3 nothing_is_left; then
+		gone+=("$(awk -v since="$since" -v now="$EPOCHREALTIME" 'BEGIN { printf "%d", (now - since) * 1000 }')")
+	else
+		left+=("kill $killed: $(leftovers)")
+	fi
+	wait_for 5 is_normal "$since"
+	end_watch
+	for i in 0 1; do
+		delay=$(normal_after_pair $i "$since")
+		delays+=("${delay:-9999}")
+		((${delay:-9999} <= 200 * ${EVAL_TIME_FACTOR:-1})) ||
+			slow+=("kill $killed: pair $i ${delay:-never}; $(grep -c . "$work/out") events, $(tail -n 1 "$work/out")")
+	done
+done
+spread() { printf '%s\n' "$@" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)], v[NR] }'; }
+diag "$kills kills, seed $seed, $(($(date +%s) - began)) s; median and longest: traffic normal after $(spread "${delays[@]}") ms, nothing left after $(spread "${gone[@]}") ms (as a poll of it sees)"
+check_eq "after each kill traffic is normal within 200 ms" "${slow[*]}" ""
+check_eq "after each kill nothing is left within 3 s" "${left[*]}" ""
+
+# --- To the end -----------------------------------------------------------------------------------------------
+
+status=0
+if [[ $option == --resume ]]; then
+	start --resume
+	wait "$coordinator" || status=$?
+fi
+check_number "the last campaign comes to its end" "$status <= 1"
+((status <= 1)) || diag "$(tail "$work/err" "$work/out")"
+check_eq "every trial has a final status" "$(db "SELECT count(*) FROM trials WHERE status NOT IN ('completed', 'failed', 'void')")" 0
+check_eq "every trial has exactly one final row" "$(db "SELECT count(*) FROM trials WHERE (SELECT count(*) FROM attempts
+	WHERE attempts.campaign_id = trials.campaign_id AND trial_id = trials.id AND status IN ('completed', 'failed', 'void')) != 1")" 0
+check_eq "that of its last attempt" "$(db "SELECT count(*) FROM trials JOIN attempts ON attempts.campaign_id = trials.campaign_id AND
+	trial_id = trials.id AND attempts.attempt = trials.attempt WHERE attempts.status != trials.status")" 0
+check_eq "attempts are numbered without a gap" "$(db "SELECT count(*) FROM trials WHERE attempt != (SELECT count(*) FROM attempts
+	WHERE attempts.campaign_id = trials.campaign_id AND trial_id = trials.id)")" 0
+check_eq "no trial is lost" "$(db "SELECT count(*) FROM campaigns WHERE (SELECT count(*) FROM trials WHERE campaign_id = campaigns.id) != 40")" 0
+# One whose worker was killed a moment after the coordinator did not live to be failed.
+check_eq "none failed" "$(db "SELECT group_concat(error_text) FROM trials WHERE status = 'failed'")" ""
+check_eq "no sample counts twice" "$(db "SELECT count(*) FROM (SELECT 1 FROM samples GROUP BY campaign_id, trial_id,
+	attempt, probe, scheduled_ns HAVING count(*) > 1)")" 0
+check_eq "the database is sound" "$(db 'PRAGMA integrity_check')" ok
+diag "$(db "SELECT count(*) || ' campaigns, ' || (SELECT count(*) || ' trials' FROM trials) || ', attempts: ' ||
+	(SELECT group_concat(n || ' ' || status, ', ') FROM (SELECT count(*) n, status FROM attempts GROUP BY status)) FROM campaigns")"
+unchanged() { [[ $(state) == "$before" ]]; }
+check "tc, links, addresses, bpf, mounts and namespaces are as before" wait_for 3 unchanged
+unchanged || diag "$(diff <(echo "$before") <(state))"
+
+done_testing
