@@ -71,6 +71,8 @@ int main(int argc, char **argv)
 {
 	/* A closed pipe is an error from write, not the death of a fault's holder in mid-revert. */
 	signal(SIGPIPE, SIG_IGN);
+	/* So is a file at its RLIMIT_FSIZE. */
+	signal(SIGXFSZ, SIG_IGN);
 	/* Ignored by whoever started us, children would vanish before they are waited for. */
 	signal(SIGCHLD, SIG_DFL);
 	if (argc < 2) {

@@ -2,6 +2,7 @@
 /* Opening, transactions, errors. */
 #include "store_internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,15 +31,22 @@ static const struct {
 
 int store_fail(struct store *store, struct error *err, const char *what)
 {
-	int result = sqlite3_errcode(store->db), os = sqlite3_system_errno(store->db);
+	/* SQLite 3.40 does not keep it for a write that failed. */
+	int os = errno, result = sqlite3_errcode(store->db);
 
+	if (sqlite3_system_errno(store->db))
+		os = sqlite3_system_errno(store->db);
 	if (result == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT))
 		result = SQLITE_FULL;
+	/* What a file system does to itself on an error of its device. */
+	if (result == SQLITE_IOERR && os == EROFS)
+		result = SQLITE_READONLY;
 	for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
 		if (failures[i].result == result)
 			return error_set(err, failures[i].code, "database %s: cannot %s: %s", store->path, what,
 					 failures[i].text ?: sqlite3_errmsg(store->db));
-	return error_set(err, -EIO, "database %s: cannot %s: %s", store->path, what, sqlite3_errmsg(store->db));
+	return error_set(err, -EIO, "database %s: cannot %s: %s%s%s", store->path, what, sqlite3_errmsg(store->db),
+			 result == SQLITE_IOERR && os ? ": " : "", result == SQLITE_IOERR && os ? strerror(os) : "");
 }
 
 int store_prepare(struct store *store, sqlite3_stmt **out, const char *sql, struct error *err)
