@@ -17,6 +17,8 @@
 #include "util/clock.h"
 #include "util/process.h"
 
+#define STALE_WAIT_NS (2 * NSEC_PER_SEC)
+
 static void read_boot_id(char *out, size_t size)
 {
 	_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
@@ -405,6 +407,8 @@ static int run_locked(struct campaign *campaign)
 	if (ret)
 		return ret;
 	record_watch_file(campaign);
+	/* What outlived its coordinator and its guard must not meet the trials. */
+	scope_sweep_stale(STALE_WAIT_NS);
 	if (prepare(campaign, &err) || start_guard(campaign, &err)) {
 		log_error("%s", err.text);
 		return EXIT_HOST;

@@ -9,6 +9,7 @@
 #include "cmd.h"
 #include "util/cleanup.h"
 #include "util/error.h"
+#include "util/fds.h"
 
 static const struct {
 	const char *name;
@@ -69,6 +70,8 @@ static int run_command(size_t index, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	/* What we open must not become the output of whoever prints. */
+	fds_fill_standard();
 	/* A closed pipe is an error from write, not the death of a fault's holder in mid-revert. */
 	signal(SIGPIPE, SIG_IGN);
 	/* So is a file at its RLIMIT_FSIZE. */

@@ -50,6 +50,7 @@ start() {
 }
 children_named() {
 	local pid
+	# shellcheck disable=SC2013 # words
 	for pid in $(cat "/proc/$coordinator/task/$coordinator/children" 2>/dev/null); do
 		[[ $(cat "/proc/$pid/comm" 2>/dev/null) == "$1" ]] && echo "$pid"
 	done
@@ -122,6 +123,7 @@ while ((killed < kills)); do
 		option=--fresh
 		continue
 	fi
+	# shellcheck disable=SC2086 # words
 	((RANDOM % 4)) || kill -KILL $workers 2>/dev/null
 	((++killed))
 	if wait_for 3 nothing_is_left; then

@@ -122,7 +122,7 @@ ssh_n1() {
 }
 session_answers() {
 	echo "$RANDOM" >&"${session[1]}"
-	read -r -t 3 line <&"${session[0]}"
+	read -r -t 3 _ <&"${session[0]}"
 }
 check "$name: sshd runs on a port of its own" wait_for 5 ssh_n1 true
 coproc session { ssh_n1 cat; }

@@ -4,6 +4,18 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+void fds_fill_standard(void)
+{
+	int fd;
+
+	/* The lowest free number is the one that open gives. */
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 void fds_keep_only(int *const fds[], size_t count)
 {
 	unsigned int next = STDERR_FILENO + 1;

@@ -3,6 +3,9 @@
 
 #include <stddef.h>
 
+/* Where one of the three standard descriptors is closed: /dev/null takes its place. */
+void fds_fill_standard(void);
+
 /*
  * For a forked child: moves these descriptors (-1: none) to 3, 4, … (close-on-exec) and closes all others above
  * standard error.

@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 150 s
+# Campaigns that are asked to stop, four trials at once: by SIGINT, SIGTERM, SIGHUP, twice, by a terminal that closes; in
+# each phase that lasts, and in the cooldown. Faults are inert within 50 ms, children gone, rows right.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+
+unset EVAL_DB
+members=()
+for i in 0 1 2 3; do
+	members+=("a$i=10.99.0.1$i/24" "b$i=10.99.0.2$i/24")
+done
+make_switch sw "${members[@]}" || exit 1
+prefix=/run/netns/et$$
+mkdir "$work/pids"
+
+# campaign PHASE: eight trials, of which the first four stay in PHASE.
+campaign() {
+	local warmup=0.1 hold=0.2
+	[[ $1 != warmup ]] || warmup=60
+	[[ $1 != hold ]] || hold=60
+	cat >"$work/cancel.yaml" <<END
+trials_per_combination: 4
+parallel: 4
+defaults: {warmup_seconds: $warmup, duration_seconds: $hold, recovery_seconds: 60, retries: 0}
+subjects:
+  - name: pair
+    instances: 4
+    reset: "test \$EVAL_PHASE != $1 || test -e $work/go || { sleep 300 & touch $work/pids/\$! $work/pids/\$\$; wait; }"
+    ready: {exec: "test \$EVAL_PHASE != $1 || test -e $work/go || { sleep 300 & touch $work/pids/\$! $work/pids/\$\$; wait; }", timeout_seconds: 60}
+    nodes:
+      - {name: a, address: "10.99.0.1{instance}", netns: "et$$-a{instance}"}
+      - {name: b, address: "10.99.0.2{instance}", netns: "et$$-b{instance}"}
+    workload: "setsid sleep 300 & touch $work/pids/\$! $work/pids/\$\$; exec nsenter --net=$prefix-a\$EVAL_INSTANCE ping -q -i 0.05 10.99.0.2\$EVAL_INSTANCE"
+    probes: [{name: ping, exec: "nsenter --net=$prefix-a\$EVAL_INSTANCE ping -c 1 -W 1 -q 10.99.0.2\$EVAL_INSTANCE", every_ms: 100, timeout_ms: 1000}]
+chaos_types:
+  - {type: network_partition, target: a}
+  - {type: latency, target: a, params: {min_ms: 300, max_ms: 300}}
+END
+	rm -rf "$work"/pids/* "$work/go" "$work"/cancel.db*
+}
+
+db() { sqlite3 -cmd '.timeout 5000' "$work/cancel.db" "$1"; }
+start() {
+	rm -f "$work/out"
+	"$eval_bin" run campaign "$work/cancel.yaml" --db "$work/cancel.db" --json "$@" >"$work/out" 2>"$work/err" </dev/null &
+	coordinator=$!
+	test_pids+=("$coordinator")
+}
+end_of() { status=0; wait "$1" 2>/dev/null || status=$?; }
+all_in() { (($(grep -c "\"phase\":\"$1\"" "$work/out") >= 4)) && { [[ $1 != hold ]] || all_bite; }; }
+all_bite() { (($(grep -c first_effect "$work/out") >= 4)); }
+family() { cat "/proc/$coordinator/task/$coordinator/children"; }
+all_over() {
+	local pid
+	for pid in $family $(ls "$work/pids"); do
+		is_over "$pid" || return 1
+	done
+}
+
+# Pings of all pairs: when the last chaos ended.
+watch_pairs() {
+	watchers=()
+	for i in 0 1 2 3; do
+		nsenter --net="$prefix-a$i" ping -n -D -i 0.005 -W 1 "10.99.0.2$i" >"$work/watch$i" 2>&1 &
+		watchers+=("$!")
+	done
+}
+end_watch() {
+	kill -INT "${watchers[@]}"
+	wait "${watchers[@]}" 2>/dev/null
+}
+# Milliseconds from $1 to the first ping sent that is as without chaos, of the slowest pair; nothing until all have one.
+normal_after_all() {
+	for i in 0 1 2 3; do
+		sed -n 's/^\[\([0-9.]*\)\].* time=\([0-9.]*\) ms.*/\1 \2/p' "$work/watch$i" | awk -v since="$1" '
+			{ sent = $1 - $2 / 1000 }
+			sent > since && $2 < 200 { printf "%.1f\n", (sent - since) * 1000; exit }'
+	done | sort -g | sed -n 4p
+}
+is_normal() { [[ -n $(normal_after_all "$1") ]]; }
+
+# --- In each phase --------------------------------------------------------------------------------------------
+
+signals=(INT TERM HUP)
+rounds=0
+for phase in reset ready warmup hold recover; do
+	signal=${signals[rounds++ % 3]}
+	name="$signal in $phase"
+	campaign $phase
+	start
+	check "$name: four trials are there" wait_for 20 all_in $phase
+	family=$(family)
+	began=$(now_ms)
+	kill -"$signal" "$coordinator"
+	end_of "$coordinator"
+	check_eq "$name: exit status" "$status" 130
+	check_number "$name: the end takes $(($(now_ms) - began)) ms" "$(($(now_ms) - began)) <= 3000 * ${EVAL_TIME_FACTOR:-1}"
+	check "$name: children and theirs are gone" wait_for 3 all_over
+	check_eq "$name: rows" "$(db "SELECT group_concat(n || ' ' || status, ', ') FROM
+		(SELECT count(*) n, status FROM trials GROUP BY status)")" "4 interrupted, 4 planned"
+	check_eq "$name: attempts and campaign" "$(db "SELECT count(*), group_concat(DISTINCT status), (SELECT status || exit_code FROM
+		campaigns) FROM attempts")" "4|interrupted|interrupted130"
+	check_match "$name: prints what resumes" "$(cat "$work/err")" "eval run campaign $work/cancel.yaml --resume=campaign-"
+	check "$name: no fault is left" wait_for 3 nothing_live
+done
+touch "$work/go"
+start --resume
+end_of "$coordinator"
+check_eq "resumed: all are completed, each once" "$status $(db "SELECT count(*), count(DISTINCT trial_id) FROM attempts WHERE
+	status = 'completed'")" "0 8|8"
+
+# --- At once --------------------------------------------------------------------------------------------------
+
+delays=()
+campaign hold
+for round in 1 2 3; do
+	start --fresh
+	watch_pairs
+	wait_for 20 all_in hold || not_ok "inert at once: round $round gets there" "$(cat "$work/out" "$work/err")"
+	since=$EPOCHREALTIME
+	kill -INT "$coordinator"
+	((round == 1)) || kill -INT "$coordinator"
+	wait_for 5 is_normal "$since"
+	end_watch
+	delays+=("$(normal_after_all "$since")")
+	end_of "$coordinator"
+	check_eq "inert at once: round $round: exit status" "$status" 130
+done
+diag "all four pairs are normal after ${delays[*]} ms"
+check_number "inert within 50 ms of the signal" "$(printf '%s\n' "${delays[@]}" | median) <= 50 * ${EVAL_TIME_FACTOR:-1}"
+
+# --- A terminal that closes -----------------------------------------------------------------------------------
+
+start_on_terminal() {
+	rm -f "$work/coordinator"
+	sleep 600 | script -qc "echo \$\$ >$work/coordinator; exec $eval_bin run campaign $work/cancel.yaml --db $work/cancel.db --fresh" \
+		"$work/screen" >/dev/null 2>&1 &
+	test_pids+=("$!")
+	wait_for 5 test -s "$work/coordinator"
+	coordinator=$(cat "$work/coordinator")
+}
+in_hold() { [[ $(db "SELECT count(*) FROM events WHERE phase = 'hold' AND campaign_id = (SELECT max(id) FROM campaigns)") -ge 4 ]]; }
+sleep 1.1 # an id of its own: they have seconds
+start_on_terminal
+check "a closed terminal: four trials hold" wait_for 20 in_hold
+family=$(family)
+kill -KILL "$(awk '{ print $4 }' "/proc/$coordinator/stat")"
+check "a closed terminal: the campaign ends" wait_for 5 is_over "$coordinator"
+check "a closed terminal: children and theirs are gone" wait_for 3 all_over
+check_eq "a closed terminal: rows" "$(db "SELECT group_concat(DISTINCT status) FROM trials WHERE attempt > 0 AND
+	campaign_id = (SELECT max(id) FROM campaigns)")" interrupted
+check "a closed terminal: no fault is left" wait_for 3 nothing_live
+
+# --- Cooldown -------------------------------------------------------------------------------------------------
+
+campaign none
+sed -i -e 's/^parallel: 4/parallel: 1\ncooldown_seconds: 60/' "$work/cancel.yaml"
+start
+first_done() { grep -q trial_end "$work/out"; }
+check "in the cooldown: the first trial ends" wait_for 20 first_done
+began=$(now_ms)
+kill -TERM "$coordinator"
+end_of "$coordinator"
+check_eq "in the cooldown: exit status" "$status" 130
+check_number "in the cooldown: ends at once" "$(now_ms) - $began <= 1000 * ${EVAL_TIME_FACTOR:-1}"
+check_eq "in the cooldown: rows" "$(db "SELECT group_concat(n || ' ' || status, ', ') FROM
+	(SELECT count(*) n, status FROM trials GROUP BY status)")" "1 completed, 7 planned"
+
+done_testing

@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 60 s
+# SIGKILL of the guard, alone and together with a worker or the coordinator, under chaos. (kill.sh has the coordinator
+# and the worker in every phase.)
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+
+unset EVAL_DB
+make_switch sw n1=10.99.0.1/24 n2=10.99.0.2/24 || exit 1
+cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+
+cat >"$work/crash.yaml" <<END
+trials_per_combination: 1
+defaults: {warmup_seconds: 0.2, duration_seconds: 2, recovery_seconds: 20, retries: 0}
+subjects:
+  - name: pair
+    reset: "true"
+    nodes:
+      - {name: n1, address: 10.99.0.1, netns: $(ns n1)}
+      - {name: n2, address: 10.99.0.2, netns: $(ns n2)}
+    workload: "setsid sleep 300 & echo \$! >$work/daemon; exec nsenter --net=/run/netns/$(ns n1) ping -q -i 0.05 10.99.0.2"
+chaos_types: [{type: network_partition, target: n1}]
+END
+db() { sqlite3 -cmd '.timeout 5000' "$work/crash.db" "$1"; }
+child() {
+	local pid
+	# shellcheck disable=SC2013 # words
+	for pid in $(cat "/proc/$coordinator/task/$coordinator/children"); do
+		[[ $(cat "/proc/$pid/comm") == "$1" ]] && echo "$pid"
+	done
+}
+start() {
+	rm -f "$work/out" "$work/daemon"
+	"$eval_bin" run campaign "$work/crash.yaml" --db "$work/crash.db" --json "$@" >"$work/out" 2>"$work/err" </dev/null &
+	coordinator=$!
+	test_pids+=("$coordinator")
+}
+begin() {
+	rm -f "$work"/crash.db*
+	start
+	wait_for 15 grep -q first_effect "$work/out" || not_ok "$1: the chaos bites" "$(cat "$work/out" "$work/err")"
+	worker=$(child eval-trial) guard=$(child eval-guard)
+}
+end_of() { status=0; wait "$1" 2>/dev/null || status=$?; }
+reaches() { in_ns n1 ping -n -c 1 -W 0.1 10.99.0.2; }
+cgroup_of() { [[ -z $cgroups ]] || find "$cgroups" -maxdepth 1 -name "eval-$1-*"; }
+nothing_left() { nothing_left_in n1 && is_over "$(cat "$work/daemon")" && [[ -z $(cgroup_of "$coordinator") ]]; }
+
+begin "the guard"
+kill -KILL "$guard"
+end_of "$coordinator"
+check_eq "the guard: the campaign does not need it to end well" "$status $(db 'SELECT status FROM trials')" "0 completed"
+check "the guard: nothing is left" wait_for 3 nothing_left
+
+begin "guard and worker"
+kill -KILL "$guard" "$worker"
+began=$(now_ms)
+wait_for 5 reaches
+check_number "guard and worker: traffic is normal again" "$(now_ms) - $began <= 200 * ${EVAL_TIME_FACTOR:-1}"
+end_of "$coordinator"
+check_eq "guard and worker: the trial failed, the campaign ended" "$status $(db 'SELECT status, error_text FROM trials')" \
+	"1 failed|the worker died of signal 9 (Killed)"
+check "guard and worker: nothing is left" wait_for 3 nothing_left
+
+begin "guard and coordinator"
+kill -KILL "$guard" "$coordinator"
+began=$(now_ms)
+wait_for 5 reaches
+check_number "guard and coordinator: traffic is normal again" "$(now_ms) - $began <= 200 * ${EVAL_TIME_FACTOR:-1}"
+end_of "$coordinator"
+check "guard and coordinator: the worker is dead" wait_for 3 is_over "$worker"
+check "guard and coordinator: no fault is left" wait_for 3 nothing_left_in n1
+# Nobody is left to see to it: what the workload made a daemon of waits for the next run, or cleanup.
+first=$coordinator daemon=$(cat "$work/daemon")
+start --resume
+if [[ -n $cgroups ]]; then
+	wait_for 10 grep -q '"phase":"reset"' "$work/out"
+	check "guard and coordinator: the next run begins without what they left" is_over "$daemon"
+	check_eq "guard and coordinator: and without its cgroup" "$(cgroup_of "$first")" ""
+else
+	kill -KILL "$daemon"
+fi
+end_of "$coordinator"
+check_eq "guard and coordinator: resumed" "$status $(db "SELECT group_concat(status) FROM attempts")" "0 interrupted,completed"
+check "guard and coordinator: nothing is left" wait_for 3 nothing_left
+
+done_testing

@@ -1,0 +1,201 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 150 s
+# Surroundings that nobody asked for: commands that hang, flood, fork away or are killed; devices and namespaces that
+# vanish in mid-trial; few descriptors, closed outputs, odd locales and names.
+# shellcheck disable=SC2016 # the commands' own variables
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+
+unset EVAL_DB
+net=10.$((RANDOM % 200 + 20)).$((RANDOM % 250))
+
+# write NAME [REPETITIONS] <SUBJECTS
+write() {
+	{
+		printf 'trials_per_combination: %s\ninclude_baseline: true\nchaos_types: []\n' "${2:-1}"
+		echo "defaults: {warmup_seconds: 0.1, duration_seconds: ${hold:-0.2}, recovery_seconds: 1, retries: 0}"
+		echo "subjects:"
+		cat
+	} >"$work/$1.yaml"
+}
+nodes="nodes: [{name: n1, address: $net.1}]"
+sql() { sqlite3 -cmd '.timeout 5000' "$work/$1.db" "$2"; }
+run() {
+	local name=$1
+	shift
+	status=0
+	out=$(timeout 60 "$@" "$eval_bin" run campaign "$work/$name.yaml" --db "$work/$name.db" 2>&1 </dev/null) || status=$?
+}
+outcome() { sql "$1" "SELECT status || ' ' || coalesce(error_stage, '-') || ' ' || coalesce(error_text, '-') FROM trials LIMIT 1"; }
+
+# --- Commands -------------------------------------------------------------------------------------------------
+
+write hangs <<END
+  - {name: one, reset: {exec: "trap '' TERM INT HUP; echo \$\$ >$work/hangs; sleep 300", timeout_seconds: 1}, $nodes}
+END
+run hangs
+check_eq "a reset that hangs" "$status $(outcome hangs)" "1 failed reset reset failed: timed out after 1 s"
+check "a reset that hangs is dead" wait_for 3 is_over "$(cat "$work/hangs")"
+
+write never <<END
+  - {name: one, reset: "true", ready: {exec: "echo no leader; exit 3", timeout_seconds: 1}, $nodes}
+END
+run never
+check_match "ready that never comes" "$status $(outcome never)" "^1 failed ready not ready in time, after [0-9]+ tries: exit 3: no leader$"
+
+# Two forks, a session of its own, deaf to every signal that one can be deaf to.
+write forks <<END
+  - {name: one, reset: "true", $nodes,
+     workload: "(setsid sh -c 'trap \"\" TERM INT HUP; cd /; echo \$\$ >$work/forked; sleep 300 & wait' </dev/null >/dev/null 2>&1 &) & sleep 300"}
+END
+run forks
+check_eq "a workload that forks away" "$status $(outcome forks)" "0 completed - -"
+check "a workload that forks away is dead" wait_for 3 is_over "$(cat "$work/forked")"
+
+hold=2 write flood <<END
+  - {name: one, reset: "true", $nodes, workload: "exec cat /dev/zero",
+     probes: [{name: p, exec: "head -c 100000000 /dev/zero", every_ms: 100, timeout_ms: 5000}]}
+END
+"$eval_bin" run campaign "$work/flood.yaml" --db "$work/flood.db" >/dev/null 2>&1 </dev/null &
+coordinator=$!
+test_pids+=("$coordinator")
+most=0
+while is_running "$coordinator"; do
+	for pid in $coordinator $(cat "/proc/$coordinator/task/$coordinator/children" 2>/dev/null); do
+		[[ $(cat "/proc/$pid/comm" 2>/dev/null) == eval* ]] || continue
+		kib=$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status" 2>/dev/null)
+		((${kib:-0} <= most)) || most=$kib
+	done
+	sleep 0.05
+done
+wait "$coordinator"
+check_number "probes and a workload that print gigabytes: $most KiB at most" "0 < $most && $most < 65536"
+check_eq "what they printed is kept within bounds" "$(sql flood 'SELECT max(length(commands_json)) < 200000 FROM trials')" 1
+
+# The kernel's out-of-memory killer looks like this to whoever waits.
+write killed <<END
+  - {name: one, reset: "kill -KILL \$\$", $nodes}
+END
+run killed
+check_eq "a command that is killed" "$status $(outcome killed)" "1 failed reset reset failed: signal 9 (Killed)"
+hold=0.5 write oom <<END
+  - {name: one, reset: "true", $nodes, workload: "sleep 0.3; kill -KILL \$\$", probes: [{name: p, exec: "kill -KILL \$\$", every_ms: 100, timeout_ms: 500}]}
+END
+run oom
+check_match "a workload and probes that are killed" "$status $(outcome oom)" "^1 "
+check_eq "a workload that is killed is recorded" "$(sql oom "SELECT json_extract(value, '\$.signal') FROM trials, json_each(commands_json)
+	WHERE json_extract(value, '\$.name') = 'workload'")" 9
+
+# --- What vanishes --------------------------------------------------------------------------------------------
+
+# reset makes the pair anew each time; what happens in mid-trial is the workload's doing.
+make_ns sw || exit 1
+cat >"$work/pair" <<END
+for name in va vb; do ip netns delete et$$-\$name 2>/dev/null; ip netns add et$$-\$name || exit 1; done
+ip -n et$$-va link add eth0 type veth peer name eth0 netns et$$-vb
+ip -n et$$-va addr add 10.99.1.1/24 dev eth0; ip -n et$$-vb addr add 10.99.1.2/24 dev eth0
+ip -n et$$-va link set eth0 up; ip -n et$$-vb link set eth0 up
+END
+test_namespaces+=("et$$-va" "et$$-vb")
+# vanish NAME COMMAND: two trials, in the first of which the command runs in the hold.
+vanish() {
+	cat >"$work/$1.yaml" <<END
+trials_per_combination: 2
+defaults: {warmup_seconds: 0.1, duration_seconds: 1.5, recovery_seconds: 5, retries: 0}
+subjects:
+  - name: pair
+    reset: "sh $work/pair"
+    nodes:
+      - {name: a, address: 10.99.1.1, netns: et$$-va}
+      - {name: b, address: 10.99.1.2, netns: et$$-vb}
+    workload: |
+      nsenter --net=/run/netns/et$$-va ping -q -i 0.02 10.99.1.2 &
+      case \$EVAL_TRIAL in *-1) sleep 0.6; $2;; esac
+      sleep 300
+chaos_types: [{type: $3, target: a}]
+END
+	sed -i "s/latency, target: a/&, params: {min_ms: 10, max_ms: 10}/" "$work/$1.yaml"
+	run "$1"
+	check_match "$1: the trial is told of it" "$(outcome "$1")" "$4"
+	check_eq "$1: the next trial is completed" "$(sql "$1" "SELECT status FROM trials WHERE id LIKE '%-2'")" completed
+	check "$1: nothing is left" wait_for 3 nothing_live
+}
+vanish "device gone" "ip -n et$$-va link delete eth0" network_partition "^failed hold the fault's hooks on eth0 went away"
+vanish "device gone, delayed" "ip -n et$$-va link delete eth0" latency "^failed hold the fault's hooks on eth0 went away"
+# The fault's descriptors keep the namespace alive: its name is gone, the chaos is not.
+vanish "namespace gone" "ip netns delete et$$-va; ip netns delete et$$-vb" network_partition "^(completed|failed) "
+vanish "device down and up" "ip -n et$$-va link set eth0 down; sleep 0.2; ip -n et$$-va link set eth0 up" network_partition "^completed - -"
+
+# --- Limits, outputs, locales, names --------------------------------------------------------------------------
+
+write plain 2 <<END
+  - {name: one, instances: 2, reset: "true", nodes: [{name: n1, address: "$net.{instance}"}], probes: [{name: p, exec: "true", every_ms: 50, timeout_ms: 500}]}
+END
+plain() {
+	rm -f "$work"/plain.db*
+	run plain "$@"
+}
+complete() { [[ $(sql plain "SELECT group_concat(status) FROM trials") == completed,completed ]]; }
+plain prlimit --nofile=4
+check_eq "4 descriptors: no more than an error" "$status" 3
+for limit in 12 16 24; do
+	plain prlimit --nofile=$limit
+	check_number "$limit descriptors: an error or a failed trial, no crash ($status)" "$status == 0 || $status == 1 || $status == 3"
+	((status < 124)) || diag "$out"
+done
+plain prlimit --nofile=64
+check_eq "64 descriptors are enough" "$status" 0
+plain prlimit --stack=262144 --core=0 --memlock=0
+check_eq "256 KiB of stack, no locked memory" "$status" 0
+plain prlimit --as=200000000
+check_number "200 MB of address space ($status)" "$status == 0 || $status == 1 || $status == 3"
+
+rm -f "$work"/plain.db*
+# shellcheck disable=SC2094
+"$eval_bin" run campaign "$work/plain.yaml" --db "$work/plain.db" <&- >&- 2>&-
+check_eq "closed descriptors: completed" "$?" 0
+check_eq "closed descriptors: the database is sound" "$(sql plain 'PRAGMA integrity_check')" ok
+rm -f "$work"/plain.db*
+timeout 60 "$eval_bin" run campaign "$work/plain.yaml" --db "$work/plain.db" 2>&1 </dev/null | head -n 1 >/dev/null
+check "nobody reads the output: the campaign goes on" complete
+rm -f "$work"/plain.db*
+timeout 60 "$eval_bin" run campaign "$work/plain.yaml" --db "$work/plain.db" --json >/dev/full 2>&1 </dev/null
+check "a full disk under the output: the campaign goes on" complete
+
+for locale in tr_TR.UTF-8 de_DE.UTF-8 C.UTF-8 nonsense; do
+	plain env LC_ALL=$locale LANG=$locale
+	check_eq "locale $locale" "$status" 0
+done
+plain env -i
+check_eq "no environment at all" "$status" 0
+
+odd="$work/it's \"odd\" \$HOME ; ü/sub dir"
+mkdir -p "$odd"
+cat >"$odd/a file.yaml" <<END
+trials_per_combination: 2
+include_baseline: true
+chaos_types: []
+defaults: {warmup_seconds: 0, duration_seconds: 0.1, recovery_seconds: 1}
+subjects: [{name: one, reset: 'sh "./it''s here.sh"', $nodes}]
+END
+printf 'pwd >here\ntest ! -e stop || sleep 300\n' >"$odd/it's here.sh"
+cd "$odd" || exit 1
+touch stop
+"$eval_bin" run campaign "a file.yaml" --db "a base.db" >"$work/odd.out" 2>&1 </dev/null &
+coordinator=$!
+test_pids+=("$coordinator")
+check "odd names: commands run in the file's folder" wait_for 10 test -s here
+check_eq "odd names: which has just that name" "$(cat here)" "$odd"
+kill -INT "$coordinator"
+wait "$coordinator"
+rm -f stop
+ln -s "$eval_bin" "$work/eval"
+check "odd names: the printed command resumes, as it stands there" \
+	sh -c "PATH=$work:\$PATH; $(sed -n 's/.*\(eval run campaign .*\)/\1/p' "$work/odd.out")"
+check_eq "odd names: completed" "$(sqlite3 "a base.db" 'SELECT group_concat(status) FROM trials')" completed,completed
+cd / || exit 1
+
+done_testing

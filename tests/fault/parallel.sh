@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 600 s
+# 200 trials, eight at a time, with something that goes wrong in every phase: each has exactly one final row, of the
+# status that it should have, and descriptors, processes and memory do not grow. EVAL_PARALLEL_TRIALS: another number
+# (2000 take about 5 minutes).
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+
+unset EVAL_DB
+total=${EVAL_PARALLEL_TRIALS:-200}
+lanes=8
+members=()
+for ((i = 0; i < lanes; i++)); do
+	members+=("a$i=10.99.0.1$i/24" "b$i=10.99.0.2$i/24")
+done
+make_switch sw "${members[@]}" || exit 1
+prefix=/run/netns/et$$
+
+# What a trial suffers follows from its number: index modulo 10.
+cat >"$work/suffer" <<'END'
+index=${EVAL_TRIAL##*-}
+index=${index#"${index%%[1-9]*}"}
+kind=$((${index:-0} % 10))
+END
+cat >"$work/parallel.yaml" <<END
+trials_per_combination: $((total / 2))
+parallel: $lanes
+defaults: {warmup_seconds: 0.05, duration_seconds: 0.15, recovery_seconds: 0.5, retries: 0}
+subjects:
+  - name: pair
+    instances: $lanes
+    reset: |
+      . $work/suffer
+      # Two on one instance at a time would meet here.
+      mkdir $work/busy.\$EVAL_INSTANCE || exit 9
+      rmdir $work/busy.\$EVAL_INSTANCE
+      test \$kind != 1
+    ready: {exec: ". $work/suffer; test \$kind != 2 && { test \$kind != 3 || test \$EVAL_PHASE = ready; }", timeout_seconds: 0.3}
+    roles: ". $work/suffer; test \$kind != 4 && echo a"
+    nodes:
+      - {name: a, address: "10.99.0.1{instance}", netns: "et$$-a{instance}"}
+      - {name: b, address: "10.99.0.2{instance}", netns: "et$$-b{instance}"}
+    workload: |
+      . $work/suffer
+      test \$kind != 5 || exit 1
+      test \$kind != 6 || { sleep 0.1; kill -KILL \$PPID; }
+      setsid sleep 300 &
+      test \$kind = 7 || exec nsenter --net=$prefix-a\$EVAL_INSTANCE ping -q -i 0.02 10.99.0.2\$EVAL_INSTANCE
+      exec sleep 300
+    probes: [{name: p, exec: ". $work/suffer; test \$kind != 8", every_ms: 20, timeout_ms: 1000}]
+chaos_types:
+  - {type: network_partition, target: leader, name: cut, abort_if: ". $work/suffer; test \$kind = 9 && echo enough"}
+  - {type: network_partition, target: leader, name: one-way, params: {direction: out}, abort_if: ". $work/suffer; test \$kind = 9 && echo enough"}
+END
+
+db() { sqlite3 -cmd '.timeout 5000' "$work/parallel.db" "$1"; }
+# "trials-ended descriptors resident-KiB" of the coordinator.
+measure() {
+	echo "$(db "SELECT count(*) FROM trials WHERE status IN ('completed', 'failed', 'void')")" \
+		"$(find "/proc/$coordinator/fd" -mindepth 1 | wc -l)" "$(awk '/^VmRSS/ { print $2 }' "/proc/$coordinator/status")"
+}
+
+before=$(find /proc/[0-9]*/ns/net -maxdepth 0 -printf '%l\n' 2>/dev/null | sort -u | wc -l)
+began=$(now_ms)
+"$eval_bin" run campaign "$work/parallel.yaml" --db "$work/parallel.db" --quiet >"$work/out" 2>"$work/err" </dev/null &
+coordinator=$!
+test_pids+=("$coordinator")
+while is_running "$coordinator"; do
+	measure >>"$work/figures" 2>/dev/null
+	sleep 1
+done
+status=0
+wait "$coordinator" || status=$?
+diag "$total trials at $lanes took $((($(now_ms) - began) / 1000)) s; ended, descriptors, resident KiB:" \
+	"$(awk 'NF == 3' "$work/figures" | awk '{ l[NR] = $0 } END { s = NR > 8 ? int(NR / 8) : 1; for (i = 1; i <= NR; i += s) print l[i]; print l[NR] }')"
+
+check_eq "exit status" "$status" 1
+((status == 1)) || diag "$(tail -n 5 "$work/err")"
+check_eq "every trial has a final status" "$(db "SELECT count(*), sum(status IN ('completed', 'failed', 'void')) FROM trials")" "$total|$total"
+check_eq "every trial has exactly one final row" "$(db "SELECT count(*), count(DISTINCT trial_id), max(attempt) FROM attempts
+	WHERE status IN ('completed', 'failed', 'void')")" "$total|$total|1"
+check_eq "one trial at a time on each instance" "$(db "SELECT count(*) FROM trials a JOIN trials b ON a.instance = b.instance AND
+	a.id < b.id AND a.started_at_monotonic_ns < b.ended_at_monotonic_ns AND b.started_at_monotonic_ns < a.ended_at_monotonic_ns")" 0
+check_eq "all instances at once" "$(db 'SELECT count(DISTINCT instance) FROM trials')" "$lanes"
+
+# outcome KIND STATUS STAGES TEXT_GLOB: of all trials of that kind.
+outcome() {
+	local wrong
+	wrong=$(db "SELECT group_concat(id || ' ' || status || ' ' || coalesce(error_stage, '') || ' ' || coalesce(error_text, ''), '; ')
+		FROM trials WHERE trial_index % 10 = $1 AND NOT (status = '$2' AND coalesce(error_stage, '') IN ($3) AND coalesce(error_text, '') GLOB '$4')")
+	check_eq "what goes wrong: $5" "$wrong" ""
+}
+outcome 0 completed "''" '*' "nothing"
+outcome 1 failed "'reset'" 'reset failed: exit 1' "reset"
+outcome 2 failed "'ready'" 'not ready in time*' "ready"
+outcome 3 completed "''" '*' "it does not recover (a verdict, no error)"
+outcome 4 failed "'warmup'" 'roles failed*' "roles"
+outcome 5 failed "'warmup'" 'the workload failed before any chaos*' "the workload"
+outcome 6 failed "'warmup','inject','hold','revert'" 'the worker died of signal 9*' "the worker is killed"
+outcome 7 void "'check'" 'the evidence shows no hit*' "no traffic"
+outcome 8 void "'warmup'" '*' "unhealthy before the chaos"
+outcome 9 failed "'hold'" 'stopped by abort_if (exit 0: enough)' "abort_if"
+check_eq "verdict of what does not recover" "$(db "SELECT DISTINCT verdict FROM trials WHERE trial_index % 10 = 3")" fail
+
+# The first seconds fill caches: what grows with the trials grows after them.
+awk -v total="$total" 'NF == 3 && $1 >= total / 4' "$work/figures" >"$work/later"
+read -r first_fds first_rss < <(awk '{ print $2, $3; exit }' "$work/later")
+read -r last_rss < <(awk '{ v = $3 } END { print v }' "$work/later")
+most=$(awk '$2 > most { most = $2 } END { print most }' "$work/later")
+check_number "descriptors do not grow ($first_fds, at most $most)" "$most <= $((5 * lanes + 20))"
+check_number "memory does not grow ($first_rss to $last_rss KiB)" "$last_rss - $first_rss <= 2048 + $total"
+nothing_left() {
+	nothing_live && ! pgrep -f "^sleep 300$" -P 1 >/dev/null &&
+		[[ -z $(find "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)" -maxdepth 1 -name "eval-$coordinator-*") ]]
+}
+check "no fault, process or cgroup is left" wait_for 5 nothing_left
+check_eq "no network namespace is left" \
+	"$(find /proc/[0-9]*/ns/net -maxdepth 0 -printf '%l\n' 2>/dev/null | sort -u | wc -l)" "$before"
+
+done_testing
