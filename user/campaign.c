@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -279,17 +280,21 @@ static void print_quoted(FILE *out, const char *word)
 	fputc('\'', out);
 }
 
-/* A command line for a shell; the database ends it. */
+/* A command line for a shell, to which a mere "eval" is a word of its own; the database ends it. */
 static void tell_command(const struct campaign *campaign, const char *verb, const char *file, const char *id_option)
 {
 	const struct campaign_options *options = campaign->options;
 	_cleanup_free_ char *command = NULL;
+	char program[PATH_MAX] = "";
 	size_t size;
 	FILE *out = open_memstream(&command, &size);
 
 	if (!out)
 		return;
-	fprintf(out, "eval %s ", verb);
+	if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
+		snprintf(program, sizeof(program), "%s", program_invocation_name);
+	print_quoted(out, program);
+	fprintf(out, " %s ", verb);
 	if (file) {
 		print_quoted(out, file);
 		fputc(' ', out);

@@ -12,6 +12,9 @@
 #include "util/clock.h"
 #include "util/fds.h"
 
+/* The dying take some milliseconds; without a guard nobody else would remove their cgroup. */
+#define SWEEP_WAIT_NS NSEC_PER_SEC
+
 /* The caller has blocked signals: the child must not run the coordinator's handler. */
 __attribute__((noreturn)) static void run_worker(const struct campaign *campaign, const struct lane *lane,
 						 int socket_fd, pid_t coordinator)
@@ -175,7 +178,7 @@ void lane_reap(struct campaign *campaign, struct lane *lane)
 	if (!lane->ended || !json_object_get(lane->columns, "status")) {
 		/* Before the next trial starts on the same instance; the guard does it, too. */
 		scope_name(scope, campaign->scope_prefix, lane->pid);
-		scope_sweep(scope);
+		scope_sweep_wait(scope, SWEEP_WAIT_NS);
 		describe_death(lane, &info, campaign->stopping);
 	}
 	set_end(lane);

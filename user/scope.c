@@ -184,6 +184,16 @@ int scope_sweep(const char *name_start)
 	return left;
 }
 
+int scope_sweep_wait(const char *name_start, uint64_t wait_ns)
+{
+	uint64_t end_ns = clock_monotonic_ns() + wait_ns;
+	int left;
+
+	while ((left = scope_sweep(name_start)) && clock_monotonic_ns() < end_ns)
+		wait_step();
+	return left;
+}
+
 void scope_each_stale(void (*visit)(int root_fd, const char *name, void *data), void *data)
 {
 	_cleanup_closedir_ DIR *dir = NULL;

@@ -33,6 +33,8 @@ int scope_destroy(struct scope *scope, uint64_t wait_ns);
 
 /* Kills and removes the scopes whose names start so, without waiting. Returns how many are still there. */
 int scope_sweep(const char *name_start);
+/* The same, waiting at most wait_ns until none is. */
+int scope_sweep_wait(const char *name_start, uint64_t wait_ns);
 /* Calls visit with each scope whose coordinator is dead; root_fd is where its cgroup is. */
 void scope_each_stale(void (*visit)(int root_fd, const char *name, void *data), void *data);
 /* Sweeps the scopes of coordinators that are dead, waiting at most wait_ns. Returns how many it found. */
