@@ -37,7 +37,7 @@ write hangs <<END
   - {name: one, reset: {exec: "trap '' TERM INT HUP; echo \$\$ >$work/hangs; sleep 300", timeout_seconds: 1}, $nodes}
 END
 run hangs
-check_eq "a reset that hangs" "$status $(outcome hangs)" "1 failed reset reset failed: timed out after 1 s"
+check_match "a reset that hangs" "$status $(outcome hangs)" "^1 failed reset reset failed: timed out after [12]"
 check "a reset that hangs is dead" wait_for 3 is_over "$(cat "$work/hangs")"
 
 write never <<END
@@ -100,20 +100,20 @@ ip -n et$$-va addr add 10.99.1.1/24 dev eth0; ip -n et$$-vb addr add 10.99.1.2/2
 ip -n et$$-va link set eth0 up; ip -n et$$-vb link set eth0 up
 END
 test_namespaces+=("et$$-va" "et$$-vb")
-# vanish NAME COMMAND: two trials, in the first of which the command runs in the hold.
+# vanish NAME COMMAND TYPE ERE: two trials, in the first of which the command runs in the hold, which abort_if tells of.
 vanish() {
 	cat >"$work/$1.yaml" <<END
 trials_per_combination: 2
-defaults: {warmup_seconds: 0.1, duration_seconds: 1.5, recovery_seconds: 5, retries: 0}
+defaults: {warmup_seconds: 0.1, duration_seconds: 2, recovery_seconds: 10, retries: 0, abort_if: "touch $work/held; false"}
 subjects:
   - name: pair
-    reset: "sh $work/pair"
+    reset: "rm -f $work/held; sh $work/pair"
     nodes:
       - {name: a, address: 10.99.1.1, netns: et$$-va}
       - {name: b, address: 10.99.1.2, netns: et$$-vb}
     workload: |
       nsenter --net=/run/netns/et$$-va ping -q -i 0.02 10.99.1.2 &
-      case \$EVAL_TRIAL in *-1) sleep 0.6; $2;; esac
+      case \$EVAL_TRIAL in *-1) while ! test -e $work/held; do sleep 0.05; done; sleep 0.3; $2;; esac
       sleep 300
 chaos_types: [{type: $3, target: a}]
 END
@@ -139,8 +139,6 @@ plain() {
 	run plain "$@"
 }
 complete() { [[ $(sql plain "SELECT group_concat(status) FROM trials") == completed,completed ]]; }
-plain prlimit --nofile=4
-check_eq "4 descriptors: no more than an error" "$status" 3
 for limit in 12 16 24; do
 	plain prlimit --nofile=$limit
 	check_number "$limit descriptors: an error or a failed trial, no crash ($status)" "$status == 0 || $status == 1 || $status == 3"
