@@ -3,6 +3,8 @@
 # make test-unit | test-cli | test-net | test-fault | test-smoke | test-vm   one suite       and a smoke test on Linux 6.1
 # make test-matrix  VM_SUITES on each of KERNELS, in guests (scripts/vm.sh), two at a time
 # make test-all     test, test-vm and test-matrix    make demo       the main job on a real cluster
+# make fuzz         SECONDS=600 for each target      make valgrind   the command line tests under valgrind
+# make coverage     statement coverage of user/ by unit, cli, net and fault tests
 # make bench        figures, not pass or fail        make check      format, clang-tidy, cppcheck, shellcheck
 # make bench-vm     netem and our lines side by side in guests, into docs/BENCH-VM.md
 # V=1 shows the commands.
@@ -17,7 +19,7 @@ ARCH := $(shell uname -m)
 BPF_ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(ARCH)))
 BPF_CPU := v2
 BUILD := build
-SUITES := unit cli net fault smoke vm
+SUITES := unit cli net fault fuzz smoke vm
 KERNELS ?= 5.10 6.1 6.12 sid
 VM_SUITES ?= smoke net fault
 
@@ -44,9 +46,12 @@ OBJECTS := $(SOURCES:user/%.c=$(BUILD)/user/%.o)
 LIB_OBJECTS := $(filter-out $(BUILD)/user/main.o,$(OBJECTS))
 ASAN_OBJECTS := $(LIB_OBJECTS:$(BUILD)/user/%=$(BUILD)/asan/%)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_OBJECTS := $(LIB_OBJECTS:$(BUILD)/user/%=$(BUILD)/fuzz/user/%)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
-.PHONY: all deps test $(SUITES:%=test-%) test-build test-matrix test-all demo bench bench-vm check format install clean
+.PHONY: all deps test $(SUITES:%=test-%) test-build test-matrix test-all fuzzers fuzz demo bench bench-vm check valgrind \
+	coverage format install clean
 all: eval
 
 eval: $(OBJECTS)
@@ -82,6 +87,20 @@ $(BUILD)/unit/%: tests/unit/%.c $(ASAN_OBJECTS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) -O1 -g $(SANITIZE) -MMD -MP -o $@ $(filter %.c %.o,$^) $(LDLIBS) -lcmocka
 
+# An archive: a target that includes a source of ours does not get it twice. Warnings are the other build's (-w).
+$(BUILD)/fuzz/user/%.o: user/%.c Makefile | $(SKELETONS)
+	$(call say,FUZZCC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BASE_CFLAGS) -w -O1 -g -fsanitize=fuzzer-no-link $(SANITIZE) -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzz/user.a: $(FUZZ_OBJECTS)
+	$(Q)rm -f $@
+	$(Q)ar rc $@ $^
+
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/user.a
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) $(BASE_CFLAGS) -w -O1 -g -fsanitize=fuzzer $(SANITIZE) -MMD -MP -o $@ $< $(BUILD)/fuzz/user.a $(LDLIBS)
+
 $(BUILD)/tools/%: tests/tools/%.c $(LIB_OBJECTS)
 	$(call say,TOOL,$@)
 	$(Q)mkdir -p $(@D)
@@ -92,17 +111,25 @@ deps:
 
 # Dependencies may be installed by this very run, so the build is a make of its own behind them.
 test: deps
-	$(Q)$(MAKE) --no-print-directory test-build
-	$(Q)tests/all "unit cli net fault vm/command vm/matrix" 6.1 smoke
+	$(Q)$(MAKE) --no-print-directory test-build fuzzers
+	$(Q)tests/all "unit cli net fault fuzz vm/command vm/matrix" 6.1 smoke
 
 test-all: deps
-	$(Q)$(MAKE) --no-print-directory test-build
-	$(Q)tests/all "unit cli net fault vm" "$(KERNELS)" "$(VM_SUITES)"
+	$(Q)$(MAKE) --no-print-directory test-build fuzzers
+	$(Q)tests/all "unit cli net fault fuzz vm" "$(KERNELS)" "$(VM_SUITES)"
 
 test-build: eval $(UNIT_TESTS) $(TOOLS)
 
 $(SUITES:%=test-%): test-%: test-build
 	$(Q)tests/run $*
+
+test-fuzz: fuzzers
+fuzzers: $(FUZZERS)
+
+# Each target for SECONDS.
+SECONDS := 600
+fuzz: fuzzers
+	$(Q)EVAL_FUZZ_SECONDS=$(SECONDS) tests/fuzz/targets.sh
 
 test-matrix: test-build
 	$(Q)scripts/vm/matrix.sh "$(KERNELS)" $(VM_SUITES)
@@ -119,6 +146,12 @@ bench-vm: eval $(TOOLS)
 
 check:
 	$(Q)scripts/check.sh
+
+valgrind: test-build
+	$(Q)scripts/check/valgrind.sh
+
+coverage:
+	$(Q)scripts/check/coverage.sh
 
 format:
 	$(Q)clang-format -i $(SOURCES) $(wildcard user/*.h user/*/*.h include/*.h bpf/*.c bpf/*.h tests/*/*.c)

@@ -18,10 +18,11 @@ packages=(
 	libcmocka-dev iperf3 iputils-ping sqlite3 strace python3-minimal ethtool openssh-server openssh-client
 	# guests with other kernels
 	qemu-system-x86 busybox-static cpio kmod xz-utils
+	libclang-rt-dev # libFuzzer, ASan and UBSan of clang
 	# lab, and what its scripts are made of
 	etcd-server etcd-client iproute2 e2fsprogs mount util-linux curl jq procps
 	# make check
-	shellcheck clang-format clang-tidy cppcheck
+	shellcheck clang-format clang-tidy cppcheck valgrind
 )
 # An etcd that is there already, from wherever, is as good, and its service is not ours to touch.
 command -v etcd >/dev/null && packages=("${packages[@]/#etcd-server/}")

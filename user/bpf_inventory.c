@@ -14,6 +14,7 @@
 #include "netns.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 
 /* The part of struct bpf_link_info for tcx and XDP links; Debian 12's header predates tcx (Linux 6.6). */
 struct link_device {
@@ -109,6 +110,12 @@ static void stats_add(json_t *fault, int stats_fd, int line_fd)
 	}
 }
 
+/* The kernel lets a device's name have any bytes, JSON does not: none of our faults may be hidden for that. */
+static json_t *text_of(const char *bytes)
+{
+	return json_text(bytes, strlen(bytes));
+}
+
 static json_t *netns_name(uint64_t ino)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/run/netns");
@@ -117,7 +124,7 @@ static json_t *netns_name(uint64_t ino)
 
 	while (dir && (entry = readdir(dir)))
 		if (!fstatat(dirfd(dir), entry->d_name, &st, 0) && st.st_ino == ino)
-			return json_string(entry->d_name);
+			return text_of(entry->d_name);
 	return json_null();
 }
 
@@ -139,11 +146,12 @@ static json_t *fault_to_json(const struct eval_ctl *ctl, unsigned int map_id)
 	uint64_t now_ns = clock_monotonic_ns();
 	bool live = now_ns < ctl->deadline_ns && now_ns < ctl->lease_ns;
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:o, s:i, s:b, s:b, s:f, s:f, s:i, s:[]}", "type",
-			 kind_name(ctl->kind), "campaign", ctl->campaign, "trial", ctl->trial, "target", ctl->target,
-			 "engine", ctl->engine, "device", ctl->device, "ifindex", (int)ctl->ifindex, "netns_ino",
-			 (json_int_t)ctl->netns_ino, "netns", netns_name(ctl->netns_ino), "holder_pid",
-			 (int)ctl->holder_pid, "holder_alive", eval_ctl_holder_lives(ctl), "live", live, "seconds_left",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:I, s:o, s:i, s:b, s:b, s:f, s:f, s:i, s:[]}", "type",
+			 kind_name(ctl->kind), "campaign", text_of(ctl->campaign), "trial", text_of(ctl->trial),
+			 "target", text_of(ctl->target), "engine", text_of(ctl->engine), "device", text_of(ctl->device),
+			 "ifindex", (int)ctl->ifindex, "netns_ino", (json_int_t)ctl->netns_ino, "netns",
+			 netns_name(ctl->netns_ino), "holder_pid", (int)ctl->holder_pid, "holder_alive",
+			 eval_ctl_holder_lives(ctl), "live", live, "seconds_left",
 			 seconds_until(ctl->deadline_ns, now_ns), "lease_seconds_left",
 			 seconds_until(ctl->lease_ns, now_ns), "map_id", (int)map_id, "hooks");
 }
