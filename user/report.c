@@ -57,7 +57,7 @@ static json_t *summarize_window(const json_t *samples, const struct report_times
 	size_t count = 0, good = 0, i;
 	const json_t *sample;
 
-	json_array_foreach(samples, i, sample) {
+	json_array_foreach (samples, i, sample) {
 		const char *name = json_string_value(json_object_get(sample, "probe"));
 
 		if (window_of(times, sample) != window || (probe && (!name || strcmp(name, probe))))
@@ -91,7 +91,7 @@ static int add_probes(json_t *out, const json_t *samples, const struct report_ti
 	const json_t *sample;
 	size_t i;
 
-	json_array_foreach(samples, i, sample) {
+	json_array_foreach (samples, i, sample) {
 		const char *probe = json_string_value(json_object_get(sample, "probe"));
 		json_t *windows;
 

@@ -98,7 +98,7 @@ void report_histogram(FILE *out, const json_t *histogram, const char *indent)
 	size_t first = json_array_size(buckets), last = 0, i;
 	json_int_t most = 0;
 
-	json_array_foreach(buckets, i, bucket) {
+	json_array_foreach (buckets, i, bucket) {
 		if (!json_integer_value(bucket))
 			continue;
 		first = first < i ? first : i;
@@ -113,8 +113,7 @@ void report_histogram(FILE *out, const json_t *histogram, const char *indent)
 		char from[REPORT_CELL_SIZE], to[REPORT_CELL_SIZE];
 		int length = (int)ceil((double)count * (double)strlen(bar) / (double)most);
 
-		fprintf(out, "%s%8s … %-8s |%-*.*s| %" JSON_INTEGER_FORMAT "\n", indent,
-			report_milliseconds(from, low), report_milliseconds(to, high), (int)strlen(bar), length, bar,
-			count);
+		fprintf(out, "%s%8s … %-8s |%-*.*s| %" JSON_INTEGER_FORMAT "\n", indent, report_milliseconds(from, low),
+			report_milliseconds(to, high), (int)strlen(bar), length, bar, count);
 	}
 }

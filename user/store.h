@@ -25,8 +25,8 @@
 struct store;
 
 enum store_mode {
-	STORE_READ,	/* needs no root; the file must exist */
-	STORE_WRITE,	/* creates folder and file, migrates an older schema */
+	STORE_READ,  /* needs no root; the file must exist */
+	STORE_WRITE, /* creates folder and file, migrates an older schema */
 };
 
 /* path NULL: $EVAL_DB, else /var/lib/eval/eval.db. */
@@ -70,9 +70,9 @@ int store_event_add(struct store *store, const char *campaign_id, const char *tr
  * New references; NULL with err on failure. campaign_id may be a unique prefix or its hash suffix, trial_id a
  * unique start or end, or its index. Campaigns come with "trials": {"planned": n, …, "total": n, "verdict_fail": n}.
  */
-json_t *store_campaigns(struct store *store, struct error *err);	/* array, newest first */
+json_t *store_campaigns(struct store *store, struct error *err); /* array, newest first */
 json_t *store_campaign(struct store *store, const char *campaign_id, struct error *err);
-json_t *store_trials(struct store *store, const char *campaign_id, struct error *err);	/* array in plan order */
+json_t *store_trials(struct store *store, const char *campaign_id, struct error *err); /* array in plan order */
 /* One trial; campaign_id NULL looks through all campaigns. */
 json_t *store_trial(struct store *store, const char *campaign_id, const char *trial_id, struct error *err);
 json_t *store_attempts(struct store *store, const char *campaign_id, const char *trial_id, struct error *err);

@@ -8,7 +8,7 @@
 #include "store.h"
 
 #define STORE_SCHEMA_VERSION 1
-#define STORE_APPLICATION_ID 0x4556414c	/* "EVAL" */
+#define STORE_APPLICATION_ID 0x4556414c /* "EVAL" */
 #define STORE_BUSY_TIMEOUT_MS 5000
 
 struct store {
@@ -21,22 +21,22 @@ enum store_type {
 	STORE_TEXT,
 	STORE_INTEGER,
 	STORE_REAL,
-	STORE_BOOL,	/* 0 or 1; JSON true or false */
-	STORE_U64,	/* decimal digits as TEXT: SQLite's and JSON's integers are signed */
-	STORE_JSON,	/* any JSON value, as TEXT */
+	STORE_BOOL, /* 0 or 1; JSON true or false */
+	STORE_U64,  /* decimal digits as TEXT: SQLite's and JSON's integers are signed */
+	STORE_JSON, /* any JSON value, as TEXT */
 };
 
 struct store_column {
 	const char *name;
 	enum store_type type;
-	const char *constraint;	/* behind the type; a column added to an older file needs a default if NOT NULL */
+	const char *constraint; /* behind the type; a column added to an older file needs a default if NOT NULL */
 };
 
 struct store_table {
 	const char *name;
-	const struct store_column *columns;	/* ends with .name = NULL */
-	const char *constraint;			/* of the table, NULL: none */
-	const char *index;			/* columns of its index, NULL: none */
+	const struct store_column *columns; /* ends with .name = NULL */
+	const char *constraint;             /* of the table, NULL: none */
+	const char *index;                  /* columns of its index, NULL: none */
 };
 
 enum store_table_id { TABLE_CAMPAIGNS, TABLE_TRIALS, TABLE_ATTEMPTS, TABLE_SAMPLES, TABLE_EVENTS, TABLE_COUNT };

@@ -34,7 +34,7 @@ static void name_candidates(char *out, size_t size, const json_t *rows, const ch
 	size_t i, used = 0;
 
 	out[0] = '\0';
-	json_array_foreach(rows, i, row) {
+	json_array_foreach (rows, i, row) {
 		int length;
 
 		if (i == CANDIDATES_SHOWN) {
@@ -123,7 +123,7 @@ json_t *store_campaigns(struct store *store, struct error *err)
 	json_t *campaign;
 	size_t i;
 
-	json_array_foreach(campaigns, i, campaign)
+	json_array_foreach (campaigns, i, campaign)
 		if (add_counts(store, campaign, err))
 			return NULL;
 	return TAKE_PTR(campaigns);

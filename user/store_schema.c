@@ -7,7 +7,11 @@
 #include "util/cleanup.h"
 
 /* A moment is RFC 3339 text in UTC with microseconds, and CLOCK_MONOTONIC of the same boot. */
-#define MOMENT(column) {#column, STORE_TEXT, NULL}, {#column "_monotonic_ns", STORE_INTEGER, NULL}
+#define MOMENT(column) \
+	{#column, STORE_TEXT, NULL}, \
+	{ \
+#column "_monotonic_ns", STORE_INTEGER, NULL \
+	}
 #define TRIAL_STATUS "('planned', 'running', 'completed', 'failed', 'void', 'interrupted')"
 #define STAGE "CHECK (error_stage IN ('reset', 'ready', 'warmup', 'inject', 'hold', 'revert', 'recover', 'check'))"
 #define VERDICT "NOT NULL DEFAULT 'none' CHECK (verdict IN ('none', 'pass', 'fail'))"
@@ -15,13 +19,14 @@
 static const struct store_column campaign_columns[] = {
 	{"id", STORE_TEXT, "PRIMARY KEY NOT NULL"},
 	{"label", STORE_TEXT, NULL},
-	{"status", STORE_TEXT, "NOT NULL DEFAULT 'planned' CHECK (status IN ('planned', 'running', 'completed', "
-			       "'interrupted'))"},
+	{"status", STORE_TEXT,
+	 "NOT NULL DEFAULT 'planned' CHECK (status IN ('planned', 'running', 'completed', "
+	 "'interrupted'))"},
 	{"hash", STORE_TEXT, "NOT NULL"},
 	{"seed", STORE_U64, "NOT NULL"},
-	{"config", STORE_JSON, "NOT NULL"},	/* canonical: what the hash is over */
+	{"config", STORE_JSON, "NOT NULL"}, /* canonical: what the hash is over */
 	{"config_path", STORE_TEXT, NULL},
-	{"config_text", STORE_TEXT, NULL},	/* the file as it was */
+	{"config_text", STORE_TEXT, NULL}, /* the file as it was */
 	{"command_line", STORE_TEXT, NULL},
 	{"parallel", STORE_INTEGER, NULL},
 	{"cooldown_seconds", STORE_REAL, NULL},
@@ -30,8 +35,8 @@ static const struct store_column campaign_columns[] = {
 	{"kernel", STORE_TEXT, NULL},
 	{"boot_id", STORE_TEXT, NULL},
 	{"eval_version", STORE_TEXT, NULL},
-	{"features", STORE_JSON, NULL},		/* what the kernel could and could not do */
-	{"holder_pid", STORE_INTEGER, NULL},	/* the coordinator that ran it last */
+	{"features", STORE_JSON, NULL},      /* what the kernel could and could not do */
+	{"holder_pid", STORE_INTEGER, NULL}, /* the coordinator that ran it last */
 	{"exit_code", STORE_INTEGER, NULL},
 	{"summary", STORE_JSON, NULL},
 	{"created_at", STORE_TEXT, "NOT NULL"},
@@ -46,10 +51,10 @@ static const struct store_column trial_columns[] = {
 	{"trial_index", STORE_INTEGER, "NOT NULL"},
 	{"subject", STORE_TEXT, "NOT NULL"},
 	{"chaos", STORE_TEXT, "NOT NULL"},
-	{"type", STORE_TEXT, NULL},		/* null: baseline */
+	{"type", STORE_TEXT, NULL}, /* null: baseline */
 	{"repetition", STORE_INTEGER, "NOT NULL"},
 	{"baseline", STORE_BOOL, "NOT NULL DEFAULT 0 CHECK (baseline IN (0, 1))"},
-	{"attempt", STORE_INTEGER, "NOT NULL DEFAULT 0"},	/* the last one's number, 0: none yet */
+	{"attempt", STORE_INTEGER, "NOT NULL DEFAULT 0"}, /* the last one's number, 0: none yet */
 	{"instance", STORE_INTEGER, NULL},
 	{"fresh", STORE_BOOL, "CHECK (fresh IN (0, 1))"},
 	{"seed", STORE_U64, "NOT NULL"},
@@ -58,7 +63,7 @@ static const struct store_column trial_columns[] = {
 	{"error_stage", STORE_TEXT, STAGE},
 	{"error_errno", STORE_INTEGER, NULL},
 	{"error_text", STORE_TEXT, NULL},
-	{"settings", STORE_JSON, NULL},		/* durations, retries, expectations */
+	{"settings", STORE_JSON, NULL}, /* durations, retries, expectations */
 	{"target_asked", STORE_TEXT, NULL},
 	{"target_node", STORE_TEXT, NULL},
 	{"target_role", STORE_TEXT, NULL},
@@ -72,7 +77,7 @@ static const struct store_column trial_columns[] = {
 	MOMENT(chaos_reverted_at),
 	MOMENT(recovered_at),
 	MOMENT(ended_at),
-	{"ticket_created_at", STORE_TEXT, NULL},	/* these two are written from outside */
+	{"ticket_created_at", STORE_TEXT, NULL}, /* these two are written from outside */
 	{"resolved_at", STORE_TEXT, NULL},
 	{"initial_state", STORE_JSON, NULL},
 	{"final_state", STORE_JSON, NULL},
@@ -111,7 +116,7 @@ static const struct store_column sample_columns[] = {
 	{"trial_id", STORE_TEXT, "NOT NULL"},
 	{"attempt", STORE_INTEGER, "NOT NULL"},
 	{"probe", STORE_TEXT, "NOT NULL"},
-	{"scheduled_ns", STORE_INTEGER, "NOT NULL"},	/* CLOCK_MONOTONIC, as started_at_ns */
+	{"scheduled_ns", STORE_INTEGER, "NOT NULL"}, /* CLOCK_MONOTONIC, as started_at_ns */
 	{"started_at_ns", STORE_INTEGER, NULL},
 	{"latency_ns", STORE_INTEGER, NULL},
 	{"ok", STORE_BOOL, "NOT NULL CHECK (ok IN (0, 1))"},
@@ -122,14 +127,14 @@ static const struct store_column sample_columns[] = {
 
 static const struct store_column event_columns[] = {
 	{"campaign_id", STORE_TEXT, "NOT NULL REFERENCES campaigns (id) ON DELETE CASCADE"},
-	{"trial_id", STORE_TEXT, NULL},		/* null: the campaign's own */
+	{"trial_id", STORE_TEXT, NULL}, /* null: the campaign's own */
 	{"attempt", STORE_INTEGER, NULL},
 	{"at", STORE_TEXT, "NOT NULL"},
 	{"monotonic_ns", STORE_INTEGER, NULL},
 	{"phase", STORE_TEXT, NULL},
 	{"kind", STORE_TEXT, NULL},
 	{"text", STORE_TEXT, NULL},
-	{"details", STORE_JSON, NULL},		/* every other key of the event */
+	{"details", STORE_JSON, NULL}, /* every other key of the event */
 	{NULL},
 };
 
@@ -138,17 +143,22 @@ static const struct store_column event_columns[] = {
 const struct store_table store_tables[TABLE_COUNT] = {
 	[TABLE_CAMPAIGNS] = {.name = "campaigns", .columns = campaign_columns, .index = "hash"},
 	[TABLE_TRIALS] = {.name = "trials", .columns = trial_columns, .constraint = "PRIMARY KEY (campaign_id, id)"},
-	[TABLE_ATTEMPTS] = {.name = "attempts", .columns = attempt_columns,
+	[TABLE_ATTEMPTS] = {.name = "attempts",
+			    .columns = attempt_columns,
 			    .constraint = "PRIMARY KEY (campaign_id, trial_id, attempt), " OF_A_TRIAL},
-	[TABLE_SAMPLES] = {.name = "samples", .columns = sample_columns, .constraint = OF_A_TRIAL,
+	[TABLE_SAMPLES] = {.name = "samples",
+			   .columns = sample_columns,
+			   .constraint = OF_A_TRIAL,
 			   .index = "campaign_id, trial_id"},
-	[TABLE_EVENTS] = {.name = "events", .columns = event_columns, .constraint = OF_A_TRIAL,
+	[TABLE_EVENTS] = {.name = "events",
+			  .columns = event_columns,
+			  .constraint = OF_A_TRIAL,
 			  .index = "campaign_id, trial_id"},
 };
 
 static const char *const sql_types[] = {
-	[STORE_TEXT] = "TEXT", [STORE_INTEGER] = "INTEGER", [STORE_REAL] = "REAL",
-	[STORE_BOOL] = "INTEGER", [STORE_U64] = "TEXT", [STORE_JSON] = "TEXT",
+	[STORE_TEXT] = "TEXT",    [STORE_INTEGER] = "INTEGER", [STORE_REAL] = "REAL",
+	[STORE_BOOL] = "INTEGER", [STORE_U64] = "TEXT",        [STORE_JSON] = "TEXT",
 };
 
 const struct store_column *store_column_find(const struct store_table *table, const char *name)

@@ -150,7 +150,7 @@ static int insert_samples(struct store *store, const char *campaign_id, const ch
 	const json_t *sample;
 	size_t i;
 
-	json_array_foreach(samples, i, sample) {
+	json_array_foreach (samples, i, sample) {
 		json_t *row = keys_of(campaign_id, trial_id);
 		int ret;
 
@@ -185,7 +185,7 @@ static int event_row(json_t *row, const json_t *event)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)event, name, value)
+	json_object_foreach ((json_t *)event, name, value)
 		if (json_object_set(store_column_find(&store_tables[TABLE_EVENTS], name) ? row : details, name, value))
 			return -ENOMEM;
 	if (json_object_size(details) && json_object_set(row, "details", details))

@@ -144,7 +144,7 @@ static inline void assert_holds(const json_t *row, const json_t *wanted)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)wanted, name, value)
+	json_object_foreach ((json_t *)wanted, name, value)
 		if (!json_equal(value, json_object_get(row, name)))
 			fail_msg("column %s came back as %s", name,
 				 json_dumps(json_object_get(row, name), JSON_ENCODE_ANY));
