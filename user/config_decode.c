@@ -77,6 +77,7 @@ const char *decode_key(struct reader *reader, const struct ynode *mapping, const
 		return NULL;
 	}
 	for (const struct ynode *other = mapping->children; other != value; other = other->next)
+		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a scalar has a text */
 		if (other->key->kind == YNODE_SCALAR && !strcmp(other->key->text, key->text)) {
 			report_error(reader, &key->place, "duplicate key '%.*s'; the first is on line %u",
 				     text_cut(key->text, 60), key->text, other->key->place.line);

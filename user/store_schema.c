@@ -266,7 +266,7 @@ int store_schema_migrate(struct store *store, struct error *err)
 {
 	_cleanup_sqlite_ char *stamp = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %d",
 						       STORE_APPLICATION_ID, STORE_SCHEMA_VERSION);
-	int version, ret = store_begin(store, err);
+	int version = 0, ret = store_begin(store, err);
 
 	if (ret)
 		return ret;

@@ -40,8 +40,10 @@ static inline uint16_t echo_checksum(const void *data, size_t size)
 
 static inline int echo_send(int fd, uint16_t number)
 {
-	struct icmphdr icmp = {.type = ICMP_ECHO};
+	struct icmphdr icmp;
 
+	memset(&icmp, 0, sizeof(icmp));
+	icmp.type = ICMP_ECHO;
 	icmp.un.echo.id = htons((uint16_t)getpid());
 	icmp.un.echo.sequence = htons(number);
 	icmp.checksum = echo_checksum(&icmp, sizeof(icmp));

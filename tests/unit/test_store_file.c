@@ -43,6 +43,7 @@ static void test_durability_settings(void **state)
 
 		assert_non_null(f->store);
 		snprintf(sql, sizeof(sql), "PRAGMA %s", wanted[i].pragma);
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): asserted above */
 		assert_int_equal(sqlite3_prepare_v2(f->store->db, sql, -1, &statement, NULL), SQLITE_OK);
 		assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
 		assert_string_equal(sqlite3_column_text(statement, 0), wanted[i].value);

@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The command line's tests with ./eval and all that it forks under valgrind's memcheck: no error and no leak, or exit 1.
+# usage: scripts/check/valgrind.sh [SUITE | SUITE/NAME]…, default cli. In a copy of the tree, below build/valgrind.
+# Tests that fail are listed, but do not count: it is 30 times slower, and their time limits are of another world.
+set -u
+export LC_ALL=C
+cd "$(dirname "$0")/../.." || exit 1
+
+(($#)) || set -- cli
+tree=${BUILD:-build}/valgrind
+rm -rf "$tree" && mkdir -p "$tree" || exit 1
+git ls-files -z | tar -c --null -T - | tar -x -C "$tree" || exit 1
+cd "$tree" || exit 1
+make -j"$(nproc)" CFLAGS="-O1 -g -include $PWD/scripts/check/valgrind.h" eval || exit 1
+mkdir -p build/memcheck && chmod 1777 build/memcheck # some tests give up root
+mv eval build/eval-itself
+cat >eval <<END
+#!/bin/sh
+exec valgrind --quiet --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
+	--child-silent-after-fork=no --log-file=$PWD/build/memcheck/%p \
+	$PWD/build/eval-itself "\$@"
+END
+chmod +x eval
+EVAL_TIME_FACTOR=10 tests/run "$@"
+
+mapfile -t logs < <(grep -lE '^==[0-9]+== ' build/memcheck/* 2>/dev/null)
+echo "valgrind: $(find build/memcheck -type f | wc -l) processes, ${#logs[@]} of them with findings"
+((${#logs[@]} == 0)) || { head -n 40 "${logs[@]}" | head -n 400; exit 1; }
