@@ -5,7 +5,7 @@
 # make test-all     test, test-vm and test-matrix    make demo       the main job on a real cluster
 # make fuzz         SECONDS=600 for each target      make valgrind   the command line tests under valgrind
 # make coverage     statement coverage of user/ by unit, cli, net and fault tests
-# make bench        figures, not pass or fail        make check      format, clang-tidy, cppcheck, shellcheck
+# make bench        figures, not pass or fail        make check      format, clang-tidy, cppcheck, shellcheck, layers
 # make bench-vm     netem and our lines side by side in guests, into docs/BENCH-VM.md
 # V=1 shows the commands.
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Format and static analysis: no finding, or exit 1. usage: scripts/check.sh [format | shell | tidy | cppcheck]…
+# Format and static analysis: no finding, or exit 1. usage: scripts/check.sh [format | shell | arrows | tidy | cppcheck]…
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/.." || exit 1
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.." || exit 1
 build=${BUILD:-build}
 failed=()
 mapfile -t c_files < <(git ls-files '*.c' '*.h' ':!vmlinux/')
-mapfile -t user_files < <(git ls-files 'user/*.c' 'tests/unit/*.c' 'tests/tools/*.c')
+mapfile -t user_files < <(git ls-files 'user/*.c' 'tests/unit/*.c' 'tests/tools/*.c' 'tests/fuzz/*.c')
 mapfile -t scripts < <(git ls-files '*.sh' tests/run .ci/run)
 # shellcheck disable=SC2016 # make's own variable
 mapfile -t flags < <(make --silent --eval='print-flags: ; $(info $(BASE_CFLAGS))' BUILD="$build" print-flags |
@@ -16,6 +16,7 @@ mapfile -t flags < <(make --silent --eval='print-flags: ; $(info $(BASE_CFLAGS))
 flags+=('-DEVAL_VERSION="check"')
 
 check_format() { clang-format --dry-run -Werror "${c_files[@]}"; }
+check_arrows() { scripts/check/arrows.sh; }
 check_shell() { shellcheck "${scripts[@]}"; }
 
 # The skeletons are part of what is looked at. Warnings by the compiler are the build's to report.
@@ -42,9 +43,9 @@ if [[ ${1:-} == tidy-file ]]; then
 	tidy_file "$2"
 	exit
 fi
-(($#)) || set -- format shell tidy cppcheck
+(($#)) || set -- format shell arrows tidy cppcheck
 for name; do
-	declare -F "check_$name" >/dev/null || { echo "usage: scripts/check.sh [format | shell | tidy | cppcheck]…" >&2; exit 2; }
+	declare -F "check_$name" >/dev/null || { echo "usage: scripts/check.sh [format | shell | arrows | tidy | cppcheck]…" >&2; exit 2; }
 	echo "== $name"
 	"check_$name" || failed+=("$name")
 done

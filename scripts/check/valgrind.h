@@ -23,4 +23,5 @@ static inline long plain_clone(const struct clone_args *args, ...)
 	return pid;
 }
 #define syscall(number, first, ...) \
-	((number) == SYS_clone3 ? plain_clone((const void *)(unsigned long)(first)) : syscall(number, first, __VA_ARGS__))
+	((number) == SYS_clone3 ? plain_clone((const void *)(unsigned long)(first)) \
+				: syscall(number, first, __VA_ARGS__))

@@ -15,7 +15,7 @@ cd "$tree" || exit 1
 make -j"$(nproc)" CFLAGS="-O1 -g -include $PWD/scripts/check/valgrind.h" eval || exit 1
 mkdir -p build/memcheck && chmod 1777 build/memcheck # some tests give up root
 mv eval build/eval-itself
-cat >eval <<END
+cat >./eval <<END
 #!/bin/sh
 exec valgrind --quiet --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
 	--child-silent-after-fork=no --log-file=$PWD/build/memcheck/%p \
