@@ -125,9 +125,9 @@ flow_count() { grep -c ^echo "$work/$1.flow"; }
 flow_passed() { (($(flow_count "$1") >= $2)); }
 flow_is_closed() { grep -qv ^echo "$work/$1.flow"; }
 
-# watch_start NAME: pings n2 from n1 every 2 ms from here on. watch_end NAME ends it.
+# watch_start NAME: pings n2 from n1 every 2 ms from here on (emulated: 10 ms). watch_end NAME ends it.
 watch_start() {
-	spawn_in n1 ping -n -D -i 0.002 -W 1 "$(address4 n2)"
+	spawn_in n1 ping -n -D -i "$(is_emulated && echo 0.01 || echo 0.002)" -W 1 "$(address4 n2)"
 	eval "watch_pid_$1=$spawned"
 	ln -sf "$work/spawn.$((${#test_pids[@]} - 1))" "$work/$1.watch"
 }
@@ -136,15 +136,23 @@ watch_end() {
 	kill -INT "${!pid}" 2>/dev/null
 	wait "${!pid}" 2>/dev/null
 }
-
-# normal_after NAME SINCE: milliseconds from SINCE (of $EPOCHREALTIME) to the first ping sent that is as without a
-# fault; nothing if there is none yet. A delayed ping takes 100 ms here.
-normal_after() {
-	sed -n 's/^\[\([0-9.]*\)\].* time=\([0-9.]*\) ms.*/\1 \2/p' "$work/$1.watch" | awk -v since="$2" '
-		{ sent = $1 - $2 / 1000 }
-		sent > since && $2 < 50 { printf "%.1f\n", (sent - since) * 1000; exit }'
+# watch_mark NAME: what matters begins now. The time is in $since.
+watch_mark() {
+	watch_from=$(($(stat -L -c %s "$work/$1.watch") + 1))
+	since=$EPOCHREALTIME
 }
-is_normal_after() { [[ -n $(normal_after "$@") ]]; }
+
+# normal_after NAME: milliseconds from the mark to the first ping sent that is as without a fault; nothing if there is
+# none yet. A delayed ping takes 100 ms or more here.
+normal_after() {
+	tail -c "+$watch_from" "$work/$1.watch" | awk -v since="$since" '
+		match($0, /^\[[0-9.]+\]/) && match($0, / time=[0-9.]+ ms/) {
+			took = substr($0, RSTART + 6) + 0
+			sent = substr($0, 2) - took / 1000
+			if (sent > since && took < 50) { printf "%.1f\n", (sent - since) * 1000; exit }
+		}'
+}
+is_normal_after() { [[ -n $(normal_after "$1") ]]; }
 
 # inject_kind NAME KIND TIME: latency, partition or xdp between n1 and n2.
 inject_kind() {

@@ -208,8 +208,8 @@ check_eq "the qdiscs are the same after it" "$(qdisc_state)" "$before_qdisc"
 # --- Others' programs -----------------------------------------------------------------------------------------
 for way in egress ingress; do
 	coproc other { in_ns n1 "$hook" eth0 $way 9; }
-	read -r -t 5 line <&"${other[0]}"
-	ask() { echo >&"${other[1]}" && read -r -t 5 line <&"${other[0]}"; }
+	read -r -t "$(patience 5)" line <&"${other[0]}"
+	ask() { echo >&"${other[1]}" && read -r -t "$(patience 5)" line <&"${other[0]}"; }
 	delay with_other "${peers[@]}" --min-ms 10 --max-ms 10 --direction $way
 	in_ns n1 "$traffic" datagrams -n 1 -m 1 "$(address4 n2)" # resolves the neighbour
 	rtts n1 "$(address4 n2)" 5 >/dev/null

@@ -170,7 +170,7 @@ check "and between the pair after revert, once the kernel asks again" wait_for 1
 
 # --- A device that runs an XDP program already ----------------------------------------------------------------
 coproc other { in_ns n1 "$hook" eth0 xdp; }
-read -r -t 5 line <&"${other[0]}"
+read -r -t "$(patience 5)" line <&"${other[0]}"
 check_eq "another XDP program is there" "$line" ready
 check_fails "engine xdp refuses where another XDP program runs" 1 "$eval_bin" inject network_partition --for 1s \
 	--netns "$(ns n1)" "${list[@]}" --engine xdp
@@ -178,7 +178,7 @@ check_eq "… and names the way out" "$output" \
 	"eval: error: eth0 already runs an XDP program, which is left alone: use engine: tc"
 in_ns n1 ping -n -c 1 -W 1 "$(address4 n2)" >/dev/null
 echo >&"${other[1]}"
-read -r -t 5 line <&"${other[0]}"
+read -r -t "$(patience 5)" line <&"${other[0]}"
 check_match "the other XDP program goes on" "$line" "^seen [1-9]"
 eval "exec ${other[1]}>&-"
 # shellcheck disable=SC2154 # coproc sets it
@@ -192,12 +192,12 @@ mkdir -p /run/sshd
 spawn_in n1 /usr/sbin/sshd -D -e -f /dev/null -p 2222 -h "$work/host_key" -o PidFile=none -o StrictModes=no \
 	-o UsePAM=no -o PermitRootLogin=prohibit-password -o AuthorizedKeysFile="$work/key.pub"
 ssh_n1() {
-	in_ns n2 ssh -F /dev/null -i "$work/key" -p 2222 -o BatchMode=yes -o ConnectTimeout=3 -o LogLevel=ERROR \
+	in_ns n2 ssh -F /dev/null -i "$work/key" -p 2222 -o BatchMode=yes -o ConnectTimeout="$(patience 3)" -o LogLevel=ERROR \
 		-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "root@$(address4 n1)" "$@"
 }
 session_answers() {
 	echo "$RANDOM" >&"${session[1]}"
-	read -r -t 3 line <&"${session[0]}"
+	read -r -t "$(patience 3)" line <&"${session[0]}"
 }
 check "sshd runs on a port of its own" wait_for 5 ssh_n1 true
 coproc session { ssh_n1 cat; }

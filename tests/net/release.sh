@@ -11,45 +11,52 @@ make_nodes 2
 in_ns n1 ping -n -c 1 -W 1 "$(address4 n2)" >/dev/null
 watch_start w
 kinds=(latency partition xdp)
+# How long a fault may go on, what is left of it be found, and a timer be late.
+normal_ms=200 gone_seconds=3 late_ms=100 held=1
+is_emulated && normal_ms=500 gone_seconds=5 late_ms=500 held=5
 xdp_is_gone() { ! in_ns n1 ip -details link show dev eth0 | grep -q 'prog/xdp'; }
+
+# seconds_of NAME EVENT: when it was, since 1970.
+seconds_of() { date -d "$(event_of "$1" "$2" | jq -r .at)" +%s.%N; }
 
 # The fault bites: no normal ping for 60 ms.
 bites() {
-	local since=$EPOCHREALTIME
+	watch_mark w
 	sleep 0.06
-	! is_normal_after w "$since"
+	! is_normal_after w
 }
 
 for kind in "${kinds[@]}"; do
 	inject_kind killed "$kind" 60s
 	check "$kind: bites" bites
-	since=$EPOCHREALTIME
+	watch_mark w
 	kill -KILL "$(pid_of killed)"
-	check "$kind, SIGKILL: traffic is back" wait_for 5 is_normal_after w "$since"
-	check_number "$kind, SIGKILL: within 200 ms" "$(normal_after w "$since") <= 200"
-	check "$kind, SIGKILL: nothing is left within 3 s" wait_for 3 nothing_left_in n1
+	check "$kind, SIGKILL: traffic is back" wait_for 5 is_normal_after w
+	check_number "$kind, SIGKILL: within $normal_ms ms" "$(normal_after w) <= $normal_ms"
+	EVAL_TIME_FACTOR=1 check "$kind, SIGKILL: nothing is left within $gone_seconds s" wait_for $gone_seconds nothing_left_in n1
 	check "$kind, SIGKILL: no XDP program" xdp_is_gone
 	inject_end killed
 done
 
 for kind in "${kinds[@]}"; do
 	inject_kind stopped "$kind" 60s
-	since=$EPOCHREALTIME
+	watch_mark w
 	kill -STOP "$(pid_of stopped)"
-	check "$kind, SIGSTOP: traffic is back" wait_for 6 is_normal_after w "$since"
-	got=$(normal_after w "$since")
-	check_number "$kind, SIGSTOP: after the lease, $got ms" "$got > 1000 && $got <= 2100"
+	check "$kind, SIGSTOP: traffic is back" wait_for 6 is_normal_after w
+	got=$(normal_after w)
+	check_number "$kind, SIGSTOP: after the lease, $got ms" "$got > 1000 && $got <= 2000 + $late_ms"
 	kill -KILL "$(pid_of stopped)"
 	inject_end stopped
 done
 
 for kind in "${kinds[@]}"; do
-	inject_kind deadline "$kind" 1s
-	since=$EPOCHREALTIME
+	inject_kind deadline "$kind" ${held}s
+	watch_mark w
 	kill -STOP "$(pid_of deadline)"
-	check "$kind, stopped: traffic is back" wait_for 6 is_normal_after w "$since"
-	got=$(normal_after w "$since")
-	check_number "$kind, stopped: the kernel ends it at its time, $got ms" "$got > 500 && $got <= 1100"
+	check "$kind, stopped: traffic is back" wait_for 6 is_normal_after w
+	got=$(awk "BEGIN { print ($since - $(seconds_of deadline injected)) * 1000 + $(normal_after w) }")
+	check_number "$kind, stopped: the kernel ends it at its time, after $got ms" \
+		"$got >= $held * 1000 - $late_ms && $got <= $held * 1000 + $late_ms"
 	kill -CONT "$(pid_of deadline)"
 	inject_end deadline
 	check_eq "$kind, stopped and continued: it still reverts, and well" "$inject_status" 0
@@ -59,15 +66,15 @@ for kind in "${kinds[@]}"; do
 	slowest=0 statuses=
 	for ((try = 0; try < 10; try++)); do
 		inject_kind interrupted "$kind" 60s
-		since=$EPOCHREALTIME
+		watch_mark w
 		revert interrupted
-		wait_for 3 is_normal_after w "$since"
-		slowest=$(awk "BEGIN { x = $(normal_after w "$since"); print (x > $slowest ? x : $slowest) }")
+		wait_for 3 is_normal_after w
+		slowest=$(awk "BEGIN { x = $(normal_after w); print (x > $slowest ? x : $slowest) }")
 		statuses+=" $inject_status"
 	done
 	check_eq "$kind, SIGINT: 130, ten times" "$statuses" " 130 130 130 130 130 130 130 130 130 130"
 	# The figure itself is scripts/bench's: 99 of 100 within 50 ms.
-	check_number "$kind, SIGINT: inert in $slowest ms at most" "$slowest <= 200"
+	check_number "$kind, SIGINT: inert in $slowest ms at most" "$slowest <= $normal_ms"
 	check "$kind, SIGINT: nothing is left" wait_for 3 nothing_left_in n1
 done
 for signal in TERM HUP; do
@@ -78,13 +85,11 @@ for signal in TERM HUP; do
 done
 
 for kind in "${kinds[@]}"; do
-	since=$EPOCHREALTIME
 	inject_kind timed "$kind" 1s
-	injected=$(event_of timed injected | jq -r .at)
 	inject_end timed 5
 	check_eq "$kind, --for 1s: ends by itself with 0" "$inject_status" 0
-	took=$(awk "BEGIN { print $(date -d "$(event_of timed reverted | jq -r .at)" +%s.%N) - $(date -d "$injected" +%s.%N) }")
-	check_number "$kind, --for 1s: took $took s" "$took >= 0.99 && $took < 1.5"
+	took=$(awk "BEGIN { print $(seconds_of timed reverted) - $(seconds_of timed injected) }")
+	check_number "$kind, --for 1s: took $took s" "$took >= 0.99 && $took < 1.4 + $late_ms / 1000"
 	check "$kind, --for 1s: nothing is left" wait_for 3 nothing_left_in n1
 done
 watch_end w
