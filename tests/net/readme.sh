@@ -41,7 +41,7 @@ check_number "the README shows commands: $count" "$count >= 12"
 while read -r file; do
 	check "README links to $file" test -e "$file"
 done < <(grep -o '](\([^)#]*\))' README.md | sed 's/](\(.*\))/\1/' | grep -v '^http' | sort -u)
-for target in test-unit test-cli test-net test-fault bench check install; do
+for target in test-unit test-cli test-net test-fault test-smoke test-vm test-matrix test-all bench check install; do
 	check "make $target is a target" make -n "$target"
 done
 check "cleanup --now" ./eval cleanup --now
