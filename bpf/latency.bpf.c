@@ -93,8 +93,9 @@ static __always_inline __u64 flow_departure(struct __sk_buff *skb, const struct 
 		fresh.delay_ns = draw_next(direction);
 	}
 	departure = now_ns + fresh.delay_ns;
-	if (flow && !latency_config.reorder && departure < flow->departure_ns)
-		departure = flow->departure_ns;
+	/* Later than the last, not as late: they may reach the line by two CPUs, and only the time tells the order. */
+	if (flow && !latency_config.reorder && departure < flow->departure_ns + EVAL_DEPARTURE_STEP_NS)
+		departure = flow->departure_ns + EVAL_DEPARTURE_STEP_NS;
 	fresh.departure_ns = departure;
 	if (flow)
 		*flow = fresh;
@@ -122,14 +123,32 @@ static __always_inline void skb_restore(struct __sk_buff *skb)
 	skb->priority = flow->priority;
 }
 
+/* To a TAP line, with the departure in front of the frame. */
+static __always_inline int tap_enter(struct __sk_buff *skb, const struct eval_flow_key *key, __u32 direction,
+				     __u64 now_ns, struct eval_stats *stats)
+{
+	struct eval_line_header header = {.magic = EVAL_MAGIC};
+	__u32 bytes = skb->len;
+
+	/* Refused without GSO above 16 KiB (SKB_MAX_ALLOC): more than any usual MTU. */
+	if (bpf_skb_change_head(skb, sizeof(header), 0)) {
+		stats->failed++;
+		return TCX_NEXT;
+	}
+	header.departure_ns = flow_departure(skb, key, direction, now_ns, stats);
+	bpf_skb_store_bytes(skb, 0, &header, sizeof(header), 0);
+	stats_count_hit(stats, now_ns, bytes);
+	return bpf_redirect(latency_config.line_ifindex[direction], 0);
+}
+
+#include "fq_line.bpf.h"
+
 static __always_inline int pick(struct __sk_buff *skb, __u32 direction)
 {
 	struct packet_source from = {.skb = skb};
-	struct eval_line_header header = {.magic = EVAL_MAGIC};
 	struct eval_flow_key key;
 	struct eval_stats *stats;
 	__u64 now_ns;
-	__u32 bytes = skb->len;
 
 	if ((skb->mark & EVAL_MARK_MASK) == EVAL_MARK) {
 		/* Another fault's mark is for its own hook on this device: only that one knows what it replaced. */
@@ -146,15 +165,8 @@ static __always_inline int pick(struct __sk_buff *skb, __u32 direction)
 	stats->seen++;
 	if (packet_parse(&from, skb->protocol, &key) || !packet_matches(skb, &key, direction))
 		return TCX_NEXT;
-	/* Refused without GSO above 16 KiB (SKB_MAX_ALLOC): more than any usual MTU. */
-	if (bpf_skb_change_head(skb, sizeof(header), 0)) {
-		stats->failed++;
-		return TCX_NEXT;
-	}
-	header.departure_ns = flow_departure(skb, &key, direction, now_ns, stats);
-	bpf_skb_store_bytes(skb, 0, &header, sizeof(header), 0);
-	stats_count_hit(stats, now_ns, bytes);
-	return bpf_redirect(latency_config.line_ifindex[direction], 0);
+	return latency_config.fq ? fq_enter(skb, &key, direction, now_ns, stats)
+				 : tap_enter(skb, &key, direction, now_ns, stats);
 }
 
 static __always_inline int put_back(struct __sk_buff *skb, __u32 direction)
@@ -162,8 +174,11 @@ static __always_inline int put_back(struct __sk_buff *skb, __u32 direction)
 	struct eval_line *line = bpf_map_lookup_elem(&eval_line, &direction);
 	const volatile struct eval_ctl *ctl = fault_ctl();
 
-	if (line)
-		__sync_fetch_and_add(&line->delivered, 1);
+	if (!line)
+		return TCX_DROP;
+	if (latency_config.fq && !fq_leave(skb, line))
+		return bpf_redirect(skb->ifindex, 0);
+	__sync_fetch_and_add(&line->delivered, 1);
 	if (ctl && ctl->draining)
 		skb_restore(skb);
 	else
@@ -200,4 +215,17 @@ SEC("tc")
 int line_ingress(struct __sk_buff *skb)
 {
 	return put_back(skb, EVAL_INGRESS);
+}
+
+/* On the far end of an fq line: in, and out again through fq. */
+SEC("tc")
+int line_turn(struct __sk_buff *skb)
+{
+	return bpf_redirect(skb->ifindex, 0);
+}
+
+SEC("tc")
+int line_depart(struct __sk_buff *skb)
+{
+	return fq_schedule(skb);
 }

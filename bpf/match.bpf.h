@@ -23,6 +23,9 @@
 #define TCX_NEXT (-1)
 #define TCX_DROP 2
 
+/* No device has it: a redirect there frees the packet, and the sender is told that it was sent. */
+#define NO_IFINDEX 0x7fffffff
+
 const volatile struct eval_match_config match_config;
 
 struct {

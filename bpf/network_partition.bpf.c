@@ -2,9 +2,6 @@
 /* network_partition: packets between the node and its peers vanish. */
 #include "match.bpf.h"
 
-/* No device has it: a redirect there frees the packet. */
-#define NO_IFINDEX 0x7fffffff
-
 static __always_inline bool packet_is_cut(struct __sk_buff *skb, const struct packet_source *from, __be16 ethertype,
 					  __u32 direction, __u32 bytes)
 {

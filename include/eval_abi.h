@@ -64,13 +64,22 @@ struct eval_stats {
 };
 _Static_assert(sizeof(struct eval_stats) == 40 + 2 * 200, "eval_stats is ABI");
 
-/* One per direction, in a mmapable array map; all but delivered by the process that holds a TAP line. */
+/*
+ * One per direction, in a mmapable array map. Of a TAP line all but delivered is counted by the process that holds it,
+ * of an fq line all but the last packets lost by the programs.
+ */
 struct eval_line {
 	__u64 delivered; /* came back to the device, counted by the line's hook */
-	__u64 held_packets, held_bytes;
-	__u64 dropped;                  /* did not fit the memory bound or the TAP's queue */
-	__u64 late_sum_ns, late_max_ns; /* departure time against the return to the device */
+	__s64 held_packets, held_bytes;
+	__u64 dropped;                  /* did not fit the memory bound or a queue on the way */
+	__u64 late_sum_ns, late_max_ns; /* departure time against the return to the device; see keeps_departure */
 };
+_Static_assert(sizeof(struct eval_line) == 48, "eval_line is ABI");
+
+/* Bounds a line's memory: what does not fit is dropped and counted. */
+#define EVAL_LINE_BYTES_MAX (256LL << 20)
+/* What a packet in an fq line costs beside its bytes: struct sk_buff, its head's end, a flow of fq. */
+#define EVAL_LINE_PACKET_BYTES 1024
 
 /* What the TAP line puts in front of a frame, host order. */
 struct eval_line_header {
@@ -127,9 +136,12 @@ struct eval_latency_config {
 	__u64 min_ns, max_ns;
 	__u64 seed;
 	__u32 line_ifindex[EVAL_DIRECTIONS];
-	__u32 mark; /* EVAL_MARK | 20 bits of its own */
+	__u64 leg_ns; /* fq line: no packet stays longer before it is looked at again; 0 = no bound is needed */
+	__u32 mark;   /* EVAL_MARK | 20 bits of its own */
 	__u8 reorder;
-	__u8 zero[3];
+	__u8 fq;              /* the line is an fq line */
+	__u8 keeps_departure; /* fq line: skb->hash holds the departure to the end, not the flow's hash */
+	__u8 zero;
 };
 
 #define EVAL_DISK_DIRS 4
@@ -186,6 +198,27 @@ struct eval_disk_config {
 /* skb->mark of a packet that comes back from a line. */
 #define EVAL_MARK 0xeba00000U
 #define EVAL_MARK_MASK 0xfff00000U
+
+/* What an fq line can tell apart. */
+#define EVAL_DEPARTURE_STEP_NS 8
+
+/*
+ * In an fq line skb->hash is the departure in units of 8 ns: 17 s before or after now can be told, at most 10 are
+ * needed. Of what crosses to another namespace only it and tc_index are kept; tc_index tells our packets from others'.
+ */
+#define EVAL_TC_INDEX 0xeba0
+
+static inline __u32 eval_departure_fold(__u64 departure_ns)
+{
+	return (__u32)(departure_ns / EVAL_DEPARTURE_STEP_NS);
+}
+
+static inline __u64 eval_departure_unfold(__u32 folded, __u64 now_ns)
+{
+	__s64 difference = (__s32)(folded - (__u32)(now_ns / EVAL_DEPARTURE_STEP_NS));
+
+	return now_ns / EVAL_DEPARTURE_STEP_NS * EVAL_DEPARTURE_STEP_NS + (__u64)(difference * EVAL_DEPARTURE_STEP_NS);
+}
 
 /* splitmix64: the one generator of the kernel's and the program's draws. Draw n of a seed is eval_random(seed, n). */
 static inline __u64 eval_random(__u64 seed, __u64 n)

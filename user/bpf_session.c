@@ -13,7 +13,8 @@
 #include "util/clock.h"
 #include "util/process.h"
 
-#define SESSION_HOOKS_MAX 6
+/* Two on the device, and three on each of two fq lines. */
+#define SESSION_HOOKS_MAX 8
 
 /* A link, or a filter where link_fd is -1. */
 struct session_hook {

@@ -43,7 +43,8 @@ static const struct {
 	enum feature_id feature;
 } needs[] = {
 	{.type = "latency", .feature = FEATURE_TCX},
-	{.type = "latency", .feature = FEATURE_TAP},
+	{.type = "latency", .param = "line", .value = "tap", .feature = FEATURE_TAP},
+	{.type = "latency", .param = "line", .value = "fq", .feature = FEATURE_SCH_FQ},
 	{.type = "network_partition", .feature = FEATURE_TCX},
 	{.type = "network_partition", .param = "engine", .value = "xdp", .feature = FEATURE_XDP_LINK},
 };

@@ -6,7 +6,9 @@
 #include <ifaddrs.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
@@ -15,6 +17,11 @@
 #include <sys/socket.h>
 
 #include "util/cleanup.h"
+
+/* The largest that veth takes: a line must carry whatever its device does. */
+#define VETH_MTU 65535
+/* Fairness between flows is of no use here; the largest that every kernel takes. */
+#define FQ_QUANTUM_BYTES (1U << 20)
 
 static int ioctl_socket(void)
 {
@@ -328,4 +335,92 @@ unsigned int netdev_tx_dropped(const char *name)
 			dropped = ((const struct rtnl_link_stats *)i->ifa_data)->tx_dropped;
 	freeifaddrs(all);
 	return dropped;
+}
+
+/* Sends one request and waits for the kernel's answer to it. */
+static int request(struct nlmsghdr *message)
+{
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	char buffer[MNL_NLMSG_HDRLEN + 4096];
+	ssize_t size;
+	int ret = 0;
+
+	if (!socket)
+		return -errno;
+	message->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0 ||
+	    (size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer))) < 0 ||
+	    mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), NULL, NULL) < 0)
+		ret = -errno;
+	mnl_socket_close(socket);
+	return ret;
+}
+
+int netdev_add_veth(const char *name, const char *peer, int peer_netns_fd)
+{
+	char buffer[MNL_NLMSG_HDRLEN + 1024];
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	struct nlattr *link_info, *data, *peer_info;
+
+	message->nlmsg_type = RTM_NEWLINK;
+	message->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
+	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(message, IFLA_IFNAME, name);
+	mnl_attr_put_u32(message, IFLA_MTU, VETH_MTU);
+	link_info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+	mnl_attr_put_strz(message, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
+	peer_info = mnl_attr_nest_start(message, VETH_INFO_PEER);
+	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(message, IFLA_IFNAME, peer);
+	mnl_attr_put_u32(message, IFLA_MTU, VETH_MTU);
+	mnl_attr_put_u32(message, IFLA_NET_NS_FD, (uint32_t)peer_netns_fd);
+	mnl_attr_nest_end(message, peer_info);
+	mnl_attr_nest_end(message, data);
+	mnl_attr_nest_end(message, link_info);
+	return request(message);
+}
+
+int netdev_delete(const char *name)
+{
+	char buffer[MNL_NLMSG_HDRLEN + 256];
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+
+	message->nlmsg_type = RTM_DELLINK;
+	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(message, IFLA_IFNAME, name);
+	return request(message);
+}
+
+int netdev_set_fq(const char *name, const struct netdev_fq *fq, struct error *err)
+{
+	char buffer[MNL_NLMSG_HDRLEN + 512];
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	struct nlattr *options;
+	struct tcmsg *tc;
+	int ret;
+
+	message->nlmsg_type = RTM_NEWQDISC;
+	message->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
+	tc = mnl_nlmsg_put_extra_header(message, sizeof(*tc));
+	tc->tcm_ifindex = (int)if_nametoindex(name);
+	tc->tcm_parent = TC_H_ROOT;
+	mnl_attr_put_strz(message, TCA_KIND, "fq");
+	options = mnl_attr_nest_start(message, TCA_OPTIONS);
+	mnl_attr_put_u32(message, TCA_FQ_PLIMIT, fq->packets);
+	mnl_attr_put_u32(message, TCA_FQ_FLOW_PLIMIT, fq->packets);
+	mnl_attr_put_u32(message, TCA_FQ_QUANTUM, FQ_QUANTUM_BYTES);
+	mnl_attr_put_u32(message, TCA_FQ_INITIAL_QUANTUM, FQ_QUANTUM_BYTES);
+	mnl_attr_put_u32(message, TCA_FQ_RATE_ENABLE, 0);
+	mnl_attr_put_u32(message, TCA_FQ_ORPHAN_MASK, fq->orphan_mask);
+	/* Before 5.8 there is none (commit 39d010504e6b), and it is ignored. */
+	mnl_attr_put_u32(message, TCA_FQ_HORIZON, fq->horizon_us);
+	mnl_attr_put_u8(message, TCA_FQ_HORIZON_DROP, 0);
+	mnl_attr_nest_end(message, options);
+	ret = request(message);
+	if (ret == -ENOENT)
+		return error_set(
+			err, -ENOPKG,
+			"this kernel has no sch_fq (CONFIG_NET_SCH_FQ), which line: fq needs: use line: tap or auto");
+	return ret ? error_set_errno(err, ret, "cannot set fq on %s", name) : 0;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "target.h"
 
@@ -29,3 +30,18 @@ bool netdev_owns_address(const struct endpoint *address);
 int netdev_set_up(const char *name, unsigned int queue_length, struct error *err);
 /* Packets that the device could not take (tx_dropped), modulo 2^32. */
 unsigned int netdev_tx_dropped(const char *name);
+
+/* A veth pair: name here, and peer in the namespace of peer_netns_fd. -EEXIST: one of the names is taken. */
+int netdev_add_veth(const char *name, const char *peer, int peer_netns_fd);
+/* Takes a veth's peer along. */
+int netdev_delete(const char *name);
+
+/* fq so that only skb->tstamp decides when a packet leaves. */
+struct netdev_fq {
+	uint32_t packets;     /* of the qdisc, and of each of its flows */
+	uint32_t horizon_us;  /* what would leave later leaves then */
+	uint32_t orphan_mask; /* of skb->hash: which packets are one flow and keep their order */
+};
+
+/* The device's root qdisc. -ENOPKG: this kernel has no sch_fq. */
+int netdev_set_fq(const char *name, const struct netdev_fq *fq, struct error *err);

@@ -7,7 +7,8 @@ source "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/netlib.sh
 source "$(dirname "$0")/../netlib.sh"
 
-delay() { inject "$1" latency --for 60s --netns "$(ns n1)" "${@:2}"; }
+# LINE: which delay line, see latency_tap.sh.
+delay() { inject "$1" latency --for 60s --netns "$(ns n1)" --line "${LINE:-auto}" "${@:2}"; }
 # delayed NAME MILLISECONDS TOLERANCE: from n1 to n2, against the base.
 delayed() {
 	local kind got

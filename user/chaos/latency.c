@@ -58,7 +58,7 @@ static const struct chaos_field fields[] = {
 	 .choices = lines,
 	 .fallback = "\"auto\"",
 	 .arg = "auto|fq|tap",
-	 .help = "what holds the packets"},
+	 .help = "what holds the packets (default: fq where the kernel has sch_fq, else tap)"},
 	{},
 };
 
@@ -83,7 +83,8 @@ static __u64 param_ms_to_ns(const struct fault_spec *spec, const char *name)
 	return (__u64)llround(ms * (double)NSEC_PER_MSEC);
 }
 
-static int lines_open(struct latency *latency, const struct fault_spec *spec, struct error *err)
+static int lines_open(struct latency *latency, const struct line_ops *ops, const struct fault_spec *spec,
+		      struct error *err)
 {
 	struct eval_latency_config *config = (struct eval_latency_config *)&latency->skel->rodata->latency_config;
 
@@ -92,7 +93,7 @@ static int lines_open(struct latency *latency, const struct fault_spec *spec, st
 
 		if (!direction_asked(spec, i))
 			continue;
-		ret = tap_line_ops.open(&latency->lines[i], err);
+		ret = ops->open(&latency->lines[i], config, err);
 		if (ret)
 			return ret;
 		config->line_ifindex[i] = latency->lines[i]->ifindex;
@@ -113,7 +114,8 @@ static int counters_map(struct latency *latency, struct error *err)
 	return 0;
 }
 
-static int latency_open(struct net_part *part, const struct fault_spec *spec, struct error *err)
+static int latency_open(struct net_part *part, const struct line_ops *ops, const struct fault_spec *spec,
+			struct error *err)
 {
 	struct latency *latency;
 	struct eval_latency_config *config;
@@ -138,7 +140,7 @@ static int latency_open(struct net_part *part, const struct fault_spec *spec, st
 	ret = net_match_prepare(part->obj, (struct eval_match_config *)&latency->skel->rodata->match_config, spec,
 				part->device, err);
 	if (!ret)
-		ret = lines_open(latency, spec, err);
+		ret = lines_open(latency, ops, spec, err);
 	if (!ret)
 		ret = bpf_object_load_checked(part->obj, err);
 	if (!ret)
@@ -146,11 +148,21 @@ static int latency_open(struct net_part *part, const struct fault_spec *spec, st
 	return ret ? ret : counters_map(latency, err);
 }
 
+static int latency_open_fq(struct net_part *part, const struct fault_spec *spec, struct error *err)
+{
+	return latency_open(part, &fq_line_ops, spec, err);
+}
+
+static int latency_open_tap(struct net_part *part, const struct fault_spec *spec, struct error *err)
+{
+	return latency_open(part, &tap_line_ops, spec, err);
+}
+
 static int line_attach(struct net_part *part, enum eval_direction direction, struct error *err)
 {
 	struct latency *latency = part->own;
 	struct line *line = latency->lines[direction];
-	int ret = line->ops->start(line, &latency->counters[direction], err);
+	int ret = line->ops->start(line, part->obj, part->session, &latency->counters[direction], err);
 
 	if (ret)
 		return ret;
@@ -197,7 +209,7 @@ static size_t lines_drain(const struct latency *latency)
 		if (!latency->lines[i])
 			continue;
 		latency->lines[i]->ops->drain(latency->lines[i]);
-		count++;
+		count += 1 + latency->lines[i]->ops->hooks;
 	}
 	return count;
 }
@@ -248,9 +260,18 @@ static void latency_free(struct net_part *part)
 	free(latency);
 }
 
-static const struct net_kind kind = {
+static const struct net_kind kind_fq = {
+	.engine = "fq",
+	.open = latency_open_fq,
+	.attach = latency_attach,
+	.detach = latency_detach,
+	.add_evidence = latency_add_evidence,
+	.free = latency_free,
+};
+
+static const struct net_kind kind_tap = {
 	.engine = "tap",
-	.open = latency_open,
+	.open = latency_open_tap,
 	.attach = latency_attach,
 	.detach = latency_detach,
 	.add_evidence = latency_add_evidence,
@@ -259,19 +280,21 @@ static const struct net_kind kind = {
 
 static int latency_prepare(struct fault *fault, void **state, struct error *err)
 {
-	return net_fault_new(state, fault, &kind, err);
+	const char *line = json_string_value(json_object_get(fault_get_spec(fault)->params, "line"));
+	int ret = -ENOPKG;
+
+	if (strcmp(line, "tap"))
+		ret = net_fault_new(state, fault, &kind_fq, err);
+	if (ret == -ENOPKG && strcmp(line, "fq"))
+		ret = net_fault_new(state, fault, &kind_tap, err);
+	return ret;
 }
 
 static int latency_check(const json_t *params, const char **field, struct error *err)
 {
 	const json_t *min = json_object_get(params, "min_ms");
 	const json_t *max = json_object_get(params, "max_ms");
-	const char *line = json_string_value(json_object_get(params, "line"));
 
-	if (line && !strcmp(line, "fq")) {
-		*field = "line";
-		return error_set(err, -EINVAL, "line: fq is not yet supported by this version; use tap or auto");
-	}
 	if (min && max && json_number_value(min) > json_number_value(max)) {
 		*field = "min_ms";
 		return error_set(err, -EINVAL, "min_ms (%g) is greater than max_ms (%g)", json_number_value(min),

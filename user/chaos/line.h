@@ -5,23 +5,29 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "bpf_session.h"
 #include "eval_abi.h"
+#include "netdev.h"
 #include "util/error.h"
-
-/* What does not fit is counted as dropped. */
-#define LINE_BYTES_MAX (256ULL << 20)
 
 struct line;
 
 struct line_ops {
 	const char *engine;
-	/* Creates the line's device in the current network namespace and brings it up. */
-	int (*open)(struct line **out, struct error *err);
-	/* Starts to move packets; counters live in shared memory and outlive the line. */
-	int (*start)(struct line *line, struct eval_line *counters, struct error *err);
-	/* Delivers at once, in order, what the line holds and what still comes in, until it stays empty. */
+	size_t hooks; /* that start attaches */
+	/* Creates the line's device in the current network namespace and brings it up; what it needs of config is set.
+	 */
+	int (*open)(struct line **out, struct eval_latency_config *config, struct error *err);
+	/*
+	 * Attaches what the line needs beside the hook on its device, and starts to move packets. Counters live in
+	 * shared memory and outlive the line.
+	 */
+	int (*start)(struct line *line, struct bpf_object *obj, struct bpf_session *session, struct eval_line *counters,
+		     struct error *err);
+	/* The fault is inert. Returns once the line is empty, at once or as soon as it can; what is lost is counted. */
 	void (*drain)(struct line *line);
 	void (*free)(struct line *line);
 };
@@ -33,4 +39,9 @@ struct line {
 	unsigned int ifindex;
 };
 
+/* -ENOPKG from open: this kernel has no sch_fq. */
+extern const struct line_ops fq_line_ops;
 extern const struct line_ops tap_line_ops;
+
+/* Sets leg_ns and keeps_departure, and says how fq must be set up for them. */
+struct netdev_fq fq_line_plan(struct eval_latency_config *config);

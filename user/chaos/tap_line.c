@@ -56,8 +56,8 @@ static void count_add(__u64 *counter, uint64_t n)
 
 static void counters_publish(struct tap_line *tap)
 {
-	__atomic_store_n(&tap->counters->held_packets, tap->heap.count, __ATOMIC_RELAXED);
-	__atomic_store_n(&tap->counters->held_bytes, tap->heap.bytes, __ATOMIC_RELAXED);
+	__atomic_store_n(&tap->counters->held_packets, (__s64)tap->heap.count, __ATOMIC_RELAXED);
+	__atomic_store_n(&tap->counters->held_bytes, (__s64)tap->heap.bytes, __ATOMIC_RELAXED);
 }
 
 static void deliver(struct tap_line *tap, struct held_packet *packet)
@@ -114,7 +114,7 @@ static void hold(struct tap_line *tap, size_t size)
 	if (header.magic != EVAL_MAGIC)
 		return;
 	size -= overhead;
-	packet = held_bytes(tap) + size > LINE_BYTES_MAX ? NULL : malloc(sizeof(*packet) + size);
+	packet = held_bytes(tap) + size > EVAL_LINE_BYTES_MAX ? NULL : malloc(sizeof(*packet) + size);
 	if (!packet) {
 		count_add(&tap->counters->dropped, 1);
 		return;
@@ -253,7 +253,7 @@ static void tap_line_free(struct line *line)
 	free(tap);
 }
 
-static int tap_line_open(struct line **out, struct error *err)
+static int tap_line_open(struct line **out, struct eval_latency_config *config, struct error *err)
 {
 	struct tap_line *tap = calloc(1, sizeof(*tap));
 	int ret;
@@ -276,7 +276,8 @@ static int tap_line_open(struct line **out, struct error *err)
 	return 0;
 }
 
-static int tap_line_start(struct line *line, struct eval_line *counters, struct error *err)
+static int tap_line_start(struct line *line, struct bpf_object *obj, struct bpf_session *session,
+			  struct eval_line *counters, struct error *err)
 {
 	struct tap_line *tap = (struct tap_line *)line;
 	sigset_t all, before;

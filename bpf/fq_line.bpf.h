@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The fq line: how packets enter, wait at its far end (skb->tstamp, which fq obeys) and leave. For latency.bpf.c, which
+ * has the maps.
+ *
+ * Only a copy of what a socket here sent enters, and the packet itself is freed: a held packet must not count
+ * against its socket's small queue, or TCP stops. Neither veth nor bpf_redirect orphans it.
+ */
+#pragma once
+
+/* A packet of the line's is counted at the device, in and out, so what is lost on the way stays counted as held. */
+static __always_inline void fq_hold(struct eval_line *line, __s64 packets, __s64 bytes)
+{
+	__sync_fetch_and_add(&line->held_packets, packets);
+	__sync_fetch_and_add(&line->held_bytes, bytes);
+}
+
+static __always_inline bool fq_has_room(const struct eval_line *line, __u32 bytes)
+{
+	__s64 held = *(const volatile __s64 *)&line->held_bytes;
+
+	held += (*(const volatile __s64 *)&line->held_packets + 1) * EVAL_LINE_PACKET_BYTES;
+	return held + bytes <= EVAL_LINE_BYTES_MAX;
+}
+
+static __always_inline int fq_enter(struct __sk_buff *skb, const struct eval_flow_key *key, __u32 direction,
+				    __u64 now_ns, struct eval_stats *stats)
+{
+	struct eval_line *line = bpf_map_lookup_elem(&eval_line, &direction);
+	/* As an index direction would be read back from the stack, and the verifier knows no bounds of it. */
+	__u32 ifindex = latency_config.line_ifindex[direction == EVAL_INGRESS ? EVAL_INGRESS : EVAL_EGRESS];
+	__u32 bytes = skb->len;
+	__u64 departure_ns;
+
+	if (!line)
+		return TCX_NEXT;
+	departure_ns = flow_departure(skb, key, direction, now_ns, stats);
+	stats_count_hit(stats, now_ns, bytes);
+	if (!fq_has_room(line, bytes)) {
+		__sync_fetch_and_add(&line->dropped, 1);
+		return bpf_redirect(NO_IFINDEX, 0);
+	}
+	fq_hold(line, 1, bytes);
+	skb->tc_index = EVAL_TC_INDEX;
+	bpf_set_hash(skb, eval_departure_fold(departure_ns));
+	if (!skb->sk)
+		return bpf_redirect(ifindex, 0);
+	if (bpf_clone_redirect(skb, ifindex, 0)) {
+		/* No memory for the copy, or it was not taken: the packet is lost as on a full line. */
+		fq_hold(line, -1, -(__s64)bytes);
+		__sync_fetch_and_add(&line->dropped, 1);
+	}
+	return bpf_redirect(NO_IFINDEX, 0);
+}
+
+/*
+ * At the far end, in front of fq. A long wait is cut into legs that end all at the same time: a fault that ended is
+ * over within one, and what has waited leaves in order.
+ */
+static __always_inline int fq_schedule(struct __sk_buff *skb)
+{
+	__u64 now_ns = bpf_ktime_get_ns(), departure_ns, leg_end_ns;
+
+	/* Something else that the kernel or a program here said on the line's device. */
+	if (skb->tc_index != EVAL_TC_INDEX)
+		return TCX_DROP;
+	departure_ns = eval_departure_unfold(skb->hash, now_ns);
+	if (latency_config.leg_ns) {
+		leg_end_ns = (now_ns / latency_config.leg_ns + 1) * latency_config.leg_ns;
+		if (departure_ns > leg_end_ns)
+			departure_ns = leg_end_ns;
+	}
+	/* fq keeps the order of what has the same hash. */
+	if (!latency_config.keeps_departure)
+		bpf_set_hash_invalid(skb);
+	skb->tstamp = departure_ns;
+	return TCX_NEXT;
+}
+
+static __always_inline void fq_count_late(struct eval_line *line, __u64 departure_ns, __u64 now_ns)
+{
+	__u64 late_ns = now_ns - departure_ns;
+
+	if (departure_ns > now_ns)
+		return;
+	__sync_fetch_and_add(&line->late_sum_ns, late_ns);
+	if (late_ns > line->late_max_ns)
+		line->late_max_ns = late_ns;
+}
+
+/* Back at the near end. False: only a leg is over. */
+static __always_inline bool fq_leave(struct __sk_buff *skb, struct eval_line *line)
+{
+	if (latency_config.keeps_departure) {
+		__u64 now_ns = bpf_ktime_get_ns();
+		__u64 departure_ns = eval_departure_unfold(skb->hash, now_ns);
+
+		if (departure_ns > now_ns && fault_is_live(now_ns))
+			return false;
+		fq_count_late(line, departure_ns, now_ns);
+		bpf_set_hash_invalid(skb);
+	}
+	skb->tc_index = 0;
+	fq_hold(line, -1, -(__s64)skb->len);
+	return true;
+}

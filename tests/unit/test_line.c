@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The fq line's plan, and the departure that travels in 32 bits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "chaos/line.h"
+#include "util/clock.h"
+
+static struct eval_latency_config config_of(uint64_t min_ms, uint64_t max_ms, bool reorder)
+{
+	return (struct eval_latency_config){.min_ns = min_ms * NSEC_PER_MSEC,
+					    .max_ns = max_ms * NSEC_PER_MSEC,
+					    .reorder = reorder};
+}
+
+/* 256 MiB of packets, each of which costs a KiB beside its bytes: fq never refuses what the programs let in. */
+static void fq_holds_the_memory_bound(void **state)
+{
+	struct eval_latency_config config = config_of(0, 10000, false);
+
+	assert_int_equal(fq_line_plan(&config).packets, 262144);
+}
+
+static void one_delay_is_one_flow(void **state)
+{
+	struct eval_latency_config config = config_of(20, 20, false);
+	struct netdev_fq fq = fq_line_plan(&config);
+
+	assert_int_equal(fq.orphan_mask, 0);
+	assert_int_equal(fq.horizon_us, 1020000);
+	assert_int_equal(config.keeps_departure, 1);
+	assert_int_equal(config.leg_ns, 0);
+}
+
+static void a_range_keeps_each_flow_in_order(void **state)
+{
+	struct eval_latency_config config = config_of(20, 80, false);
+	struct netdev_fq fq = fq_line_plan(&config);
+
+	assert_int_equal(fq.orphan_mask, UINT32_MAX);
+	assert_int_equal(fq.horizon_us, 1080000);
+	assert_int_equal(config.keeps_departure, 0);
+}
+
+static void reordered_packets_are_flows_of_their_own(void **state)
+{
+	struct eval_latency_config config = config_of(20, 80, true);
+
+	assert_int_equal(fq_line_plan(&config).orphan_mask, UINT32_MAX);
+	assert_int_equal(config.keeps_departure, 1);
+}
+
+static void long_waits_are_cut_into_legs(void **state)
+{
+	struct eval_latency_config second = config_of(0, 1000, false), longest = config_of(0, 10000, false);
+
+	fq_line_plan(&second);
+	assert_int_equal(second.leg_ns, 0);
+	assert_int_equal(fq_line_plan(&longest).horizon_us, 2000000);
+	assert_int_equal(longest.leg_ns, NSEC_PER_SEC);
+	assert_int_equal(longest.keeps_departure, 1);
+}
+
+/* Also where the 32 bits wrap, every 34 s. */
+static void departure_survives_the_hash(void **state)
+{
+	const int64_t offsets_ns[] = {-5000000000, -8, 0, 8, 1000, 10000000000};
+
+	for (uint64_t now_ns = 7; now_ns < 200 * NSEC_PER_SEC; now_ns += NSEC_PER_SEC * 77 / 100)
+		for (size_t i = 0; i < sizeof(offsets_ns) / sizeof(*offsets_ns); i++) {
+			uint64_t departure_ns = now_ns + 6 * NSEC_PER_SEC + (uint64_t)offsets_ns[i];
+			uint64_t got =
+				eval_departure_unfold(eval_departure_fold(departure_ns), now_ns + 6 * NSEC_PER_SEC);
+
+			assert_true(got <= departure_ns && departure_ns - got < EVAL_DEPARTURE_STEP_NS);
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fq_holds_the_memory_bound),
+		cmocka_unit_test(one_delay_is_one_flow),
+		cmocka_unit_test(a_range_keeps_each_flow_in_order),
+		cmocka_unit_test(reordered_packets_are_flows_of_their_own),
+		cmocka_unit_test(long_waits_are_cut_into_legs),
+		cmocka_unit_test(departure_survives_the_hash),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

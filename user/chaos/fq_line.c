@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The fq line: a veth pair whose far end is in a network namespace that only this process holds, with fq as its qdisc.
+ * The kernel does it all: see bpf/fq_line.bpf.h. The namespace goes away with its descriptor and takes both ends along.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "chaos/line.h"
+#include "netdev.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define FAR_DEVICE "far"
+/* Numbers tried for the near device's name. */
+#define NAMES_MAX 4096
+#define QUEUE_PACKETS 1000
+/* Longer waits are cut into legs, so that revert need not wait for 10 s. */
+#define LEG_NS NSEC_PER_SEC
+#define DRAIN_SLACK_NS (200 * NSEC_PER_MSEC)
+#define DRAIN_STEP_NS (NSEC_PER_MSEC / 2)
+
+struct fq_line {
+	struct line line; /* first: see line.h */
+	int netns_fd;     /* the far end's */
+	uint64_t drain_ns;
+	struct eval_line *counters;
+};
+
+struct netdev_fq fq_line_plan(struct eval_latency_config *config)
+{
+	bool in_order = config->min_ns == config->max_ns;
+	uint64_t longest_ns;
+
+	config->leg_ns = config->max_ns > LEG_NS ? LEG_NS : 0;
+	longest_ns = config->leg_ns ? config->leg_ns : config->max_ns;
+	/*
+	 * Where all draws are the same, packets leave as they came: one flow of fq, which is cheapest. Else each flow
+	 * is one of fq's, since fq does not look at a flow again before the time of its first packet, or each
+	 * departure.
+	 */
+	config->keeps_departure = in_order || config->reorder || config->leg_ns;
+	return (struct netdev_fq){
+		.packets = EVAL_LINE_BYTES_MAX / EVAL_LINE_PACKET_BYTES,
+		.horizon_us = (uint32_t)((longest_ns + NSEC_PER_SEC) / 1000),
+		.orphan_mask = in_order ? 0 : UINT32_MAX,
+	};
+}
+
+static int enter(int netns_fd, int *saved, struct error *err)
+{
+	_cleanup_close_ int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (own < 0 || (netns_fd < 0 ? unshare(CLONE_NEWNET) : setns(netns_fd, CLONE_NEWNET)))
+		return error_set_errno(err, -errno, "cannot enter a network namespace of our own");
+	*saved = TAKE_FD(own);
+	return 0;
+}
+
+static int leave(int *saved, struct error *err)
+{
+	int ret = setns(*saved, CLONE_NEWNET) ? -errno : 0;
+
+	*saved = fd_close(*saved);
+	return ret ? error_set_errno(err, ret, "cannot return to the target's network namespace") : 0;
+}
+
+/* The kernel would number "%d" too, but tells nobody here which it took. */
+static int add_pair(struct fq_line *fq, int near_netns_fd, struct error *err)
+{
+	int ret = -EEXIST;
+
+	for (unsigned int i = 0; ret == -EEXIST && i < NAMES_MAX; i++) {
+		snprintf(fq->line.device, sizeof(fq->line.device), LINE_DEVICE_PREFIX "%u", i);
+		ret = netdev_add_veth(FAR_DEVICE, fq->line.device, near_netns_fd);
+	}
+	return ret ? error_set_errno(err, ret, "cannot create the delay line's veth pair") : 0;
+}
+
+/* In the new namespace. */
+static int far_end_create(struct fq_line *fq, const struct netdev_fq *plan, int near_netns_fd, struct error *err)
+{
+	int ret;
+
+	fq->netns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (fq->netns_fd < 0)
+		return error_set_errno(err, -errno, "cannot open the delay line's network namespace");
+	ret = add_pair(fq, near_netns_fd, err);
+	if (!ret)
+		ret = netdev_set_fq(FAR_DEVICE, plan, err);
+	return ret ? ret : netdev_set_up(FAR_DEVICE, QUEUE_PACKETS, err);
+}
+
+static int line_create(struct fq_line *fq, struct eval_latency_config *config, struct error *err)
+{
+	struct netdev_fq plan = fq_line_plan(config);
+	int saved = -1, ret, left;
+
+	fq->drain_ns = (config->leg_ns ? config->leg_ns : config->max_ns) + DRAIN_SLACK_NS;
+	ret = enter(-1, &saved, err);
+	if (ret)
+		return ret;
+	ret = far_end_create(fq, &plan, saved, err);
+	left = leave(&saved, ret ? NULL : err);
+	if (ret || left)
+		return ret ? ret : left;
+	fq->line.ifindex = if_nametoindex(fq->line.device);
+	return netdev_set_up(fq->line.device, QUEUE_PACKETS, err);
+}
+
+static void fq_line_free(struct line *line)
+{
+	struct fq_line *fq = (struct fq_line *)line;
+	int saved = -1;
+
+	if (!fq)
+		return;
+	/* Closing the descriptor is enough, but the kernel takes up to seconds then. */
+	if (fq->netns_fd >= 0 && !enter(fq->netns_fd, &saved, NULL)) {
+		netdev_delete(FAR_DEVICE);
+		leave(&saved, NULL);
+	}
+	fd_close(fq->netns_fd);
+	free(fq);
+}
+
+static int fq_line_open(struct line **out, struct eval_latency_config *config, struct error *err)
+{
+	struct fq_line *fq = calloc(1, sizeof(*fq));
+	int ret;
+
+	if (!fq)
+		return error_set(err, -ENOMEM, "out of memory");
+	fq->line.ops = &fq_line_ops;
+	fq->netns_fd = -1;
+	config->fq = 1;
+	ret = line_create(fq, config, err);
+	if (ret) {
+		fq_line_free(&fq->line);
+		return ret;
+	}
+	*out = &fq->line;
+	return 0;
+}
+
+static int far_attach(struct bpf_object *obj, const char *name, enum bpf_hook hook, struct bpf_session *session,
+		      struct error *err)
+{
+	return bpf_session_attach(session, FAR_DEVICE, bpf_object__find_program_by_name(obj, name), hook,
+				  if_nametoindex(FAR_DEVICE), HOOK_FIRST, err);
+}
+
+static int fq_line_start(struct line *line, struct bpf_object *obj, struct bpf_session *session,
+			 struct eval_line *counters, struct error *err)
+{
+	struct fq_line *fq = (struct fq_line *)line;
+	int saved = -1, ret, left;
+
+	fq->counters = counters;
+	ret = enter(fq->netns_fd, &saved, err);
+	if (ret)
+		return ret;
+	ret = far_attach(obj, "line_depart", HOOK_TC_EGRESS, session, err);
+	if (!ret)
+		ret = far_attach(obj, "line_turn", HOOK_TC_INGRESS, session, err);
+	left = leave(&saved, ret ? NULL : err);
+	return ret ? ret : left;
+}
+
+/* Nothing comes in any more. fq cannot be told to let go earlier, but what it holds leaves within drain_ns. */
+static void fq_line_drain(struct line *line)
+{
+	struct fq_line *fq = (struct fq_line *)line;
+	uint64_t end_ns = clock_monotonic_ns() + fq->drain_ns;
+	int64_t left;
+
+	if (!fq->counters)
+		return;
+	while ((left = __atomic_load_n(&fq->counters->held_packets, __ATOMIC_RELAXED)) > 0 &&
+	       clock_monotonic_ns() < end_ns)
+		nanosleep(&(struct timespec){.tv_nsec = DRAIN_STEP_NS}, NULL);
+	if (left <= 0)
+		return;
+	/* A queue on the way was full. */
+	__atomic_fetch_add(&fq->counters->dropped, (uint64_t)left, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&fq->counters->held_packets, left, __ATOMIC_RELAXED);
+}
+
+const struct line_ops fq_line_ops = {
+	.engine = "fq",
+	.hooks = 2,
+	.open = fq_line_open,
+	.start = fq_line_start,
+	.drain = fq_line_drain,
+	.free = fq_line_free,
+};
