@@ -12,8 +12,10 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 
 #include "util/cleanup.h"
@@ -390,6 +392,34 @@ int netdev_delete(const char *name)
 	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(message, IFLA_IFNAME, name);
 	return request(message);
+}
+
+/* sysfs of the current network namespace, mounted nowhere; /sys is that of another. */
+static int sysfs_open(void)
+{
+	_cleanup_close_ int fd = fsopen("sysfs", FSOPEN_CLOEXEC);
+
+	if (fd < 0 || fsconfig(fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return -1;
+	return fsmount(fd, FSMOUNT_CLOEXEC, 0);
+}
+
+void netdev_receive_in_order(const char *name)
+{
+	_cleanup_close_ int sysfs = sysfs_open(), fd = -1;
+	int cpu = sched_getcpu(), size;
+	char text[512];
+
+	if (sysfs < 0 || cpu < 0)
+		return;
+	snprintf(text, sizeof(text), "class/net/%s/queues/rx-0/rps_cpus", name);
+	fd = openat(sysfs, text, O_WRONLY | O_CLOEXEC);
+	/* Groups of 32 CPUs, the last one first. */
+	size = snprintf(text, sizeof(text), "%x", 1U << cpu % 32);
+	for (int group = cpu / 32; group && size < (int)sizeof(text); group--)
+		size += snprintf(text + size, sizeof(text) - (size_t)size, ",0");
+	if (fd >= 0 && write(fd, text, (size_t)size) < 0)
+		return;
 }
 
 int netdev_set_fq(const char *name, const struct netdev_fq *fq, struct error *err)

@@ -36,6 +36,12 @@ int netdev_add_veth(const char *name, const char *peer, int peer_netns_fd);
 /* Takes a veth's peer along. */
 int netdev_delete(const char *name);
 
+/*
+ * All that the device receives goes through the queue of one CPU (RPS), so that it stays in order; a veth has a queue
+ * per CPU else, and what is sent from several overtakes. Where it cannot be had, nothing changes.
+ */
+void netdev_receive_in_order(const char *name);
+
 /* fq so that only skb->tstamp decides when a packet leaves. */
 struct netdev_fq {
 	uint32_t packets;     /* of the qdisc, and of each of its flows */

@@ -110,6 +110,7 @@ static int line_create(struct fq_line *fq, struct eval_latency_config *config, s
 	if (ret || left)
 		return ret ? ret : left;
 	fq->line.ifindex = if_nametoindex(fq->line.device);
+	netdev_receive_in_order(fq->line.device);
 	return netdev_set_up(fq->line.device, QUEUE_PACKETS, err);
 }
 
