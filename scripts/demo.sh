@@ -29,7 +29,7 @@ trap 'exit 130' INT TERM HUP
 
 rm -rf "$records"
 mkdir -p "$records" || exit 1
-echo "Three etcd nodes, five trials, two at a time: how do writes fare when the network misbehaves?"
+echo "Three etcd nodes, six trials, two at a time: how do writes fare when the network misbehaves, or a disk is full?"
 echo
 began=$SECONDS status=0
 timeout --foreground --kill-after=10 "$limit" ./eval run campaign "$campaign" --db "$records/eval.db" --fresh 9>&- ||

@@ -13,6 +13,7 @@ usage: scripts/lab.sh COMMAND [--instance N]      N is 0 to 255; default $EVAL_I
   down     removes all of it; safe to repeat
   reset    the same as up: every lab starts fresh
   ready    exit 0 if all three nodes are healthy and follow one leader
+  revive   starts nodes again that have ended, as their service manager would
   leader   prints the leader's name
   put      one write through the leader, or else through its successor; gives up after about 0.9 s
   load     writes 25 times a second until it is killed
@@ -216,8 +217,17 @@ etcd_up() {
 			--heartbeat-interval "$heartbeat_ms" --election-timeout "$election_ms" --pre-vote \
 			--max-wals 2 --max-snapshots 2 --snapshot-count 10000 \
 			--auto-compaction-mode revision --auto-compaction-retention 1000 --logger zap
-	) </dev/null >"$run/$1.log" 2>&1 &
+	) </dev/null >>"$run/$1.log" 2>&1 &
 	echo $! >"$run/$1.pid"
+}
+
+cmd_revive() {
+	local node
+	is_up || die "instance $instance is not up"
+	for node in "${nodes[@]}"; do
+		# What it knows of the cluster is on its disk.
+		[[ -n $(node_pid "$node") ]] || etcd_up "$node" "$node=http://$(address "$node"):2380" revived
+	done
 }
 
 # A node asks each peer for its members before it serves its own, and waits a second for one that listens but does
@@ -362,6 +372,6 @@ done
 case $command in
 up | reset) cmd_up ;;
 ready) is_ready ;;
-down | leader | put | load | status) "cmd_$command" ;;
+down | leader | put | load | status | revive) "cmd_$command" ;;
 *) wrong_usage "unknown command '$command'" ;;
 esac

@@ -22,7 +22,7 @@ struct link_device {
 	__u32 attach_type; /* tcx only */
 };
 
-enum { LINK_TYPE_XDP = 6, LINK_TYPE_TCX = 11 };
+enum { LINK_TYPE_TRACING = 2, LINK_TYPE_XDP = 6, LINK_TYPE_PERF_EVENT = 7, LINK_TYPE_TCX = 11 };
 
 static int link_read(__u32 id, struct bpf_link_info *info)
 {
@@ -37,9 +37,10 @@ static int link_read(__u32 id, struct bpf_link_info *info)
 
 static struct link_device link_device(const struct bpf_link_info *info)
 {
-	struct link_device device;
+	struct link_device device = {};
 
-	memcpy(&device, &info->xdp, sizeof(device));
+	if (info->type == LINK_TYPE_XDP || info->type == LINK_TYPE_TCX)
+		memcpy(&device, &info->xdp, sizeof(device));
 	return device;
 }
 
@@ -47,6 +48,10 @@ static const char *hook_name(const struct bpf_link_info *info)
 {
 	if (info->type == LINK_TYPE_XDP)
 		return "xdp";
+	if (info->type == LINK_TYPE_TRACING)
+		return "tracing";
+	if (info->type == LINK_TYPE_PERF_EVENT)
+		return "tracepoint";
 	if (info->type != LINK_TYPE_TCX)
 		return "other";
 	return link_device(info).attach_type == EVAL_BPF_TCX_EGRESS ? "tcx/egress" : "tcx/ingress";
@@ -116,6 +121,36 @@ static json_t *text_of(const char *bytes)
 	return json_text(bytes, strlen(bytes));
 }
 
+/* Instead of the directions of a network fault. */
+static void disk_add(json_t *fault, int disk_fd, int stats_fd)
+{
+	__u64 left = 0, reserved = 0;
+	struct eval_stats stats = {};
+	struct eval_disk disk;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(disk_fd, &zero, &disk))
+		return;
+	if (stats_fd >= 0)
+		bpf_stats_read(stats_fd, 0, &stats);
+	for (size_t i = 0; i < EVAL_DISK_DIRS; i++) {
+		const struct eval_disk_space *space = &disk.spaces[i];
+
+		left += space->limit_bytes > space->charged_bytes ? space->limit_bytes - space->charged_bytes : 0;
+		reserved += space->reserved_bytes;
+	}
+	disk.data_dirs[sizeof(disk.data_dirs) - 1] = '\0';
+	json_object_set_new(
+		fault, "disk",
+		json_pack("{s:o, s:I, s:I, s:I, s:{s:I, s:I, s:I}, s:I}", "data_dirs",
+			  text_of(disk.data_dirs), "left_bytes", (json_int_t)left,
+			  "reserved_bytes", (json_int_t)reserved, "seen", (json_int_t)stats.seen, "refused", "write",
+			  (json_int_t)disk.refused[EVAL_DISK_WRITE], "append",
+			  (json_int_t)disk.refused[EVAL_DISK_APPEND], "fallocate",
+			  (json_int_t)disk.refused[EVAL_DISK_FALLOCATE], "statfs_shrunk",
+			  (json_int_t)disk.statfs_shrunk));
+}
+
 static json_t *netns_name(uint64_t ino)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/run/netns");
@@ -160,6 +195,7 @@ static int inventory_visit(int map_fd, unsigned int map_id, const struct eval_ct
 {
 	_cleanup_close_ int stats_fd = -1;
 	_cleanup_close_ int line_fd = -1;
+	_cleanup_close_ int disk_fd = -1;
 	json_t *fault = fault_to_json(ctl, map_id);
 	__u32 id = 0;
 
@@ -174,10 +210,15 @@ static int inventory_visit(int map_fd, unsigned int map_id, const struct eval_ct
 			stats_fd = program_map_open(&program, EVAL_STATS_MAP);
 		if (line_fd < 0)
 			line_fd = program_map_open(&program, EVAL_LINE_MAP);
+		if (disk_fd < 0)
+			disk_fd = program_map_open(&program, EVAL_DISK_MAP);
 	}
 	if (fault && bpf_filters_needed())
 		filters_add(json_object_get(fault, "hooks"), ctl, map_id);
-	stats_add(fault, stats_fd, line_fd);
+	if (disk_fd >= 0)
+		disk_add(fault, disk_fd, stats_fd);
+	else
+		stats_add(fault, stats_fd, line_fd);
 	json_array_append_new(data, fault);
 	return 0;
 }

@@ -12,7 +12,9 @@
  * {"type", "campaign", "trial", "target", "engine", "device", "ifindex", "netns_ino", "netns" (name or null),
  *  "holder_pid", "holder_alive", "live", "seconds_left", "lease_seconds_left", "hooks": [{"hook", "device_ifindex",
  *  "program", "link_id" or (a filter's) "priority" and "handle"}], "egress": {...}, "ingress": {...} (as
- * fault_evidence()), "map_id"} New reference, NULL with err on failure.
+ * fault_evidence()), "map_id"}; instead of "egress" and "ingress" a fault of a disk has "disk": {"data_dirs",
+ * "left_bytes", "reserved_bytes", "seen", "refused": {"write", "append", "fallocate"}, "statfs_shrunk"}.
+ * New reference, NULL with err on failure.
  */
 json_t *bpf_inventory(struct error *err);
 /*

@@ -104,8 +104,11 @@ static void print_hooks(const json_t *fault)
 
 	fputs("    hooks    ", stdout);
 	json_array_foreach (hooks, i, hook) {
-		printf("%s %s on device %" JSON_INTEGER_FORMAT, i ? "," : "", text(hook, "hook"),
-		       integer(hook, "ifindex"));
+		printf("%s %s", i ? "," : "", text(hook, "hook"));
+		if (integer(hook, "ifindex"))
+			printf(" on device %" JSON_INTEGER_FORMAT, integer(hook, "ifindex"));
+		else
+			printf(" %s", text(hook, "program"));
 		if (json_object_get(hook, "priority"))
 			printf(" (pref %" JSON_INTEGER_FORMAT " handle 0x%llx)", integer(hook, "priority"),
 			       (unsigned long long)integer(hook, "handle"));
@@ -113,17 +116,41 @@ static void print_hooks(const json_t *fault)
 	puts(json_array_size(hooks) ? "" : " none attached");
 }
 
-static void print_fault(const json_t *fault)
+static void print_disk(const json_t *disk)
+{
+	const json_t *refused = json_object_get(disk, "refused");
+
+	if (!disk)
+		return;
+	printf("    disk      %s: %" JSON_INTEGER_FORMAT " bytes left, %" JSON_INTEGER_FORMAT " seem gone\n",
+	       text(disk, "data_dirs"), integer(disk, "left_bytes"), integer(disk, "reserved_bytes"));
+	printf("    calls     seen %" JSON_INTEGER_FORMAT "; refused: write %" JSON_INTEGER_FORMAT
+	       ", append %" JSON_INTEGER_FORMAT ", fallocate %" JSON_INTEGER_FORMAT "; statfs shrunk %" JSON_INTEGER_FORMAT
+	       "\n",
+	       integer(disk, "seen"), integer(refused, "write"), integer(refused, "append"),
+	       integer(refused, "fallocate"), integer(disk, "statfs_shrunk"));
+}
+
+static void print_place(const json_t *fault)
 {
 	const char *netns = json_string_value(json_object_get(fault, "netns"));
+
+	if (!*text(fault, "device"))
+		putchar('\n');
+	else if (netns)
+		printf(", device %s, netns %s\n", text(fault, "device"), netns);
+	else
+		printf(", device %s, netns inode %" JSON_INTEGER_FORMAT "\n", text(fault, "device"),
+		       integer(fault, "netns_ino"));
+}
+
+static void print_fault(const json_t *fault)
+{
 	bool alive = json_is_true(json_object_get(fault, "holder_alive"));
 
-	printf("  %s (%s) on %s, device %s", text(fault, "type"), text(fault, "engine"),
-	       *text(fault, "target") ? text(fault, "target") : "-", text(fault, "device"));
-	if (netns)
-		printf(", netns %s\n", netns);
-	else
-		printf(", netns inode %" JSON_INTEGER_FORMAT "\n", integer(fault, "netns_ino"));
+	printf("  %s (%s) on %s", text(fault, "type"), text(fault, "engine"),
+	       *text(fault, "target") ? text(fault, "target") : "-");
+	print_place(fault);
 	if (*text(fault, "trial"))
 		printf("    trial     %s of %s\n", text(fault, "trial"), text(fault, "campaign"));
 	else
@@ -137,6 +164,7 @@ static void print_fault(const json_t *fault)
 	print_hooks(fault);
 	print_direction(fault, "egress");
 	print_direction(fault, "ingress");
+	print_disk(json_object_get(fault, "disk"));
 }
 
 static void print_faults(const json_t *faults)

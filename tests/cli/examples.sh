@@ -16,15 +16,16 @@ plan() { "$eval_bin" run campaign "examples/$1" --dry-run --json; }
 trials() { jq -r '.trials[] | "\(.repetition) \(.chaos) \(.target // "-")"' <<<"$1"; }
 
 lab=$(plan etcd-lab.yaml)
-check_eq "etcd-lab: a baseline and four kinds of chaos" "$(trials "$lab")" "\
+check_eq "etcd-lab: a baseline and five kinds of chaos" "$(trials "$lab")" "\
 1 baseline -
 1 slow-leader leader
 1 slow-follower follower
 1 cut-leader leader
-1 cut-follower follower"
+1 cut-follower follower
+1 full-follower follower"
 check_eq "etcd-lab: the same plan each time" "$(jq -c '[.trials[].seed]' <<<"$lab")" \
 	"$(plan etcd-lab.yaml | jq -c '[.trials[].seed]')"
-check_eq "etcd-lab: a seed for each trial" "$(jq -c '[.trials[].seed] | unique | length' <<<"$lab")" 5
+check_eq "etcd-lab: a seed for each trial" "$(jq -c '[.trials[].seed] | unique | length' <<<"$lab")" 6
 check_eq "tikv-node: three rounds of all" "$(trials "$(plan tikv-node.yaml)" | awk '{ print $1 }' | uniq -c | xargs)" \
 	"5 1 5 2 5 3"
 check_eq "tikv-harness: three rounds of latency and a baseline" "$(trials "$(plan tikv-harness.yaml)" | xargs)" \

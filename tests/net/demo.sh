@@ -26,14 +26,15 @@ sql() { sqlite3 -readonly "$database" "$1"; }
 # of CHAOS JSON_PATH: from that trial's summary of the probe
 of() { sql "SELECT json_extract(summary, '\$.probes.put.$2') FROM trials WHERE chaos = '$1'"; }
 
-check_eq "five trials, all completed and as expected" \
+check_eq "six trials, all completed and as expected" \
 	"$(sql "SELECT chaos, status, verdict FROM trials ORDER BY trial_index")" "\
 baseline|completed|pass
 slow-leader|completed|pass
 slow-follower|completed|pass
 cut-leader|completed|pass
-cut-follower|completed|pass"
-for chaos in baseline slow-leader slow-follower cut-leader cut-follower; do
+cut-follower|completed|pass
+full-follower|completed|pass"
+for chaos in baseline slow-leader slow-follower cut-leader cut-follower full-follower; do
 	check_match "the table shows $chaos" "$table" "trial-etcd-lab-$chaos-[0-9]+ +completed +pass"
 done
 
@@ -51,7 +52,8 @@ gap=$(sql "WITH t AS (SELECT * FROM trials WHERE chaos = 'cut-leader'),
 		WHERE started_at_ns + latency_ns <= chaos_injected_at_monotonic_ns)) / 1000000")
 check_number "a leader that is cut off costs $gap ms of writes: an election" "$gap > 500 && $gap < 4000"
 check_number "a follower that is cut off costs none" "$(of cut-follower during.availability) >= 0.99"
-for chaos in slow-leader slow-follower cut-leader cut-follower; do
+check_number "nor does one whose disk is full" "$(of full-follower during.availability) >= 0.99"
+for chaos in slow-leader slow-follower cut-leader cut-follower full-follower; do
 	hits=$(sql "SELECT json_extract(evidence, '\$.hit') FROM trials WHERE chaos = '$chaos'")
 	check_number "the kernel counted hits of $chaos: $hits" "${hits:-0} > 0"
 done
