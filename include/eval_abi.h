@@ -31,8 +31,8 @@ struct eval_ctl {
 	__u32 holder_pid;
 	__u32 ifindex;
 	__u64 netns_ino;
-	__u32 draining; /* 1: stopped for good; the line's hooks restore marks, the device's may go */
-	__u32 clsact;   /* 1: the device's clsact qdisc is ours: it goes with the last filter of it */
+	__u32 draining;    /* 1: stopped for good; the line's hooks restore marks, the device's may go */
+	__u32 clsact;      /* 1: the device's clsact qdisc is ours: it goes with the last filter of it */
 	__u64 cgroup_id;   /* of the target, 0 = none; renewed with the lease: a restarted unit gets another */
 	char campaign[64]; /* strings end with NUL; "" for an injection by hand */
 	char trial[96];

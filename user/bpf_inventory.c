@@ -140,15 +140,14 @@ static void disk_add(json_t *fault, int disk_fd, int stats_fd)
 		reserved += space->reserved_bytes;
 	}
 	disk.data_dirs[sizeof(disk.data_dirs) - 1] = '\0';
-	json_object_set_new(
-		fault, "disk",
-		json_pack("{s:o, s:I, s:I, s:I, s:{s:I, s:I, s:I}, s:I}", "data_dirs",
-			  text_of(disk.data_dirs), "left_bytes", (json_int_t)left,
-			  "reserved_bytes", (json_int_t)reserved, "seen", (json_int_t)stats.seen, "refused", "write",
-			  (json_int_t)disk.refused[EVAL_DISK_WRITE], "append",
-			  (json_int_t)disk.refused[EVAL_DISK_APPEND], "fallocate",
-			  (json_int_t)disk.refused[EVAL_DISK_FALLOCATE], "statfs_shrunk",
-			  (json_int_t)disk.statfs_shrunk));
+	json_object_set_new(fault, "disk",
+			    json_pack("{s:o, s:I, s:I, s:I, s:{s:I, s:I, s:I}, s:I}", "data_dirs",
+				      text_of(disk.data_dirs), "left_bytes", (json_int_t)left, "reserved_bytes",
+				      (json_int_t)reserved, "seen", (json_int_t)stats.seen, "refused", "write",
+				      (json_int_t)disk.refused[EVAL_DISK_WRITE], "append",
+				      (json_int_t)disk.refused[EVAL_DISK_APPEND], "fallocate",
+				      (json_int_t)disk.refused[EVAL_DISK_FALLOCATE], "statfs_shrunk",
+				      (json_int_t)disk.statfs_shrunk));
 }
 
 static json_t *netns_name(uint64_t ino)

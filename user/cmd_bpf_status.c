@@ -125,8 +125,8 @@ static void print_disk(const json_t *disk)
 	printf("    disk      %s: %" JSON_INTEGER_FORMAT " bytes left, %" JSON_INTEGER_FORMAT " seem gone\n",
 	       text(disk, "data_dirs"), integer(disk, "left_bytes"), integer(disk, "reserved_bytes"));
 	printf("    calls     seen %" JSON_INTEGER_FORMAT "; refused: write %" JSON_INTEGER_FORMAT
-	       ", append %" JSON_INTEGER_FORMAT ", fallocate %" JSON_INTEGER_FORMAT "; statfs shrunk %" JSON_INTEGER_FORMAT
-	       "\n",
+	       ", append %" JSON_INTEGER_FORMAT ", fallocate %" JSON_INTEGER_FORMAT
+	       "; statfs shrunk %" JSON_INTEGER_FORMAT "\n",
 	       integer(disk, "seen"), integer(refused, "write"), integer(refused, "append"),
 	       integer(refused, "fallocate"), integer(disk, "statfs_shrunk"));
 }

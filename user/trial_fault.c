@@ -175,11 +175,11 @@ static void set_metadata(struct trial *trial, uint64_t activate_ns)
 			json_array_append_new(data_dirs, json_string(target->directories[d].path));
 		for (size_t d = 0; d < target->device_count; d++)
 			json_array_append_new(devices, json_string(target->devices[d].name));
-		json_array_append_new(faults,
-				      json_pack("{s:s, s:s, s:o, s:I, s:o, s:o}", "target", target->node, "engine",
-						fault_engine(trial->faults[i].fault), "seed",
-						json_sprintf("%" PRIu64, trial->faults[i].spec.seed), "netns_ino",
-						(json_int_t)target->netns_ino, "devices", devices, "data_dirs", data_dirs));
+		json_array_append_new(faults, json_pack("{s:s, s:s, s:o, s:I, s:o, s:o}", "target", target->node,
+							"engine", fault_engine(trial->faults[i].fault), "seed",
+							json_sprintf("%" PRIu64, trial->faults[i].spec.seed),
+							"netns_ino", (json_int_t)target->netns_ino, "devices", devices,
+							"data_dirs", data_dirs));
 	}
 	trial_set(trial,
 		  json_pack("{s:s, s:{s:o, s:f, s:f}}", "engine", fault_engine(trial->faults[0].fault),
@@ -219,9 +219,8 @@ static void tell_first_effect(struct trial *trial, uint64_t first_ns)
 	trial->effect_told = true;
 	trial_set_moment(trial, "first_effect_at", first_ns);
 	trial_event(trial, "first_effect", "the kernel counted the first hit %.3f ms after the injection",
-		    first_ns > trial->times.injected_ns
-			    ? (double)(first_ns - trial->times.injected_ns) / NSEC_PER_MSEC
-			    : 0.0);
+		    first_ns > trial->times.injected_ns ? (double)(first_ns - trial->times.injected_ns) / NSEC_PER_MSEC
+							: 0.0);
 }
 
 /* The faults' evidence, kept for the record; tells when the first hit was. */

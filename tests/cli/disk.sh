@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 120 s
+# disk_pressure by hand: what it refuses and in which words, and the fill engine on a file system of the test's own.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+need_root
+
+# refused MESSAGE_REGEX ARGUMENT…
+refused() {
+	local message=$1
+	shift
+	output=$("$eval_bin" inject disk_pressure --for 1s "$@" 2>&1)
+	check_match "refused: $message ($?)" "$output" "$message"
+}
+
+available() { df -B1 --output=avail "$1" | tail -n 1; }
+
+mkdir "$work/folder" && touch "$work/file"
+here=(--data-dir "$work/folder")
+refused 'needs fill_percent or leave_bytes' "${here[@]}"
+refused 'fill_percent must be above 0' "${here[@]}" --fill-percent 0
+refused '100.1 is outside 0 to 100' "${here[@]}" --fill-percent 100.1
+refused "'90%' is not a plain number" "${here[@]}" --fill-percent 90%
+refused "'nan' is not a plain number" "${here[@]}" --fill-percent nan
+refused "'32M' is not a plain number" "${here[@]}" --leave-bytes 32M
+refused 'exclude each other' "${here[@]}" --fill-percent 90 --leave-bytes 0
+refused 'engine: fill gives ENOSPC only' "${here[@]}" --fill-percent 90 --engine fill --errno EIO
+refused 'which disk. name its directory by --data-dir' --fill-percent 90
+refused 'leave out --netns, --dev, --peer' "${here[@]}" --fill-percent 90 --peer 10.0.0.1
+refused "cannot open data_dir '.*/none': No such file" --data-dir "$work/none" --fill-percent 90
+refused "data_dir '.*/file' is not a directory" --data-dir "$work/file" --fill-percent 90
+
+# --- File systems -----------------------------------------------------------------------------------------------
+mkdir "$work/disk"
+if ! truncate -s 64M "$work/image" || ! mkfs.ext4 -q -F -m 0 "$work/image" ||
+	! mount -o loop "$work/image" "$work/disk"; then
+	echo "Bail out! cannot mount a file system of the test's own"
+	exit 1
+fi
+test_cleanups+=("umount '$work/disk'")
+there=(--data-dir "$work/disk")
+mount -o remount,ro "$work/disk"
+refused 'is mounted read-only' "${there[@]}" --fill-percent 90
+mount -o remount,rw "$work/disk"
+refused 'leave_bytes is [0-9]+, but only [0-9]+ bytes are available' "${there[@]}" --engine fill --leave-bytes 999999999
+if [[ $(stat -c %d /) == "$(stat -c %d "$work/folder")" ]]; then
+	refused 'would fill up the root file system.* allow: .root_fs' "${here[@]}" --fill-percent 1 --engine fill
+fi
+
+# --- fill -------------------------------------------------------------------------------------------------------
+# fill ARGUMENT…: holds the fault in the background, $! is its holder.
+fill() {
+	"$eval_bin" inject disk_pressure --engine fill --for 60s --json "${there[@]}" "$@" >"$work/out" 2>"$work/err" &
+	test_pids+=($!)
+	holder=$!
+}
+is_injected() { grep -q '"injected"' "$work/out"; }
+is_free() { (($(available "$work/disk") > before - 65536)); }
+
+before=$(available "$work/disk")
+fill --fill-percent 90
+check "90 %: injected" wait_for 10 is_injected
+left=$(available "$work/disk")
+check_number "90 %: $left of $before bytes are left" "$left >= $before * 9 / 100 && $left <= $before * 11 / 100"
+check_match "bpf-status shows it" "$("$eval_bin" bpf-status)" "disk_pressure \(fill\) on $work/disk"
+check_fails "more than is left is refused" 1 fallocate -l $((left + 1048576)) "$work/disk/more"
+rm -f "$work/disk/more"
+kill -INT "$holder" && wait "$holder"
+check_eq "interrupted: 130" "$?" 130
+check "its space is back" wait_for 5 is_free
+check_eq "the evidence is one hit" "$(jq -s '.[-1].evidence.hit' "$work/out")" 1
+
+fill --fill-percent 100
+check "100 %: injected" wait_for 10 is_injected
+left=$(available "$work/disk")
+check_number "100 %: at most 1 % is left: $left" "$left <= $before / 100"
+kill -KILL "$holder"
+wait "$holder" 2>/dev/null
+check "after SIGKILL its space is back" wait_for 5 is_free
+check_eq "and no file is left" "$(find "$work/disk" -type f)" ""
+
+fill --leave-bytes 1048576
+check "leave_bytes: injected" wait_for 10 is_injected
+left=$(available "$work/disk")
+check_number "leave_bytes: $left bytes are left" "$left >= 1000000 && $left <= 1100000"
+kill -TERM "$holder"
+wait "$holder"
+check "its space is back" wait_for 5 is_free
+
+# tmpfs has both, too.
+mkdir "$work/tmpfs"
+mount -t tmpfs -o size=16M none "$work/tmpfs" && test_cleanups+=("umount '$work/tmpfs'")
+check_fails "tmpfs: works" 0 "$eval_bin" inject disk_pressure --engine fill --for 0.2s --data-dir "$work/tmpfs" \
+	--fill-percent 90
+
+# --- Where the kernel refuses the hooks ---------------------------------------------------------------------------
+if "$eval_bin" bpf-status --json | jq -e '.features[] | select(.name == "fmod_ret") | .usable' >/dev/null; then
+	skip "engine: hook names lockdown" "this kernel takes the hooks"
+	skip "auto takes fill and says why" "this kernel takes the hooks"
+else
+	refused 'engine: hook needs fmod_ret programs, which kernel lockdown refuses' "${there[@]}" --fill-percent 50 \
+		--engine hook
+	check_match "auto takes fill and says why" \
+		"$("$eval_bin" inject disk_pressure --for 0.2s "${there[@]}" --fill-percent 50)" \
+		'disk_pressure \(fill\).*taken on 1 file system.*lockdown'
+fi
+
+done_testing
