@@ -16,7 +16,7 @@
 /* A call for all would not be interrupted for as long as it takes. */
 #define FILL_STEP_BYTES (1ULL << 30)
 /* What a full disk keeps, so that the file system's own records of the file find room. */
-#define MARGIN_BYTES_MAX (1ULL << 20)
+#define MARGIN_BYTES_MAX (64ULL << 10)
 /* Of what was asked, that the available space must fall by. */
 #define EVIDENCE_SHARE 0.99
 
