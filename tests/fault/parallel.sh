@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 600 s
 # 200 trials, eight at a time, with something that goes wrong in every phase: each has exactly one final row, of the
-# status that it should have, and descriptors, processes and memory do not grow. EVAL_PARALLEL_TRIALS: another number
-# (2000 take about 5 minutes).
+# status that it should have, and descriptors and memory do not grow. EVAL_PARALLEL_TRIALS: another number.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/netlib.sh

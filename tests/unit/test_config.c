@@ -48,12 +48,13 @@ static void each_level_overrides_the_one_below(void **state)
 	struct config *config = load_valid(
 		"defaults:\n  warmup_seconds: 1\n  duration_seconds: 1\n  recovery_seconds: 11\n  retries: 4\n"
 		"  target: n1\n  expect: {availability_min: 0.5, p99_ms_max: 9}\n"
+		"  abort_if: {exec: below, timeout_seconds: 3}\n"
 		"  params: {latency: {min_ms: 1, max_ms: 8, direction: both}}\n"
 		"subjects:\n  - name: lab\n    duration_seconds: 2\n    recovery_seconds: 12\n    default_target: n2\n"
 		"    expect: {availability_min: 0.6}\n    params: {latency: {min_ms: 2, protocol: tcp}}\n" LAB_NODES
 		"chaos_types:\n  - type: latency\n    recovery_seconds: 13\n    target: n3\n    expect: "
 		"{availability_min: 0.7}\n"
-		"    params: {min_ms: 3}\n"
+		"    params: {min_ms: 3}\n    abort_if: above\n"
 		"  - latency\n");
 	const struct effective *own = first(config), *shared = config_effective(config, 0, 1);
 	const struct effective *baseline = config_effective(config, 0, 2);
@@ -64,6 +65,10 @@ static void each_level_overrides_the_one_below(void **state)
 	assert_int_equal(own->settings.retries, 4);
 	assert_true(own->settings.expect.availability_min == 0.7);
 	assert_true(own->settings.expect.p99_ms_max == 9);
+	assert_string_equal(own->settings.abort_if.exec, "above");
+	assert_true(own->settings.abort_if.timeout_seconds == 0);
+	assert_string_equal(shared->settings.abort_if.exec, "below");
+	assert_string_equal(baseline->settings.abort_if.exec, "below");
 	assert_string_equal(own->target, "n3");
 	assert_true(param(own, "min_ms") == 3 && param(own, "max_ms") == 8);
 	assert_string_equal(json_string_value(json_object_get(own->params, "direction")), "both");
@@ -278,6 +283,7 @@ static void canonical_has_what_changes_a_trial(void **state)
 	assert_other_canonical(LAB LATENCY, "allow: [gateway]\n" LAB LATENCY);
 	assert_other_canonical(LAB LATENCY, "defaults: {duration_seconds: 31}\n" LAB LATENCY);
 	assert_other_canonical(LAB LATENCY, "defaults: {target: n1}\n" LAB LATENCY);
+	assert_other_canonical(LAB LATENCY, "defaults: {abort_if: x}\n" LAB LATENCY);
 	assert_other_canonical(LAB LATENCY, "defaults: {expect: {availability_min: 0.9}}\n" LAB LATENCY);
 	assert_other_canonical(LAB LATENCY,
 			       LAB "chaos_types:\n  - {type: latency, params: {min_ms: 1, max_ms: 2.5}}\n");
