@@ -33,11 +33,12 @@ static json_t *settings_to_json(const struct settings *settings)
 {
 	const struct expectations *expect = &settings->expect;
 
-	return json_pack("{s:f, s:f, s:f, s:i, s:{s:o, s:o, s:o}}", "warmup_seconds", settings->warmup_seconds,
+	return json_pack("{s:f, s:f, s:f, s:i, s:s*, s:{s:o, s:o, s:o}}", "warmup_seconds", settings->warmup_seconds,
 			 "duration_seconds", settings->duration_seconds, "recovery_seconds", settings->recovery_seconds,
-			 "retries", (int)settings->retries, "expect", "availability_min",
-			 number_or_null(expect->availability_min), "p99_ms_max", number_or_null(expect->p99_ms_max),
-			 "recover_within_seconds", number_or_null(expect->recover_within_seconds));
+			 "retries", (int)settings->retries, "abort_if", settings->abort_if.exec, "expect",
+			 "availability_min", number_or_null(expect->availability_min), "p99_ms_max",
+			 number_or_null(expect->p99_ms_max), "recover_within_seconds",
+			 number_or_null(expect->recover_within_seconds));
 }
 
 static json_t *trial_row(const struct plan *plan, const struct plan_trial *trial)
