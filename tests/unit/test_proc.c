@@ -151,7 +151,7 @@ static bool lives(pid_t pid)
 
 static void test_timeout_kills_the_group(void **state)
 {
-	struct proc *proc = start("sleep 60 & echo $!; sleep 60", 200 * MS, PROC_STDERR_MIXED);
+	struct proc *proc = start("sleep 60 & echo $!; sleep 60", 1000 * MS, PROC_STDERR_MIXED);
 	_cleanup_json_ json_t *output = NULL;
 	char text[256];
 	pid_t child;
