@@ -104,7 +104,7 @@ outcome 5 50 failed warmup 'the workload failed before any chaos*' "the workload
 outcome 6 100 failed '*' 'the worker died of signal 9*' "the worker is killed"
 outcome 7 100 void check 'the evidence shows no hit*' "no traffic"
 outcome 8 100 void warmup '*' "unhealthy before the chaos"
-outcome 9 50 failed hold 'stopped by abort_if (exit 0: enough)' "abort_if"
+outcome 9 20 failed hold 'stopped by abort_if (exit 0: enough)' "abort_if"
 check_eq "verdict of what does not recover" "$(db "SELECT DISTINCT verdict FROM trials WHERE trial_index % 10 = 3 AND status = 'completed'")" fail
 
 # The first seconds fill caches: what grows with the trials grows after them.
