@@ -101,6 +101,7 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/user.a
 	$(call say,FUZZ,$@)
 	$(Q)$(CLANG) $(BASE_CFLAGS) -w -O1 -g -fsanitize=fuzzer $(SANITIZE) -MMD -MP -o $@ $< $(BUILD)/fuzz/user.a $(LDLIBS)
 
+$(BUILD)/tools/disk_calls: LDLIBS += -laio -luring
 $(BUILD)/tools/%: tests/tools/%.c $(LIB_OBJECTS)
 	$(call say,TOOL,$@)
 	$(Q)mkdir -p $(@D)

@@ -19,6 +19,7 @@ packages=(
 	# guests with other kernels
 	qemu-system-x86 busybox-static cpio kmod xz-utils
 	libclang-rt-dev # libFuzzer, ASan and UBSan of clang
+	libaio-dev liburing-dev fio bindfs xfsprogs btrfs-progs
 	# lab, and what its scripts are made of
 	etcd-server etcd-client iproute2 e2fsprogs mount util-linux curl jq procps
 	# make check

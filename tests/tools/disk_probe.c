@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * disk_probe FILE SIZE: tries to make FILE grow by SIZE from 0, every millisecond, and shrinks it again. Prints a line
+ * "SECONDS RESULT" whenever that changes: the time of day before the first try with that result, and "ok" or an error.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+
+static const char *try_growth(int fd, const char *buffer, size_t size)
+{
+	ssize_t ret = pwrite(fd, buffer, size, 0);
+
+	if (ret < 0)
+		return strerrorname_np(errno);
+	if (ftruncate(fd, 0)) {
+		perror("disk_probe: ftruncate");
+		exit(1);
+	}
+	return ret == (ssize_t)size ? "ok" : "short";
+}
+
+int main(int argc, char **argv)
+{
+	size_t size = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	_cleanup_free_ char *buffer = calloc(1, size ?: 1);
+	_cleanup_close_ int fd = -1;
+	const char *last = "";
+
+	if (!size || !buffer) {
+		fprintf(stderr, "usage: disk_probe FILE SIZE\n");
+		return 2;
+	}
+	fd = open(argv[1], O_CREAT | O_TRUNC | O_WRONLY, 0600);
+	if (fd < 0) {
+		perror(argv[1]);
+		return 1;
+	}
+	for (;;) {
+		struct timespec now;
+		const char *result;
+
+		clock_gettime(CLOCK_REALTIME, &now);
+		result = try_growth(fd, buffer, size);
+		if (strcmp(result, last)) {
+			printf("%lld.%06ld %s\n", (long long)now.tv_sec, now.tv_nsec / 1000, result);
+			fflush(stdout);
+		}
+		last = result;
+		usleep(1000);
+	}
+}
