@@ -45,7 +45,7 @@ pretended() {
 		pressure "$state" "$work/$1-$2" --engine "$2" --leave-bytes "${leave[$state]}" --statfs off || return 1
 		"$disk_calls" run "$work/$1-$2/$state" "${sizes[$state]}" "$settle" >"$work/$1.$state.$2" || return 1
 		revert "$state"
-		[[ $inject_status == 0 ]] || { diag "status $inject_status:" "$(cat "$work/$state.err")"; return 1; }
+		[[ $inject_status == 130 ]] || { diag "status $inject_status:" "$(cat "$work/$state.err")"; return 1; }
 	done
 	remove_disk "$1-$2"
 }
@@ -62,7 +62,7 @@ compared() {
 # Prints differences that are not listed, and listed ones of this kernel that are not there. KERNEL and all other
 # columns are globs.
 unexpected() {
-	local engine=$1 fs=$2 line kernel where difference listed hit
+	local engine=$1 fs=$2 kernel where difference listed hit
 	mapfile -t found < <(compared "$fs" "$engine")
 	for difference in "${found[@]}"; do
 		hit=

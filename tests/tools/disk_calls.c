@@ -43,7 +43,7 @@ enum setup {
 	ALLOCATED, /* SIZE bytes written */
 	PREALLOCATED,
 	PREALLOCATED_BEYOND, /* the same, behind the end of the file */
-	HOLE, /* SIZE bytes long, nothing allocated */
+	HOLE,                /* SIZE bytes long, nothing allocated */
 	ABSENT,
 };
 

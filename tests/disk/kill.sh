@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 180 s
+# The holder is killed at any moment while fio writes: writes work again at once, and nothing is left.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/disklib.sh
+source "$(dirname "$0")/../disklib.sh"
+
+rounds=${ROUNDS:-10}
+limit_ms=200
+RANDOM=7
+engines=(fill)
+if have_hooks; then
+	engines+=(hook)
+else
+	skip "hook: killed" "fmod_ret is refused"
+fi
+
+# Milliseconds from SINCE to the first write that worked.
+worked_after() { awk -v since="$1" '$1 >= since && $2 == "ok" { printf "%.0f\n", ($1 - since) * 1000; exit }' "$probe_log"; }
+has_worked_after() { [[ $(tail -n 1 "$probe_log") == *" ok" ]]; }
+nothing_is_live() { [[ $("$eval_bin" bpf-status --json | jq '.faults | length') == 0 ]]; }
+sleep_ms() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
+
+start_load() {
+	# Overwrites and growth, whatever comes of it.
+	spawn fio --name=load --directory="$1" --rw=randwrite --bs=4k --size=16M --numjobs=2 --thread --time_based \
+		--runtime=600 --ioengine=psync --fallocate=none --continue_on_error=write --max_latency=0
+	load_pid=$spawned
+	spawn "$disk_probe" "$1/probe" 65536
+	probe_pid=$spawned
+	probe_log=$work/spawn.$((${#test_pids[@]} - 1))
+	wait_for 10 test -e "$1/load.1.0" && wait_for 5 has_worked_after
+}
+
+# killed_live ENGINE DIR ROUND: killed at a random moment of the fault's life.
+killed_live() {
+	local since
+	pressure "live$3" "$2" --engine "$1" --fill-percent 100 || return 1
+	# What is full is refused; the fill engine leaves what a file system needs for itself.
+	[[ $1 == fill ]] || wait_for 5 grep -q 'ENOSPC' "$probe_log"
+	sleep_ms $((RANDOM % 1500))
+	since=$EPOCHREALTIME
+	kill -KILL "$inject_pid"
+	wait "$inject_pid" 2>/dev/null
+	wait_for 2 has_worked_after || return 1
+	[[ $1 == fill ]] || worked_after "$since" >>"$work/$1.recovery"
+}
+
+# killed_early ENGINE DIR ROUND: at a random moment of its start.
+killed_early() {
+	inject_start "early$3" disk_pressure --for 600s --data-dir "$2" --engine "$1" --fill-percent 100
+	sleep_ms $((RANDOM % 600))
+	kill -KILL "$inject_pid"
+	wait "$inject_pid" 2>/dev/null
+	wait_for 2 has_worked_after
+}
+
+for engine in "${engines[@]}"; do
+	disk=$work/$engine
+	if ! make_disk "$engine" ext4 256 || ! mkdir "$disk/data" || ! start_load "$disk/data"; then
+		not_ok "$engine: load"
+		continue
+	fi
+	programs=$(bpf_state)
+	bad=()
+	for ((round = 1; round <= rounds; round++)); do
+		killed_live "$engine" "$disk/data" "$round" || bad+=("live $round: $(tail -n 2 "$probe_log")")
+		killed_early "$engine" "$disk/data" "$round" || bad+=("early $round: $(tail -n 2 "$probe_log")")
+	done
+	check_eq "$engine: killed $rounds times while live and $rounds while starting: writes work again" "${bad[*]}" ""
+	if [[ $engine == hook ]]; then
+		worst=$(sort -n "$work/$engine.recovery" | tail -n 1)
+		check_number "$engine: within $limit_ms ms" "${worst:-100000} <= $limit_ms"
+		diag "$engine: recovery after SIGKILL, ms: $(sort -n "$work/$engine.recovery" | tr '\n' ' ')"
+	fi
+	check "$engine: the load still runs" is_running "$load_pid"
+	check "$engine: no fault is live" wait_for 3 nothing_is_live
+	same_programs() { [[ $(bpf_state) == "$programs" ]]; }
+	check "$engine: no program or map is left" wait_for 3 same_programs
+	check_eq "$engine: no file is left" "$(find "$disk" -xdev -mindepth 1 ! -name 'load*' ! -name probe ! -name lost+found \
+		! -name data)" ""
+	kill "$load_pid" "$probe_pid"
+	wait "$load_pid" "$probe_pid" 2>/dev/null
+	check "$engine: the file system can be unmounted" wait_for 5 umount "$disk"
+done
+
+done_testing

@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 180 s
+# Which files are under pressure, who is, and what df says about it.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/disklib.sh
+source "$(dirname "$0")/../disklib.sh"
+
+if ! have_hooks; then
+	skip "hook: scope" "fmod_ret is refused"
+	done_testing
+	exit
+fi
+
+# in_cgroup PATH COMMAND…
+in_cgroup() {
+	# shellcheck disable=SC2016
+	bash -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' - "$@"
+}
+
+# Available by statfs and by fstatfs, and free, in bytes.
+python_statvfs() {
+	python3 -c 'import os, sys
+by_path = os.statvfs(sys.argv[1])
+by_fd = os.fstatvfs(os.open(sys.argv[1], os.O_RDONLY))
+print(by_path.f_bavail * by_path.f_frsize, by_fd.f_bavail * by_fd.f_frsize, by_path.f_bfree * by_path.f_frsize,
+      by_path.f_blocks * by_path.f_frsize)' "$1"
+}
+
+check_files() {
+	local fs=$1 disk=$work/$1
+	make_disk "$fs" "$fs" || { not_ok "$fs: a file system"; return; }
+	make_disk "other-$fs" "$fs" || { not_ok "$fs: another file system"; return; }
+	mkdir -p "$disk"/{data/deep/er,data2,database,bound,outside} "$disk/data/$(printf 'd/%.0s' {1..40})"
+	echo hello >"$disk/data/readable"
+	touch "$disk"/{data/moved-out,outside/moved-in,data/linked}
+	ln "$disk/data/linked" "$disk/outside/linked"
+	mount --bind "$disk/data" "$disk/bound" && on_cleanup umount -l "$disk/bound"
+	exec {opened}>>"$disk/data/opened" {deleted}>>"$disk/data/deleted" {outside_deleted}>>"$disk/outside/deleted"
+	rm "$disk/data/deleted" "$disk/outside/deleted"
+
+	pressure scope "$disk/data" --data-dir "$disk/data2" --engine hook --fill-percent 100 ||
+		{ not_ok "$fs: a fault"; return; }
+	check_eq "$fs: a file in data_dir" "$(grow "$disk/data/new")" "$full"
+	check_eq "$fs: deep below" "$(grow "$disk/data/deep/er/new")" "$full"
+	check_eq "$fs: 41 folders below" "$(grow "$disk/data/$(printf 'd/%.0s' {1..40})new")" "$full"
+	check_eq "$fs: through a bind mount" "$(grow "$disk/bound/new2")" "$full"
+	check_eq "$fs: opened before" "$(grow "/proc/self/fd/$opened")" "$full"
+	check_eq "$fs: opened before, by that descriptor" \
+		"$(head -c 65536 /dev/zero 2>/dev/null | dd bs=64k 2>&1 >&"$opened" | sed -n 's/^dd: .*: //p')" "$full"
+	check_eq "$fs: deleted, but open" \
+		"$(head -c 65536 /dev/zero 2>/dev/null | dd bs=64k 2>&1 >&"$deleted" | sed -n 's/^dd: .*: //p')" "$full"
+	check_eq "$fs: the second data_dir" "$(grow "$disk/data2/new")" "$full"
+	check_eq "$fs: a sibling" "$(grow "$disk/outside/new")" ok
+	check_eq "$fs: a sibling whose name begins alike" "$(grow "$disk/database/new")" ok
+	check_eq "$fs: beside data_dir" "$(grow "$disk/new")" ok
+	check_eq "$fs: outside, deleted, but open" \
+		"$(head -c 65536 /dev/zero | dd bs=64k 2>&1 >&"$outside_deleted" | sed -n 's/^dd: .*: //p')" ""
+	check_eq "$fs: another file system of that type" "$(grow "$work/other-$fs/new")" ok
+	mv "$disk/outside/moved-in" "$disk/data/" && mv "$disk/data/moved-out" "$disk/outside/"
+	check_eq "$fs: moved in" "$(grow "$disk/data/moved-in")" "$full"
+	check_eq "$fs: moved out" "$(grow "$disk/outside/moved-out")" ok
+	mv "$disk/data/deep" "$disk/data/deeper"
+	check_eq "$fs: a folder that was renamed" "$(grow "$disk/data/deeper/er/new")" "$full"
+	mv "$disk/data" "$disk/renamed"
+	check_eq "$fs: data_dir itself was renamed" "$(grow "$disk/renamed/new")" "$full"
+	mv "$disk/renamed" "$disk/data"
+	check_eq "$fs: reading works" "$(head -c 5 "$disk/data/readable")" hello
+	exec {opened}>&- {deleted}>&- {outside_deleted}>&-
+	revert scope
+	check_eq "$fs: afterwards" "$(grow "$disk/data/new")" ok
+}
+
+# Within 4 MiB: what the file system itself needs is not ours.
+close_to() { awk -v a="$1" -v b="$2" 'BEGIN { d = a - b; exit !(d * d <= 4194304 ^ 2) }'; }
+
+check_statfs() {
+	local fs=$1 disk=$work/$1 before mine
+	before=$(available "$disk")
+	pressure statfs "$disk/data" --engine hook --leave-bytes $((48 * mib)) --statfs on || { not_ok "$fs: statfs on"; return; }
+	read -ra mine < <(python_statvfs "$disk/data")
+	check "$fs: df in scope: ${mine[0]}" close_to "$(available "$disk/data")" $((48 * mib))
+	check "$fs: statvfs in scope" close_to "${mine[0]}" $((48 * mib))
+	check "$fs: fstatvfs in scope" close_to "${mine[1]}" $((48 * mib))
+	check_number "$fs: what root could use is not more than before" "${mine[2]} <= $before + 4 * $mib - 48 * $mib"
+	check_eq "$fs: the size is what it was" "${mine[3]}" "$(df --output=size -B 1 "$disk" | tail -n 1 | tr -d ' ')"
+	check "$fs: df outside scope" close_to "$(available "$disk/outside")" "$before"
+	check_eq "$fs: df of another file system" "$(available "$work/other-$fs")" "$(available "$work/other-$fs/.")"
+	fallocate -l 24M "$disk/data/half"
+	says_half() { close_to "$(available "$disk/data")" $((24 * mib)); }
+	check "$fs: df follows what is taken" wait_for 1 says_half
+	fallocate -l 24M "$disk/data/rest" 2>/dev/null || fallocate -l 20M "$disk/data/rest"
+	rm "$disk/data/half" "$disk/data/rest"
+	says_all() { close_to "$(available "$disk/data")" $((48 * mib)); }
+	check "$fs: df follows what is freed" wait_for 1 says_all
+	revert statfs
+	check "$fs: df afterwards" close_to "$(available "$disk/data")" "$before"
+	pressure statfs "$disk/data" --engine hook --fill-percent 100 --statfs on
+	check_eq "$fs: df says 0 when writes are refused" "$(available "$disk/data"), $(grow "$disk/data/none")" "0, $full"
+	revert statfs
+	pressure statfs "$disk/data" --engine hook --fill-percent 100 --statfs off
+	check "$fs: statfs: off" close_to "$(available "$disk/data")" "$before"
+	revert statfs
+}
+
+check_who() {
+	local disk=$work/ext4 cgroup
+	cgroup=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)/eval-disk-$$
+	mkdir -p "$cgroup/below" "$cgroup-other"
+	on_cleanup rmdir "$cgroup/below" "$cgroup" "$cgroup-other"
+	pressure who "$disk/data" --engine hook --fill-percent 100 --statfs on --cgroup "$cgroup"
+	check_eq "cgroup: a process in it" "$(in_cgroup "$cgroup" bash -c "$(declare -f grow); grow '$disk/data/who'")" "$full"
+	check_eq "cgroup: in one below" "$(in_cgroup "$cgroup/below" bash -c "$(declare -f grow); grow '$disk/data/who'")" "$full"
+	check_eq "cgroup: outside" "$(grow "$disk/data/who")" ok
+	check_eq "cgroup: in another" "$(in_cgroup "$cgroup-other" bash -c "$(declare -f grow); grow '$disk/data/who'")" ok
+	check_eq "cgroup: df in it" "$(in_cgroup "$cgroup" bash -c "$(declare -f available); available '$disk/data'")" 0
+	check_number "cgroup: df outside" "$(available "$disk/data") > 0"
+	revert who
+	pressure errno "$disk/data" --engine hook --fill-percent 100 --errno EDQUOT
+	check_eq "errno: EDQUOT" "$(grow "$disk/data/errno")" "Disk quota exceeded"
+	revert errno
+}
+
+# Our own database in the data_dir, on a disk where nothing else can grow.
+check_own_database() {
+	local disk=$work/ext4 status=0
+	cat >"$work/own.yaml" <<-END
+		defaults: {warmup_seconds: 0, duration_seconds: 3, recovery_seconds: 5}
+		subjects:
+		  - name: own
+		    reset: none
+		    ready: "true"
+		    workload: {exec: "sh -c 'while :; do echo more >>$disk/data/workload; sleep 0.05; done'"}
+		    nodes: [{name: n1, data_dir: "$disk/data"}]
+		chaos_types:
+		  - {type: disk_pressure, target: n1, params: {fill_percent: 100, engine: hook}}
+	END
+	"$eval_bin" run campaign "$work/own.yaml" --db "$disk/data/eval.db" >"$work/own.out" 2>&1 || status=$?
+	check_eq "our own database in data_dir is written to" "$status, $(sqlite3 "$disk/data/eval.db" \
+		'SELECT status FROM trials')" "0, completed"
+	diag "$(tail -n 5 "$work/own.out")"
+}
+
+for fs in ext4 xfs btrfs; do
+	check_files "$fs"
+	check_statfs "$fs"
+done
+check_who
+check_own_database
+
+done_testing

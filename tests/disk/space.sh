@@ -1,0 +1,150 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 300 s
+# How much is granted before a write is refused, and when space comes back.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/disklib.sh
+source "$(dirname "$0")/../disklib.sh"
+
+left=$((32 * mib))
+# "Within 1 %, or 4 MiB": the larger.
+slack=$((4 * mib))
+
+# A disk that is full is what ends each of these.
+write_buffered() { dd if=/dev/zero of="$1/buffered$2" bs=64k; }
+write_direct() { dd if=/dev/zero of="$1/direct$2" bs=64k oflag=direct; }
+write_appended() { dd if=/dev/zero of="$1/appended" bs=64k oflag=append conv=notrunc; }
+write_allocated() {
+	local end=0
+	while fallocate -o "$end" -l "$mib" "$1/allocated$2"; do
+		end=$((end + mib))
+	done
+}
+write_fio() {
+	fio --name="$3" --filename="$1/$3$2" --ioengine="$3" --iodepth=16 --rw=write --bs=64k --size=64M --fallocate=none \
+		--thread --output="$work/fio.$3$2"
+}
+write_libaio() { write_fio "$1" "$2" libaio; }
+write_io_uring() { write_fio "$1" "$2" io_uring; }
+write_mixed() {
+	case $2 in
+	1) write_buffered "$@" ;;
+	2) write_direct "$@" ;;
+	3) write_appended "$@" ;;
+	4) write_allocated "$@" ;;
+	esac
+}
+
+# granted_to KIND DIR: bytes that four writers at once get. None may end for another reason than a full disk.
+granted_to() {
+	local i pids=() folder=$2/$1
+	mkdir "$folder"
+	for i in 1 2 3 4; do
+		"write_$1" "$folder" "$i" >"$work/writer$i" 2>&1 &
+		pids+=("$!")
+	done
+	wait "${pids[@]}"
+	for i in 1 2 3 4; do
+		grep -qiE "no space left" "$work/writer$i" "$work"/fio.*"$i" 2>/dev/null ||
+			echo "writer $i: $(tail -n 3 "$work/writer$i")" >&2
+	done
+	find "$folder" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }'
+	rm -rf "$folder"
+	rm -f "$work"/fio.*
+}
+
+check_granted() {
+	local fs=$1 kind=$2 granted
+	pressure granted "$work/$fs" --engine hook --leave-bytes "$left" || { not_ok "$fs: $kind"; return; }
+	granted=$(granted_to "$kind" "$work/$fs" 2>"$work/complaints")
+	check_eq "$fs: $kind: four writers end because the disk is full" "$(cat "$work/complaints")" ""
+	check_number "$fs: $kind: granted what was left" "$granted >= $left - $slack && $granted <= $left + $slack"
+	diag "$fs: $kind: granted $(awk "BEGIN { printf \"%.2f\", 100 * $granted / $left }") % of $left bytes"
+	revert granted
+}
+
+for fs in ext4 xfs; do
+	if ! have_hooks; then
+		skip "hook: $fs: how much is granted" "fmod_ret is refused"
+		continue
+	fi
+	make_disk "$fs" "$fs" || { not_ok "$fs: a file system"; continue; }
+	for kind in buffered direct appended allocated libaio io_uring mixed; do
+		check_granted "$fs" "$kind"
+	done
+
+	available=$(available "$work/$fs")
+	pressure half "$work/$fs" --engine hook --fill-percent 50
+	write_allocated "$work/$fs" "$fs" >"$work/half.out" 2>&1
+	granted=$(stat -c %s "$work/$fs/allocated$fs")
+	check_number "$fs: fill_percent 50 leaves half of what is available, ± 1 % of it or 4 MiB" \
+		"($granted - $available / 2) ^ 2 <= $slack ^ 2"
+	check_eq "$fs: what was granted can be written to when nothing is left" \
+		"$(dd if=/dev/zero of="$work/$fs/allocated$fs" bs=1M count=8 conv=notrunc,fdatasync 2>&1 >/dev/null |
+			sed -n 's/^dd: .*: //p')" ""
+	check_eq "$fs: and nothing more is" "$(grow "$work/$fs/more" $((5 * mib)))" "$full"
+	revert half
+	rm "$work/$fs/allocated$fs"
+	check_number "$fs: refusals are counted" "$(evidence half '.refused // .hit // 0') >= 2"
+done
+
+# --- When space comes back ------------------------------------------------------------------------------------
+
+# probe_start FILE; changed SINCE RESULT: seconds from SINCE to the first try that gave it; nothing if none did.
+probe_start() {
+	spawn "$disk_probe" "$1" 65536
+	probe_pid=$spawned
+	probe_log=$work/spawn.$((${#test_pids[@]} - 1))
+}
+changed() { awk -v since="$1" -v result="$2" '$1 >= since && $2 == result { printf "%.3f\n", $1 - since; exit }' "$probe_log"; }
+has_changed() { [[ -n $(changed "$@") ]]; }
+last_result() { [[ $(tail -n 1 "$probe_log") == *" $1" ]]; }
+check_change() {
+	local name=$1 since=$2 result=$3 limit=$4 seconds
+	wait_for 5 has_changed "$since" "$result"
+	seconds=$(changed "$since" "$result")
+	check_number "$name within $limit s" "${seconds:-1000} <= $limit"
+	diag "$name: ${seconds:-never}"
+}
+
+for fs in ext4 xfs btrfs; do
+	if ! have_hooks; then
+		skip "hook: $fs: when space comes back" "fmod_ret is refused"
+		continue
+	fi
+	make_disk "back-$fs" "$fs" || { not_ok "$fs: a file system"; continue; }
+	disk=$work/back-$fs
+	mkdir "$disk/data"
+	fallocate -l 24M "$disk/data/old"
+	probe_start "$disk/data/probe"
+	check "$fs: before: writes work" wait_for 5 last_result ok
+	pressure back "$disk/data" --engine hook --fill-percent 100
+	check "$fs: they are refused" wait_for 5 last_result ENOSPC
+	since=$EPOCHREALTIME
+	rm "$disk/data/old"
+	sync -f "$disk"
+	check_change "$fs: space that is freed in scope counts" "$since" ok 0.5
+	since=$EPOCHREALTIME
+	fallocate -l 40M "$disk/other"
+	check_change "$fs: space that others take counts" "$since" ENOSPC 0.5
+	since=$EPOCHREALTIME
+	kill -INT "$(pid_of back)"
+	check_change "$fs: after the revert writes work" "$since" ok 0.2
+	inject_end back
+	kill "$probe_pid"
+	check_eq "$fs: nothing of ours is live" "$("$eval_bin" bpf-status --json | jq '.faults | length')" 0
+
+	# By itself.
+	probe_start "$disk/data/probe"
+	inject timed disk_pressure --for 3s --data-dir "$disk/data" --engine hook --fill-percent 100
+	check "$fs: refused again" wait_for 5 last_result ENOSPC
+	inject_end timed
+	check "$fs: after its time writes work" wait_for 1 last_result ok
+	kill "$probe_pid"
+	remove_disk "back-$fs"
+done
+
+done_testing
