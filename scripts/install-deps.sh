@@ -16,10 +16,10 @@ packages=(
 	libbpf-dev libelf-dev libyaml-dev libsqlite3-dev libmnl-dev libjansson-dev libmd-dev
 	# tests and figures
 	libcmocka-dev iperf3 iputils-ping sqlite3 strace python3-minimal ethtool openssh-server openssh-client
+	libaio-dev liburing-dev fio bindfs xfsprogs btrfs-progs
 	# guests with other kernels
 	qemu-system-x86 busybox-static cpio kmod xz-utils
 	libclang-rt-dev # libFuzzer, ASan and UBSan of clang
-	libaio-dev liburing-dev fio bindfs xfsprogs btrfs-progs
 	# lab, and what its scripts are made of
 	etcd-server etcd-client iproute2 e2fsprogs mount util-linux curl jq procps
 	# make check

@@ -9,11 +9,7 @@ source "$(dirname "$0")/../netlib.sh"
 # shellcheck source=tests/disklib.sh
 source "$(dirname "$0")/../disklib.sh"
 
-if ! have_hooks; then
-	skip "hook: scope" "fmod_ret is refused"
-	done_testing
-	exit
-fi
+have_hooks || skip_all "fmod_ret is refused, and the fill engine has no scope"
 
 # in_cgroup PATH COMMAND…
 in_cgroup() {
