@@ -4,8 +4,8 @@
  *     disk_calls prepare DIR SIZE          makes a file for each call, while there is space
  *     disk_calls fill DIR LEAVE            takes all space but LEAVE bytes
  *     disk_calls run DIR SIZE SETTLE_MS    a line "CALL RESULT" each, as in docs/disk-pressure.md
- * SIZE is what each call writes. What a call got is given back before the next one; SETTLE_MS is how long that may
- * take to be noticed. ",fsync:ERROR" is added where the call succeeded and fsync did not.
+ * SIZE is what each call writes. What a call got is given back before the next one; SETTLE_MS is how long it may
+ * take until that is noticed. ",fsync:ERROR" is added where the call succeeded and fsync did not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -357,8 +357,8 @@ static void prepare(const struct work *work)
 		die("syncfs");
 }
 
-/* In a process of its own, as a store to mapped memory may end it. */
-static void run_call(const struct call *call, struct work *work)
+/* In a process of its own, as a store to mapped memory may end it. False: it got nothing. */
+static bool run_call(const struct call *call, struct work *work)
 {
 	const char *fsync_error = NULL;
 	ssize_t ret;
@@ -372,12 +372,13 @@ static void run_call(const struct call *call, struct work *work)
 	ret = call->run(work);
 	if (ret < 0) {
 		printf("%s %s\n", call->name, strerrorname_np(errno));
-		return;
+		return false;
 	}
 	if (work->fd >= 0 && fsync(work->fd))
 		fsync_error = strerrorname_np(errno);
 	printf("%s %s%s%s\n", call->name, ret == (ssize_t)work->size ? "ok" : "short", fsync_error ? ",fsync:" : "",
 	       fsync_error ?: "");
+	return true;
 }
 
 static void give_back(const struct call *call, unsigned int settle_ms)
@@ -391,31 +392,41 @@ static void give_back(const struct call *call, unsigned int settle_ms)
 	usleep(settle_ms * 1000);
 }
 
+enum outcome { GOT_NOTHING, GOT_SOMETHING, BROKEN };
+
+static enum outcome run_apart(const struct call *call, struct work *work)
+{
+	int status;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (!child)
+		exit(run_call(call, work) ? GOT_SOMETHING : GOT_NOTHING);
+	if (waitpid(child, &status, 0) != child)
+		die("waitpid");
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	printf("%s SIG%s\n", call->name, sigabbrev_np(WTERMSIG(status)));
+	return GOT_SOMETHING;
+}
+
 static void run(struct work *work, unsigned int settle_ms)
 {
 	work->source_fd = open("source", O_RDONLY);
 	if (work->source_fd < 0)
 		die("source: prepare first");
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-		int status;
-		pid_t child;
+		enum outcome outcome;
 
 		lseek(work->source_fd, 0, SEEK_SET);
-		fflush(stdout);
-		child = fork();
-		if (child < 0)
-			die("fork");
-		if (!child) {
-			run_call(&calls[i], work);
-			exit(0);
-		}
-		if (waitpid(child, &status, 0) != child)
-			die("waitpid");
-		if (WIFSIGNALED(status))
-			printf("%s SIG%s\n", calls[i].name, sigabbrev_np(WTERMSIG(status)));
-		else if (WEXITSTATUS(status))
+		outcome = run_apart(&calls[i], work);
+		if (outcome == BROKEN)
 			exit(2);
-		give_back(&calls[i], settle_ms);
+		if (outcome == GOT_SOMETHING)
+			give_back(&calls[i], settle_ms);
 	}
 }
 
