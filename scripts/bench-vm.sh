@@ -4,7 +4,7 @@
 set -u
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
-parts=(delay throughput rules)
+parts=(delay throughput rules disk)
 all_kernels=(5.10 6.1 6.12 sid)
 
 usage() {
@@ -14,6 +14,7 @@ usage: scripts/bench-vm.sh [--write] [--parts "PART…"] [KERNEL…]      a kern
   delay       error of 2,000 round trips each at 5, 20 and 100 ms, and spread from 20 to 80 ms
   throughput  iperf3 at 0, 20 and 100 ms: 11 interleaved pairs, and processor time a GB
   rules       1, 1,000 and 10,000 peers, with netem behind as many u32 filters
+  disk        what a call costs under disk pressure, and fio outside scope, with bindfs beside it
 
 Kernels: 5.10 6.1 6.12 sid (default: all). --write renews these kernels' sections of docs/BENCH-VM.md and keeps the others';
 it takes all parts. For a quick look: COUNT (round trips), ROUNDS (pairs), DELAYS ("0 20 100"), LINE (fq or tap: what
@@ -48,7 +49,7 @@ done
 for part in "${parts[@]}"; do
 	[[ -x scripts/bench-vm/$part.sh && $part != guest ]] || wrong_usage "no part '$part'"
 done
-[[ -z $write || ${#parts[@]} == 3 ]] || wrong_usage "--write takes all parts"
+[[ -z $write || ${#parts[@]} == 4 ]] || wrong_usage "--write takes all parts"
 
 sections=$(mktemp -d "${TMPDIR:-/tmp}/eval-bench.XXXXXX") || exit 1
 trap 'rm -rf "$sections"' EXIT

@@ -75,6 +75,7 @@ close_to() { awk -v a="$1" -v b="$2" 'BEGIN { d = a - b; exit !(d * d <= 4194304
 
 check_statfs() {
 	local fs=$1 disk=$work/$1 before mine
+	sync -f "$disk"
 	before=$(available "$disk")
 	pressure statfs "$disk/data" --engine hook --leave-bytes $((48 * mib)) --statfs on || { not_ok "$fs: statfs on"; return; }
 	read -ra mine < <(python_statvfs "$disk/data")
@@ -90,10 +91,12 @@ check_statfs() {
 	check "$fs: df follows what is taken" wait_for 1 says_half
 	fallocate -l 24M "$disk/data/rest" 2>/dev/null || fallocate -l 20M "$disk/data/rest"
 	rm "$disk/data/half" "$disk/data/rest"
+	sync -f "$disk" # before, btrfs has not freed it
 	says_all() { close_to "$(available "$disk/data")" $((48 * mib)); }
 	check "$fs: df follows what is freed" wait_for 1 says_all
 	revert statfs
-	check "$fs: df afterwards" close_to "$(available "$disk/data")" "$before"
+	says_before() { close_to "$(available "$disk/data")" "$before"; }
+	check "$fs: df afterwards" wait_for 2 says_before
 	pressure statfs "$disk/data" --engine hook --fill-percent 100 --statfs on
 	check_eq "$fs: df says 0 when writes are refused" "$(available "$disk/data"), $(grow "$disk/data/none")" "0, $full"
 	revert statfs
@@ -129,7 +132,7 @@ check_own_database() {
 		  - name: own
 		    reset: none
 		    ready: "true"
-		    workload: {exec: "sh -c 'while :; do echo more >>$disk/data/workload; sleep 0.05; done'"}
+		    workload: {exec: "sh -c 'while :; do head -c 65536 /dev/zero >>$disk/data/workload; sleep 0.05; done'"}
 		    nodes: [{name: n1, data_dir: "$disk/data"}]
 		chaos_types:
 		  - {type: disk_pressure, target: n1, params: {fill_percent: 100, engine: hook}}
