@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # make [all]        builds ./eval                    make test       installs what is missing, runs every suite here
-# make test-unit | test-cli | test-net | test-fault | test-smoke | test-vm   one suite       and a smoke test on Linux 6.1
+# make test-unit | test-cli | test-net | test-fault | test-disk | test-smoke | test-vm   one suite       and a smoke test on Linux 6.1
 # make test-matrix  VM_SUITES on each of KERNELS, in guests (scripts/vm.sh), two at a time
 # make test-all     test, test-vm and test-matrix    make demo       the main job on a real cluster
 # make fuzz         SECONDS=600 for each target      make valgrind   the command line tests under valgrind
@@ -19,9 +19,9 @@ ARCH := $(shell uname -m)
 BPF_ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(ARCH)))
 BPF_CPU := v2
 BUILD := build
-SUITES := unit cli net fault fuzz smoke vm
+SUITES := unit cli net fault disk fuzz smoke vm
 KERNELS ?= 5.10 6.1 6.12 sid
-VM_SUITES ?= smoke net fault
+VM_SUITES ?= smoke net fault disk
 
 ifeq ($(V),1)
 Q :=
