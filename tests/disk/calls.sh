@@ -36,63 +36,63 @@ really() {
 	remove_disk "$1-real"
 }
 
-# pretended FS ENGINE: the same under pressure, in $work/FS.STATE.ENGINE
+# pretended FS: the same under pressure, in $work/FS.STATE.hook
 pretended() {
-	local state settle=0 options=()
-	prepare_disk "$1-$2" "$1" || return 1
-	[[ $2 == fill ]] || settle=$settle_ms options=(--statfs off)
+	local state
+	prepare_disk "$1-hook" "$1" || return 1
 	for state in "${states[@]}"; do
-		pressure "$state" "$work/$1-$2" --engine "$2" --leave-bytes "${leave[$state]}" "${options[@]}" || return 1
-		"$disk_calls" run "$work/$1-$2/$state" "${sizes[$state]}" "$settle" >"$work/$1.$state.$2" || return 1
+		pressure "$state" "$work/$1-hook" --engine hook --leave-bytes "${leave[$state]}" --statfs off || return 1
+		"$disk_calls" run "$work/$1-hook/$state" "${sizes[$state]}" "$settle_ms" >"$work/$1.$state.hook" || return 1
 		revert "$state"
 		[[ $inject_status == 130 ]] || { diag "status $inject_status:" "$(cat "$work/$state.err")"; return 1; }
 	done
-	remove_disk "$1-$2"
+	remove_disk "$1-hook"
 }
 
-# compared FS ENGINE: lines "ENGINE FS STATE CALL REAL PRETENDED" where they differ.
+# compared FS: lines "FS STATE CALL REAL PRETENDED" where they differ.
 compared() {
 	local state
 	for state in "${states[@]}"; do
-		join <(sort "$work/$1.$state.real") <(sort "$work/$1.$state.$2") |
-			awk -v prefix="$2 $1 $state" '$2 != $3 { print prefix, $0 }'
+		join <(sort "$work/$1.$state.real") <(sort "$work/$1.$state.hook") |
+			awk -v prefix="$1 $state" '$2 != $3 { print prefix, $0 }'
 	done
 }
 
-# Prints differences that are not listed, and listed ones of this kernel that are not there. KERNEL and all other
-# columns are globs.
+listed_differences() { sed 's/[[:space:]]*#.*//; /^$/d' "$differences" | tr -s ' \t' ' '; }
+
+# Prints differences of FS that are not listed, and listed ones of this kernel that are not there. KERNEL and all
+# other columns are globs.
 unexpected() {
-	local engine=$1 fs=$2 kernel where difference listed hit
-	mapfile -t found < <(compared "$fs" "$engine")
+	local kernel difference listed hit
+	mapfile -t found < <(compared "$1")
 	for difference in "${found[@]}"; do
 		hit=
 		while read -r kernel listed; do
 			# shellcheck disable=SC2053 # globs are meant
 			[[ $(uname -r) == $kernel && $difference == $listed ]] && hit=1
-		done < <(sed 's/[[:space:]]*#.*//; /^$/d' "$differences" | tr -s ' \t' ' ')
+		done < <(listed_differences)
 		[[ -n $hit ]] || echo "not listed: $difference"
 	done
-	while read -r kernel where listed; do
+	while read -r kernel listed; do
 		hit=
 		# shellcheck disable=SC2053
-		[[ $(uname -r) == $kernel && $engine == $where && $fs == ${listed%% *} ]] || continue
+		[[ $(uname -r) == $kernel && $1 == ${listed%% *} ]] || continue
 		for difference in "${found[@]}"; do
 			# shellcheck disable=SC2053
-			[[ $difference == $where\ $listed ]] && hit=1
+			[[ $difference == $listed ]] && hit=1
 		done
-		[[ -n $hit ]] || echo "listed, but not so: $where $listed"
-	done < <(sed 's/[[:space:]]*#.*//; /^$/d' "$differences" | tr -s ' \t' ' ')
+		[[ -n $hit ]] || echo "listed, but not so: $listed"
+	done < <(listed_differences)
 }
 
 table() {
-	local state engine
-	echo "$1 $(uname -r): CALL $(for state in "${states[@]}"; do
-		for engine in real "${engines[@]}"; do printf '%s/%s ' "$state" "$engine"; done
-	done)"
+	local state call engines=(real)
+	[[ ! -e $work/$1.gone.hook ]] || engines+=(hook)
+	echo "$1 $(uname -r): CALL $(for state in "${states[@]}"; do printf "$state/%s " "${engines[@]}"; done)"
 	cut -d ' ' -f 1 "$work/$1.left.real" | while read -r call; do
 		printf '%s: %s' "$1" "$call"
 		for state in "${states[@]}"; do
-			for engine in real "${engines[@]}"; do
+			for engine in "${engines[@]}"; do
 				printf ' %s' "$(sed -n "s/^$call //p" "$work/$1.$state.$engine")"
 			done
 		done
@@ -114,26 +114,20 @@ check_real() {
 		"$(grep -v ' ok$' "$work/$1.left.real" | grep -v '^clone EOPNOTSUPP')" ""
 }
 
+# Not by check: what these mount and start is for this shell to clean up.
 for fs in ext4 xfs btrfs; do
-	engines=()
-	# Not by check: what these mount and start is for this shell to clean up.
 	if ! really "$fs" >"$work/problem" 2>&1; then
 		not_ok "$fs: the calls on a file system that is really full" "$(cat "$work/problem")"
 		continue
 	fi
 	check_real "$fs"
-	for engine in fill hook; do
-		if [[ $engine == hook ]] && ! have_hooks; then
-			skip "hook: $fs: the calls under pressure" "fmod_ret is refused"
-			continue
-		fi
-		if ! pretended "$fs" "$engine" >"$work/problem" 2>&1; then
-			not_ok "$engine: $fs: the calls under pressure" "$(cat "$work/problem")"
-			continue
-		fi
-		engines+=("$engine")
-		check_eq "$engine: $fs: the same as really full, but for what is listed" "$(unexpected "$engine" "$fs")" ""
-	done
+	if ! have_hooks; then
+		skip "hook: $fs: the calls under pressure" "fmod_ret is refused"
+	elif pretended "$fs" >"$work/problem" 2>&1; then
+		check_eq "hook: $fs: as on a full disk, but for what is listed" "$(unexpected "$fs")" ""
+	else
+		not_ok "hook: $fs: the calls under pressure" "$(cat "$work/problem")"
+	fi
 	diag "$(table "$fs")"
 done
 

@@ -14,7 +14,7 @@ insert() {
 		INSERT INTO rows(content) SELECT zeroblob(1000) FROM n" 2>&1
 }
 rows() { sqlite3 "$1" 'SELECT count(*) FROM rows' 2>&1; }
-is_full() { [[ $(insert "$1" 100) == *"database or disk is full"* ]]; }
+is_full() { [[ $(insert "$1" 500) == *"database or disk is full"* ]]; }
 
 # check_database FS JOURNAL ENGINE
 check_database() {
@@ -26,7 +26,7 @@ check_database() {
 	check_eq "$name: a little more is no problem" "$(insert "$database" 1000)$(rows "$database")" 1200
 	check_match "$name: what is too much: SQLITE_FULL" "$(insert "$database" 20000)" "disk is full \(13\)"
 	check_eq "$name: nothing of that is there" "$(rows "$database")" 1200
-	check "$name: small ones too, in the end" wait_for 20 is_full "$database"
+	check "$name: small ones too, in the end" wait_for 60 is_full "$database"
 	before=$(rows "$database")
 	check_eq "$name: consistent while the disk is full" "$(sqlite3 "$database" 'PRAGMA integrity_check' 2>&1)" ok
 	revert sqlite

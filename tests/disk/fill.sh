@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 120 s
+# The fill engine: space is really taken, by a file without a name, and comes back.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/disklib.sh
+source "$(dirname "$0")/../disklib.sh"
+
+# What a file system does in the background, btrfs most of all.
+close_to() { awk -v a="$1" -v b="$2" -v slack="$3" 'BEGIN { d = a - b; exit !(d <= slack && -d <= slack) }'; }
+is_back() { close_to "$(available "$1")" "$2" $((2 * mib)); }
+names() { find "$1" -xdev | sort; }
+
+make_tmpfs() {
+	mkdir "$work/tmpfs" && mount -t tmpfs -o size=64M tmpfs "$work/tmpfs" && on_cleanup umount -l "$work/tmpfs"
+}
+
+for fs in ext4 xfs btrfs tmpfs; do
+	disk=$work/$fs
+	if [[ $fs == tmpfs ]]; then make_tmpfs; else make_disk "$fs" "$fs"; fi || { not_ok "$fs: a file system"; continue; }
+	mkdir "$disk/data"
+	sync -f "$disk"
+	before=$(available "$disk")
+	files=$(names "$disk")
+
+	pressure share "$disk/data" --engine fill --fill-percent 60
+	check "$fs: fill_percent 60 takes that, ± 1 %" close_to "$(available "$disk")" $((before * 4 / 10)) $((before * 6 / 1000))
+	check_eq "$fs: no name is added" "$(names "$disk")" "$files"
+	check_eq "$fs: what is left can be written" "$(grow "$disk/data/some" $((4 * mib)))" ok
+	check_eq "$fs: more than is left cannot" "$(fallocate -l $((before / 2)) "$disk/data/more" 2>&1 | sed 's/.*: //')" "$full"
+	rm -f "$disk/data/some" "$disk/data/more"
+	revert share
+	check_number "$fs: what it took is in the evidence" "$(evidence share .hit) > 0"
+	sync -f "$disk"
+	check "$fs: all of it comes back" wait_for 5 is_back "$disk" "$before"
+
+	pressure leave "$disk/data" --engine fill --leave-bytes $((16 * mib))
+	check "$fs: leave_bytes leaves that" close_to "$(available "$disk")" $((16 * mib)) $((4 * mib))
+	revert leave
+	check_fails "$fs: leave_bytes above what is there" 1 "$eval_bin" inject disk_pressure --for 1s --data-dir "$disk/data" \
+		--engine fill --leave-bytes $((before * 2))
+	check_match "$fs: says so" "$output" "leave_bytes is [0-9]+, but only [0-9]+ bytes are available"
+
+	pressure all "$disk/data" --engine fill --fill-percent 100
+	check_eq "$fs: fill_percent 100: nothing can grow by 4 MiB" "$(grow "$disk/data/none" $((4 * mib)))" "$full"
+	kill -KILL "$(pid_of all)"
+	rm -f "$disk/data/none"
+	check "$fs: SIGKILL gives all of it back" wait_for 10 is_back "$disk" "$before"
+	umount "$disk"
+done
+
+done_testing
