@@ -11,7 +11,7 @@ source "$(dirname "$0")/../disklib.sh"
 
 # What a file system does in the background, btrfs most of all.
 close_to() { awk -v a="$1" -v b="$2" -v slack="$3" 'BEGIN { d = a - b; exit !(d <= slack && -d <= slack) }'; }
-is_back() { close_to "$(available "$1")" "$2" $((2 * mib)); }
+is_back() { sync -f "$1" && close_to "$(available "$1")" "$2" $((2 * mib)); }
 names() { find "$1" -xdev | sort; }
 
 make_tmpfs() {
@@ -34,17 +34,18 @@ for fs in ext4 xfs btrfs tmpfs; do
 	rm -f "$disk/data/some" "$disk/data/more"
 	revert share
 	check_number "$fs: what it took is in the evidence" "$(evidence share .hit) > 0"
-	sync -f "$disk"
 	check "$fs: all of it comes back" wait_for 5 is_back "$disk" "$before"
 
 	pressure leave "$disk/data" --engine fill --leave-bytes $((16 * mib))
 	check "$fs: leave_bytes leaves that" close_to "$(available "$disk")" $((16 * mib)) $((4 * mib))
 	revert leave
+	check "$fs: and gives it back" wait_for 5 is_back "$disk" "$before"
 	check_fails "$fs: leave_bytes above what is there" 1 "$eval_bin" inject disk_pressure --for 1s --data-dir "$disk/data" \
 		--engine fill --leave-bytes $((before * 2))
 	check_match "$fs: says so" "$output" "leave_bytes is [0-9]+, but only [0-9]+ bytes are available"
 
 	pressure all "$disk/data" --engine fill --fill-percent 100
+	check_number "$fs: fill_percent 100: df says that nothing is left" "$(available "$disk") <= 4 * $mib"
 	check_eq "$fs: fill_percent 100: nothing can grow by 4 MiB" "$(grow "$disk/data/none" $((4 * mib)))" "$full"
 	kill -KILL "$(pid_of all)"
 	rm -f "$disk/data/none"

@@ -85,7 +85,7 @@ for fs in ext4 xfs; do
 	check_eq "$fs: and nothing more is" "$(grow "$work/$fs/more" $((5 * mib)))" "$full"
 	revert half
 	rm "$work/$fs/allocated$fs"
-	check_number "$fs: refusals are counted" "$(evidence half '.refused // .hit // 0') >= 2"
+	check_number "$fs: refusals are counted" "$(evidence half .hit) >= 2"
 done
 
 # --- When space comes back ------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ for fs in ext4 xfs btrfs; do
 	check_change "$fs: space that others take counts" "$since" ENOSPC 0.5
 	since=$EPOCHREALTIME
 	kill -INT "$(pid_of back)"
-	check_change "$fs: after the revert writes work" "$since" ok 0.2
+	check_change "$fs: after the revert writes work" "$since" ok "$(awk "BEGIN { print 0.2 * ${EVAL_TIME_FACTOR:-1} }")"
 	inject_end back
 	kill "$probe_pid"
 	check_eq "$fs: nothing of ours is live" "$("$eval_bin" bpf-status --json | jq '.faults | length')" 0

@@ -182,6 +182,11 @@ static int file_allocate(struct fill_file *file, uint64_t bytes, struct error *e
 	return 0;
 }
 
+static bool is_seen(const struct fill_file *file)
+{
+	return (double)file->fell_bytes >= (double)file->asked_bytes * EVIDENCE_SHARE;
+}
+
 static void measure(struct disk_fill *fill, struct fill_file *file)
 {
 	uint64_t available;
@@ -189,7 +194,7 @@ static void measure(struct disk_fill *fill, struct fill_file *file)
 	if (disk_available(file->directory->fd, &available))
 		return;
 	file->fell_bytes = available < file->available_bytes ? file->available_bytes - available : 0;
-	if (!fill->first_hit_ns && (double)file->fell_bytes >= (double)file->asked_bytes * EVIDENCE_SHARE)
+	if (!fill->first_hit_ns && is_seen(file))
 		fill->first_hit_ns = clock_monotonic_ns();
 }
 
@@ -208,9 +213,13 @@ static int file_fill(struct disk_fill *fill, struct fill_file *file, struct erro
 	if (file->available_bytes - file->asked_bytes >= margin)
 		margin = 0;
 	ret = file_allocate(file, file->asked_bytes - margin, err);
-	if (!ret)
+	if (ret)
+		return ret;
+	measure(fill, file);
+	/* btrfs counts blocks as used when its transaction commits. */
+	if (!is_seen(file) && !syncfs(file->fd))
 		measure(fill, file);
-	return ret;
+	return 0;
 }
 
 static int fill_activate(void *state, uint64_t deadline_ns, struct error *err)
@@ -272,7 +281,7 @@ static json_t *fill_evidence(void *state)
 	for (size_t i = 0; i < fill->file_count; i++) {
 		const struct fill_file *file = &fill->files[i];
 
-		hit += file->asked_bytes && (double)file->fell_bytes >= (double)file->asked_bytes * EVIDENCE_SHARE;
+		hit += file->asked_bytes && is_seen(file);
 		bytes += (json_int_t)file->filled_bytes;
 		json_array_append_new(spaces, json_pack("{s:s, s:I, s:I, s:I, s:I}", "data_dir", file->directory->path,
 							"available_at_start_bytes", (json_int_t)file->available_bytes,
