@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 150 s
+# not in guests: it is about the coordinator; its faults are killed in kill.sh
 # Campaigns that are asked to stop, four trials at once: by SIGINT, SIGTERM, SIGHUP, twice, by a terminal that closes; in
 # each phase that lasts, and in the cooldown. Faults are inert within 50 ms, children gone, rows right.
 # shellcheck source=tests/lib.sh

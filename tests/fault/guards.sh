@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 90 s
+# not in guests: it is about what is refused and asked
 # What keeps chaos from doing harm: abort_if, the emergency stop, the default gateway, the way in of whoever runs it.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

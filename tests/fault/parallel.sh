@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 600 s
+# not in guests: it is about the coordinator, and long
 # 200 trials, eight at a time, with something that goes wrong in every phase: each has exactly one final row, of the
 # status that it should have, and descriptors and memory do not grow. EVAL_PARALLEL_TRIALS: another number.
 # shellcheck source=tests/lib.sh

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 180 s
+# not in guests: it is about the records; chaos_monkey.sh resumes
 # Campaigns killed and resumed: in each phase, six times over, and by signals. Each trial is final exactly once.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

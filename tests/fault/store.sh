@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 120 s
+# not in guests: it is about the database
 # What befalls the database while a campaign runs, or before it starts: full, read-only, unmounted, replaced, damaged,
 # newer, locked. Nothing that was recorded is lost, nothing runs on unrecorded, and the message says what to do.
 # shellcheck source=tests/lib.sh
