@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 1500 s
+# not in guests: EVAL_MONKEY_KILLS=20 takes half an hour there
 # Campaigns of 40 short trials, two at a time, killed (SIGKILL) at random moments and resumed each time. After each kill
 # traffic is normal within 200 ms and nothing is left within 3 s; in the end each trial has exactly one final row.
 # EVAL_MONKEY_KILLS says how many kills (300 take about 12 minutes), EVAL_MONKEY_SEED which moments.
