@@ -58,7 +58,7 @@ trap 'exit 130' INT TERM HUP
 where() {
 	local model
 	model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
-	echo "In a guest (scripts/vm.sh) on ${model:-an unknown processor}. \`scripts/bench-vm.sh $1\`"
+	echo "In a guest (scripts/vm.sh) on ${model:-an unknown processor}, load average of the host $load when it began. \`scripts/bench-vm.sh $1\`"
 }
 
 settings() {
@@ -69,7 +69,8 @@ settings() {
 }
 
 run_kernel() {
-	local variables
+	local variables load
+	load=$(cut -d ' ' -f 1 /proc/loadavg)
 	mapfile -t variables < <(settings)
 	{
 		scripts/vm.sh run --timeout 3600 --cpus "${CPUS:-2}" "$1" -- \
