@@ -285,9 +285,11 @@ static int latency_prepare(struct fault *fault, void **state, struct error *err)
 
 	if (strcmp(line, "tap"))
 		ret = net_fault_new(state, fault, &kind_fq, err);
-	if (ret == -ENOPKG && strcmp(line, "fq"))
-		ret = net_fault_new(state, fault, &kind_tap, err);
-	return ret;
+	if (ret != -ENOPKG || !strcmp(line, "fq"))
+		return ret;
+	if (err)
+		*err = (struct error){};
+	return net_fault_new(state, fault, &kind_tap, err);
 }
 
 static int latency_check(const json_t *params, const char **field, struct error *err)
