@@ -13,7 +13,7 @@ watch_start w
 kinds=(latency partition xdp)
 # How long a fault may go on, what is left of it be found, a timer be late and a revert take.
 normal_ms=200 gone_seconds=3 late_ms=100 revert_ms=500 held=1
-is_emulated && normal_ms=500 gone_seconds=5 late_ms=500 revert_ms=3000 held=5
+is_emulated && normal_ms=500 gone_seconds=5 late_ms=900 revert_ms=3000 held=5
 xdp_is_gone() { ! in_ns n1 ip -details link show dev eth0 | grep -q 'prog/xdp'; }
 
 # seconds_of NAME EVENT: when it was, since 1970.
