@@ -48,6 +48,9 @@ datagrams_at() { served "$1" | grep -c "^udp $2 "; }
 inject_start() {
 	local name=$1
 	shift
+	# Here, not by the child: what an earlier one of this name said must not be taken for this one's.
+	: >"$work/$name.out"
+	: >"$work/$name.err"
 	"$eval_bin" inject "$@" --json >"$work/$name.out" 2>"$work/$name.err" </dev/null &
 	inject_pid=$!
 	test_pids+=("$!")

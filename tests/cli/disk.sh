@@ -51,6 +51,7 @@ fi
 # --- fill -------------------------------------------------------------------------------------------------------
 # fill ARGUMENT…: holds the fault in the background, $! is its holder.
 fill() {
+	: >"$work/out"
 	"$eval_bin" inject disk_pressure --engine fill --for 60s --json "${there[@]}" "$@" >"$work/out" 2>"$work/err" &
 	test_pids+=($!)
 	holder=$!

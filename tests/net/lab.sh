@@ -102,7 +102,7 @@ check "ready again" "$lab" ready --instance $a
 spawn nsenter --net=/run/netns/evlab$a-n1 -- sleep 300
 stranger=$spawned
 check "down" "$lab" down --instance $a
-check "a process in its namespaces went with it" is_over "$stranger"
+check "a process in its namespaces went with it" wait_for 2 is_over "$stranger"
 check "down twice" "$lab" down --instance $a
 check_eq "only the second lab is left" "$(traces | grep -cE "evlab/?$a")" 0
 check "the second lab goes on" "$lab" put --instance $b

