@@ -8,6 +8,7 @@
 /* Neither punch, collapse, insert nor reflink: those that add blocks keep or extend the size. */
 #define FALLOCATE_ADDS (0x01 | 0x10)
 #define BTRFS_IN_PLACE ((1 << 1) | (1 << 4)) /* BTRFS_INODE_NODATACOW, BTRFS_INODE_PREALLOC */
+#define XFS_PREALLOCATED (1 << 1)            /* XFS_DIFLAG_PREALLOC */
 #define CHARGE_TRIES 8
 
 /* One call on its way from its entry to the permission hook, on the same task. */
@@ -50,6 +51,7 @@ struct ext4_inode_info___part {
 struct xfs_inode___part {
 	__u64 i_nblocks;
 	__u64 i_delayed_blks;
+	__u16 i_diflags;
 	struct inode i_vnode;
 } __attribute__((preserve_access_index));
 
@@ -73,13 +75,27 @@ static __always_inline __u64 ext4_delayed_bytes(const struct inode *inode)
 	return read_at(outer, struct ext4_inode_info___part, i_reserved_data_blocks) << inode->i_blkbits;
 }
 
-static __always_inline __u64 xfs_bytes(const struct inode *inode)
+static __always_inline bool xfs_is_preallocated(__u64 outer)
+{
+	return !bpf_core_field_exists(struct xfs_inode___part, i_diflags) ||
+	       read_at(outer, struct xfs_inode___part, i_diflags) & XFS_PREALLOCATED;
+}
+
+/*
+ * XFS allocates behind the end of a file that grows, as much again while its own disk has space; what it took of that
+ * beyond what the scope has left is not the file's. Blocks that someone asked for always are.
+ */
+static __always_inline __u64 xfs_bytes(const struct eval_disk_space *space, const struct inode *inode)
 {
 	__u64 outer = (__u64)inode - bpf_core_field_offset(struct xfs_inode___part, i_vnode);
+	__u64 size = inode->i_size, over = space->over_bytes;
+	__u64 bytes = (read_at(outer, struct xfs_inode___part, i_nblocks) +
+		       read_at(outer, struct xfs_inode___part, i_delayed_blks))
+		      << inode->i_blkbits;
 
-	return (read_at(outer, struct xfs_inode___part, i_nblocks) +
-		read_at(outer, struct xfs_inode___part, i_delayed_blks))
-	       << inode->i_blkbits;
+	if (!over || bytes <= size || xfs_is_preallocated(outer))
+		return bytes;
+	return bytes - size > over ? bytes - over : size;
 }
 
 static __always_inline bool btrfs_is_in_place(const struct inode *inode)
@@ -93,8 +109,10 @@ static __always_inline bool btrfs_is_in_place(const struct inode *inode)
 }
 
 /* Bytes that the file has on disk, promised ones included. *exact: none is missing. */
-static __always_inline __u64 allocated_bytes(const struct inode *inode, __u32 layout, bool *exact)
+static __always_inline __u64 allocated_bytes(const struct eval_disk_space *space, const struct inode *inode,
+					     bool *exact)
 {
+	__u32 layout = space->layout;
 	__u64 bytes = (__u64)inode->i_blocks << 9;
 
 	*exact = layout == EVAL_LAYOUT_BLOCKS;
@@ -106,7 +124,7 @@ static __always_inline __u64 allocated_bytes(const struct inode *inode, __u32 la
 	if (layout == EVAL_LAYOUT_XFS && bpf_core_field_exists(struct xfs_inode___part, i_nblocks) &&
 	    bpf_core_field_exists(struct xfs_inode___part, i_delayed_blks)) {
 		*exact = true;
-		return xfs_bytes(inode);
+		return xfs_bytes(space, inode);
 	}
 	return bytes;
 }
@@ -167,7 +185,7 @@ static __always_inline bool disk_take(struct eval_disk *disk, struct eval_disk_s
 
 	if (space->layout == EVAL_LAYOUT_COW || (space->layout == EVAL_LAYOUT_BTRFS && !btrfs_is_in_place(inode)))
 		return space_charge(space, call->length);
-	allocated = allocated_bytes(inode, space->layout, &exact);
+	allocated = allocated_bytes(space, inode, &exact);
 	/* The position of an append is not set yet. */
 	offset = call->call == EVAL_DISK_APPEND ? size : call->offset;
 	end = offset + call->length;

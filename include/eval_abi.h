@@ -164,7 +164,8 @@ struct eval_disk_space {
 	__u64 charged_bytes;
 	__u64 limit_bytes;
 	__u64 reserved_bytes;
-	__u32 layout; /* enum eval_disk_layout */
+	__u64 over_bytes; /* by how much less is available than is reserved */
+	__u32 layout;     /* enum eval_disk_layout */
 	__u32 zero;
 };
 
@@ -184,7 +185,7 @@ struct eval_disk {
 	char file_system[16]; /* of the last one learned: "ext4" */
 	char data_dirs[256];  /* for bpf-status */
 };
-_Static_assert(sizeof(struct eval_disk) == 536, "eval_disk is ABI");
+_Static_assert(sizeof(struct eval_disk) == 568, "eval_disk is ABI");
 
 /* Set before load. */
 struct eval_disk_config {

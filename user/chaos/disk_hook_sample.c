@@ -35,6 +35,9 @@ static void sample(struct disk_hook *hook)
 		if (available_now(&hook->file_systems[i], &available))
 			continue;
 		left = available > space->reserved_bytes ? available - space->reserved_bytes : 0;
+		__atomic_store_n(&space->over_bytes,
+				 available < space->reserved_bytes ? space->reserved_bytes - available : 0,
+				 __ATOMIC_RELEASE);
 		__atomic_store_n(&space->limit_bytes, __atomic_load_n(&space->charged_bytes, __ATOMIC_ACQUIRE) + left,
 				 __ATOMIC_RELEASE);
 	}
