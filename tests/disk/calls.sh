@@ -14,7 +14,7 @@ differences=$(dirname "$0")/calls.differences
 # STATE: what a call writes there, and what is left. The sampler looks five times a second.
 states=(left little gone)
 declare -A sizes=([left]=131072 [little]=$mib [gone]=131072) leave=([left]=$((64 * mib)) [little]=65536 [gone]=0)
-settle_ms=500
+settle_ms=350
 
 # prepare_disk NAME FS
 prepare_disk() {
