@@ -27,7 +27,9 @@ struct {
 	__type(value, struct disk_call);
 } calls SEC(".maps");
 
-/* How far a file is charged since the last sample, so that a call that is tried again is charged once. */
+/*
+ * Of a file that grew: how far it is charged since the last sample, so that a call that is tried again is charged once.
+ */
 struct disk_mark {
 	__u64 sample;
 	__u64 inode_number;
@@ -75,27 +77,29 @@ static __always_inline __u64 ext4_delayed_bytes(const struct inode *inode)
 	return read_at(outer, struct ext4_inode_info___part, i_reserved_data_blocks) << inode->i_blkbits;
 }
 
-static __always_inline bool xfs_is_preallocated(__u64 outer)
+static __always_inline __u64 xfs_bytes(__u64 inode)
 {
-	return !bpf_core_field_exists(struct xfs_inode___part, i_diflags) ||
-	       read_at(outer, struct xfs_inode___part, i_diflags) & XFS_PREALLOCATED;
+	__u64 outer = inode - bpf_core_field_offset(struct xfs_inode___part, i_vnode);
+
+	return (read_at(outer, struct xfs_inode___part, i_nblocks) +
+		read_at(outer, struct xfs_inode___part, i_delayed_blks))
+	       << read_at(inode, struct inode, i_blkbits);
 }
 
 /*
- * XFS allocates behind the end of a file that grows, as much again while its own disk has space; what it took of that
- * beyond what the scope has left is not the file's. Blocks that someone asked for always are.
+ * XFS allocates behind the end of a file that grows, as much again while its disk has space. What nobody asked for is
+ * not the file's yet: growing into it is charged, and samples count it as left.
  */
-static __always_inline __u64 xfs_bytes(const struct eval_disk_space *space, const struct inode *inode)
+static __always_inline __u64 xfs_ahead(__u64 inode, __u64 bytes)
 {
-	__u64 outer = (__u64)inode - bpf_core_field_offset(struct xfs_inode___part, i_vnode);
-	__u64 size = inode->i_size, over = space->over_bytes;
-	__u64 bytes = (read_at(outer, struct xfs_inode___part, i_nblocks) +
-		       read_at(outer, struct xfs_inode___part, i_delayed_blks))
-		      << inode->i_blkbits;
+	__u64 outer = inode - bpf_core_field_offset(struct xfs_inode___part, i_vnode);
+	__u64 block = 1ULL << read_at(inode, struct inode, i_blkbits);
+	__u64 end = (read_at(inode, struct inode, i_size) + block - 1) & ~(block - 1);
 
-	if (!over || bytes <= size || xfs_is_preallocated(outer))
-		return bytes;
-	return bytes - size > over ? bytes - over : size;
+	if (!bpf_core_field_exists(struct xfs_inode___part, i_diflags) ||
+	    read_at(outer, struct xfs_inode___part, i_diflags) & XFS_PREALLOCATED)
+		return 0;
+	return bytes > end ? bytes - end : 0;
 }
 
 static __always_inline bool btrfs_is_in_place(const struct inode *inode)
@@ -109,10 +113,8 @@ static __always_inline bool btrfs_is_in_place(const struct inode *inode)
 }
 
 /* Bytes that the file has on disk, promised ones included. *exact: none is missing. */
-static __always_inline __u64 allocated_bytes(const struct eval_disk_space *space, const struct inode *inode,
-					     bool *exact)
+static __always_inline __u64 allocated_bytes(const struct inode *inode, __u32 layout, bool *exact)
 {
-	__u32 layout = space->layout;
 	__u64 bytes = (__u64)inode->i_blocks << 9;
 
 	*exact = layout == EVAL_LAYOUT_BLOCKS;
@@ -124,7 +126,8 @@ static __always_inline __u64 allocated_bytes(const struct eval_disk_space *space
 	if (layout == EVAL_LAYOUT_XFS && bpf_core_field_exists(struct xfs_inode___part, i_nblocks) &&
 	    bpf_core_field_exists(struct xfs_inode___part, i_delayed_blks)) {
 		*exact = true;
-		return xfs_bytes(space, inode);
+		bytes = xfs_bytes((__u64)inode);
+		return bytes - xfs_ahead((__u64)inode, bytes);
 	}
 	return bytes;
 }
@@ -143,6 +146,16 @@ static __always_inline void mark_set(const struct inode *inode, __u64 end, __u64
 	__u64 address = (__u64)inode;
 
 	bpf_map_update_elem(&marks, &address, &mark, BPF_ANY);
+}
+
+/* Makes the file known where it is not. */
+static __always_inline void mark_find(const struct inode *inode, __u64 samples)
+{
+	__u64 address = (__u64)inode;
+	const struct disk_mark *mark = bpf_map_lookup_elem(&marks, &address);
+
+	if (!mark || mark->inode_number != inode->i_ino)
+		mark_set(inode, 0, samples);
 }
 
 /*
@@ -185,7 +198,7 @@ static __always_inline bool disk_take(struct eval_disk *disk, struct eval_disk_s
 
 	if (space->layout == EVAL_LAYOUT_COW || (space->layout == EVAL_LAYOUT_BTRFS && !btrfs_is_in_place(inode)))
 		return space_charge(space, call->length);
-	allocated = allocated_bytes(space, inode, &exact);
+	allocated = allocated_bytes(inode, space->layout, &exact);
 	/* The position of an append is not set yet. */
 	offset = call->call == EVAL_DISK_APPEND ? size : call->offset;
 	end = offset + call->length;
@@ -208,5 +221,21 @@ static __always_inline bool disk_take(struct eval_disk *disk, struct eval_disk_s
 		return false;
 	if (call->call == EVAL_DISK_WRITE)
 		mark_set(inode, end, samples);
+	else if (space->layout == EVAL_LAYOUT_XFS)
+		mark_find(inode, samples);
 	return true;
+}
+
+static long add_ahead(struct bpf_map *map, const __u64 *address, const struct disk_mark *mark, void *context)
+{
+	__u64 inode = *address, super_block = read_at(inode, struct inode, i_sb);
+	struct eval_disk *disk = disk_state();
+
+	/* The inode may be gone; what is in its place then is read safely, and most likely has another number. */
+	if (!disk || read_at(inode, struct inode, i_ino) != mark->inode_number)
+		return 0;
+	for (__u32 i = 0; i < EVAL_DISK_DIRS; i++)
+		if (disk->spaces[i].super_block == super_block && disk->spaces[i].layout == EVAL_LAYOUT_XFS)
+			disk->spaces[i].ahead_bytes += xfs_ahead(inode, xfs_bytes(inode));
+	return 0;
 }

@@ -126,3 +126,17 @@ int BPF_PROG(disk_refuse_all, struct file *file, int mask, int ret)
 		stats->seen++;
 	return disk_left(space) ? 0 : disk_refuse(disk, EVAL_DISK_WRITE, now_ns, 0);
 }
+
+/* Run by the holder with each sample. */
+SEC("syscall")
+int disk_sum_ahead(void *ctx)
+{
+	struct eval_disk *disk = disk_state();
+
+	if (!disk)
+		return 0;
+	for (__u32 i = 0; i < EVAL_DISK_DIRS; i++)
+		disk->spaces[i].ahead_bytes = 0;
+	bpf_for_each_map_elem(&marks, add_ahead, NULL, 0);
+	return 0;
+}

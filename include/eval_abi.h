@@ -164,8 +164,8 @@ struct eval_disk_space {
 	__u64 charged_bytes;
 	__u64 limit_bytes;
 	__u64 reserved_bytes;
-	__u64 over_bytes; /* by how much less is available than is reserved */
-	__u32 layout;     /* enum eval_disk_layout */
+	__u64 ahead_bytes; /* allocated behind the ends of files, unasked: the next sample counts them as left */
+	__u32 layout;      /* enum eval_disk_layout */
 	__u32 zero;
 };
 

@@ -75,7 +75,7 @@ for fs in ext4 xfs; do
 
 	available=$(available "$work/$fs")
 	pressure half "$work/$fs" --engine hook --fill-percent 50
-	write_allocated "$work/$fs" "$fs" >"$work/half.out" 2>&1
+	write_allocated "$work/$fs" "$fs" >"$work/allocated.out" 2>&1
 	granted=$(stat -c %s "$work/$fs/allocated$fs")
 	check_number "$fs: fill_percent 50 leaves half of what is available, ± 1 % of it or 4 MiB" \
 		"($granted - $available / 2) ^ 2 <= $slack ^ 2"

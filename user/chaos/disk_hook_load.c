@@ -40,6 +40,7 @@ static void choose_programs(struct disk_pressure_bpf *skel, bool by_growth, bool
 	bpf_program__set_autoload(skel->progs.disk_write, by_growth);
 	bpf_program__set_autoload(skel->progs.disk_fallocate, by_growth);
 	bpf_program__set_autoload(skel->progs.disk_permission, by_growth);
+	bpf_program__set_autoload(skel->progs.disk_sum_ahead, by_growth);
 	bpf_program__set_autoload(skel->progs.disk_refuse_all, !by_growth);
 	bpf_program__set_autoload(skel->progs.disk_statfs_enter, with_statfs);
 	bpf_program__set_autoload(skel->progs.disk_fstatfs_enter, with_statfs);
