@@ -231,6 +231,9 @@ static long add_ahead(struct bpf_map *map, const __u64 *address, const struct di
 	__u64 inode = *address, super_block = read_at(inode, struct inode, i_sb);
 	struct eval_disk *disk = disk_state();
 
+	/* No XFS is loaded. */
+	if (!bpf_core_field_exists(struct xfs_inode___part, i_nblocks))
+		return 1;
 	/* The inode may be gone; what is in its place then is read safely, and most likely has another number. */
 	if (!disk || read_at(inode, struct inode, i_ino) != mark->inode_number)
 		return 0;

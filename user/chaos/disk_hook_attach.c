@@ -17,7 +17,8 @@ static int attach_all(struct disk_hook *hook, struct error *err)
 	{
 		struct bpf_link *link;
 
-		if (!bpf_program__autoload(program))
+		/* The one of this type is run, not attached. */
+		if (!bpf_program__autoload(program) || bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL)
 			continue;
 		if (hook->link_count == DISK_LINKS_MAX)
 			return error_set(err, -ENOSPC, "internal: too many links");
