@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The fq line: how packets enter, wait at its far end (skb->tstamp, which fq obeys) and leave. For latency.bpf.c, which
- * has the maps.
+ * The fq line: how packets enter, wait at its far end (skb->tstamp, which fq obeys) and leave.
  *
  * Only a copy of what a socket here sent enters, and the packet itself is freed: a held packet must not count
  * against its socket's small queue, or TCP stops. Neither veth nor bpf_redirect orphans it.
  */
 #pragma once
+
+#include "line.bpf.h"
 
 /* A packet of the line's is counted at the device, in and out, so what is lost on the way stays counted as held. */
 static __always_inline void fq_hold(struct eval_line *line, __s64 packets, __s64 bytes)

@@ -151,7 +151,7 @@ for node in n1 n2; do
 	in_ns $node ip link set eth0 mtu 15500
 	ip -n "$(ns sw)" link set $node mtu 15500
 done
-inject full latency --for 60s --min-ms 10000 --max-ms 10000 "${there[@]}"
+inject full latency --for 60s --line tap --min-ms 10000 --max-ms 10000 "${there[@]}"
 in_ns n1 "$traffic" datagrams -n 20000 -s 15000 -i 0 10.99.0.2
 line_is_full() { (($(our_faults | jq .egress.line.line_dropped) > 0)); }
 check "full line: counted while live" wait_for 10 line_is_full

@@ -281,15 +281,18 @@ static const struct net_kind kind_tap = {
 static int latency_prepare(struct fault *fault, void **state, struct error *err)
 {
 	const char *line = json_string_value(json_object_get(fault_get_spec(fault)->params, "line"));
+	struct error no_fq = {};
 	int ret = -ENOPKG;
 
-	if (strcmp(line, "tap"))
-		ret = net_fault_new(state, fault, &kind_fq, err);
-	if (ret != -ENOPKG || !strcmp(line, "fq"))
-		return ret;
-	if (err)
-		*err = (struct error){};
-	return net_fault_new(state, fault, &kind_tap, err);
+	if (!strcmp(line, "fq"))
+		return net_fault_new(state, fault, &kind_fq, err);
+	if (!strcmp(line, "auto"))
+		ret = net_fault_new(state, fault, &kind_fq, &no_fq);
+	if (ret == -ENOPKG)
+		return net_fault_new(state, fault, &kind_tap, err);
+	if (ret)
+		*err = no_fq;
+	return ret;
 }
 
 static int latency_check(const json_t *params, const char **field, struct error *err)

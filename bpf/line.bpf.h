@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What every delay line has: flows and their draws, counters, and what a packet loses on the way. */
+#pragma once
+
+#include "match.bpf.h"
+
+const volatile struct eval_latency_config latency_config;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct eval_flow_key);
+	__type(value, struct eval_flow);
+} flows SEC(".maps");
+
+/* An add that returns a value needs 5.12 (commit 5ca419f2864a); a spin lock does with 5.1. */
+struct draw_counter {
+	struct bpf_spin_lock lock;
+	__u64 next;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EVAL_DIRECTIONS);
+	__type(key, __u32);
+	__type(value, struct draw_counter);
+} draws SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, EVAL_DIRECTIONS);
+	__type(key, __u32);
+	__type(value, struct eval_line);
+} eval_line SEC(".maps");
+
+static __always_inline void histogram_add(struct eval_histogram *histogram, __u64 delay_ns)
+{
+	__u64 micros = delay_ns / 1000;
+	__u32 bucket = 0;
+
+	/* log2 by halves: below 2^24 µs. */
+	if (micros >> 16) {
+		bucket += 16;
+		micros >>= 16;
+	}
+	if (micros >> 8) {
+		bucket += 8;
+		micros >>= 8;
+	}
+	if (micros >> 4) {
+		bucket += 4;
+		micros >>= 4;
+	}
+	if (micros >> 2) {
+		bucket += 2;
+		micros >>= 2;
+	}
+	bucket += micros >> 1 ? 1 : 0;
+	if (bucket >= EVAL_HISTOGRAM_BUCKETS)
+		bucket = EVAL_HISTOGRAM_BUCKETS - 1;
+	histogram->sum_ns += delay_ns;
+	histogram->log2_us[bucket]++;
+}
+
+static __always_inline __u64 draw_next(__u32 direction)
+{
+	struct draw_counter *counter = bpf_map_lookup_elem(&draws, &direction);
+	__u64 n;
+
+	if (!counter)
+		return latency_config.min_ns;
+	bpf_spin_lock(&counter->lock);
+	n = counter->next++;
+	bpf_spin_unlock(&counter->lock);
+	return eval_draw_ns(latency_config.seed + direction, n, latency_config.min_ns, latency_config.max_ns);
+}
+
+/*
+ * Decides when the packet leaves. By default a flow keeps its order: the draw is per flowlet, a new one once the
+ * last is older than max - min, and no packet leaves before the one ahead of it.
+ */
+static __always_inline __u64 flow_departure(struct __sk_buff *skb, const struct eval_flow_key *key, __u32 direction,
+					    __u64 now_ns, struct eval_stats *stats)
+{
+	struct eval_flow fresh = {.drawn_at_ns = now_ns, .mark = skb->mark, .priority = skb->priority};
+	struct eval_flow *flow = bpf_map_lookup_elem(&flows, key);
+	__u64 departure;
+
+	if (flow && !latency_config.reorder &&
+	    now_ns - flow->drawn_at_ns <= latency_config.max_ns - latency_config.min_ns) {
+		fresh.drawn_at_ns = flow->drawn_at_ns;
+		fresh.delay_ns = flow->delay_ns;
+	} else {
+		fresh.delay_ns = draw_next(direction);
+	}
+	departure = now_ns + fresh.delay_ns;
+	/* Later than the last, not as late: they may reach the line by two CPUs, and only the time tells the order. */
+	if (flow && !latency_config.reorder && departure < flow->departure_ns + EVAL_DEPARTURE_STEP_NS)
+		departure = flow->departure_ns + EVAL_DEPARTURE_STEP_NS;
+	fresh.departure_ns = departure;
+	if (flow)
+		*flow = fresh;
+	else
+		bpf_map_update_elem(&flows, key, &fresh, BPF_ANY);
+	histogram_add(&stats->drawn, fresh.delay_ns);
+	histogram_add(&stats->applied, departure - now_ns);
+	return departure;
+}
+
+/* The mark and priority that the packet had before the line. */
+static __always_inline void skb_restore(struct __sk_buff *skb)
+{
+	struct packet_source from = {.skb = skb};
+	struct eval_flow_key key;
+	struct eval_flow *flow;
+
+	skb->mark = 0;
+	if (packet_parse(&from, skb->protocol, &key))
+		return;
+	flow = bpf_map_lookup_elem(&flows, &key);
+	if (!flow)
+		return;
+	skb->mark = flow->mark;
+	skb->priority = flow->priority;
+}

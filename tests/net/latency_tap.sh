@@ -1,0 +1,7 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 150 s
+# latency.sh with a TAP line, where the kernel would get an fq line else.
+export LINE=tap
+# shellcheck source=tests/net/latency.sh
+source "$(dirname "$0")/latency.sh"

@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 120 s
+# The delay lines: which one is chosen, a bulk flow across inject and revert, and what an fq line alone does.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+
+late_ms=0
+is_emulated && late_ms=25
+make_nodes 2
+delay() { inject "$1" latency --for 60s --netns "$(ns n1)" --peer "$(address4 n2)" "${@:2}"; }
+has_fq() { "$eval_bin" bpf-status --json | jq -e '.features.sch_fq == true'; }
+rtts n1 "$(address4 n2)" 3 >/dev/null # resolves the neighbour
+
+# --- Which line -----------------------------------------------------------------------------------------------
+lines=(tap)
+has_fq >/dev/null && lines=(fq tap)
+for line in auto "${lines[@]}"; do
+	engine=$line
+	[[ $line == auto ]] && engine=${lines[0]}
+	delay chosen --min-ms 5 --max-ms 5 --line "$line"
+	check_eq "line: $line is $engine, when injected" "$(event_of chosen injected | jq -r .engine)" "$engine"
+	check_eq "line: $line is $engine, in bpf-status" "$(our_faults | jq -r .engine)" "$engine"
+	revert chosen
+	check_eq "line: $line is $engine, in the evidence" \
+		"$(evidence chosen '"\(.engine) \(.devices[0].egress.line.engine)"')" "$engine $engine"
+	check_eq "line: $line says nothing else" "$(cat "$work/chosen.err")" ""
+done
+
+# --- A bulk flow across inject and revert ---------------------------------------------------------------------
+spawn_in n2 iperf3 -s -p 5201
+iperf() { in_ns n1 iperf3 -J -i 0.5 -c "$(address4 n2)" -p 5201 "$@"; }
+iperf_works() { iperf -n 1; }
+wait_for 5 iperf_works
+for line in "${lines[@]}"; do
+	before=$(counter n1 TcpExtTCPTimeouts)
+	iperf -t 6 >"$work/iperf" &
+	bulk=$!
+	for round in 1 2; do
+		sleep 0.5
+		delay bulk --min-ms 20 --max-ms 20 --line "$line"
+		sleep 1
+		revert bulk
+		check_number "bulk, $line, round $round: delayed" "$(evidence bulk .hit) > 0"
+		check_eq "bulk, $line, round $round: all of it came back" \
+			"$(evidence bulk '.devices[0].egress | .hit - .line.delivered')" 0
+	done
+	wait "$bulk"
+	check_eq "bulk, $line: not reset" "$(jq -r .error "$work/iperf")" null
+	check_number "bulk, $line: never stalled for 0.5 s" \
+		"$(jq '[.intervals[].sum | select(.seconds > 0.4).bytes] | min' "$work/iperf") > 0"
+	diag "$line: $(jq '.end.sum_received.bits_per_second / 1e6 | floor' "$work/iperf") Mbit/s, $(($(counter n1 TcpExtTCPTimeouts) - before)) timeouts"
+done
+
+# --- fq alone -------------------------------------------------------------------------------------------------
+if ((${#lines[@]} == 1)); then
+	inject_start none latency --for 60s --netns "$(ns n1)" --peer "$(address4 n2)" --min-ms 5 --max-ms 5 --line fq
+	inject_end none
+	check_eq "line: fq without sch_fq" "$inject_status $(cat "$work/none.err")" \
+		"1 eval: error: this kernel has no sch_fq (CONFIG_NET_SCH_FQ), which line: fq needs: use line: tap or auto"
+	skip "fq line" "this kernel has no sch_fq"
+	done_testing
+	exit
+fi
+
+# Longer than a leg (1 s): looked at on the way, and still on time.
+delay long --min-ms 2500 --max-ms 2500
+got=$(in_ns n1 ping -n -c 4 -i 0.3 -W 5 "$(address4 n2)" | sed -n 's/.* time=\([0-9.]*\) ms.*/\1/p' | median)
+check_number "2.5 s in legs of 1 s: $got ms" "$got >= 2500 && $got <= 2502 + $late_ms"
+revert long
+check_eq "2.5 s in legs: each counted once" "$(evidence long '.devices[0].egress | "\(.hit) \(.line.delivered)"')" "4 4"
+
+# What others say on the line's device is not sent as the node's.
+delay strange --min-ms 5 --max-ms 5
+in_ns n1 ping -n -c 3 -i 0.1 -W 1 -I evline0 "$(address4 n2)" >/dev/null 2>&1
+revert strange
+check_eq "what a program says on the line itself does not leave" \
+	"$(evidence strange '.devices[0].egress | .line.delivered - .hit')" 0
+check_eq "the line's device is silent" "$(evidence strange .devices[0].egress.line.held_packets)" 0
+
+# More than fits, in jumbo frames.
+for node in n1 n2; do
+	in_ns $node ip link set eth0 mtu 15500
+	ip -n "$(ns sw)" link set $node mtu 15500
+done
+delay full --min-ms 10000 --max-ms 10000
+in_ns n1 "$traffic" datagrams -n 20000 -s 15000 -i 0 "$(address4 n2)"
+held=$(our_faults | jq .egress.line.held_bytes)
+dropped=$(our_faults | jq .egress.line.line_dropped)
+revert full
+check_number "full line: $((held >> 20)) MiB held" "$held > 200 * 2^20 && $held <= 256 * 2^20"
+check_number "full line: $dropped dropped, counted while live" "$dropped > 0"
+check_eq "full line: what was hit was delivered or counted as dropped" \
+	"$(evidence full '.devices[0].egress | .hit - .line.delivered - .line.line_dropped')" 0
+check_eq "full line: what fitted was delivered" "$(evidence full .devices[0].egress.line.line_dropped)" "$dropped"
+check "nothing is left" wait_for 3 nothing_left_in n1
+done_testing
