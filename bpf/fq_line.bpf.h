@@ -54,54 +54,37 @@ static __always_inline int fq_enter(struct __sk_buff *skb, const struct eval_flo
 	return bpf_redirect(NO_IFINDEX, 0);
 }
 
-/*
- * At the far end, in front of fq. A long wait is cut into legs that end all at the same time: a fault that ended is
- * over within one, and what has waited leaves in order.
- */
+/* At the far end, in front of fq. */
 static __always_inline int fq_schedule(struct __sk_buff *skb)
 {
-	__u64 now_ns = bpf_ktime_get_ns(), departure_ns, leg_end_ns;
-
 	/* Something else that the kernel or a program here said on the line's device. */
 	if (skb->tc_index != EVAL_TC_INDEX)
 		return TCX_DROP;
-	departure_ns = eval_departure_unfold(skb->hash, now_ns);
-	if (latency_config.leg_ns) {
-		leg_end_ns = (now_ns / latency_config.leg_ns + 1) * latency_config.leg_ns;
-		if (departure_ns > leg_end_ns)
-			departure_ns = leg_end_ns;
-	}
+	skb->tstamp = eval_departure_unfold(skb->hash, bpf_ktime_get_ns());
 	/* fq keeps the order of what has the same hash. */
 	if (!latency_config.keeps_departure)
 		bpf_set_hash_invalid(skb);
-	skb->tstamp = departure_ns;
 	return TCX_NEXT;
 }
 
 static __always_inline void fq_count_late(struct eval_line *line, __u64 departure_ns, __u64 now_ns)
 {
-	__u64 late_ns = now_ns - departure_ns;
+	__u64 late_ns = now_ns > departure_ns ? now_ns - departure_ns : 0;
 
-	if (departure_ns > now_ns)
-		return;
 	__sync_fetch_and_add(&line->late_sum_ns, late_ns);
 	if (late_ns > line->late_max_ns)
 		line->late_max_ns = late_ns;
 }
 
-/* Back at the near end. False: only a leg is over. */
-static __always_inline bool fq_leave(struct __sk_buff *skb, struct eval_line *line)
+/* Back at the near end. */
+static __always_inline void fq_leave(struct __sk_buff *skb, struct eval_line *line)
 {
 	if (latency_config.keeps_departure) {
 		__u64 now_ns = bpf_ktime_get_ns();
-		__u64 departure_ns = eval_departure_unfold(skb->hash, now_ns);
 
-		if (departure_ns > now_ns && fault_is_live(now_ns))
-			return false;
-		fq_count_late(line, departure_ns, now_ns);
+		fq_count_late(line, eval_departure_unfold(skb->hash, now_ns), now_ns);
 		bpf_set_hash_invalid(skb);
 	}
 	skb->tc_index = 0;
 	fq_hold(line, -1, -(__s64)skb->len);
-	return true;
 }

@@ -54,8 +54,8 @@ static __always_inline int put_back(struct __sk_buff *skb, __u32 direction)
 
 	if (!line)
 		return TCX_DROP;
-	if (latency_config.fq && !fq_leave(skb, line))
-		return bpf_redirect(skb->ifindex, 0);
+	if (latency_config.fq)
+		fq_leave(skb, line);
 	__sync_fetch_and_add(&line->delivered, 1);
 	if (ctl && ctl->draining)
 		skb_restore(skb);

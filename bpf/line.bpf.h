@@ -95,9 +95,8 @@ static __always_inline __u64 flow_departure(struct __sk_buff *skb, const struct 
 		fresh.delay_ns = draw_next(direction);
 	}
 	departure = now_ns + fresh.delay_ns;
-	/* Later than the last, not as late: they may reach the line by two CPUs, and only the time tells the order. */
-	if (flow && !latency_config.reorder && departure < flow->departure_ns + EVAL_DEPARTURE_STEP_NS)
-		departure = flow->departure_ns + EVAL_DEPARTURE_STEP_NS;
+	if (flow && !latency_config.reorder && departure < flow->departure_ns + EVAL_FLOW_SPACING_NS)
+		departure = flow->departure_ns + EVAL_FLOW_SPACING_NS;
 	fresh.departure_ns = departure;
 	if (flow)
 		*flow = fresh;

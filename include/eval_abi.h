@@ -136,8 +136,7 @@ struct eval_latency_config {
 	__u64 min_ns, max_ns;
 	__u64 seed;
 	__u32 line_ifindex[EVAL_DIRECTIONS];
-	__u64 leg_ns; /* fq line: no packet stays longer before it is looked at again; 0 = no bound is needed */
-	__u32 mark;   /* EVAL_MARK | 20 bits of its own */
+	__u32 mark; /* EVAL_MARK | 20 bits of its own */
 	__u8 reorder;
 	__u8 fq;              /* the line is an fq line */
 	__u8 keeps_departure; /* fq line: skb->hash holds the departure to the end, not the flow's hash */
@@ -199,6 +198,12 @@ struct eval_disk_config {
 /* skb->mark of a packet that comes back from a line. */
 #define EVAL_MARK 0xeba00000U
 #define EVAL_MARK_MASK 0xfff00000U
+
+/*
+ * How far apart packets of a flow leave that have caught up with one another: they may reach the line by two CPUs, so
+ * only the time tells their order, and all at once they would overrun a queue.
+ */
+#define EVAL_FLOW_SPACING_NS 1000
 
 /* What an fq line can tell apart. */
 #define EVAL_DEPARTURE_STEP_NS 8

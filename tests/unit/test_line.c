@@ -32,7 +32,6 @@ static void one_delay_is_one_flow(void **state)
 	assert_int_equal(fq.orphan_mask, 0);
 	assert_int_equal(fq.horizon_us, 1020000);
 	assert_int_equal(config.keeps_departure, 1);
-	assert_int_equal(config.leg_ns, 0);
 }
 
 static void a_range_keeps_each_flow_in_order(void **state)
@@ -51,17 +50,6 @@ static void reordered_packets_are_flows_of_their_own(void **state)
 
 	assert_int_equal(fq_line_plan(&config).orphan_mask, UINT32_MAX);
 	assert_int_equal(config.keeps_departure, 1);
-}
-
-static void long_waits_are_cut_into_legs(void **state)
-{
-	struct eval_latency_config second = config_of(0, 1000, false), longest = config_of(0, 10000, false);
-
-	fq_line_plan(&second);
-	assert_int_equal(second.leg_ns, 0);
-	assert_int_equal(fq_line_plan(&longest).horizon_us, 2000000);
-	assert_int_equal(longest.leg_ns, NSEC_PER_SEC);
-	assert_int_equal(longest.keeps_departure, 1);
 }
 
 /* Also where the 32 bits wrap, every 34 s. */
@@ -86,7 +74,6 @@ int main(void)
 		cmocka_unit_test(one_delay_is_one_flow),
 		cmocka_unit_test(a_range_keeps_each_flow_in_order),
 		cmocka_unit_test(reordered_packets_are_flows_of_their_own),
-		cmocka_unit_test(long_waits_are_cut_into_legs),
 		cmocka_unit_test(departure_survives_the_hash),
 	};
 

@@ -20,8 +20,8 @@
 /* Numbers tried for the near device's name. */
 #define NAMES_MAX 4096
 #define QUEUE_PACKETS 1000
-/* Longer waits are cut into legs, so that revert need not wait for 10 s. */
-#define LEG_NS NSEC_PER_SEC
+/* How long revert waits for what the line holds; it cannot be told to let go earlier. */
+#define DRAIN_NS_MAX (2 * NSEC_PER_SEC)
 #define DRAIN_SLACK_NS (200 * NSEC_PER_MSEC)
 #define DRAIN_STEP_NS (NSEC_PER_MSEC / 2)
 
@@ -34,21 +34,18 @@ struct fq_line {
 
 struct netdev_fq fq_line_plan(struct eval_latency_config *config)
 {
-	bool in_order = config->min_ns == config->max_ns;
-	uint64_t longest_ns;
+	bool one_delay = config->min_ns == config->max_ns;
 
-	config->leg_ns = config->max_ns > LEG_NS ? LEG_NS : 0;
-	longest_ns = config->leg_ns ? config->leg_ns : config->max_ns;
 	/*
-	 * Where all draws are the same, packets leave as they came: one flow of fq, which is cheapest. Else each flow
-	 * is one of fq's, since fq does not look at a flow again before the time of its first packet, or each
-	 * departure.
+	 * fq does not look at a flow again before the time of its first packet. Where all delays are the same, the
+	 * whole line is one flow, which is cheapest; else each flow is one of fq's, which also leave in order; else
+	 * each departure.
 	 */
-	config->keeps_departure = in_order || config->reorder || config->leg_ns;
+	config->keeps_departure = one_delay || config->reorder;
 	return (struct netdev_fq){
 		.packets = EVAL_LINE_BYTES_MAX / EVAL_LINE_PACKET_BYTES,
-		.horizon_us = (uint32_t)((longest_ns + NSEC_PER_SEC) / 1000),
-		.orphan_mask = in_order ? 0 : UINT32_MAX,
+		.horizon_us = (uint32_t)((config->max_ns + NSEC_PER_SEC) / 1000),
+		.orphan_mask = one_delay ? 0 : UINT32_MAX,
 	};
 }
 
@@ -101,7 +98,7 @@ static int line_create(struct fq_line *fq, struct eval_latency_config *config, s
 	struct netdev_fq plan = fq_line_plan(config);
 	int saved = -1, ret, left;
 
-	fq->drain_ns = (config->leg_ns ? config->leg_ns : config->max_ns) + DRAIN_SLACK_NS;
+	fq->drain_ns = config->max_ns + DRAIN_SLACK_NS < DRAIN_NS_MAX ? config->max_ns + DRAIN_SLACK_NS : DRAIN_NS_MAX;
 	ret = enter(-1, &saved, err);
 	if (ret)
 		return ret;
@@ -173,7 +170,7 @@ static int fq_line_start(struct line *line, struct bpf_object *obj, struct bpf_s
 	return ret ? ret : left;
 }
 
-/* Nothing comes in any more. fq cannot be told to let go earlier, but what it holds leaves within drain_ns. */
+/* Nothing comes in any more. */
 static void fq_line_drain(struct line *line)
 {
 	struct fq_line *fq = (struct fq_line *)line;
@@ -187,7 +184,7 @@ static void fq_line_drain(struct line *line)
 		nanosleep(&(struct timespec){.tv_nsec = DRAIN_STEP_NS}, NULL);
 	if (left <= 0)
 		return;
-	/* A queue on the way was full. */
+	/* A queue on the way was full, or the delay is longer than revert waits. */
 	__atomic_fetch_add(&fq->counters->dropped, (uint64_t)left, __ATOMIC_RELAXED);
 	__atomic_fetch_sub(&fq->counters->held_packets, left, __ATOMIC_RELAXED);
 }

@@ -58,7 +58,7 @@ static const struct chaos_field fields[] = {
 	 .choices = lines,
 	 .fallback = "\"auto\"",
 	 .arg = "auto|fq|tap",
-	 .help = "what holds the packets (default: fq where the kernel has sch_fq, else tap)"},
+	 .help = "what holds the packets (default: fq where the kernel has it and max-ms is at most 1000, else tap)"},
 	{},
 };
 
@@ -278,20 +278,25 @@ static const struct net_kind kind_tap = {
 	.free = latency_free,
 };
 
+/* What an fq line holds leaves at its time only, and revert cannot wait for longer; a TAP line lets go at once. */
+#define FQ_MS_MAX 1000.0
+
 static int latency_prepare(struct fault *fault, void **state, struct error *err)
 {
-	const char *line = json_string_value(json_object_get(fault_get_spec(fault)->params, "line"));
-	struct error no_fq = {};
-	int ret = -ENOPKG;
+	const struct fault_spec *spec = fault_get_spec(fault);
+	const char *line = json_string_value(json_object_get(spec->params, "line"));
+	bool short_waits = json_number_value(json_object_get(spec->params, "max_ms")) <= FQ_MS_MAX;
+	struct error first = {};
+	int ret;
 
-	if (!strcmp(line, "fq"))
-		return net_fault_new(state, fault, &kind_fq, err);
-	if (!strcmp(line, "auto"))
-		ret = net_fault_new(state, fault, &kind_fq, &no_fq);
-	if (ret == -ENOPKG)
-		return net_fault_new(state, fault, &kind_tap, err);
+	if (strcmp(line, "auto"))
+		return net_fault_new(state, fault, strcmp(line, "fq") ? &kind_tap : &kind_fq, err);
+	ret = net_fault_new(state, fault, short_waits ? &kind_fq : &kind_tap, &first);
+	/* No sch_fq, or no /dev/net/tun. */
+	if (ret == -ENOPKG || ret == -ENOENT || ret == -ENODEV)
+		return net_fault_new(state, fault, short_waits ? &kind_tap : &kind_fq, err);
 	if (ret)
-		*err = no_fq;
+		*err = first;
 	return ret;
 }
 

@@ -43,5 +43,5 @@ struct line {
 extern const struct line_ops fq_line_ops;
 extern const struct line_ops tap_line_ops;
 
-/* Sets leg_ns and keeps_departure, and says how fq must be set up for them. */
+/* Sets keeps_departure, and says how fq must be set up for it. */
 struct netdev_fq fq_line_plan(struct eval_latency_config *config);
