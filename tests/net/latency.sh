@@ -18,12 +18,12 @@ delayed() {
 			"$got - ${base[kind]} - $2 <= $3 + $late_ms && $got - ${base[kind]} - $2 >= -$3 - $base_error_ms"
 	done
 }
-flow_median() { tail -n 30 "$work/$1.flow" | awk '/^echo/ { print $3 / 1000 }' | median; }
-flow_goes_on() { wait_for 5 flow_passed "$1" $(($(flow_count "$1") + 40)); }
+flow_median() { tail -n $samples "$work/$1.flow" | awk '/^echo/ { print $3 / 1000 }' | median; }
+flow_goes_on() { wait_for 5 flow_passed "$1" $(($(flow_count "$1") + samples + 10)); }
 
 # An emulated guest is late for reasons of its own.
-late_ms=0 base_error_ms=0 stall_ms=150 bulk_bytes=10000000
-is_emulated && late_ms=15 base_error_ms=3 stall_ms=1500 bulk_bytes=1000000
+late_ms=0 base_error_ms=0 stall_ms=150 bulk_bytes=10000000 samples=30
+is_emulated && late_ms=15 base_error_ms=3 stall_ms=3000 bulk_bytes=1000000 samples=150
 make_nodes 3
 peers=(--peer "$(address4 n2)" --peer "$(address6 n2)")
 base=([4]=$(rtts n1 "$(address4 n2)" 40 | median) [6]=$(rtts n1 "$(address6 n2)" 40 | median))
