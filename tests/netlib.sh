@@ -96,6 +96,9 @@ nothing_live() { [[ $(fault_count) == 0 ]]; }
 lines_in() { in_ns "$1" ip -oneline link show | grep -c evline; }
 nothing_left_in() { nothing_live && [[ $(lines_in "$1") == 0 ]]; }
 
+# has_fq: an fq line can be had here.
+has_fq() { "$eval_bin" bpf-status --json | jq -e '.features[] | select(.name == "sch_fq").usable' >/dev/null; }
+
 # rtts NODE ADDRESS COUNT [PING_OPTION…]: milliseconds, one a line.
 rtts() {
 	local node=$1 address=$2 count=$3

@@ -8,6 +8,7 @@ source "$(dirname "$0")/../lib.sh"
 source "$(dirname "$0")/../netlib.sh"
 
 # LINE: which delay line, see latency_tap.sh.
+[[ ${LINE:-auto} != tap ]] || has_fq || skip_all "no sch_fq: latency.sh has the TAP line as well"
 delay() { inject "$1" latency --for 60s --netns "$(ns n1)" --line "${LINE:-auto}" "${@:2}"; }
 # delayed NAME MILLISECONDS TOLERANCE: from n1 to n2, against the base.
 delayed() {

@@ -11,12 +11,11 @@ late_ms=0 bulk_seconds=6
 is_emulated && late_ms=25 bulk_seconds=50
 make_nodes 2
 delay() { inject "$1" latency --for 60s --netns "$(ns n1)" --peer "$(address4 n2)" "${@:2}"; }
-has_fq() { "$eval_bin" bpf-status --json | jq -e '.features[] | select(.name == "sch_fq").usable'; }
 rtts n1 "$(address4 n2)" 3 >/dev/null # resolves the neighbour
 
 # --- Which line -----------------------------------------------------------------------------------------------
 lines=(tap)
-has_fq >/dev/null && lines=(fq tap)
+has_fq && lines=(fq tap)
 for line in auto "${lines[@]}"; do
 	engine=$line
 	[[ $line == auto ]] && engine=${lines[0]}
