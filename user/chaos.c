@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "chaos/kinds.h"
 #include "util/cleanup.h"
@@ -77,6 +78,11 @@ int fault_activate(struct fault *fault, uint64_t duration_ns, struct error *err)
 {
 	int ret;
 
+	/*
+	 * The lease is not renewed while a page of ours comes from a slow disk, which disk_pressure may well be on. Where
+	 * memory may not be locked, it is as good without.
+	 */
+	mlockall(MCL_CURRENT);
 	fault->active = true;
 	fault->deadline_ns = clock_monotonic_ns() + duration_ns;
 	ret = fault->spec->ops->activate(fault->state, fault->deadline_ns, err);

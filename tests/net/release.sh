@@ -58,8 +58,9 @@ for kind in "${kinds[@]}"; do
 	watch_mark w
 	kill -STOP "$(pid_of deadline)"
 	check "$kind, stopped: traffic is back" wait_for 6 is_normal_after w
-	got=$(awk "BEGIN { print ($since - $(seconds_of deadline injected)) * 1000 + $(normal_after w) }")
-	check_number "$kind, stopped: the kernel ends it at its time, after $got ms" \
+	stopped=$(awk "BEGIN { print ($since - $(seconds_of deadline injected)) * 1000 }")
+	got=$(awk "BEGIN { print $stopped + $(normal_after w) }")
+	check_number "$kind, stopped after $stopped ms: the kernel ends it at its time, after $got ms" \
 		"$got >= $held * 1000 - $late_ms && $got <= $held * 1000 + $late_ms"
 	kill -CONT "$(pid_of deadline)"
 	inject_end deadline
