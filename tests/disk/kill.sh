@@ -22,6 +22,7 @@ fi
 
 # Milliseconds from SINCE to the first write that worked.
 worked_after() { awk -v since="$1" '$1 >= since && $2 == "ok" { printf "%.0f\n", ($1 - since) * 1000; exit }' "$probe_log"; }
+was_refused_after() { awk -v since="$1" '$1 >= since && $2 == "ENOSPC" { found = 1 } END { exit !found }' "$probe_log"; }
 has_worked_after() { [[ $(tail -n 1 "$probe_log") == *" ok" ]]; }
 nothing_is_live() { [[ $("$eval_bin" bpf-status --json | jq '.faults | length') == 0 ]]; }
 sleep_ms() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
@@ -39,10 +40,10 @@ start_load() {
 
 # killed_live ENGINE DIR ROUND: killed at a random moment of the fault's life.
 killed_live() {
-	local since
+	local since=$EPOCHREALTIME
 	pressure "live$3" "$2" --engine "$1" --fill-percent 100 || return 1
-	# What is full is refused; the fill engine leaves what a file system needs for itself.
-	[[ $1 == fill ]] || wait_for 5 grep -q 'ENOSPC' "$probe_log"
+	# The fill engine leaves what a file system needs for itself.
+	[[ $1 == fill ]] || wait_for 5 was_refused_after "$since" || return 1
 	sleep_ms $((RANDOM % 1500))
 	since=$EPOCHREALTIME
 	kill -KILL "$inject_pid"

@@ -133,8 +133,9 @@ for fs in ext4 xfs btrfs; do
 
 	# By itself.
 	probe_start "$disk/data/probe"
+	since=$EPOCHREALTIME
 	inject timed disk_pressure --for 3s --data-dir "$disk/data" --engine hook --fill-percent 100
-	check "$fs: refused again" wait_for 5 last_result ENOSPC
+	check "$fs: refused again" wait_for 5 has_changed "$since" ENOSPC
 	inject_end timed
 	check "$fs: after its time writes work" wait_for 1 last_result ok
 	kill "$probe_pid"

@@ -31,7 +31,8 @@ check_database() {
 	# Space of files that it removed counts from the next sample on; before, it may not even open in WAL mode.
 	check "$name: nothing of that is there" wait_for 1 has_rows "$database" 1200
 	check "$name: small ones too, in the end" wait_for 60 is_full "$database"
-	check "$name: consistent while the disk is full" wait_for 1 is_consistent "$database"
+	# In WAL mode it takes a little space to open a database at all.
+	[[ $2 == wal ]] || check "$name: consistent while the disk is full" wait_for 1 is_consistent "$database"
 	revert sqlite
 	before=$(rows "$database")
 	status=$(insert "$database" 20000)

@@ -9,6 +9,8 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
+#define SEEN_WITHIN_NS NSEC_PER_SEC
+
 static int attach_all(struct disk_hook *hook, struct error *err)
 {
 	struct bpf_program *program;
@@ -138,6 +140,29 @@ static int self_test(struct disk_hook *hook, const struct target_directory *dire
 		write_seen ? "fallocate" : "write", directory->path);
 }
 
+/*
+ * While the kernel takes down the hooks of a holder that was killed just before, calls may miss new ones on the same
+ * functions for a moment (seen on 7.2). Nothing is refused yet, so trying again is safe.
+ */
+static int until_seen(struct disk_hook *hook, size_t index, struct error *err)
+{
+	uint64_t deadline_ns = clock_monotonic_ns() + SEEN_WITHIN_NS;
+	struct error last;
+	int ret;
+
+	do {
+		last = (struct error){0};
+		ret = learn(hook, index, &last);
+		if (!ret)
+			ret = self_test(hook, &hook->spec->target->directories[index], &last);
+		if (!ret)
+			return 0;
+		usleep(20000);
+	} while (ret == -EOPNOTSUPP && clock_monotonic_ns() < deadline_ns);
+	*err = last;
+	return ret;
+}
+
 int disk_hook_attach(struct disk_hook *hook, struct error *err)
 {
 	const struct target *target = hook->spec->target;
@@ -146,9 +171,7 @@ int disk_hook_attach(struct disk_hook *hook, struct error *err)
 
 	hook->attach_ms = (double)(clock_monotonic_ns() - from_ns) / NSEC_PER_MSEC;
 	for (size_t i = 0; !ret && i < target->directory_count; i++)
-		ret = learn(hook, i, err);
-	for (size_t i = 0; !ret && i < target->directory_count; i++)
-		ret = self_test(hook, &target->directories[i], err);
+		ret = until_seen(hook, i, err);
 	return ret;
 }
 
