@@ -16,8 +16,10 @@ insert() {
 has_rows() { [[ $(rows "$1") == "$2" ]]; }
 is_consistent() { [[ $(sqlite3 "$1" 'PRAGMA integrity_check' 2>&1) == ok ]]; }
 rows() { sqlite3 "$1" 'SELECT count(*) FROM rows' 2>&1; }
-# Where a file system has no room for another file, the journal is what fails.
-is_full() { [[ $(insert "$1" 500) == *@("database or disk is full"|"unable to open database file")* ]]; }
+# With no room for its journal or, in WAL mode, for the file of its locks, SQLite has other words.
+is_full() {
+	[[ $(insert "$1" 500) == *@("database or disk is full"|"unable to open database file"|"disk I/O error")* ]]
+}
 
 # check_database FS JOURNAL ENGINE
 check_database() {
