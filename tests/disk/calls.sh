@@ -106,7 +106,7 @@ check_real() {
 	for call in write pwrite libaio io_uring fallocate direct append; do
 		grep -q "^$call ENOSPC" "$work/$1.gone.real" || wrong+="$call "
 	done
-	for call in preallocated preallocated-direct preallocated-append; do
+	for call in preallocated preallocated-append; do
 		grep -q "^$call ok" "$work/$1.gone.real" || wrong+="$call "
 	done
 	check_eq "$1: really full: growth fails, preallocated space can be written to" "$wrong" ""
