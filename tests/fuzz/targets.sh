@@ -10,10 +10,13 @@ build=${BUILD:-$top/build}/fuzz
 # An allocation's last frame is enough to find it, and freed memory that is kept is what takes the most time.
 export ASAN_OPTIONS=malloc_context_size=4:quarantine_size_mb=16
 
-# The campaign files of the other tests are seeds as well.
+# The campaign files of the other tests are the seeds of theirs.
 seeds_of() {
-	echo "$top/tests/fuzz/corpus/$1"
-	[[ $1 != config ]] || printf '%s\n' "$top"/tests/data/{good,bad} "$top/examples"
+	if [[ $1 == config ]]; then
+		printf '%s\n' "$top"/tests/data/{good,bad} "$top/examples"
+	else
+		echo "$top/tests/fuzz/corpus/$1"
+	fi
 }
 
 fuzz() {
