@@ -27,9 +27,13 @@
 /* The guard's last sweep and some more. */
 #define STOP_WAIT_MS 7000
 
+/* In place of a group. */
+#define WORKER_NEW (-1)
+#define WORKER_DONE (-2)
+
 struct message {
 	pid_t worker;
-	pid_t group; /* -1: a new worker */
+	pid_t group;
 };
 
 struct ward {
@@ -63,6 +67,12 @@ static struct ward *ward_add(struct guardian *guardian, pid_t pid)
 	return &grown[guardian->count++];
 }
 
+static void ward_forget(struct guardian *guardian, struct ward *ward)
+{
+	fd_close(ward->pidfd);
+	*ward = guardian->wards[--guardian->count];
+}
+
 /* Returns true when nothing of the dead worker is left. */
 static bool ward_sweep(const struct guardian *guardian, struct ward *ward)
 {
@@ -83,6 +93,11 @@ static void read_messages(struct guardian *guardian)
 	while ((got = recv(guardian->fd, &message, sizeof(message), MSG_DONTWAIT)) == sizeof(message)) {
 		struct ward *ward = ward_find(guardian, message.worker);
 
+		if (message.group == WORKER_DONE) {
+			if (ward)
+				ward_forget(guardian, ward);
+			continue;
+		}
 		/* The worker's own word may come before the coordinator's. */
 		if (!ward)
 			ward = ward_add(guardian, message.worker);
@@ -121,9 +136,11 @@ static void watch_once(struct guardian *guardian, int wait_ms)
 		fds[i + 1] = (struct pollfd){.fd = guardian->wards[i].pidfd, .events = POLLIN};
 	if (poll(fds, count + 1, wait_ms) < 0)
 		return;
-	/* Messages first: a worker's last word about its group comes before its death. */
-	if (fds[0].revents)
+	/* Messages first: a worker's last word about its group comes before its death. They may change the wards. */
+	if (fds[0].revents) {
 		read_messages(guardian);
+		return;
+	}
 	for (size_t i = 0; i < count; i++) {
 		if (!fds[i + 1].revents)
 			continue;
@@ -210,12 +227,21 @@ int guard_start(struct guard *guard, const char *prefix, const int *keep_fds, si
 	return 0;
 }
 
+static void tell(int guard_fd, struct message message)
+{
+	/* A dead guard is no reason to stop: scopes are still destroyed by their workers. */
+	if (guard_fd >= 0 && send(guard_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0)
+		return;
+}
+
 void guard_stop(struct guard *guard)
 {
 	_cleanup_close_ int pidfd = guard->pid > 0 ? (int)syscall(SYS_pidfd_open, guard->pid, 0) : -1;
 	struct pollfd fd = {.fd = pidfd, .events = POLLIN};
 	int ended = pidfd < 0;
 
+	/* Else it would wait for us, and we for it. */
+	tell(guard->fd, (struct message){.worker = getpid(), .group = WORKER_DONE});
 	guard->fd = fd_close(guard->fd);
 	while (pidfd >= 0 && (ended = poll(&fd, 1, STOP_WAIT_MS)) < 0 && errno == EINTR)
 		;
@@ -225,16 +251,9 @@ void guard_stop(struct guard *guard)
 	guard->pid = 0;
 }
 
-static void tell(int guard_fd, struct message message)
-{
-	/* A dead guard is no reason to stop: scopes are still destroyed by their workers. */
-	if (guard_fd >= 0 && send(guard_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0)
-		return;
-}
-
 void guard_tell_worker(int guard_fd, pid_t worker)
 {
-	tell(guard_fd, (struct message){.worker = worker, .group = -1});
+	tell(guard_fd, (struct message){.worker = worker, .group = WORKER_NEW});
 }
 
 void guard_tell_group(int guard_fd, pid_t group)
