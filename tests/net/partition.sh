@@ -29,6 +29,8 @@ unreached() {
 	local node
 	for node in "${nodes[@]}"; do
 		unreached_from "$node" &
+		# A hundred programs at once would keep the fault's own process there from renewing its lease.
+		! is_emulated || wait "$!"
 	done | sort
 	wait
 }
