@@ -78,7 +78,7 @@ static json_t *find_campaign(struct store *store, const char *asked, struct erro
 		rows = select_rows(store, TABLE_CAMPAIGNS,
 				   "SELECT * FROM campaigns WHERE substr(id, 1, length(?1)) = ?1 OR "
 				   "substr(id, 10, length(?1)) = ?1 OR (length(?1) = 8 AND substr(id, -8) = ?1) "
-				   "ORDER BY created_at DESC, rowid DESC",
+				   "ORDER BY rowid DESC",
 				   asked, NULL, err);
 	}
 	return take_only(store, rows, "campaign", asked, err);
@@ -115,10 +115,11 @@ static int add_counts(struct store *store, json_t *campaign, struct error *err)
 	return json_object_set(campaign, "trials", counts) ? error_set_errno(err, -ENOMEM, "trials") : 0;
 }
 
+/* By rowid: created_at misleads where the clock was set back. */
 json_t *store_campaigns(struct store *store, struct error *err)
 {
 	_cleanup_json_ json_t *campaigns =
-		select_rows(store, TABLE_CAMPAIGNS, "SELECT * FROM campaigns ORDER BY created_at DESC, rowid DESC",
+		select_rows(store, TABLE_CAMPAIGNS, "SELECT * FROM campaigns ORDER BY rowid DESC",
 			    NULL, NULL, err);
 	json_t *campaign;
 	size_t i;
@@ -231,7 +232,7 @@ json_t *store_unfinished(struct store *store, const char *hash, struct error *er
 						  "SELECT * FROM campaigns WHERE hash = ?1 AND EXISTS (SELECT 1 FROM "
 						  "trials WHERE campaign_id = campaigns.id AND status NOT IN "
 						  "('completed', 'failed', 'void')) "
-						  "ORDER BY created_at DESC, rowid DESC LIMIT 1",
+						  "ORDER BY rowid DESC LIMIT 1",
 						  hash, NULL, err);
 	json_t *campaign;
 

@@ -12,6 +12,7 @@ source "$(dirname "$0")/../netlib.sh"
 
 unset EVAL_DB
 net=10.$((RANDOM % 200 + 20)).$((RANDOM % 250))
+cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 
 # write NAME [REPETITIONS] <SUBJECTS
 write() {
@@ -76,7 +77,6 @@ wait "$coordinator"
 check_number "probes and a workload that print gigabytes: $most KiB at most" "0 < $most && $most < 65536"
 check_eq "what they printed is kept within bounds" "$(sql flood 'SELECT max(length(commands_json)) < 200000 FROM trials')" 1
 
-# The kernel's out-of-memory killer looks like this to whoever waits.
 write killed <<END
   - {name: one, reset: "kill -KILL \$\$", $nodes}
 END
@@ -89,6 +89,36 @@ run oom
 check_match "a workload and probes that are killed" "$status $(outcome oom)" "^1 "
 check_eq "a workload that is killed is recorded" "$(sql oom "SELECT json_extract(value, '\$.signal') FROM trials, json_each(commands_json)
 	WHERE json_extract(value, '\$.name') = 'workload'")" 9
+
+# The real one: each command moves into a group of 16 MiB and grows.
+memory=$(awk '$3 == "cgroup" && $4 ~ /(^|,)memory(,|$)/ { print $2; exit }' /proc/mounts)
+if [[ -n $memory ]]; then
+	limit=memory.limit_in_bytes kills=memory.oom_control
+else
+	memory=$cgroups limit=memory.max kills=memory.events
+	echo +memory >"$cgroups/cgroup.subtree_control"
+fi
+memory+=/eval-test-$$
+on_cleanup rmdir "$memory"
+mkdir "$memory" && echo 16M >"$memory/$limit" || exit 1
+[[ ! -e $memory/memory.swap.max ]] || echo 0 >"$memory/memory.swap.max"
+grow="echo \$\$ >$memory/cgroup.procs; exec tail /dev/zero"
+oom_kills() { sed -n 's/^oom_kill //p' "$memory/$kills"; }
+check_eq "out of memory: nobody yet" "$(oom_kills)" 0
+write starved <<END
+  - {name: one, reset: "$grow", $nodes}
+END
+run starved
+check_eq "out of memory: a reset" "$status $(outcome starved)" "1 failed reset reset failed: signal 9 (Killed)"
+check_eq "out of memory: it was the kernel" "$(oom_kills)" 1
+hold=1 write hungry <<END
+  - {name: one, reset: "true", $nodes, workload: "sleep 0.3; $grow", probes: [{name: p, exec: "$grow", every_ms: 200, timeout_ms: 1000}]}
+END
+run hungry
+check_eq "out of memory: a workload and probes" "$status $(sql hungry 'SELECT verdict FROM trials')" "1 fail"
+check_eq "out of memory: the workload's signal" "$(sql hungry "SELECT json_extract(value, '\$.signal') FROM trials, json_each(commands_json)
+	WHERE json_extract(value, '\$.name') = 'workload'")" 9
+check_number "out of memory: probes were killed, too" "$(oom_kills) >= 3"
 
 # --- What vanishes --------------------------------------------------------------------------------------------
 
