@@ -12,17 +12,18 @@ make_nodes 2
 n1=$(ns n1)
 in_ns n1 ping -n -c 1 -W 1 "$(address4 n2)" >/dev/null
 has_tcx=$("$eval_bin" bpf-status --json | jq -r '.features[] | select(.name == "tcx") | .usable')
-clsact="qdisc clsact ffff: parent ffff:fff1"
+device=eth0 peer=$(address4 n2)
 
 filters() { in_ns n1 tc filter show dev eth0 "$1"; }
 our_filters() { { filters ingress; filters egress; } | grep -c 'handle 0xeba'; }
-qdiscs() { in_ns n1 tc qdisc show dev eth0; }
+qdiscs() { in_ns n1 tc -j qdisc show dev "$device" | jq -c '.[]'; }
 ours_are_gone() { [[ $(our_filters) == 0 ]]; }
 has_clsact() { qdiscs | grep -q clsact; }
 no_filters() { ours_are_gone && ! has_clsact; }
 pings() { in_ns n1 ping -n -q -c "${1:-2}" -i 0.05 -W 1 "$(address4 n2)" >/dev/null; }
 guard_of() { cat "/proc/$1/task/$1/children"; }
-state() { network_state "$n1"; bpf_state; }
+links() { bpftool --json link show | jq -r '.[] | "link \(.type) \(.devname // "") \(.attach_type // "")"' | sort; }
+state() { network_state "$n1"; ip netns list | sort; links; bpf_state; }
 
 # --- Root qdiscs -------------------------------------------------------------------------------------------------
 # name, what makes it
@@ -35,23 +36,33 @@ root_qdisc() {
 		in_ns n1 tc filter add dev eth0 parent 1: protocol ip prio 1 handle 7 fw flowid 1:20 2>/dev/null ||
 			diag "no cls_fw here: htb without marks"
 		;;
+	mq)
+		device=mq0 peer=10.97.0.2
+		in_ns n1 ip link add mq0 numtxqueues 2 type veth peer name mq0 netns "$(ns n2)"
+		in_ns n1 ip addr add 10.97.0.1/24 dev mq0
+		in_ns n1 ip link set mq0 up
+		in_ns n2 ip link set mq0 up
+		in_ns n1 tc qdisc add dev mq0 root mq
+		;;
 	*) in_ns n1 tc qdisc add dev eth0 root "$1" ;;
 	esac
 }
-for root in noqueue htb fq_codel; do
+for root in noqueue htb fq_codel mq; do
 	[[ $root == noqueue ]] || root_qdisc "$root" 2>/dev/null || { skip "$root: stays as it is" "no $root here"; continue; }
 	before=$(qdiscs)
 	ok=1
-	for kind in latency partition; do
-		inject_kind f "$kind" 60s || ok=0
-		[[ $(qdiscs | grep -v "^$clsact") == "$before" ]] || ok=0
+	for kind in "latency --min-ms 100 --max-ms 100" network_partition; do
+		# shellcheck disable=SC2086 # options
+		inject f $kind --for 60s --netns "$n1" --peer "$peer" || ok=0
+		[[ $(qdiscs | grep -v '"clsact"') == "$before" ]] || ok=0
 		[[ $has_tcx == false ]] || ! has_clsact || ok=0
 		revert f
 		[[ $(qdiscs) == "$before" ]] || ok=0
 	done
 	check_eq "$root: before, during and after a fault it is the same" "$ok" 1
-	[[ $root == noqueue ]] || in_ns n1 tc qdisc del dev eth0 root
+	[[ $root == noqueue ]] || in_ns n1 tc qdisc del dev "$device" root
 done
+device=eth0
 
 # --- Somebody else's -----------------------------------------------------------------------------------------------
 sent() { in_ns n1 tc -s filter show dev eth0 "$1" | awk '/Sent/ { n += $4 } END { print n + 0 }'; }
@@ -91,9 +102,9 @@ for ((round = 0; round < 20; round++)); do
 done
 left() { [[ $(state) == "$before" ]]; }
 if wait_for 3 left; then
-	ok "20 rounds leave links, addresses, qdiscs, filters, programs and maps as they were"
+	ok "20 rounds leave links, addresses, namespaces, qdiscs, filters, BPF links, programs and maps as they were"
 else
-	not_ok "20 rounds leave links, addresses, qdiscs, filters, programs and maps as they were" \
+	not_ok "20 rounds leave links, addresses, namespaces, qdiscs, filters, BPF links, programs and maps as they were" \
 		"$(diff <(echo "$before") <(state))"
 fi
 
