@@ -68,7 +68,7 @@ static __always_inline __u64 draw_next(__u32 direction)
 	struct draw_counter *counter = bpf_map_lookup_elem(&draws, &direction);
 	__u64 n;
 
-	if (!counter)
+	if (!counter || latency_config.min_ns == latency_config.max_ns)
 		return latency_config.min_ns;
 	bpf_spin_lock(&counter->lock);
 	n = counter->next++;

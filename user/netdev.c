@@ -443,6 +443,8 @@ int netdev_set_fq(const char *name, const struct netdev_fq *fq, struct error *er
 	mnl_attr_put_u32(message, TCA_FQ_INITIAL_QUANTUM, FQ_QUANTUM_BYTES);
 	mnl_attr_put_u32(message, TCA_FQ_RATE_ENABLE, 0);
 	mnl_attr_put_u32(message, TCA_FQ_ORPHAN_MASK, fq->orphan_mask);
+	/* In ns. By default every delay may be 10 µs longer. */
+	mnl_attr_put_u32(message, TCA_FQ_TIMER_SLACK, 1);
 	/* Before 5.8 there is none (commit 39d010504e6b), and it is ignored. */
 	mnl_attr_put_u32(message, TCA_FQ_HORIZON, fq->horizon_us);
 	mnl_attr_put_u8(message, TCA_FQ_HORIZON_DROP, 0);
