@@ -142,30 +142,25 @@ check_eq "and counted" "$(evidence drained .devices[0].egress.line.delivered)" "
 
 # --- Order and integrity --------------------------------------------------------------------------------------
 spawn_in n2 iperf3 -s -p 5201
-# Not the loss probes (RFC 8985) that a jump in the delay may set off: these are no sign of wrong order.
-order_counters() {
-	local name
-	for name in TcpExtTCPSACKReorder TcpExtTCPTSReorder TcpExtTCPRenoReorder TcpExtTCPFastRetrans; do
-		echo "$name $(counter n1 $name)"
-	done
-}
+# Where they arrive: what the sender takes for reordering may be its own repeat after a jump in the delay.
+out_of_order() { counter n2 TcpExtTCPOFOQueue; }
 iperf() { in_ns n1 iperf3 -J -c "$(address4 n2)" -p 5201 "$@" >"$work/iperf" 2>&1; }
 iperf_works() { iperf -n 1; }
 wait_for 5 iperf_works
 delay order "${peers[@]}" --min-ms 20 --max-ms 80
-before=$(order_counters) before_repeats=$(counter n1 TcpRetransSegs)
+before=$(out_of_order) before_repeats=$(counter n1 TcpRetransSegs)
 iperf -t 4
 diag "TCP under 20 to 80 ms: $(jq '.end.sum_received.bits_per_second / 1e6 | floor' "$work/iperf") Mbit/s"
 diag "repeats: $(($(counter n1 TcpRetransSegs) - before_repeats)), $(in_ns n1 nstat -as 2>/dev/null | grep -E 'Probe|Timeouts|Spur|Undo|DSACK' | awk '{ printf "%s %s, ", $1, $2 }')"
-check_eq "TCP bulk under 20 to 80 ms: no reordering, no retransmission for it" "$(order_counters)" "$before"
+check_eq "TCP bulk under 20 to 80 ms: every segment arrives in order" "$(out_of_order)" "$before"
 check_number "TCP bulk under 20 to 80 ms: data went through" \
 	"$(jq '.end.sum_received.bytes' "$work/iperf") > $bulk_bytes"
 revert order
 check_eq "TCP bulk: the line dropped nothing" "$(evidence order .devices[0].egress.line.line_dropped)" 0
 delay reorder "${peers[@]}" --min-ms 5 --max-ms 40 --reorder
-before=$(order_counters)
+before=$(out_of_order)
 iperf -t 1
-check "reorder: packets overtake each other" test "$(order_counters)" != "$before"
+check_number "reorder: packets overtake each other" "$(out_of_order) > $before"
 revert reorder
 
 for offload in on off; do

@@ -2,9 +2,11 @@
 /*
  * Somebody else's program on a hook: hook DEVICE ingress|egress|xdp [MARK]
  * Counts and lets pass. Prints "ready", then for each line on standard input "seen N marked N", where marked
- * counts those whose skb->mark is MARK. Ends with its input.
+ * counts those whose skb->mark is MARK. Ends with its input. Before Linux 6.6 it is a filter of clsact's.
  */
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
 #include <linux/bpf.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -55,26 +57,40 @@ static int program_load(int map_fd, bool xdp, unsigned int mark)
 				   sizeof(tcx_next) / sizeof(*tcx_next), NULL);
 }
 
-int main(int argc, char **argv)
+/* Outlives its process: main() removes it. */
+struct clsact {
+	struct bpf_tc_hook hook;
+	struct bpf_tc_opts opts;
+	bool made;
+};
+
+static int clsact_attach(struct clsact *clsact, int program_fd, const char *device, bool egress)
 {
-	bool xdp = argc > 2 && !strcmp(argv[2], "xdp");
-	unsigned int mark = argc > 3 ? (unsigned int)strtoul(argv[3], NULL, 0) : 0;
-	enum bpf_attach_type hook;
-	int map_fd, program_fd, link_fd;
+	clsact->hook = (struct bpf_tc_hook){.sz = sizeof(clsact->hook),
+					    .ifindex = (int)if_nametoindex(device),
+					    .attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS};
+	clsact->opts =
+		(struct bpf_tc_opts){.sz = sizeof(clsact->opts), .handle = 1, .priority = 10, .prog_fd = program_fd};
+	clsact->made = !bpf_tc_hook_create(&clsact->hook);
+	return bpf_tc_attach(&clsact->hook, &clsact->opts);
+}
+
+static void clsact_detach(struct clsact *clsact)
+{
+	if (!clsact->opts.sz)
+		return;
+	clsact->opts.prog_fd = 0;
+	clsact->opts.flags = clsact->opts.prog_id = 0;
+	bpf_tc_detach(&clsact->hook, &clsact->opts);
+	clsact->hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+	if (clsact->made)
+		bpf_tc_hook_destroy(&clsact->hook);
+}
+
+static void answer(int map_fd)
+{
 	char line[16];
 
-	if (argc < 3) {
-		fprintf(stderr, "usage: hook DEVICE ingress|egress|xdp [MARK]\n");
-		return 2;
-	}
-	hook = xdp ? BPF_XDP : (enum bpf_attach_type)(strcmp(argv[2], "egress") ? TCX_INGRESS : TCX_EGRESS);
-	map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "someone_count", 4, 8, 2, NULL);
-	program_fd = program_load(map_fd, xdp, mark);
-	link_fd = bpf_link_create(program_fd, (int)if_nametoindex(argv[1]), hook, NULL);
-	if (map_fd < 0 || program_fd < 0 || link_fd < 0) {
-		fprintf(stderr, "hook: map %d, program %d, link %d\n", map_fd, program_fd, link_fd);
-		return 1;
-	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	puts("ready");
 	while (fgets(line, sizeof(line), stdin)) {
@@ -84,5 +100,31 @@ int main(int argc, char **argv)
 			bpf_map_lookup_elem(map_fd, &i, &counts[i]);
 		printf("seen %llu marked %llu\n", counts[0], counts[1]);
 	}
+}
+
+int main(int argc, char **argv)
+{
+	bool xdp = argc > 2 && !strcmp(argv[2], "xdp");
+	unsigned int mark = argc > 3 ? (unsigned int)strtoul(argv[3], NULL, 0) : 0;
+	enum bpf_attach_type hook;
+	struct clsact clsact = {};
+	int map_fd, program_fd, attached;
+
+	if (argc < 3) {
+		fprintf(stderr, "usage: hook DEVICE ingress|egress|xdp [MARK]\n");
+		return 2;
+	}
+	hook = xdp ? BPF_XDP : (enum bpf_attach_type)(strcmp(argv[2], "egress") ? TCX_INGRESS : TCX_EGRESS);
+	map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "someone_count", 4, 8, 2, NULL);
+	program_fd = program_load(map_fd, xdp, mark);
+	attached = bpf_link_create(program_fd, (int)if_nametoindex(argv[1]), hook, NULL);
+	if (attached == -EINVAL && !xdp)
+		attached = clsact_attach(&clsact, program_fd, argv[1], hook == TCX_EGRESS);
+	if (map_fd < 0 || program_fd < 0 || attached < 0) {
+		fprintf(stderr, "hook: map %d, program %d, attached %d\n", map_fd, program_fd, attached);
+		return 1;
+	}
+	answer(map_fd);
+	clsact_detach(&clsact);
 	return 0;
 }
