@@ -19,7 +19,8 @@ xdp_is_gone() { ! in_ns n1 ip -details link show dev eth0 | grep -q 'prog/xdp'; 
 # seconds_of NAME EVENT: when it was, since 1970.
 seconds_of() { date -d "$(event_of "$1" "$2" | jq -r .at)" +%s.%N; }
 
-has_held() { awk "BEGIN { exit $EPOCHREALTIME - $(seconds_of "$1" injected) < $2 }"; }
+# sleep_until SECONDS: since 1970.
+sleep_until() { sleep "$(awk "BEGIN { left = $1 - $EPOCHREALTIME; print (left > 0 ? left : 0) }")"; }
 
 # The fault bites: no normal ping for 60 ms.
 bites() {
@@ -54,11 +55,12 @@ done
 for kind in "${kinds[@]}"; do
 	inject_kind deadline "$kind" ${held}s
 	# In its last second, so that the lease would let it go on for longer.
-	wait_for $held has_held deadline $((held - 1))
+	injected=$(seconds_of deadline injected)
+	sleep_until "$injected + $held - 0.8"
 	watch_mark w
 	kill -STOP "$(pid_of deadline)"
 	check "$kind, stopped: traffic is back" wait_for 6 is_normal_after w
-	stopped=$(awk "BEGIN { print ($since - $(seconds_of deadline injected)) * 1000 }")
+	stopped=$(awk "BEGIN { print ($since - $injected) * 1000 }")
 	got=$(awk "BEGIN { print $stopped + $(normal_after w) }")
 	check_number "$kind, stopped after $stopped ms: the kernel ends it at its time, after $got ms" \
 		"$got >= $held * 1000 - $late_ms && $got <= $held * 1000 + $late_ms"
