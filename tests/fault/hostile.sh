@@ -18,7 +18,7 @@ cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 write() {
 	{
 		printf 'trials_per_combination: %s\ninclude_baseline: true\nchaos_types: []\n' "${2:-1}"
-		echo "defaults: {warmup_seconds: 0.1, duration_seconds: ${hold:-0.2}, recovery_seconds: 1, retries: 0}"
+		echo "defaults: {warmup_seconds: 0.1, duration_seconds: ${hold:-0.2}, recovery_seconds: ${recovery:-1}, retries: 0}"
 		echo "subjects:"
 		cat
 	} >"$work/$1.yaml"
@@ -162,7 +162,7 @@ vanish "device down and up" "ip -n et$$-va link set eth0 down; sleep 0.2; ip -n 
 
 # --- Limits, outputs, locales, names --------------------------------------------------------------------------
 
-write plain 2 <<END
+recovery=20 write plain 2 <<END
   - {name: one, instances: 2, reset: "true", nodes: [{name: n1, address: "$net.{instance}"}], probes: [{name: p, exec: "true", every_ms: 50, timeout_ms: 500}]}
 END
 plain() {
@@ -197,6 +197,7 @@ check "a full disk under the output: the campaign goes on" complete
 for locale in tr_TR.UTF-8 de_DE.UTF-8 C.UTF-8 nonsense; do
 	plain env LC_ALL=$locale LANG=$locale
 	check_eq "locale $locale" "$status" 0
+	((!status)) || diag "$out"
 done
 plain env -i
 check_eq "no environment at all" "$status" 0
