@@ -16,10 +16,11 @@ usage: scripts/vm.sh COMMAND
   refresh                        renews scripts/kernels.lock
 
 Options of run, test and shell, before KERNEL: --memory SIZE (2G), --cpus N (2), --timeout SECONDS (600; test 3600;
-shell: none), --accel kvm|tcg (what works). The guest is the host's root with Debian's kernel: what is written there is
-gone afterwards. The checkout is at the same path, and a command starts in the folder where you are; it gets no input
-and a fresh environment, with EVAL_GUEST (the KERNEL) and EVAL_TIME_FACTOR (how much longer than here it may wait). The
-cache is $EVAL_CACHE, else ~/.cache/eval; about 1 GiB for all four.
+shell: none), --accel kvm|tcg (what works), --disk FILE (an image: /dev/vda, once the guest has loaded virtio_blk). The
+guest is the host's root with Debian's kernel: what is written there is gone afterwards, but for the disk. The checkout
+is at the same path, and a command starts in the folder where you are; it gets no input and a fresh environment, with
+EVAL_GUEST (the KERNEL) and EVAL_TIME_FACTOR (how much longer than here it may wait). The cache is $EVAL_CACHE, else
+~/.cache/eval; about 1 GiB for all four.
 
 Exit status: the command's; else 2 bad usage, 77 the kernel can no longer be had, 124 the time was over, 125 this host
 or the guest failed.
@@ -148,6 +149,9 @@ start_qemu() {
 	console=file,id=console,path=$run_folder/console
 	[[ $mode != shell ]] || console=stdio,id=console,mux=on,signal=off,logfile=$run_folder/console
 	[[ $mode != shell ]] || ports+=(-mon chardev=console)
+	# shellcheck disable=SC2054 # qemu's own commas
+	[[ -z $disk ]] || ports+=(-device virtio-blk-pci,drive=disk
+		-blockdev "driver=raw,node-name=disk,file.driver=file,file.filename=${disk//,/,,}")
 	# Whoever is killed takes along what is below. One thread for all processors: with one each, QEMU 7.2 may still
 	# run the breakpoint that the kernel patched over an instruction, after it is gone ("Oops: int3"). Attaching BPF
 	# patches a lot. It costs 15 % of iperf3's throughput.
@@ -242,7 +246,7 @@ option_value() {
 }
 
 cmd_guest() {
-	local memory=2G cpus=2 limit=0 accel='' kernel bring='' mode=run command=()
+	local memory=2G cpus=2 limit=0 accel='' disk='' kernel bring='' mode=run command=()
 	while [[ ${1:-} == --* ]]; do
 		(($# > 1)) || wrong_usage "$1 needs a value"
 		case $1 in
@@ -250,6 +254,7 @@ cmd_guest() {
 		--cpus) option_value "$1" "$2" '[1-9][0-9]?'; cpus=$2 ;;
 		--timeout) option_value "$1" "$2" '[1-9][0-9]{0,6}'; limit=$2 ;;
 		--accel) option_value "$1" "$2" '(kvm|tcg)'; accel=$2 ;;
+		--disk) disk=$2; [[ -f $disk && -w $disk ]] || wrong_usage "--disk: cannot write to a file $disk" ;;
 		*) wrong_usage "unknown option $1" ;;
 		esac
 		shift 2

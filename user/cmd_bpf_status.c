@@ -14,7 +14,6 @@
 #include "util/cleanup.h"
 
 #define WATCH_SECONDS 1
-#define BAR_WIDTH 40
 
 struct status_options {
 	bool json, watch;
@@ -55,27 +54,6 @@ static const char *text(const json_t *object, const char *key)
 	return report_string(object, key, "");
 }
 
-static void print_histogram(const json_t *histogram)
-{
-	const json_t *buckets = json_object_get(histogram, "log2_us"), *bucket;
-	json_int_t largest = 1;
-	size_t i;
-
-	json_array_foreach (buckets, i, bucket)
-		if (json_integer_value(bucket) > largest)
-			largest = json_integer_value(bucket);
-	json_array_foreach (buckets, i, bucket) {
-		json_int_t count = json_integer_value(bucket);
-		int width = (int)((count * BAR_WIDTH + largest - 1) / largest);
-
-		if (!count)
-			continue;
-		printf("      %8.3f to %8.3f ms %10" JSON_INTEGER_FORMAT " %.*s\n",
-		       i ? (double)(1UL << i) / 1000.0 : 0.0, (double)(2UL << i) / 1000.0, count, width,
-		       "########################################");
-	}
-}
-
 static void print_direction(const json_t *fault, const char *direction)
 {
 	const json_t *stats = json_object_get(fault, direction);
@@ -93,7 +71,7 @@ static void print_direction(const json_t *fault, const char *direction)
 	if (integer(applied, "count")) {
 		printf("      delay applied, mean %.3f ms:\n",
 		       json_real_value(json_object_get(applied, "mean_us")) / 1000.0);
-		print_histogram(applied);
+		report_histogram(stdout, applied, "      ");
 	}
 }
 

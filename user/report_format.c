@@ -111,7 +111,7 @@ void report_histogram(FILE *out, const json_t *histogram, const char *indent)
 		_cleanup_json_ json_t *low = json_real(ldexp(1, (int)i) / 1000);
 		_cleanup_json_ json_t *high = json_real(ldexp(1, (int)i + 1) / 1000);
 		char from[REPORT_CELL_SIZE], to[REPORT_CELL_SIZE];
-		int length = (int)ceil((double)count * (double)strlen(bar) / (double)most);
+		int length = count > 0 ? (int)ceil((double)count * (double)strlen(bar) / (double)most) : 0;
 
 		fprintf(out, "%s%8s … %-8s |%-*.*s| %" JSON_INTEGER_FORMAT "\n", indent, report_milliseconds(from, low),
 			report_milliseconds(to, high), (int)strlen(bar), length, bar, count);

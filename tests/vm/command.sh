@@ -24,6 +24,7 @@ refused "nothing to run" 2 'run needs a command' run 6.1 --
 refused "unknown option" 2 'unknown option --cpu' run --cpu 2 6.1 -- true
 refused "wrong memory" 2 "--memory does not take '2'" run --memory 2 6.1 -- true
 refused "wrong time" 2 "--timeout does not take '0'" run --timeout 0 6.1 -- true
+refused "a disk that is not there" 2 "--disk: cannot write to a file $work/none" run --disk "$work/none" 6.1 -- true
 refused "option without a value" 2 '--timeout needs a value' test --timeout
 refused "shell without a terminal" 2 'shell needs a terminal' shell 6.1
 check_eq "list: four kernels, none fetched" "$("$vm" list | grep -c 'not fetched')" 4
