@@ -4,7 +4,8 @@
 set -u
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
-parts=(delay throughput rules disk)
+all_parts=(delay throughput rules disk)
+parts=("${all_parts[@]}")
 all_kernels=(5.10 6.1 6.12 sid)
 
 usage() {
@@ -16,9 +17,9 @@ usage: scripts/bench-vm.sh [--write] [--parts "PART…"] [KERNEL…]      a kern
   rules       1, 1,000 and 10,000 peers, with netem behind as many u32 filters
   disk        what a call costs under disk pressure, and fio outside scope, with bindfs beside it
 
-Kernels: 5.10 6.1 6.12 sid (default: all). --write renews these kernels' sections of docs/BENCH-VM.md and keeps the others';
-it takes all parts. For a quick look: COUNT (round trips), ROUNDS (pairs), DELAYS ("0 20 100"), LINE (fq or tap: what
-throughput and rules measure), WAYS ("netem fq tap": what delay measures), CPUS.
+Kernels: 5.10 6.1 6.12 sid (default: all). --write renews what was measured in docs/BENCH-VM.md and keeps the rest. For a quick
+look: COUNT (round trips), ROUNDS (pairs), DELAYS ("0 20 100"), LINE (fq or tap: what throughput and rules measure), WAYS
+("netem fq tap": what delay measures), CPUS.
 END
 }
 
@@ -49,7 +50,6 @@ done
 for part in "${parts[@]}"; do
 	[[ -x scripts/bench-vm/$part.sh && $part != guest ]] || wrong_usage "no part '$part'"
 done
-[[ -z $write || ${#parts[@]} == 4 ]] || wrong_usage "--write takes all parts"
 
 sections=$(mktemp -d "${TMPDIR:-/tmp}/eval-bench.XXXXXX") || exit 1
 trap 'rm -rf "$sections"' EXIT
@@ -69,30 +69,42 @@ settings() {
 }
 
 run_kernel() {
-	local variables load
+	local variables
 	load=$(cut -d ' ' -f 1 /proc/loadavg)
 	mapfile -t variables < <(settings)
-	{
-		scripts/vm.sh run --timeout 3600 --cpus "${CPUS:-2}" "$1" -- \
-			env "${variables[@]}" "$top/scripts/bench-vm/guest.sh" "${parts[@]}" || return 1
-		echo "*$(where "$1")*"
-	} >"$sections/$1"
+	scripts/vm.sh run --timeout 3600 --cpus "${CPUS:-2}" "$1" -- \
+		env "${variables[@]}" "$top/scripts/bench-vm/guest.sh" "${parts[@]}"
+}
+
+# split KERNEL STATUS: a section for each part that was measured to its end, which is what a part behind it or status 0 says.
+split() {
+	local measured part
+	mapfile -t measured < <(sed -n 's/^<!-- \([a-z]*\) -->$/\1/p' "$sections/whole")
+	(($2 == 0)) || unset 'measured[-1]'
+	for part in "${measured[@]}"; do
+		{
+			section_of "$sections/whole" "$part"
+			echo
+			echo "*$(where "$1")*"
+		} >"$sections/$part.$1"
+		cat "$sections/$part.$1"
+		echo
+	done
 }
 
 failed=0
 for kernel in "${kernels[@]}"; do
-	if run_kernel "$kernel"; then
-		cat "$sections/$kernel"
-		echo
-	else
-		echo "bench-vm: $kernel failed; what it measured before:" >&2
-		cat "$sections/$kernel" >&2
-		rm -f "$sections/$kernel"
-		failed=1
-	fi
+	status=0
+	run_kernel "$kernel" >"$sections/whole" || status=$?
+	split "$kernel" "$status"
+	((status == 0)) || { echo "bench-vm: $kernel failed" >&2; failed=1; }
 done
 if [[ -n $write ]]; then
-	document_write "$document" "$sections" "${all_kernels[@]}" <<'END'
+	names=()
+	for part in "${all_parts[@]}"; do
+		names+=("${all_kernels[@]/#/$part.}")
+	done
+	document_write "$document" "$sections" "${names[@]}" <<'END'
 # Our delay lines and netem
 
 Written by `sudo make bench-vm`; `scripts/bench-vm.sh --help` tells the rest. Two namespaces and a cable (veth) between

@@ -50,7 +50,7 @@ fixed() {
 }
 
 cat <<END
-### Precision
+## Precision, Linux $(uname -r)
 
 $((count * rounds)) echo requests for each line of the table, $interval_ms ms apart, in $rounds rounds with a base of their
 own. The error of one is its round-trip time without the base (median of $count undelayed ones) and without the delay.

@@ -102,7 +102,7 @@ disk_up theirs
 mkdir "$work/ours/data" "$work/bound"
 head -c 4096 /dev/zero | tee "$work/theirs/file" "$work/ours/beside" >"$work/ours/data/file"
 cat <<END
-### What disk pressure costs
+## What disk pressure costs, Linux $(uname -r)
 
 By the kernel's own statistics (\`bpf_stats\`), $rounds rounds of $calls writes of 4 KiB each, medians; next to an empty
 program on the same function in the same calls, which is the ratio's 1.

@@ -86,7 +86,7 @@ measure() {
 }
 
 cat <<END
-### Cost against the number of rules
+## Cost against the number of rules, Linux $(uname -r)
 
 One rule a peer; netem behind prio with a u32 filter each, a list. Packets to a stranger, whom no rule matches, sent back
 to back: nanoseconds each as the sender sees them, right before and with the rules, medians of $rounds times half a second.

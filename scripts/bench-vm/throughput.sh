@@ -57,7 +57,7 @@ ratio() {
 }
 
 cat <<END
-### Throughput
+## Throughput, Linux $(uname -r)
 
 iperf3, one TCP flow, delayed on its way out by netem or by the $ours line: $pairs pairs of runs of 3 s behind 2 s that do
 not count. TCP's windows may grow to 64 MiB, so that they are not the limit. Gbit/s and processor seconds a GB are medians;

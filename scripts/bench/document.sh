@@ -4,7 +4,7 @@
 
 # section_of DOCUMENT NAME
 section_of() {
-	[[ -f $1 ]] && awk -v marker="<!-- $2 -->" '
+	[[ ! -f $1 ]] || awk -v marker="<!-- $2 -->" '
 		/^<!-- [a-z0-9.]+ -->$/ { inside = $0 == marker; next }
 		inside && !NF { gap = gap "\n"; next }
 		inside { printf "%s%s\n", gap, $0; gap = "" }' "$1"
@@ -12,18 +12,17 @@ section_of() {
 
 # document_write DOCUMENT SECTIONS NAME… <INTRODUCTION: SECTIONS is a folder with the new ones, the others stay.
 document_write() {
-	local document=$1 sections=$2 name
+	local document=$1 sections=$2 name text
 	shift 2
 	{
 		cat
 		for name; do
-			echo
-			echo "<!-- $name -->"
 			if [[ -f $sections/$name ]]; then
-				cat "$sections/$name"
+				text=$(<"$sections/$name")
 			else
-				section_of "$document" "$name"
+				text=$(section_of "$document" "$name")
 			fi
+			[[ -z $text ]] || printf '\n<!-- %s -->\n%s\n' "$name" "$text"
 		done
 	} >"$document.new" && mv "$document.new" "$document"
 }
