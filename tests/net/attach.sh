@@ -62,7 +62,7 @@ for root in noqueue htb fq_codel mq; do
 	check_eq "$root: before, during and after a fault it is the same" "$ok" 1
 	[[ $root == noqueue ]] || in_ns n1 tc qdisc del dev "$device" root
 done
-device=eth0
+device=eth0 peer=$(address4 n2)
 
 # --- Somebody else's -----------------------------------------------------------------------------------------------
 sent() { in_ns n1 tc -s filter show dev eth0 "$1" | awk '/Sent/ { n += $4 } END { print n + 0 }'; }
@@ -95,10 +95,13 @@ in_ns n1 tc qdisc del dev eth0 clsact 2>/dev/null
 
 # --- Twenty rounds ---------------------------------------------------------------------------------------------------
 before=$(state)
+kinds=("latency --min-ms 1 --max-ms 2 --direction both" network_partition "latency --min-ms 1 --max-ms 2 --line tap"
+	"network_partition --engine xdp")
 for ((round = 0; round < 20; round++)); do
-	kind=latency
-	((round % 2)) && kind=partition
-	inject_kind round $kind 60s && revert round
+	# shellcheck disable=SC2086 # options
+	inject round ${kinds[round % 4]} --for 60s --netns "$n1" --peer "$peer"
+	in_ns n1 ping -n -q -c 1 -W 0.1 "$peer" >/dev/null
+	revert round
 done
 left() { [[ $(state) == "$before" ]]; }
 if wait_for 3 left; then

@@ -260,29 +260,4 @@ subdevice() {
 subdevice VLAN type vlan id 5
 subdevice macvlan type macvlan mode bridge
 
-# --- 20 rounds ------------------------------------------------------------------------------------------------
-state() {
-	local node
-	ip netns list | grep "et$$-" | sort
-	for node in n1 n2 sw; do
-		in_ns $node ip -details link show | sed 's/[a-z_]*_timer *[0-9.]*//g'
-		in_ns $node ip -oneline addr show
-		in_ns $node tc qdisc show
-		in_ns $node tc class show dev eth0 2>&1
-		in_ns $node bpftool net show
-	done
-	our_faults
-}
-before_state=$(state)
-for ((round = 0; round < 20; round++)); do
-	if ((round % 2)); then
-		delay round "${peers[@]}" --min-ms 1 --max-ms 2 --direction both
-	else
-		inject round network_partition --for 60s --netns "$(ns n1)" "${peers[@]}"
-	fi
-	in_ns n1 ping -n -c 1 -W 0.05 "$(address4 n2)" >/dev/null
-	revert round
-done
-wait_for 3 nothing_left_in n1
-check_eq "20 rounds of inject and revert leave the state as it was" "$(state)" "$before_state"
 done_testing
