@@ -2,6 +2,7 @@
 /* Programs that do nothing: whether they load and attach tells what this kernel can do. */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -21,4 +22,18 @@ SEC("fmod_ret/security_file_permission")
 int probe_fmod_ret(void *ctx)
 {
 	return 0;
+}
+
+SEC("fentry/rw_verify_area")
+int BPF_PROG(probe_growth, int direction, struct file *file, const loff_t *position)
+{
+	loff_t offset;
+
+	return bpf_probe_read_kernel(&offset, sizeof(offset), position) && 0;
+}
+
+SEC("tp/syscalls/sys_exit_statfs")
+int probe_statfs(struct trace_event_raw_sys_exit *ctx)
+{
+	return bpf_probe_write_user(NULL, &ctx->ret, 0) && 0;
 }

@@ -157,7 +157,10 @@ enum eval_disk_layout {
 	EVAL_LAYOUT_COW, /* every write allocates */
 };
 
-/* One per file system. What is left is limit_bytes - charged_bytes; the holder's samples move limit_bytes. */
+/*
+ * One per file system. What is left is limit_bytes - charged_bytes; the holder's samples move limit_bytes. The fill
+ * engine sums all of them up in the first: reserved_bytes is what its files hold.
+ */
 struct eval_disk_space {
 	__u64 super_block; /* the kernel's address; 0: unused */
 	__u64 charged_bytes;
@@ -168,7 +171,7 @@ struct eval_disk_space {
 	__u32 zero;
 };
 
-/* In a mmapable array map of one entry. */
+/* In a mmapable array map of one entry. All but the last two are for the hook engine. */
 struct eval_disk {
 	__u64 directories[EVAL_DISK_DIRS]; /* the kernel's addresses of their inodes; 0: unused */
 	struct eval_disk_space spaces[EVAL_DISK_DIRS];
@@ -179,8 +182,8 @@ struct eval_disk {
 	__u32 learning;
 	__u32 probe_thread; /* the holder's self-test: refuse this thread's writes, whatever is left; 0: none */
 	__u64 learned_directory, learned_super_block;
-	__u32 probed; /* bits by enum eval_disk_call: what the self-test came by */
-	__u32 zero;
+	__u32 probed;         /* bits by enum eval_disk_call: what the self-test came by */
+	__u32 ctl_map;        /* id of the fault's eval_ctl, for bpf-status: not every program uses both maps */
 	char file_system[16]; /* of the last one learned: "ext4" */
 	char data_dirs[256];  /* for bpf-status */
 };

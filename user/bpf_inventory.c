@@ -57,8 +57,31 @@ static const char *hook_name(const struct bpf_link_info *info)
 	return link_device(info).attach_type == EVAL_BPF_TCX_EGRESS ? "tcx/egress" : "tcx/ingress";
 }
 
-static void hooks_add(json_t *hooks, const struct program *program)
+/* Before 5.15 (commit b89fbfbb854c) a tracepoint's program hangs on a perf event, which is no link. */
+static bool is_on_tracepoint(const struct program *program, __u32 holder_pid)
 {
+	const struct dirent *entry;
+	_cleanup_closedir_ DIR *dir = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/fd", holder_pid);
+	dir = program->type == BPF_PROG_TYPE_TRACEPOINT ? opendir(path) : NULL;
+	while (dir && (entry = readdir(dir))) {
+		char name[64];
+		__u32 size = sizeof(name), program_id = 0, type = 0;
+		__u64 offset, address;
+
+		if (!bpf_task_fd_query((int)holder_pid, atoi(entry->d_name), 0, name, &size, &program_id, &type,
+				       &offset, &address) &&
+		    type == BPF_FD_TYPE_TRACEPOINT && program_id == program->id)
+			return true;
+	}
+	return false;
+}
+
+static void hooks_add(json_t *hooks, const struct program *program, __u32 holder_pid)
+{
+	size_t before = json_array_size(hooks);
 	__u32 id = 0;
 
 	while (!bpf_link_get_next_id(id, &id)) {
@@ -70,6 +93,9 @@ static void hooks_add(json_t *hooks, const struct program *program)
 						       (int)link_device(&info).ifindex, "program", program->name,
 						       "link_id", (int)id));
 	}
+	if (json_array_size(hooks) == before && is_on_tracepoint(program, holder_pid))
+		json_array_append_new(hooks, json_pack("{s:s, s:i, s:s}", "hook", "tracepoint", "ifindex", 0, "program",
+						       program->name));
 }
 
 /* On kernels without tcx. */
@@ -121,33 +147,50 @@ static json_t *text_of(const char *bytes)
 	return json_text(bytes, strlen(bytes));
 }
 
+/* The id of the map that belongs to this control block; 0: it is no fault of a disk. */
+static __u32 disk_find(struct eval_disk *disk, __u32 ctl_map)
+{
+	__u32 id = 0, zero = 0;
+
+	while (!bpf_map_get_next_id(id, &id)) {
+		_cleanup_close_ int fd = bpf_map_get_fd_by_id(id);
+		struct bpf_map_info info = {};
+		__u32 size = sizeof(info);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) && !strcmp(info.name, EVAL_DISK_MAP) &&
+		    info.value_size == sizeof(*disk) && !bpf_map_lookup_elem(fd, &zero, disk) &&
+		    disk->ctl_map == ctl_map)
+			return id;
+	}
+	return 0;
+}
+
 /* Instead of the directions of a network fault. */
-static void disk_add(json_t *fault, int disk_fd, int stats_fd)
+static void disk_add(json_t *fault, struct eval_disk *disk, int stats_fd)
 {
 	__u64 left = 0, reserved = 0;
 	struct eval_stats stats = {};
-	struct eval_disk disk;
-	__u32 zero = 0;
+	json_t *json;
 
-	if (bpf_map_lookup_elem(disk_fd, &zero, &disk))
-		return;
-	if (stats_fd >= 0)
-		bpf_stats_read(stats_fd, 0, &stats);
 	for (size_t i = 0; i < EVAL_DISK_DIRS; i++) {
-		const struct eval_disk_space *space = &disk.spaces[i];
+		const struct eval_disk_space *space = &disk->spaces[i];
 
 		left += space->limit_bytes > space->charged_bytes ? space->limit_bytes - space->charged_bytes : 0;
 		reserved += space->reserved_bytes;
 	}
-	disk.data_dirs[sizeof(disk.data_dirs) - 1] = '\0';
-	json_object_set_new(fault, "disk",
-			    json_pack("{s:o, s:I, s:I, s:I, s:{s:I, s:I, s:I}, s:I}", "data_dirs",
-				      text_of(disk.data_dirs), "left_bytes", (json_int_t)left, "reserved_bytes",
-				      (json_int_t)reserved, "seen", (json_int_t)stats.seen, "refused", "write",
-				      (json_int_t)disk.refused[EVAL_DISK_WRITE], "append",
-				      (json_int_t)disk.refused[EVAL_DISK_APPEND], "fallocate",
-				      (json_int_t)disk.refused[EVAL_DISK_FALLOCATE], "statfs_shrunk",
-				      (json_int_t)disk.statfs_shrunk));
+	disk->data_dirs[sizeof(disk->data_dirs) - 1] = '\0';
+	json = json_pack("{s:o, s:I, s:I}", "data_dirs", text_of(disk->data_dirs), "left_bytes", (json_int_t)left,
+			 "reserved_bytes", (json_int_t)reserved);
+	json_object_set_new(fault, "disk", json);
+	/* The fill engine has no programs that could count. */
+	if (stats_fd < 0 || bpf_stats_read(stats_fd, 0, &stats))
+		return;
+	json_object_set_new(json, "seen", json_integer((json_int_t)stats.seen));
+	json_object_set_new(json, "refused",
+			    json_pack("{s:I, s:I, s:I}", "write", (json_int_t)disk->refused[EVAL_DISK_WRITE], "append",
+				      (json_int_t)disk->refused[EVAL_DISK_APPEND], "fallocate",
+				      (json_int_t)disk->refused[EVAL_DISK_FALLOCATE]));
+	json_object_set_new(json, "statfs_shrunk", json_integer((json_int_t)disk->statfs_shrunk));
 }
 
 static json_t *netns_name(uint64_t ino)
@@ -194,28 +237,27 @@ static int inventory_visit(int map_fd, unsigned int map_id, const struct eval_ct
 {
 	_cleanup_close_ int stats_fd = -1;
 	_cleanup_close_ int line_fd = -1;
-	_cleanup_close_ int disk_fd = -1;
 	json_t *fault = fault_to_json(ctl, map_id);
-	__u32 id = 0;
+	struct eval_disk disk;
+	__u32 disk_map = disk_find(&disk, map_id), id = 0;
 
 	while (fault && !bpf_prog_get_next_id(id, &id)) {
 		struct program program = {};
 
-		if (program_read(&program, id) || !program_has_map(&program, map_id))
+		if (program_read(&program, id) ||
+		    !(program_has_map(&program, map_id) || (disk_map && program_has_map(&program, disk_map))))
 			continue;
-		hooks_add(json_object_get(fault, "hooks"), &program);
+		hooks_add(json_object_get(fault, "hooks"), &program, ctl->holder_pid);
 		/* Not every program uses both. */
 		if (stats_fd < 0)
 			stats_fd = program_map_open(&program, EVAL_STATS_MAP);
 		if (line_fd < 0)
 			line_fd = program_map_open(&program, EVAL_LINE_MAP);
-		if (disk_fd < 0)
-			disk_fd = program_map_open(&program, EVAL_DISK_MAP);
 	}
 	if (fault && bpf_filters_needed())
 		filters_add(json_object_get(fault, "hooks"), ctl, map_id);
-	if (disk_fd >= 0)
-		disk_add(fault, disk_fd, stats_fd);
+	if (disk_map)
+		disk_add(fault, &disk, stats_fd);
 	else
 		stats_add(fault, stats_fd, line_fd);
 	json_array_append_new(data, fault);

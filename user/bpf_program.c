@@ -15,6 +15,7 @@ int program_read_fd(struct program *program, int fd)
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
 		return -ENOENT;
 	program->id = info.id;
+	program->type = info.type;
 	memcpy(program->name, info.name, sizeof(program->name));
 	program->map_count = info.nr_map_ids < PROGRAM_MAPS_MAX ? info.nr_map_ids : PROGRAM_MAPS_MAX;
 	return 0;

@@ -9,6 +9,7 @@
 
 struct program {
 	__u32 id;
+	__u32 type; /* enum bpf_prog_type */
 	char name[BPF_OBJ_NAME_LEN];
 	__u32 maps[PROGRAM_MAPS_MAX];
 	__u32 map_count;

@@ -47,6 +47,8 @@ static const struct {
 	{.type = "latency", .param = "line", .value = "fq", .feature = FEATURE_SCH_FQ},
 	{.type = "network_partition", .feature = FEATURE_TCX},
 	{.type = "network_partition", .param = "engine", .value = "xdp", .feature = FEATURE_XDP_LINK},
+	{.type = "disk_pressure", .param = "engine", .value = "hook", .feature = FEATURE_FMOD_RET},
+	{.type = "disk_pressure", .param = "statfs", .value = "on", .feature = FEATURE_STATFS},
 };
 
 static bool is_needed(const struct campaign *campaign, size_t need)

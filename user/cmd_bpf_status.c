@@ -100,8 +100,11 @@ static void print_disk(const json_t *disk)
 
 	if (!disk)
 		return;
-	printf("    disk      %s: %" JSON_INTEGER_FORMAT " bytes left, %" JSON_INTEGER_FORMAT " seem gone\n",
-	       text(disk, "data_dirs"), integer(disk, "left_bytes"), integer(disk, "reserved_bytes"));
+	printf("    disk      %s: %" JSON_INTEGER_FORMAT " bytes left, %" JSON_INTEGER_FORMAT " %s\n",
+	       text(disk, "data_dirs"), integer(disk, "left_bytes"), integer(disk, "reserved_bytes"),
+	       refused ? "seem gone" : "are held by a file without a name");
+	if (!refused)
+		return;
 	printf("    calls     seen %" JSON_INTEGER_FORMAT "; refused: write %" JSON_INTEGER_FORMAT
 	       ", append %" JSON_INTEGER_FORMAT ", fallocate %" JSON_INTEGER_FORMAT
 	       "; statfs shrunk %" JSON_INTEGER_FORMAT "\n",

@@ -16,8 +16,8 @@
 #include "cmd.h"
 #include "features.h"
 #include "guard.h"
+#include "inject_report.h"
 #include "inject_target.h"
-#include "report.h"
 #include "scope.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -255,46 +255,6 @@ static int check_complete(struct inject *inject)
 	return EXIT_OK;
 }
 
-static void print_event(const struct inject *inject, const char *event, json_t *fields)
-{
-	char at[RFC3339_SIZE];
-
-	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
-	json_object_set_new(fields, "at", json_string(at));
-	json_object_set_new(fields, "event", json_string(event));
-	json_dumpf(fields, stdout, JSON_COMPACT);
-	putchar('\n');
-	fflush(stdout);
-}
-
-static void print_started(const struct inject *inject, const struct fault *fault, const struct target *target)
-{
-	if (inject->json) {
-		_cleanup_json_ json_t *devices = json_array();
-		_cleanup_json_ json_t *fields = NULL;
-
-		_cleanup_json_ json_t *data_dirs = json_array();
-
-		for (size_t i = 0; i < target->device_count; i++)
-			json_array_append_new(devices, json_string(target->devices[i].name));
-		for (size_t i = 0; i < target->directory_count; i++)
-			json_array_append_new(data_dirs, json_string(target->directories[i].path));
-		fields = json_pack("{s:s, s:s, s:O, s:O, s:O, s:f, s:o}", "type", inject->ops->name, "engine",
-				   fault_engine(fault), "devices", devices, "data_dirs", data_dirs, "params",
-				   inject->params, "seconds", inject->seconds, "seed",
-				   json_sprintf("%llu", (unsigned long long)inject->seed));
-		print_event(inject, "injected", fields);
-		return;
-	}
-	printf("%s (%s) on", inject->ops->name, fault_engine(fault));
-	for (size_t i = 0; i < target->device_count; i++)
-		printf("%s %s", i ? "," : "", target->devices[i].name);
-	for (size_t i = 0; i < target->directory_count; i++)
-		printf("%s %s", i ? "," : "", target->directories[i].path);
-	printf(" for %g s, seed %llu; Ctrl+C ends it\n", inject->seconds, (unsigned long long)inject->seed);
-	fflush(stdout);
-}
-
 /* True: ended by a signal. err is set where the fault ended by itself. */
 static bool hold_fault(struct fault *fault, int signal_fd, double seconds, struct error *err)
 {
@@ -320,66 +280,6 @@ static bool hold_fault(struct fault *fault, int signal_fd, double seconds, struc
 	}
 }
 
-static void warn_of_losses(const json_t *evidence)
-{
-	struct report_losses losses = report_losses(evidence);
-
-	if (losses.dropped)
-		log_warning("the delay line was full and dropped %" JSON_INTEGER_FORMAT " packets (line_dropped)",
-			    losses.dropped);
-	if (losses.failed)
-		log_warning("%" JSON_INTEGER_FORMAT " packets matched, but the kernel could not delay them (failed)",
-			    losses.failed);
-}
-
-static json_int_t count_of(const json_t *evidence, const char *name)
-{
-	return json_integer_value(json_object_get(evidence, name));
-}
-
-static void print_hits(const json_t *evidence, json_int_t hit)
-{
-	const json_t *why = json_object_get(evidence, "why_not_hook");
-
-	if (json_object_get(evidence, "refused"))
-		printf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " calls refused (%" JSON_INTEGER_FORMAT
-		       " bytes), %" JSON_INTEGER_FORMAT " answers of statfs shrunk\n",
-		       hit - count_of(evidence, "statfs_shrunk"), count_of(evidence, "seen"),
-		       count_of(evidence, "bytes"), count_of(evidence, "statfs_shrunk"));
-	else if (json_object_get(evidence, "spaces"))
-		printf("%" JSON_INTEGER_FORMAT " bytes taken on %" JSON_INTEGER_FORMAT " file system(s)%s%s\n",
-		       count_of(evidence, "bytes"), count_of(evidence, "seen"), why ? "; by engine fill, as " : "",
-		       why ? json_string_value(why) : "");
-	else
-		printf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT
-		       " bytes)\n",
-		       hit, count_of(evidence, "seen"), count_of(evidence, "bytes"));
-}
-
-/* Says what the fault did; a fault that touched nothing is not a success. */
-static int print_evidence(const struct inject *inject, json_t *evidence, bool interrupted)
-{
-	json_int_t hit = json_integer_value(json_object_get(evidence, "hit"));
-
-	if (inject->json) {
-		_cleanup_json_ json_t *fields =
-			json_pack("{s:O, s:b}", "evidence", evidence, "interrupted", interrupted);
-
-		print_event(inject, "reverted", fields);
-	} else {
-		printf("reverted%s: ", interrupted ? " early" : "");
-		print_hits(evidence, hit);
-	}
-	warn_of_losses(evidence);
-	if (interrupted)
-		return EXIT_INTERRUPTED;
-	if (hit)
-		return EXIT_OK;
-	log_warning("the fault touched nothing: no %s while it was live",
-		    inject->ops->needs & CHAOS_NEEDS_DATA_DIR ? "call ran out of space" : "packet matched");
-	return EXIT_TRIALS;
-}
-
 static int inject_and_hold(struct inject *inject, const struct target *target, int signal_fd)
 {
 	struct fault_spec spec = {
@@ -390,11 +290,11 @@ static int inject_and_hold(struct inject *inject, const struct target *target, i
 		.target = target,
 		.seed = inject->seed,
 	};
+	struct inject_report report = {.spec = &spec, .seconds = inject->seconds, .json = inject->json};
 	_cleanup_json_ json_t *evidence = NULL;
 	struct fault *fault = NULL;
 	struct error err = {};
-	bool interrupted;
-	int ret;
+	int ret, reported;
 
 	if (fault_new(&fault, &spec, &err) ||
 	    fault_activate(fault, (uint64_t)(inject->seconds * (double)NSEC_PER_SEC), &err)) {
@@ -402,14 +302,14 @@ static int inject_and_hold(struct inject *inject, const struct target *target, i
 		fault_free(fault);
 		return err.code == -EPERM ? EXIT_HOST : EXIT_TRIALS;
 	}
-	print_started(inject, fault, target);
-	interrupted = hold_fault(fault, signal_fd, inject->seconds, &err);
+	inject_report_started(&report, fault_engine(fault));
+	report.interrupted = hold_fault(fault, signal_fd, inject->seconds, &err);
 	ret = fault_revert(fault, err.code ? NULL : &err) ?: err.code;
 	evidence = fault_evidence(fault);
 	fault_free(fault);
+	reported = inject_report_reverted(&report, evidence);
 	if (!ret)
-		return print_evidence(inject, evidence, interrupted);
-	print_evidence(inject, evidence, interrupted);
+		return reported;
 	log_error("%s", err.text);
 	return EXIT_TRIALS;
 }

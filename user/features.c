@@ -123,20 +123,36 @@ static int probe_sch_fq(void)
 	return ret;
 }
 
-static int probe_fmod_ret(void)
+static int probe_program(const char *name)
 {
 	struct probe_bpf *skel;
-	int ret = probe_load(&skel, "probe_fmod_ret");
+	int ret = probe_load(&skel, name);
 
 	if (!ret)
 		probe_bpf__destroy(skel);
 	return ret;
 }
 
+static int probe_fmod_ret(void)
+{
+	return probe_program("probe_fmod_ret");
+}
+
+static int probe_growth(void)
+{
+	return probe_program("probe_growth");
+}
+
+static int probe_statfs(void)
+{
+	return probe_program("probe_statfs");
+}
+
 static const struct {
 	const char *name, *used_for;
 	int (*probe)(void);
-	const char *missing; /* what -ENOENT, -EINVAL and -EOPNOTSUPP mean here */
+	const char *missing; /* what a refusal means here, but for EPERM */
+	bool lockdown;       /* refuses the program (EPERM) or what it calls (EINVAL) */
 } probes[] = {
 	[FEATURE_BTF] = {"btf", "every engine", probe_btf, "the kernel was built without CONFIG_DEBUG_INFO_BTF"},
 	[FEATURE_TCX] = {"tcx", "latency, network_partition", probe_tcx,
@@ -148,7 +164,12 @@ static const struct {
 	[FEATURE_TAP] = {"tap", "latency with line: tap", probe_tap, "no /dev/net/tun (CONFIG_TUN)"},
 	[FEATURE_SCH_FQ] = {"sch_fq", "latency with line: fq", probe_sch_fq, "no sch_fq (CONFIG_NET_SCH_FQ)"},
 	[FEATURE_FMOD_RET] = {"fmod_ret", "disk_pressure with engine: hook", probe_fmod_ret,
-			      "the kernel has no BTF, is older than 5.7, or lacks CONFIG_BPF_LSM's hook list"},
+			      "the kernel has no BTF, is older than 5.7, or lacks CONFIG_BPF_LSM's hook list", true},
+	[FEATURE_GROWTH] = {"growth", "disk_pressure with engine: hook: overwriting goes on on a full disk",
+			    probe_growth,
+			    "programs may not read a call's position: on a full disk all writes are refused", true},
+	[FEATURE_STATFS] = {"statfs", "disk_pressure with engine: hook: df tells what is left", probe_statfs,
+			    "programs may not write to a process's memory: statfs: off", true},
 };
 _Static_assert(ARRAY_SIZE(probes) == FEATURE_COUNT, "one probe per feature");
 
@@ -178,9 +199,9 @@ static void feature_set(struct feature *feature, enum feature_id id, int ret)
 	feature->reason[0] = '\0';
 	if (!ret)
 		return;
-	if (ret == -EPERM && id == FEATURE_FMOD_RET && features_locked_down())
-		snprintf(feature->reason, sizeof(feature->reason), "kernel lockdown refuses it (EPERM)");
-	else if (ret == -ENOENT || ret == -EINVAL || ret == -EOPNOTSUPP || ret == -ESRCH)
+	if ((ret == -EPERM || ret == -EINVAL) && probes[id].lockdown && features_locked_down())
+		snprintf(feature->reason, sizeof(feature->reason), "kernel lockdown refuses it");
+	else if (ret == -ENOENT || ret == -EINVAL || ret == -EOPNOTSUPP || ret == -ESRCH || ret == -EACCES)
 		snprintf(feature->reason, sizeof(feature->reason), "%s", probes[id].missing);
 	else
 		snprintf(feature->reason, sizeof(feature->reason), "%s", strerror(-ret));

@@ -14,7 +14,9 @@ enum feature_id {
 	FEATURE_XDP_LINK, /* since 5.9, commit aa8d3a716b59 */
 	FEATURE_TAP,
 	FEATURE_SCH_FQ,
-	FEATURE_FMOD_RET, /* since 5.7, commit ae24082331d9; not under lockdown */
+	FEATURE_FMOD_RET, /* since 5.7, commit ae24082331d9; this and what follows not under lockdown */
+	FEATURE_GROWTH,   /* a program may read a call's position: not on 5.10 */
+	FEATURE_STATFS,   /* a program may write to its process's memory; the kernel logs each that loads */
 	FEATURE_COUNT,
 };
 

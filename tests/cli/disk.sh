@@ -64,7 +64,16 @@ fill --fill-percent 90
 check "90 %: injected" wait_for 10 is_injected
 left=$(available "$work/disk")
 check_number "90 %: $left of $before bytes are left" "$left >= $before * 9 / 100 && $left <= $before * 11 / 100"
-check_match "bpf-status shows it" "$("$eval_bin" bpf-status)" "disk_pressure \(fill\) on $work/disk"
+check_match "bpf-status shows it, and what it holds" "$("$eval_bin" bpf-status)" \
+	"disk_pressure \(fill\) on $work/disk.*hooks +none attached.*disk +$work/disk: $left bytes left, [0-9]+ are held by a file without a name"
+status() { "$eval_bin" bpf-status --json | jq "[.faults[].disk | select(.data_dirs == \"$work/disk\")][0].$1"; }
+is_left() { [[ $(status left_bytes) == "$(available "$work/disk")" ]]; }
+check_number "bpf-status: what it holds is what is gone" "$(status reserved_bytes) >= ($before - $left) * 0.99 && \
+	$(status reserved_bytes) <= $before - $left"
+fallocate -l 1M "$work/disk/some"
+check "bpf-status: what is left follows the disk" wait_for 2 is_left
+rm "$work/disk/some"
+left=$(available "$work/disk")
 check_fails "more than is left is refused" 1 fallocate -l $((left + 1048576)) "$work/disk/more"
 rm -f "$work/disk/more"
 kill -INT "$holder" && wait "$holder"
@@ -96,10 +105,13 @@ check_fails "tmpfs: works" 0 "$eval_bin" inject disk_pressure --engine fill --fo
 	--fill-percent 90
 
 # --- Where the kernel refuses the hooks ---------------------------------------------------------------------------
-if "$eval_bin" bpf-status --json | jq -e '.features[] | select(.name == "fmod_ret") | .usable' >/dev/null; then
+features() { "$eval_bin" bpf-status --json | jq -r '.features[] | select(.name == ("fmod_ret", "growth", "statfs")) | .'"$1"; }
+if [[ $(features usable) == *true* ]]; then
+	skip "bpf-status says that lockdown is why" "this kernel takes the hooks"
 	skip "engine: hook names lockdown" "this kernel takes the hooks"
 	skip "auto takes fill and says why" "this kernel takes the hooks"
 else
+	check_eq "bpf-status says that lockdown is why" "$(features reason | uniq -c | tr -s ' ')" " 3 kernel lockdown refuses it"
 	refused 'engine: hook needs fmod_ret programs, which kernel lockdown refuses' "${there[@]}" --fill-percent 50 \
 		--engine hook
 	check_match "auto takes fill and says why" \

@@ -226,11 +226,14 @@ static void run_case(struct loaded loaded[RULES], size_t index, enum family fami
 static struct probe_bpf *load_empty(void)
 {
 	struct probe_bpf *probe = probe_bpf__open();
+	struct bpf_program *program;
 
 	if (!probe)
 		die("open", errno);
-	/* The third asks more of the kernel than this needs. */
-	bpf_program__set_autoload(probe->progs.probe_fmod_ret, false);
+	/* The others ask more of the kernel than this needs. */
+	bpf_object__for_each_program(program, probe->obj)
+		bpf_program__set_autoload(program,
+					  program == probe->progs.probe_tc || program == probe->progs.probe_xdp);
 	if (probe_bpf__load(probe))
 		die("load", errno);
 	return probe;

@@ -6,6 +6,9 @@
 #include <stdint.h>
 
 #include "chaos.h"
+#include "eval_abi.h"
+
+struct bpf_object;
 
 /* How much of what is available shall seem gone. */
 struct disk_request {
@@ -25,6 +28,9 @@ int disk_btrfs_name(int fd, char uuid[DISK_BTRFS_UUID_SIZE]);
 uint64_t disk_btrfs_pending(const char *uuid);
 
 struct disk_request disk_request_of(const struct fault_spec *spec);
+
+/* The object's map that bpf-status finds, mapped: shared with the kernel. */
+int disk_share(struct eval_disk **out, struct bpf_object *obj, const struct target *target, struct error *err);
 
 struct disk_engine {
 	const char *name;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,7 +32,8 @@ struct disk_fill {
 	const struct fault_spec *spec;
 	struct disk_pressure_bpf *skel; /* without programs: its control block is how bpf-status finds the fault */
 	struct bpf_session *session;
-	struct fill_file *files; /* one per file system */
+	struct eval_disk *shared; /* with bpf-status */
+	struct fill_file *files;  /* one per file system */
 	size_t file_count;
 	uint64_t first_hit_ns;
 	bool stopped;
@@ -49,8 +51,8 @@ static int check_guards(const struct target *target, const struct target_directo
 {
 	if (!target->allow_root_fs && is_on(directory, "/"))
 		return error_set(err, -EPERM,
-				 "engine: fill would fill up the root file system, which holds data_dir '%s': use "
-				 "engine: hook, or allow: [root_fs]",
+				 "engine: fill would fill up the root file system, which holds data_dir '%s': give it a "
+				 "file system of its own, or allow: [root_fs]",
 				 directory->path);
 	if (!target->allow_shared_fs && is_on(directory, database))
 		return error_set(err, -EPERM,
@@ -91,6 +93,8 @@ static void fill_free(void *state)
 	for (size_t i = 0; i < fill->file_count; i++)
 		fd_close(fill->files[i].fd);
 	bpf_session_free(fill->session);
+	if (fill->shared)
+		munmap(fill->shared, sizeof(*fill->shared));
 	disk_pressure_bpf__destroy(fill->skel);
 	free(fill->files);
 	free(fill);
@@ -129,8 +133,11 @@ static int open_session(struct disk_fill *fill, struct error *err)
 		return error_set_errno(err, -errno, "cannot open the control block");
 	bpf_object__for_each_program(program, fill->skel->obj) bpf_program__set_autoload(program, false);
 	bpf_object__for_each_map(map, fill->skel->obj)
-		bpf_map__set_autocreate(map, map == fill->skel->maps.eval_ctl || map == fill->skel->maps.eval_stats);
+		bpf_map__set_autocreate(map, map == fill->skel->maps.eval_ctl || map == fill->skel->maps.eval_stats ||
+						     map == fill->skel->maps.eval_disk);
 	ret = bpf_object_load_checked(fill->skel->obj, err);
+	if (!ret)
+		ret = disk_share(&fill->shared, fill->skel->obj, fill->spec->target, err);
 	return ret ? ret : bpf_session_new(&fill->session, fill->skel->obj, fill->spec, NULL, "fill", err);
 }
 
@@ -222,6 +229,19 @@ static int file_fill(struct disk_fill *fill, struct fill_file *file, struct erro
 	return 0;
 }
 
+/* What bpf-status shows, over all file systems. */
+static void fill_show(const struct disk_fill *fill)
+{
+	uint64_t held = 0, left = 0, available;
+
+	for (size_t i = 0; i < fill->file_count; i++) {
+		held += fill->files[i].filled_bytes;
+		left += disk_available(fill->files[i].fd, &available) ? 0 : available;
+	}
+	fill->shared->spaces[0].reserved_bytes = held;
+	fill->shared->spaces[0].limit_bytes = left;
+}
+
 static int fill_activate(void *state, uint64_t deadline_ns, struct error *err)
 {
 	struct disk_fill *fill = state;
@@ -230,6 +250,7 @@ static int fill_activate(void *state, uint64_t deadline_ns, struct error *err)
 	bpf_session_activate(fill->session, deadline_ns);
 	for (size_t i = 0; !ret && i < fill->file_count; i++)
 		ret = file_fill(fill, &fill->files[i], err);
+	fill_show(fill);
 	return ret;
 }
 
@@ -247,6 +268,7 @@ static int fill_renew(void *state, uint64_t lease_ns, struct error *err)
 		fill_release(fill);
 		return error_set(err, -ENODEV, "the fault was stopped from outside: by 'eval cleanup --now'?");
 	}
+	fill_show(fill);
 	bpf_session_renew(fill->session, lease_ns);
 	return 0;
 }

@@ -25,26 +25,6 @@ static void hook_free(void *state)
 	free(hook);
 }
 
-static void name_directories(const struct target *target, char *out, size_t size)
-{
-	size_t used = 0;
-
-	for (size_t i = 0; i < target->directory_count && used < size; i++)
-		used += (size_t)snprintf(out + used, size - used, "%s%s", i ? "," : "", target->directories[i].path);
-}
-
-static int hook_share(struct disk_hook *hook, struct error *err)
-{
-	void *shared = mmap(NULL, sizeof(*hook->shared), PROT_READ | PROT_WRITE, MAP_SHARED,
-			    bpf_object_map_fd(hook->skel->obj, EVAL_DISK_MAP), 0);
-
-	if (shared == MAP_FAILED)
-		return error_set_errno(err, -errno, "cannot map the disk's counters");
-	hook->shared = shared;
-	name_directories(hook->spec->target, hook->shared->data_dirs, sizeof(hook->shared->data_dirs));
-	return 0;
-}
-
 static int hook_open(void **state, const struct fault_spec *spec, const char **shown, struct error *err)
 {
 	struct disk_hook *hook;
@@ -61,7 +41,7 @@ static int hook_open(void **state, const struct fault_spec *spec, const char **s
 	ret = disk_hook_load(hook, err);
 	engine = hook->by_growth ? "hook" : "hook-all-writes";
 	if (!ret)
-		ret = hook_share(hook, err);
+		ret = disk_share(&hook->shared, hook->skel->obj, spec->target, err);
 	if (!ret)
 		ret = bpf_session_new(&hook->session, hook->skel->obj, spec, NULL, engine, err);
 	if (ret) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/statvfs.h>
 
+#include "bpf_session.h"
 #include "chaos/disk.h"
 #include "chaos/kinds.h"
 #include "util/cleanup.h"
@@ -81,6 +84,32 @@ int disk_available(int fd, uint64_t *bytes)
 	if (fstatvfs(fd, &fs))
 		return -errno;
 	*bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return 0;
+}
+
+static void name_directories(const struct target *target, char *out, size_t size)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < target->directory_count && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s%s", i ? "," : "", target->directories[i].path);
+}
+
+int disk_share(struct eval_disk **out, struct bpf_object *obj, const struct target *target, struct error *err)
+{
+	struct bpf_map_info ctl = {};
+	__u32 size = sizeof(ctl);
+	struct eval_disk *shared;
+
+	if (bpf_obj_get_info_by_fd(bpf_object_map_fd(obj, EVAL_CTL_MAP), &ctl, &size))
+		return error_set_errno(err, -errno, "cannot ask for the control block's id");
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_object_map_fd(obj, EVAL_DISK_MAP),
+		      0);
+	if (shared == MAP_FAILED)
+		return error_set_errno(err, -errno, "cannot map the disk's counters");
+	name_directories(target, shared->data_dirs, sizeof(shared->data_dirs));
+	shared->ctl_map = ctl.id;
+	*out = shared;
 	return 0;
 }
 

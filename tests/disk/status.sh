@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# What bpf-status says of disk_pressure before anyone tries, and of a fault that is live.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/disklib.sh
+source "$(dirname "$0")/../disklib.sh"
+
+have_hooks || skip_all "fmod_ret is refused: cli/disk has what is said then"
+status() { "$eval_bin" bpf-status --json | jq -r ".faults[] | select(.target == \"$disk\") | $1"; }
+
+disk=$work/ext4
+make_disk ext4 ext4 || { not_ok "a file system"; done_testing; exit 1; }
+engine=hook hooks="tracing disk_fallocate, tracing disk_permission, tracing disk_write"
+[[ $(feature growth) == true ]] || engine=hook-all-writes hooks="tracing disk_refuse_all"
+check_eq "programs may write to their process's memory" "$(feature statfs)" true
+
+pressure by "$disk" --engine hook --leave-bytes $((16 * mib)) --statfs on
+check_eq "the engine is what the features promise" "$(event_of by injected | jq -r .engine), $(status .engine)" "$engine, $engine"
+# The kernel keeps 15 characters of a name.
+check_eq "every hook is shown" "$(status '[.hooks[] | "\(.hook) \(.program)"] | sort | join(", ")')" \
+	"tracepoint disk_fstatfs_en, tracepoint disk_fstatfs_ex, tracepoint disk_statfs_ent, tracepoint disk_statfs_exi, $(
+		printf '%s\n' "${hooks//, /$'\n'}" "tracing disk_statfs_fin" | sort | paste -sd , | sed 's/,/, /g')"
+check_number "what is left" "$(status .disk.left_bytes) == 16 * $mib"
+check_number "what seems gone is the rest" "$(status .disk.reserved_bytes) > 200 * $mib"
+grow "$disk/some" $((8 * mib)) >"$work/grown"
+is_half() { local left; left=$(status .disk.left_bytes) && ((left >= 7 * mib && left <= 8 * mib)); }
+check "what is left follows what files grow by" wait_for 2 is_half
+fallocate -l 64M "$disk/more" 2>"$work/refused"
+grow "$disk/some" $((64 * mib)) >>"$work/grown"
+available "$disk" >"$work/available"
+check_eq "what it did: fallocate refused, or every write" "$(cat "$work/grown" "$work/refused" | sed 's/.*: //' | tr '\n' ',')" \
+	"ok,$full,$full,"
+check_eq "refusals by kind of call" "$(status '.disk.refused | "\(.fallocate) \(.append)"')" "1 1"
+check_number "answers of statfs that were shrunk" "$(status .disk.statfs_shrunk) >= 1"
+check_match "the same as text" "$("$eval_bin" bpf-status | sed -n "/ on ${disk//\//\\/}$/,/^[a-z]/p")" \
+	"disk_pressure \($engine\) on $disk.*hooks .*tracing disk_.*disk +$disk: [0-9]+ bytes left, [0-9]+ seem gone.*calls +seen [0-9]+; refused: write 0, append 1, fallocate 1; statfs shrunk [0-9]+"
+revert by
+check_eq "afterwards nothing is live" "$(status .type)" ""
+
+done_testing

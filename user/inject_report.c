@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "inject_report.h"
+
+#include "report.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+static void print_event(const char *event, json_t *fields)
+{
+	char at[RFC3339_SIZE];
+
+	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
+	json_object_set_new(fields, "at", json_string(at));
+	json_object_set_new(fields, "event", json_string(event));
+	json_dumpf(fields, stdout, JSON_COMPACT);
+	putchar('\n');
+	fflush(stdout);
+}
+
+void inject_report_started(const struct inject_report *report, const char *engine)
+{
+	const struct target *target = report->spec->target;
+
+	if (report->json) {
+		_cleanup_json_ json_t *devices = json_array();
+		_cleanup_json_ json_t *data_dirs = json_array();
+		_cleanup_json_ json_t *fields = NULL;
+
+		for (size_t i = 0; i < target->device_count; i++)
+			json_array_append_new(devices, json_string(target->devices[i].name));
+		for (size_t i = 0; i < target->directory_count; i++)
+			json_array_append_new(data_dirs, json_string(target->directories[i].path));
+		fields = json_pack("{s:s, s:s, s:O, s:O, s:O, s:f, s:o}", "type", report->spec->ops->name, "engine",
+				   engine, "devices", devices, "data_dirs", data_dirs, "params", report->spec->params,
+				   "seconds", report->seconds, "seed",
+				   json_sprintf("%llu", (unsigned long long)report->spec->seed));
+		print_event("injected", fields);
+		return;
+	}
+	printf("%s (%s) on", report->spec->ops->name, engine);
+	for (size_t i = 0; i < target->device_count; i++)
+		printf("%s %s", i ? "," : "", target->devices[i].name);
+	for (size_t i = 0; i < target->directory_count; i++)
+		printf("%s %s", i ? "," : "", target->directories[i].path);
+	printf(" for %g s, seed %llu; Ctrl+C ends it\n", report->seconds, (unsigned long long)report->spec->seed);
+	fflush(stdout);
+}
+
+static void warn_of_losses(const json_t *evidence)
+{
+	struct report_losses losses = report_losses(evidence);
+
+	if (losses.dropped)
+		log_warning("the delay line was full and dropped %" JSON_INTEGER_FORMAT " packets (line_dropped)",
+			    losses.dropped);
+	if (losses.failed)
+		log_warning("%" JSON_INTEGER_FORMAT " packets matched, but the kernel could not delay them (failed)",
+			    losses.failed);
+}
+
+static json_int_t count_of(const json_t *evidence, const char *name)
+{
+	return json_integer_value(json_object_get(evidence, name));
+}
+
+static void print_hits(const json_t *evidence, json_int_t hit)
+{
+	const json_t *why = json_object_get(evidence, "why_not_hook");
+
+	if (json_object_get(evidence, "refused"))
+		printf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " calls refused (%" JSON_INTEGER_FORMAT
+		       " bytes), %" JSON_INTEGER_FORMAT " answers of statfs shrunk\n",
+		       hit - count_of(evidence, "statfs_shrunk"), count_of(evidence, "seen"),
+		       count_of(evidence, "bytes"), count_of(evidence, "statfs_shrunk"));
+	else if (json_object_get(evidence, "spaces"))
+		printf("%" JSON_INTEGER_FORMAT " bytes taken on %" JSON_INTEGER_FORMAT " file system(s)%s%s\n",
+		       count_of(evidence, "bytes"), count_of(evidence, "seen"), why ? "; by engine fill, as " : "",
+		       why ? json_string_value(why) : "");
+	else
+		printf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT
+		       " bytes)\n",
+		       hit, count_of(evidence, "seen"), count_of(evidence, "bytes"));
+}
+
+int inject_report_reverted(const struct inject_report *report, json_t *evidence)
+{
+	json_int_t hit = json_integer_value(json_object_get(evidence, "hit"));
+
+	if (report->json) {
+		_cleanup_json_ json_t *fields =
+			json_pack("{s:O, s:b}", "evidence", evidence, "interrupted", report->interrupted);
+
+		print_event("reverted", fields);
+	} else {
+		printf("reverted%s: ", report->interrupted ? " early" : "");
+		print_hits(evidence, hit);
+	}
+	warn_of_losses(evidence);
+	if (report->interrupted)
+		return EXIT_INTERRUPTED;
+	if (hit)
+		return EXIT_OK;
+	log_warning("the fault touched nothing: no %s while it was live",
+		    report->spec->ops->needs & CHAOS_NEEDS_DATA_DIR ? "call ran out of space" : "packet matched");
+	return EXIT_TRIALS;
+}
