@@ -13,7 +13,7 @@ usage: scripts/lab.sh COMMAND [--instance N]      N is 0 to 255; default $EVAL_I
   down     removes all of it; safe to repeat
   reset    the same as up: every lab starts fresh
   ready    exit 0 if all three nodes are healthy and follow one leader
-  revive   starts nodes again that have ended, as their service manager would
+  revive   starts nodes again that have ended, as their service manager would, and tells which ever did and why
   leader   prints the leader's name
   put      one write through the leader, or else through its successor; gives up after about 0.9 s
   load     writes 25 times a second until it is killed
@@ -221,13 +221,21 @@ etcd_up() {
 	echo $! >"$run/$1.pid"
 }
 
+why_ended() {
+	sed -nE 's/.*"level":"(fatal|panic)".*"error":"([^"]*)".*/\2/p' "$run/$1.log" | tail -n 1 | grep . || echo "killed?"
+}
+
+# Every call tells all ends: whoever asks until the nodes are well keeps the last answer.
 cmd_revive() {
 	local node
 	is_up || die "instance $instance is not up"
 	for node in "${nodes[@]}"; do
+		[[ -z $(node_pid "$node") ]] || continue
+		echo "$node ended: $(why_ended "$node")" >>"$run/ended"
 		# What it knows of the cluster is on its disk.
-		[[ -n $(node_pid "$node") ]] || etcd_up "$node" "$node=http://$(address "$node"):2380" revived
+		etcd_up "$node" "$node=http://$(address "$node"):2380" revived
 	done
+	[[ ! -e $run/ended ]] || cat "$run/ended"
 }
 
 # A node asks each peer for its members before it serves its own, and waits a second for one that listens but does

@@ -53,6 +53,13 @@ gap=$(sql "WITH t AS (SELECT * FROM trials WHERE chaos = 'cut-leader'),
 check_number "a leader that is cut off costs $gap ms of writes: an election" "$gap > 500 && $gap < 4000"
 check_number "a follower that is cut off costs none" "$(of cut-follower during.availability) >= 0.99"
 check_number "nor does one whose disk is full" "$(of full-follower during.availability) >= 0.99"
+full=$(sql "SELECT target_node FROM trials WHERE chaos = 'full-follower'")
+check_match "that one ended for want of space, and no other" "$(sql "SELECT chaos, json_extract(value, '\$.output')
+	FROM trials, json_each(commands_json) WHERE json_extract(value, '\$.output') LIKE '%ended:%'")" \
+	"^full-follower\|$full ended: .*no space left on device.?$"
+check_eq "its disk had no block left" "$(sql "SELECT json_extract(evidence, '\$.engine'), json_extract(evidence,
+	'\$.spaces[0].available_at_start_bytes') - json_extract(evidence, '\$.spaces[0].fell_bytes') < 4096
+	FROM trials WHERE chaos = 'full-follower'")" "fill|1"
 for chaos in slow-leader slow-follower cut-leader cut-follower full-follower; do
 	hits=$(sql "SELECT json_extract(evidence, '\$.hit') FROM trials WHERE chaos = '$chaos'")
 	check_number "the kernel counted hits of $chaos: $hits" "${hits:-0} > 0"

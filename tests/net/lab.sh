@@ -96,6 +96,11 @@ check_number "after $took ms: an election, 0.5 to 5 s" "$took > 500 && $took < 5
 check_match "another leads" "$("$lab" leader --instance $a)" "^n[^${old#n}]$"
 check_fails "not ready with two of three" 1 "$lab" ready --instance $a
 
+check_eq "revive tells which node ended" "$("$lab" revive --instance $a)" "$old ended: killed?"
+check "it comes back" wait_for 10 "$lab" ready --instance $a
+check_eq "and tells it again" "$("$lab" revive --instance $a)" "$old ended: killed?"
+kill -KILL "$(cat /run/evlab/$a/"$old".pid)"
+
 # Up over what is left of it, and over worse.
 check "up over a broken lab" "$lab" up --instance $a
 check "ready again" "$lab" ready --instance $a

@@ -16,8 +16,8 @@
 
 /* A call for all would not be interrupted for as long as it takes. */
 #define FILL_STEP_BYTES (1ULL << 30)
-/* What a full disk keeps, so that the file system's own records of the file find room. */
-#define MARGIN_BYTES_MAX (64ULL << 10)
+/* Less than a block of any file system: the disk is as full as it gets. */
+#define FILL_STEP_BYTES_MIN 512
 /* Of what was asked, that the available space must fall by. */
 #define EVIDENCE_SHARE 0.99
 
@@ -163,11 +163,13 @@ static int fill_open(void **state, const struct fault_spec *spec, const char **s
 
 static int file_allocate(struct fill_file *file, uint64_t bytes, struct error *err)
 {
-	while (file->filled_bytes < bytes) {
+	uint64_t step_max = FILL_STEP_BYTES;
+
+	while (file->filled_bytes < bytes && step_max >= FILL_STEP_BYTES_MIN) {
 		uint64_t step = bytes - file->filled_bytes;
 
-		if (step > FILL_STEP_BYTES)
-			step = FILL_STEP_BYTES;
+		if (step > step_max)
+			step = step_max;
 		if (!fallocate(file->fd, 0, (off_t)file->filled_bytes, (off_t)step)) {
 			file->filled_bytes += step;
 			continue;
@@ -180,9 +182,11 @@ static int file_allocate(struct fill_file *file, uint64_t bytes, struct error *e
 				"engine: fill needs fallocate, which the file system of data_dir '%s' does not "
 				"have",
 				file->directory->path);
-		/* Someone else was faster, which serves as well. */
-		if (errno == ENOSPC)
-			return 0;
+		/* The file's own records need some of it, or someone else was faster: then what there is, to the last. */
+		if (errno == ENOSPC) {
+			step_max = step / 2;
+			continue;
+		}
 		return error_set_errno(err, -errno, "cannot take %" PRIu64 " bytes in data_dir '%s'", step,
 				       file->directory->path);
 	}
@@ -208,7 +212,6 @@ static void measure(struct disk_fill *fill, struct fill_file *file)
 static int file_fill(struct disk_fill *fill, struct fill_file *file, struct error *err)
 {
 	struct disk_request request = disk_request_of(fill->spec);
-	uint64_t margin;
 	int ret = disk_available(file->directory->fd, &file->available_bytes);
 
 	if (ret)
@@ -216,10 +219,7 @@ static int file_fill(struct disk_fill *fill, struct fill_file *file, struct erro
 	ret = disk_reserve(&file->asked_bytes, &request, file->available_bytes, file->directory->path, err);
 	if (ret)
 		return ret;
-	margin = file->asked_bytes / 200 < MARGIN_BYTES_MAX ? file->asked_bytes / 200 : MARGIN_BYTES_MAX;
-	if (file->available_bytes - file->asked_bytes >= margin)
-		margin = 0;
-	ret = file_allocate(file, file->asked_bytes - margin, err);
+	ret = file_allocate(file, file->asked_bytes, err);
 	if (ret)
 		return ret;
 	measure(fill, file);
