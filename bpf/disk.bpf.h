@@ -59,6 +59,13 @@ static __always_inline bool disk_is_below(const struct eval_disk *disk, const st
 	return false;
 }
 
+static __always_inline __u64 program_of_current(void)
+{
+	const struct task_struct *task = (void *)bpf_get_current_task();
+
+	return (__u64)BPF_CORE_READ(task, mm, exe_file, f_inode);
+}
+
 /* The target's processes, and none of ours. */
 static __always_inline bool disk_is_for_current(void)
 {
@@ -86,10 +93,13 @@ static __always_inline __u64 disk_left(const struct eval_disk_space *space)
 	return limit > charged ? limit - charged : 0;
 }
 
+/* Not the database of another campaign: looked at here, where it costs nothing to those that pass. */
 static __always_inline int disk_refuse(struct eval_disk *disk, __u32 call, __u64 now_ns, __u64 bytes)
 {
 	struct eval_stats *stats = stats_of(0);
 
+	if (program_of_current() == disk->program)
+		return 0;
 	if (stats)
 		stats_count_hit(stats, now_ns, bytes);
 	/* By name: 6.1's verifier loses the bounds of an index that was spilled. */
@@ -112,6 +122,7 @@ static __always_inline void disk_learn(struct eval_disk *disk, const struct file
 
 	if (bpf_get_current_pid_tgid() >> 32 != disk_config.exempt[0])
 		return;
+	disk->program = program_of_current();
 	disk->learned_directory = (__u64)inode;
 	disk->learned_super_block = (__u64)inode->i_sb;
 	bpf_probe_read_kernel_str(disk->file_system, sizeof(disk->file_system), inode->i_sb->s_type->name);

@@ -35,5 +35,7 @@ int BPF_PROG(probe_growth, int direction, struct file *file, const loff_t *posit
 SEC("tp/syscalls/sys_exit_statfs")
 int probe_statfs(struct trace_event_raw_sys_exit *ctx)
 {
-	return bpf_probe_write_user(NULL, &ctx->ret, 0) && 0;
+	long value = ctx->ret;
+
+	return bpf_probe_write_user(NULL, &value, sizeof(value)) && 0;
 }

@@ -182,12 +182,13 @@ struct eval_disk {
 	__u32 learning;
 	__u32 probe_thread; /* the holder's self-test: refuse this thread's writes, whatever is left; 0: none */
 	__u64 learned_directory, learned_super_block;
+	__u64 program; /* the kernel's address of the inode of eval's own binary */
 	__u32 probed;         /* bits by enum eval_disk_call: what the self-test came by */
 	__u32 ctl_map;        /* id of the fault's eval_ctl, for bpf-status: not every program uses both maps */
 	char file_system[16]; /* of the last one learned: "ext4" */
 	char data_dirs[256];  /* for bpf-status */
 };
-_Static_assert(sizeof(struct eval_disk) == 568, "eval_disk is ABI");
+_Static_assert(sizeof(struct eval_disk) == 576, "eval_disk is ABI");
 
 /* Set before load. */
 struct eval_disk_config {

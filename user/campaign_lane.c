@@ -21,7 +21,6 @@ __attribute__((noreturn)) static void run_worker(const struct campaign *campaign
 {
 	struct trial_job job = {
 		.campaign_id = campaign->plan->campaign_id,
-		.database = store_path(campaign->store),
 		.config = campaign->config,
 		.plan = lane->entry->plan,
 		.instance = lane->instance,

@@ -56,7 +56,6 @@ enum chaos_needs {
 struct fault;
 struct fault_spec {
 	const char *campaign, *trial; /* "" for an injection by hand */
-	const char *database;         /* path of the campaign's, NULL: none */
 	const struct chaos_ops *ops;
 	const json_t *params; /* effective: every field with a value or a fallback is there */
 	const struct target *target;

@@ -34,7 +34,6 @@ enum trial_phase trial_phase_find(const char *name);
 
 struct trial_job {
 	const char *campaign_id;
-	const char *database; /* its path */
 	const struct config *config;
 	const struct plan_trial *plan;
 	unsigned int instance, attempt;

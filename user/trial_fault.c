@@ -133,7 +133,6 @@ static int open_fault(struct trial *trial, struct trial_fault *slot, const char 
 	slot->spec = (struct fault_spec){
 		.campaign = job->campaign_id,
 		.trial = trial->plan->id,
-		.database = job->database,
 		.ops = trial->plan->chaos->ops,
 		.params = trial->plan->params,
 		.target = slot->target,

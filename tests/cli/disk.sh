@@ -48,6 +48,37 @@ if [[ $(stat -c %d /) == "$(stat -c %d "$work/folder")" ]]; then
 	refused 'would fill up the root file system.* allow: .root_fs' "${here[@]}" --fill-percent 1 --engine fill
 fi
 
+refused 'is the root folder.* allow: .root_fs' --data-dir / --fill-percent 1 --engine hook
+refused 'is the root folder.* allow: .root_fs' --data-dir /proc/self/root --fill-percent 1
+
+# --- Databases --------------------------------------------------------------------------------------------------
+# campaign NAME RESET [ALLOW]: takes a tenth of the disk for a moment.
+campaign() {
+	cat >"$work/$1.yaml" <<-END
+		allow: [${3:-}]
+		defaults: {warmup_seconds: 0, duration_seconds: 0.5, recovery_seconds: 5}
+		subjects: [{name: own, reset: "$2", nodes: [{name: n1, data_dir: "$work/disk"}]}]
+		chaos_types: [{type: disk_pressure, target: n1, params: {fill_percent: 10, engine: fill}}]
+	END
+}
+db() { sqlite3 "$work/disk/$1.db" "$2"; }
+campaign own true
+check_fails "fill, with the campaign's database on that disk: the trial fails" 1 \
+	"$eval_bin" run campaign "$work/own.yaml" --db "$work/disk/own.db"
+check_match "and says why" "$(db own 'SELECT error_stage, error_text FROM trials')" \
+	"^inject\|engine: fill would fill up the file system of data_dir '$work/disk', where an eval keeps the database.*--db.*shared_fs"
+campaign allowed true shared_fs
+check "allow: [shared_fs]: it completes" "$eval_bin" run campaign "$work/allowed.yaml" --db "$work/disk/allowed.db"
+campaign other "sleep 60"
+spawn "$eval_bin" run campaign "$work/other.yaml" --db "$work/disk/other.db"
+is_started() { [[ $(db other "SELECT status FROM trials") == running ]]; }
+check "another campaign is at its reset" wait_for 10 is_started
+refused 'where an eval keeps the database of its campaign' "${there[@]}" --fill-percent 10 --engine fill
+check_fails "--allow shared_fs" 0 "$eval_bin" inject disk_pressure --engine fill --for 0.2s "${there[@]}" --fill-percent 10 \
+	--allow shared_fs
+kill -INT "$spawned" && wait "$spawned"
+rm "$work/disk"/*.db*
+
 # --- fill -------------------------------------------------------------------------------------------------------
 # fill ARGUMENT…: holds the fault in the background, $! is its holder.
 fill() {

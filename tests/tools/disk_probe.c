@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * disk_probe FILE SIZE: tries to make FILE grow by SIZE from 0, every millisecond, and shrinks it again. Prints a line
- * "SECONDS RESULT" whenever that changes: the time of day before the first try with that result, and "ok" or an error.
+ * disk_probe FILE SIZE [MS]: tries to make FILE grow by SIZE from 0, every millisecond or every MS, and shrinks it
+ * again. Prints a line "SECONDS RESULT" whenever that changes: the time of day before the first try with that result,
+ * and "ok" or an error.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,13 +29,14 @@ static const char *try_growth(int fd, const char *buffer, size_t size)
 
 int main(int argc, char **argv)
 {
-	size_t size = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	size_t size = argc >= 3 ? strtoul(argv[2], NULL, 10) : 0;
+	unsigned int pause_ms = argc == 4 ? (unsigned int)atoi(argv[3]) : 1;
 	_cleanup_free_ char *buffer = calloc(1, size ?: 1);
 	_cleanup_close_ int fd = -1;
 	const char *last = "";
 
 	if (!size || !buffer) {
-		fprintf(stderr, "usage: disk_probe FILE SIZE\n");
+		fprintf(stderr, "usage: disk_probe FILE SIZE [MS]\n");
 		return 2;
 	}
 	fd = open(argv[1], O_CREAT | O_TRUNC | O_WRONLY, 0600);
@@ -53,6 +55,6 @@ int main(int argc, char **argv)
 			fflush(stdout);
 		}
 		last = result;
-		usleep(1000);
+		usleep(pause_ms * 1000);
 	}
 }

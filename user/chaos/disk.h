@@ -7,6 +7,7 @@
 
 #include "chaos.h"
 #include "eval_abi.h"
+#include "target.h"
 
 struct bpf_object;
 
@@ -31,6 +32,10 @@ struct disk_request disk_request_of(const struct fault_spec *spec);
 
 /* The object's map that bpf-status finds, mapped: shared with the kernel. */
 int disk_share(struct eval_disk **out, struct bpf_object *obj, const struct target *target, struct error *err);
+
+/* disk_guard.c: -EPERM or -EINVAL with a text that says how to insist. */
+int disk_guard_fill(const struct target *target, const struct target_directory *directory, struct error *err);
+int disk_guard_hook(const struct target *target, const struct target_directory *directory, struct error *err);
 
 struct disk_engine {
 	const char *name;

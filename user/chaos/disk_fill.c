@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bpf_session.h"
@@ -38,29 +37,6 @@ struct disk_fill {
 	uint64_t first_hit_ns;
 	bool stopped;
 };
-
-static bool is_on(const struct target_directory *directory, const char *path)
-{
-	struct stat st;
-
-	return path && !stat(path, &st) && st.st_dev == directory->device;
-}
-
-static int check_guards(const struct target *target, const struct target_directory *directory, const char *database,
-			struct error *err)
-{
-	if (!target->allow_root_fs && is_on(directory, "/"))
-		return error_set(err, -EPERM,
-				 "engine: fill would fill up the root file system, which holds data_dir '%s': give it a "
-				 "file system of its own, or allow: [root_fs]",
-				 directory->path);
-	if (!target->allow_shared_fs && is_on(directory, database))
-		return error_set(err, -EPERM,
-				 "engine: fill would fill up the file system of eval's own database, which holds "
-				 "data_dir '%s': put the database elsewhere (--db), or allow: [shared_fs]",
-				 directory->path);
-	return 0;
-}
 
 static const struct fill_file *find_file(const struct disk_fill *fill, dev_t device)
 {
@@ -113,7 +89,7 @@ static int open_files(struct disk_fill *fill, struct error *err)
 
 		if (find_file(fill, directory->device))
 			continue;
-		ret = check_guards(target, directory, fill->spec->database, err);
+		ret = disk_guard_fill(target, directory, err);
 		if (ret)
 			return ret;
 		fill->files[fill->file_count].fd = -1;
@@ -182,7 +158,8 @@ static int file_allocate(struct fill_file *file, uint64_t bytes, struct error *e
 				"engine: fill needs fallocate, which the file system of data_dir '%s' does not "
 				"have",
 				file->directory->path);
-		/* The file's own records need some of it, or someone else was faster: then what there is, to the last. */
+		/* The file's own records need some of it, or someone else was faster: then what there is, to the last.
+		 */
 		if (errno == ENOSPC) {
 			step_max = step / 2;
 			continue;

@@ -34,6 +34,11 @@ static int hook_open(void **state, const struct fault_spec *spec, const char **s
 	if (spec->target->directory_count > EVAL_DISK_DIRS)
 		return error_set(err, -EINVAL, "at most %d data_dirs for one disk_pressure, found %zu", EVAL_DISK_DIRS,
 				 spec->target->directory_count);
+	for (size_t i = 0; i < spec->target->directory_count; i++) {
+		ret = disk_guard_hook(spec->target, &spec->target->directories[i], err);
+		if (ret)
+			return ret;
+	}
 	hook = calloc(1, sizeof(*hook));
 	if (!hook)
 		return error_set(err, -ENOMEM, "out of memory");

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Where disk_pressure does not go, and whom it spares; what the fill engine refuses is in cli/disk.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/disklib.sh
+source "$(dirname "$0")/../disklib.sh"
+
+have_hooks || skip_all "fmod_ret is refused"
+refused() { check_fails "$1: refused" "$2" "$eval_bin" inject disk_pressure --for 1s --fill-percent 100 "${@:4}"; check_match "$1: why" "$output" "$3"; }
+
+# --- File systems ---------------------------------------------------------------------------------------------
+# A guest has its kernel's modules by 9p, as it has the host's root below its own.
+remote=$(findmnt -n -l -o TARGET -t 9p,nfs,nfs4,cifs | head -n 1)
+if [[ -n $remote ]]; then
+	refused "a network file system" 2 "data_dir '$remote' is on a network file system, whose space is another host's" \
+		--data-dir "$remote"
+else
+	skip "a network file system" "none is mounted here"
+fi
+# The root folder by another name.
+mkdir "$work/root" && mount --bind / "$work/root" && on_cleanup umount -l "$work/root"
+refused "the root folder" 1 "'$work/root' is the root folder: .* allow: \[root_fs\]" --data-dir "$work/root" --engine hook
+folder=$(mktemp -d /var/tmp/eval-test.XXXXXX)
+on_cleanup rm -rf "$folder"
+mkdir "$folder/data" "$folder/beside"
+pressure below "$folder/data" --engine hook --fill-percent 100
+check_eq "a folder of the root file system needs no leave" "$(grow "$folder/data/new"), $(grow "$folder/beside/new")" "$full, ok"
+revert below
+pressure root / --allow root_fs --engine hook --fill-percent 100
+check_eq "allow: [root_fs]: all of the root file system" "$(grow "$folder/beside/newer"), $(grow "$work/elsewhere")" "$full, ok"
+revert root
+check_eq "and afterwards nothing" "$(grow "$folder/beside/newer")" ok
+
+make_disk ext4 ext4 || { not_ok "a file system"; done_testing; exit 1; }
+disk=$work/ext4
+mkdir "$disk"/{lower,upper,work,merged}
+mount -t overlay -o "lowerdir=$disk/lower,upperdir=$disk/upper,workdir=$disk/work" overlay "$disk/merged" &&
+	on_cleanup umount -l "$disk/merged"
+mkdir "$disk/merged"/{data,beside}
+head -c 65536 /dev/zero >"$disk/merged/data/old"
+pressure overlay "$disk/merged/data" --engine hook --fill-percent 100
+check_eq "overlay: growth in data_dir and beside it" "$(grow "$disk/merged/data/old"), $(grow "$disk/merged/beside/new")" "$full, ok"
+[[ $(feature growth) == false ]] || check "overlay: overwriting passes" \
+	dd if=/dev/zero of="$disk/merged/data/old" bs=4k count=4 conv=notrunc
+revert overlay
+umount "$disk/merged"
+
+# --- Databases of campaigns that run beside -------------------------------------------------------------------
+cat >"$work/other.yaml" <<-END
+	include_baseline: true
+	trials_per_combination: 3
+	defaults: {warmup_seconds: 0, duration_seconds: 1, recovery_seconds: 5}
+	subjects: [{name: other, reset: "true", nodes: [{name: n1, data_dir: "$work"}]}]
+	chaos_types: [{type: disk_pressure, target: n1, params: {fill_percent: 1, engine: fill}}]
+END
+mkdir "$disk/data"
+pressure beside "$disk/data" --engine hook --fill-percent 100
+check_fails "another campaign's database in data_dir: it runs to its end" 0 "$eval_bin" run campaign "$work/other.yaml" \
+	--only '*baseline*' --db "$disk/data/other.db"
+check_eq "others are refused meanwhile" "$(grow "$disk/data/new")" "$full"
+revert beside
+check_eq "all of it is recorded" "$(sqlite3 -readonly "$disk/data/other.db" \
+	"SELECT status, count(*) FROM trials GROUP BY status")" "completed|3
+planned|3"
+
+done_testing
