@@ -43,8 +43,17 @@ for engine in "${engines[@]}"; do
 		    probes: [{name: leader, exec: "head -c 8192 /dev/zero >>$work/n2/data/probe", every_ms: 1000, timeout_ms: 10000}]
 		chaos_types: [{type: disk_pressure, params: {fill_percent: 100, engine: $engine}}]
 	END
-	check_fails "$engine: the campaign" 0 "$eval_bin" run campaign "$work/$engine.yaml" --db "$work/$engine.db"
-	diag "$output"
+	status=0
+	"$eval_bin" run campaign "$work/$engine.yaml" --db "$work/$engine.db" >"$work/$engine.out" 2>&1 || status=$?
+	# A holder that got no processor time for three seconds has failed its trial, and is right to.
+	for ((tries = 0; tries < 3; tries++)); do
+		[[ $(db error_text) == *"this host is overloaded" ]] || break
+		status=0
+		"$eval_bin" run campaign "$work/$engine.yaml" --db "$work/$engine.db" --resume --retry-failed \
+			>>"$work/$engine.out" 2>&1 || status=$?
+	done
+	check_eq "$engine: the campaign succeeds" "$status" 0
+	diag "$(cat "$work/$engine.out")"
 	check_eq "$engine: what was recorded" "$(db "status, verdict, target_node, target_role, engine")" "completed|pass|n2|leader|$engine"
 	check_number "$engine: the evidence" "$(db "json_extract(evidence, '\$.hit')") > 0"
 	[[ $engine == fill ]] || check_number "$engine: refusals by kind of call add up" \
