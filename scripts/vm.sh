@@ -46,7 +46,7 @@ wrong_usage() {
 top=$(cd "$(dirname "$0")/.." && pwd -P)
 build=${BUILD:-build}
 [[ $build == /* ]] || build=$top/$build
-run_folder='' partial_folder='' qemu_pid=''
+run_folder='' partial_folder='' job_pid=''
 apt_helper=/usr/lib/apt/apt-helper
 fetch_tools=("$apt_helper:apt" dpkg-deb:dpkg xz:xz-utils depmod:kmod flock:util-linux)
 guest_tools=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio modprobe:kmod setpriv:util-linux)
@@ -77,11 +77,21 @@ make_run_folder() {
 leave() {
 	local status=$?
 	trap '' INT TERM HUP
-	# By timeout, which kills qemu if it does not go.
-	[[ -z $qemu_pid ]] || kill -TERM "$qemu_pid" 2>/dev/null
+	# Of qemu it is the timeout, which kills it if it does not go.
+	[[ -z $job_pid ]] || kill -TERM "$job_pid" 2>/dev/null
 	wait
 	rm -rf "$run_folder" ${partial_folder:+"$partial_folder"}
 	exit "$status"
+}
+
+# in_background COMMAND…: as a signal is heeded only after a command in the foreground, however long it takes.
+in_background() {
+	local status=0
+	"$@" &
+	job_pid=$!
+	wait "$job_pid" || status=$?
+	job_pid=
+	return "$status"
 }
 
 # --- The guest ------------------------------------------------------------------------------------------------
@@ -154,11 +164,12 @@ start_qemu() {
 		-blockdev "driver=raw,node-name=disk,file.driver=file,file.filename=${disk//,/,,}")
 	# Whoever is killed takes along what is below. One thread for all processors: with one each, QEMU 7.2 may still
 	# run the breakpoint that the kernel patched over an instruction, after it is gone ("Oops: int3"). Attaching BPF
-	# patches a lot. It costs 15 % of iperf3's throughput.
+	# patches a lot. It costs 15 % of iperf3's throughput. no_timer_check: on a busy host the kernel would take an
+	# emulated timer that is late for one that does not work, and panic.
 	set -- setpriv --pdeathsig TERM timeout --foreground -k 5 "$limit" setpriv --pdeathsig KILL \
 		qemu-system-x86_64 -machine q35 -accel "${accel/tcg/tcg,thread=single}" -cpu max -smp "$cpus" -m "$memory" -nodefaults \
 		-no-user-config -display none -no-reboot -kernel "$folder/vmlinuz" -initrd "$run_folder/initramfs.cpio" \
-		-append "console=ttyS0 quiet panic=-1 oops=panic" \
+		-append "console=ttyS0 quiet panic=-1 oops=panic no_timer_check" \
 		-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
 		-chardev "$console" -serial chardev:console -device virtio-serial-pci "${ports[@]}"
 	if [[ $mode == shell ]]; then
@@ -166,7 +177,7 @@ start_qemu() {
 	else
 		"$@" </dev/null >"$run_folder/qemu" 2>&1 &
 	fi
-	qemu_pid=$!
+	job_pid=$!
 }
 
 # The console's last lines, and all of it kept where the test logs are.
@@ -180,20 +191,23 @@ show_console() {
 }
 
 boot() {
-	local folder status panic ended=0
+	local folder status panic began ended=0
 	need_tools "${guest_tools[@]}"
 	fetch "$kernel"
 	folder=$(kernel_folder "$kernel")
 	choose_accel "$folder"
 	make_initramfs "$folder"
+	began=$SECONDS
 	start_qemu "$folder"
 	if [[ $mode != shell ]]; then
-		tail -s 0.1 --pid="$qemu_pid" -c +1 -f "$run_folder/output" &
-		tail -s 0.1 --pid="$qemu_pid" -c +1 -f "$run_folder/error" >&2 &
+		tail -s 0.1 --pid="$job_pid" -c +1 -f "$run_folder/output" &
+		tail -s 0.1 --pid="$job_pid" -c +1 -f "$run_folder/error" >&2 &
 	fi
-	wait "$qemu_pid" || ended=$?
+	wait "$job_pid" || ended=$?
+	job_pid=
 	wait
-	if ((ended == 124)); then
+	# 137: qemu had to be killed, here or by somebody else.
+	if ((ended == 124 || (ended == 137 && limit && SECONDS - began >= limit))); then
 		show_console "still running after $limit s: killed"
 		exit 124
 	fi
@@ -240,7 +254,7 @@ cmd_fetch() {
 	done
 }
 
-# number NAME VALUE REGEX
+# option_value NAME VALUE REGEX
 option_value() {
 	[[ $2 =~ ^$3$ ]] || wrong_usage "$1 does not take '$2'"
 }

@@ -3,7 +3,7 @@
 #
 # Debian's kernels for scripts/vm.sh: which ones (scripts/kernels.lock), and where they are kept. Packages are only
 # unpacked, never installed, and apt works on folders of its own.
-# shellcheck disable=SC2034,SC2154 # shared with scripts/vm.sh: top, run_folder, partial_folder, the tools
+# shellcheck disable=SC2034,SC2154 # shared with scripts/vm.sh: top, run_folder, partial_folder, in_background, the tools
 
 lock=${EVAL_KERNELS_LOCK:-$top/scripts/kernels.lock}
 cache=${EVAL_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/eval}
@@ -52,12 +52,12 @@ check_space() {
 download() {
 	local log=$2.log
 	# shellcheck disable=SC2054 # apt's own options
-	if ! "$apt_helper" -o APT::Sandbox::User=root -o Acquire::Retries=2 -o Acquire::http::Timeout=30 \
+	if ! in_background "$apt_helper" -o APT::Sandbox::User=root -o Acquire::Retries=2 -o Acquire::http::Timeout=30 \
 		download-file "$1" "$2" "SHA256:$3" >"$log" 2>&1; then
 		grep -qE '^  (404|410)  ' "$log" &&
 			gone "$1 is no longer there: run scripts/vm.sh refresh"
 		grep -q 'Hash Sum mismatch' "$log" && die "checksum mismatch: $1 is not what $lock says"
-		die "broken download: $(sed -n 's/^E: //p' "$log" | head -n 1)"
+		die "broken download, try again: $(sed -n 's/^E: //p' "$log" | head -n 1)"
 	fi
 	rm -f "$log"
 }
@@ -74,7 +74,7 @@ copy_boot_modules() {
 		[[ ${#paths[@]} != 0 ]] || grep -qE "/${name//_/[_-]}\.ko" "$folder/lib/modules/$release/modules.builtin" ||
 			die "kernel $release has no module $name"
 	done
-	mkdir "$folder/boot-modules"
+	mkdir "$folder/boot-modules" || die "cannot write to $cache"
 	for path in "${paths[@]}"; do
 		file=${path##*/}
 		file=${file%.xz}
@@ -99,7 +99,7 @@ arrange() {
 	depmod -b "$folder" "$release" || die "depmod failed for $release"
 	copy_boot_modules "$folder" "$release"
 	rm -rf "$folder/unpacked"
-	echo "$release" >"$folder/release"
+	echo "$release" >"$folder/release" || die "cannot write to $cache"
 }
 
 # fetch KERNEL: afterwards its folder holds vmlinuz, release, boot-modules and lib/modules. Complete or not there.
@@ -107,8 +107,12 @@ fetch() {
 	local folder partial package version sha url
 	folder=$(kernel_folder "$1")
 	need_tools "${fetch_tools[@]}"
-	{ mkdir -p "$cache/kernels" && exec {cache_lock}>"$cache/lock.$1" && flock "$cache_lock"; } 2>/dev/null ||
+	{ mkdir -p "$cache/kernels" && exec {cache_lock}>"$cache/lock.$1"; } 2>/dev/null ||
 		die "cannot write to the cache folder $cache (EVAL_CACHE names another)"
+	if ! flock -n "$cache_lock"; then
+		echo "vm: $1: waiting for another scripts/vm.sh that fetches it" >&2
+		in_background flock "$cache_lock" || die "cannot lock $cache/lock.$1"
+	fi
 	if ! is_cached "$1"; then
 		rm -rf "$cache/kernels/$1"-*.partial
 		check_space "$1" "$cache/kernels"

@@ -72,8 +72,26 @@ refused "no package at all" 125 'cannot unpack linux-image-test' fetch 6.1
 lock_package gone.deb "$(sha "$work/www/image.deb")"
 refused "no longer there: a skip" 77 'is no longer there: run scripts/vm.sh refresh' fetch 6.1
 refused "no longer there, run: a skip" 77 'is no longer there' run 6.1 -- true
-end_pids "$spawned"
-refused "server down" 125 'broken download: .*Could not connect' fetch 6.1
+
+# A download that takes long does not make it deaf.
+mkdir "$work/www/cgi-bin"
+printf '#!/bin/sh\necho; exec sleep 15\n' >"$work/www/cgi-bin/slow.deb"
+chmod +x "$work/www/cgi-bin/slow.deb"
+lock_package cgi-bin/slow.deb "$(sha "$work/www/image.deb")"
+server=$spawned
+spawn "$vm" fetch 6.1
+downloads=$spawned
+is_downloading() { compgen -G "$EVAL_CACHE/kernels/*.partial/package.deb.log" >/dev/null; }
+check "a slow download: it has begun" wait_for 5 is_downloading
+check_match "a slow download: whoever wants the same is told to wait" "$(timeout 1 "$vm" fetch 6.1 2>&1)" \
+	'6.1: waiting for another scripts/vm.sh'
+status=0
+kill -TERM "$downloads"
+check "a slow download: SIGTERM ends it at once" wait_for 3 is_over "$downloads"
+wait "$downloads" || status=$?
+check_eq "a slow download: exit 143" "$status" 143
+end_pids "$server"
+refused "server down" 125 'broken download, try again: .*Could not connect' fetch 6.1
 refused "kernel not in the lock" 125 'no kernel sid in ' fetch sid
 EVAL_KERNELS_LOCK=$work/none refused "no lock" 125 'cannot read .*: run scripts/vm.sh refresh' list
 check_eq "a failed fetch leaves nothing" "$(find "$EVAL_CACHE/kernels" -mindepth 1)" ""

@@ -55,6 +55,20 @@ kill -TERM "$spawned"
 check "interrupted: it ends" wait_for 5 is_over "$spawned"
 check "interrupted: the guest does, too" test ! -e "$tree/scripts/vm.sh.waits"
 
+cat >"$tree/tests/cli/slow.sh" <<'END'
+#!/bin/bash
+echo $$ >"$SLOW_PID"
+sleep 60 & wait
+END
+chmod +x "$tree/tests/cli/slow.sh"
+SLOW_PID=$work/slow.pid spawn "$tree/tests/run" cli/slow cli/good
+check "interrupted: a test runs" wait_for 5 test -s "$work/slow.pid"
+kill -TERM "$spawned"
+check "interrupted: tests/run ends, and runs no other" wait_for 5 is_over "$spawned"
+check "interrupted: the test does, too" is_over "$(cat "$work/slow.pid")"
+check "interrupted: no result" test ! -e "$tree/build/test/summary"
+rm "$tree/tests/cli/slow.sh"
+
 # --- This host and the guests ---------------------------------------------------------------------------------
 
 all_is() {
