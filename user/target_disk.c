@@ -2,42 +2,65 @@
 /* The target's data directories: opened once, so that a path that changes later changes nothing. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 
 #include "target_internal.h"
 #include "util/cleanup.h"
 
-/* linux/magic.h has no names for these. */
-#define CEPH_MAGIC 0x00c36400
-#define SMB_MAGIC 0x517B
+#define TYPE_SIZE 32
 
-static bool is_network(uint32_t magic)
+/* The type of the mount that fd is on, as mountinfo names it. statfs will not do: 9p passes its server's answer on. */
+static int mount_type(int fd, char type[TYPE_SIZE])
 {
-	static const uint32_t magics[] = {NFS_SUPER_MAGIC, SMB_MAGIC,       CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC,
-					  AFS_SUPER_MAGIC, AFS_FS_MAGIC,    CODA_SUPER_MAGIC, V9FS_MAGIC,
-					  CEPH_MAGIC,      NCP_SUPER_MAGIC, OCFS2_SUPER_MAGIC};
+	_cleanup_fclose_ FILE *mounts = NULL, *info = NULL;
+	char path[64], line[4096];
+	int id = -1, found;
 
-	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
-		if (magics[i] == magic)
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = fopen(path, "re");
+	while (info && id < 0 && fgets(line, sizeof(line), info))
+		sscanf(line, "mnt_id: %d", &id);
+	mounts = fopen("/proc/self/mountinfo", "re");
+	while (mounts && fgets(line, sizeof(line), mounts)) {
+		const char *rest = strstr(line, " - ");
+
+		if (sscanf(line, "%d", &found) == 1 && found == id && rest)
+			return sscanf(rest, " - %31s", type) == 1 ? 0 : -EINVAL;
+	}
+	return -ENOENT;
+}
+
+/* Of fuse.NAME the NAME. */
+static bool is_network(const char *type)
+{
+	static const char *const types[] = {"nfs",      "nfs4",    "cifs",      "smb3",     "smbfs", "9p",
+					    "virtiofs", "ceph",    "afs",       "coda",     "ncpfs", "ocfs2",
+					    "gfs2",     "lustre",  "beegfs",    "orangefs", "sshfs", "s3fs",
+					    "rclone",   "gcsfuse", "glusterfs", "curlftpfs"};
+
+	if (!strncmp(type, "fuse.", 5))
+		type += 5;
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(types[i], type))
 			return true;
 	return false;
 }
 
 static int directory_check(const char *path, int fd, struct error *err)
 {
+	char type[TYPE_SIZE];
 	struct statvfs space;
-	struct statfs fs;
 
-	if (fstatfs(fd, &fs) || fstatvfs(fd, &space))
+	if (fstatvfs(fd, &space))
 		return error_set_errno(err, -errno, "cannot ask data_dir '%s' for its space", path);
-	if (is_network((uint32_t)fs.f_type))
+	if (!mount_type(fd, type) && is_network(type))
 		return error_set(
 			err, -EOPNOTSUPP,
-			"data_dir '%s' is on a network file system, whose space is another host's: inject there", path);
+			"data_dir '%s' is on a network file system (%s), whose space is another host's: inject there",
+			path, type);
 	if (space.f_flag & ST_RDONLY)
 		return error_set(err, -EROFS, "data_dir '%s' is on a file system that is mounted read-only", path);
 	if (!space.f_blocks)

@@ -64,7 +64,7 @@ for engine in "${engines[@]}"; do
 	clock_ns=$(db "CAST((julianday(chaos_injected_at) - 2440587.5) * 86400e9 - chaos_injected_at_monotonic_ns AS INTEGER)")
 	injected=$(db chaos_injected_at_monotonic_ns) reverted=$(db chaos_reverted_at_monotonic_ns) ended=$(db ended_at_monotonic_ns)
 	second=1000000000
-	check_eq "$engine: who writes on the leader's disk, before" "$(results n2 0 $((injected - second)))" "ok "
+	check_eq "$engine: who writes on the leader's disk, before" "$(results n2 "$(db healthy_at_monotonic_ns)" "$injected")" "ok "
 	check_match "$engine: during the hold" "$(results n2 "$injected" "$reverted")" "^ENOSPC (ok )?$"
 	check_eq "$engine: afterwards" "$(results n2 $((reverted + second)) "$ended")" "ok "
 	check_number "$engine: probes that write there fail" "$(db "json_extract(summary, '\$.probes.leader.during.availability')") < 1"
