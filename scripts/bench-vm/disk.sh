@@ -33,24 +33,35 @@ pressure_start() {
 
 # --- What a call costs ----------------------------------------------------------------------------------------
 
-# cost_of CASE PROGRAM: median of the rounds, ns a call.
-cost_of() { awk -v program="$2" '$1 == program { print $2 }' "$work/cost.$1" | "$TOOLS/stats" median | cut -f 1; }
+# cost_pairs CASE PROGRAM_REGEX: a line "EMPTY OURS" a round, ns; what matches adds up, as all of it runs in each call.
+cost_pairs() {
+	awk -v regex="^$2\$" '
+		$2 == "probe_fmod_ret" { empty[$1] = $3 }
+		$2 ~ regex { ours[$1] += $3 }
+		END { for (round in empty) if (round in ours) print empty[round], ours[round] }' "$work/cost.$1"
+}
+
+# cost_row CASE PROGRAM_REGEX DESCRIPTION PROGRAM
+cost_row() {
+	local ns ratio low high
+	ns=$(cost_pairs "$1" "$2" | cut -d ' ' -f 2 | "$TOOLS/stats" median | cut -f 1)
+	read -r ratio low high _ < <(cost_pairs "$1" "$2" | "$TOOLS/stats" geomean)
+	row "$3" "$4" "$(round 0 "$ns") ns" "$(round 2 "$ratio")" "$(round 2 "$low") to $(round 2 "$high")"
+}
 
 # cost CASE FILE HOW DESCRIPTION: rows of the table, one a program and their sum.
 cost() {
-	local name ns empty sum=0 i
+	local name i
 	for ((i = 0; i < rounds; i++)); do
 		rm -f "$2.new"
-		"$TOOLS/disk_cost" "$([[ $3 == append ]] && echo "$2.new" || echo "$2")" "$calls" "$3" >>"$work/cost.$1" || exit 1
+		"$TOOLS/disk_cost" "$([[ $3 == append ]] && echo "$2.new" || echo "$2")" "$calls" "$3" >"$work/round" || exit 1
+		sed "s/^/$i /" "$work/round" >>"$work/cost.$1"
 	done
-	empty=$(cost_of "$1" probe_fmod_ret)
 	while read -r name; do
-		ns=$(cost_of "$1" "$name")
-		sum=$(awk "BEGIN { print $sum + $ns }")
-		row "$4" "$name" "$(round 0 "$ns") ns" "$(round 2 "$(awk "BEGIN { print $ns / $empty }")")"
-	done < <(awk '$1 ~ /^disk_/ && !seen[$1]++ { print $1 }' "$work/cost.$1" | sort)
-	row "$4" "all of it" "$(round 0 "$sum") ns" "$(round 2 "$(awk "BEGIN { print $sum / $empty }")")"
-	say "$4: empty $empty ns, ours $sum ns"
+		cost_row "$1" "$name" "$4" "$name"
+	done < <(awk '$2 ~ /^disk_/ && !seen[$2]++ { print $2 }' "$work/cost.$1" | sort)
+	cost_row "$1" 'disk_.*' "$4" "all of it"
+	say "$4: $rounds rounds"
 }
 
 # --- Throughput -----------------------------------------------------------------------------------------------
@@ -108,8 +119,8 @@ By the kernel's own statistics (\`bpf_stats\`), $rounds rounds of $calls writes 
 program on the same function in the same calls, which is the ratio's 1.
 
 END
-row call program "a run" "ratio to an empty one"
-row --- --- ---: ---:
+row call program "a run" "ratio to an empty one" "95 %"
+row --- --- ---: ---: ---:
 pressure_start --fill-percent 50
 cost outside "$work/theirs/file" overwrite "another file system"
 cost beside "$work/ours/beside" overwrite "same file system, outside data_dir"
