@@ -119,8 +119,7 @@ static int add_counts(struct store *store, json_t *campaign, struct error *err)
 json_t *store_campaigns(struct store *store, struct error *err)
 {
 	_cleanup_json_ json_t *campaigns =
-		select_rows(store, TABLE_CAMPAIGNS, "SELECT * FROM campaigns ORDER BY rowid DESC",
-			    NULL, NULL, err);
+		select_rows(store, TABLE_CAMPAIGNS, "SELECT * FROM campaigns ORDER BY rowid DESC", NULL, NULL, err);
 	json_t *campaign;
 	size_t i;
 

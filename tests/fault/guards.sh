@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 90 s
 # not in guests: it is about what is refused and asked
-# What keeps chaos from doing harm: abort_if, the emergency stop, the default gateway, the way in of whoever runs it.
+# What keeps chaos from doing harm: abort_if, the emergency stop, the database's disk, the default gateway, the way in of
+# whoever runs it.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/netlib.sh
@@ -75,6 +76,37 @@ kill -INT $coordinator
 end_of $coordinator
 check_eq "a blind abort_if: interrupted" "$status" 130
 
+# unable NAME ABORT_IF ERE: it dies, or was never there.
+unable() {
+	campaign unable "$2"
+	rm -f "$work"/unable.db*
+	check_fails "an abort_if that $1: the trial ends" 1 "$eval_bin" run campaign "$work/unable.yaml" --db "$work/unable.db" --only '*-1'
+	check_match "an abort_if that $1: the reason" "$(db unable "SELECT status, error_text FROM trials WHERE id LIKE '%-1'")" \
+		"^failed.stopped, as abort_if cannot tell any more: $3"
+}
+# shellcheck disable=SC2016 # its own shell's
+unable "is killed" 'kill -KILL $$' "signal 9"
+unable "is not there" "$work/nothing" "exit 127"
+
+# --- The database's own disk ----------------------------------------------------------------------------------
+
+mkdir -p "$work/disk"
+mount -t tmpfs -o size=16M tmpfs "$work/disk" && mkdir "$work/disk/data" || exit 1
+on_cleanup umount "$work/disk"
+for allow in gateway shared_fs; do
+	cat >"$work/shared.yaml" <<END
+allow: [$allow]
+trials_per_combination: 1
+defaults: {warmup_seconds: 0, duration_seconds: 0.2, recovery_seconds: 10}
+subjects: [{name: one, reset: "true", nodes: [{name: n1, address: 10.99.0.1, netns: $(ns n1), data_dir: "$work/disk/data"}]}]
+chaos_types: [{type: disk_pressure, target: n1, params: {fill_percent: 10, engine: fill}}]
+END
+	"$eval_bin" run campaign "$work/shared.yaml" --db "$work/disk/$allow.db" --fresh >"$work/out" 2>&1
+	[[ $allow == gateway ]] && check_match "filling the database's disk: refused" \
+		"$(db "disk/$allow" 'SELECT status, error_stage, error_text FROM trials')" "^failed.inject.*allow: \[shared_fs\]"
+done
+check_eq "filling the database's disk: done when asked for" "$(db disk/shared_fs 'SELECT status, verdict FROM trials')" "completed|pass"
+
 # --- The emergency stop ---------------------------------------------------------------------------------------
 
 campaign stop "false"
@@ -127,6 +159,8 @@ session_answers() {
 }
 check "$name: sshd runs on a port of its own" wait_for 5 ssh_n1 true
 coproc session { ssh_n1 cat; }
+# shellcheck disable=SC2154 # coproc sets it, and unsets it at the end
+session_pid=$session_PID
 check "$name: a session is there" session_answers
 # tmux's server has no parent of ours, and env -i takes SSH_CONNECTION away as sudo does. Cuts the very client off.
 on_cleanup tmux -S "$work/tmux" kill-server
@@ -139,7 +173,6 @@ check "$name: a new one works" ssh_n1 true
 check "$name: and can stop it" ssh_n1 "$eval_bin cleanup --now"
 normal_within "$name: the partition has ended" 200
 eval "exec ${session[1]}>&-"
-# shellcheck disable=SC2154 # coproc sets it
-wait "$session_PID" 2>/dev/null
+wait "$session_pid" 2>/dev/null
 
 done_testing
