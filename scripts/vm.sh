@@ -47,6 +47,8 @@ top=$(cd "$(dirname "$0")/.." && pwd -P)
 build=${BUILD:-build}
 [[ $build == /* ]] || build=$top/$build
 run_folder='' partial_folder='' job_pid=''
+# A guest is up after 7 to 15 s, on a busy host after a minute.
+boot_limit=${EVAL_BOOT_LIMIT:-180} boot_tries=3
 apt_helper=/usr/lib/apt/apt-helper
 fetch_tools=("$apt_helper:apt" dpkg-deb:dpkg xz:xz-utils depmod:kmod flock:util-linux)
 guest_tools=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio modprobe:kmod setpriv:util-linux)
@@ -149,7 +151,7 @@ write_job() {
 
 # Files do not block, whoever reads them; so a slow reader here never stops the guest.
 start_qemu() {
-	local folder=$1 name console number=0 ports=()
+	local folder=$1 name console messages='' number=0 ports=()
 	: >"$run_folder/console"
 	for name in output error files status; do
 		: >"$run_folder/$name"
@@ -158,7 +160,7 @@ start_qemu() {
 	done
 	console=file,id=console,path=$run_folder/console
 	[[ $mode != shell ]] || console=stdio,id=console,mux=on,signal=off,logfile=$run_folder/console
-	[[ $mode != shell ]] || ports+=(-mon chardev=console)
+	[[ $mode != shell ]] || ports+=(-mon chardev=console) messages=quiet
 	# shellcheck disable=SC2054 # qemu's own commas
 	[[ -z $disk ]] || ports+=(-device virtio-blk-pci,drive=disk
 		-blockdev "driver=raw,node-name=disk,file.driver=file,file.filename=${disk//,/,,}")
@@ -169,7 +171,7 @@ start_qemu() {
 	set -- setpriv --pdeathsig TERM timeout --foreground -k 5 "$limit" setpriv --pdeathsig KILL \
 		qemu-system-x86_64 -machine q35 -accel "${accel/tcg/tcg,thread=single}" -cpu max -smp "$cpus" -m "$memory" -nodefaults \
 		-no-user-config -display none -no-reboot -kernel "$folder/vmlinuz" -initrd "$run_folder/initramfs.cpio" \
-		-append "console=ttyS0 quiet panic=-1 oops=panic no_timer_check" \
+		-append "console=ttyS0 $messages panic=-1 oops=panic no_timer_check" \
 		-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
 		-chardev "$console" -serial chardev:console -device virtio-serial-pci "${ports[@]}"
 	if [[ $mode == shell ]]; then
@@ -190,6 +192,23 @@ show_console() {
 	mkdir -p "${kept%/*}" && tr -d '\r' <"$run_folder/console" >"$kept" && echo "vm: all of its console is in $kept" >&2
 }
 
+# One that hangs on its way up hangs in the emulator, before anything of ours runs there: it is started anew.
+come_up() {
+	local try deadline
+	for ((try = 1; ; try++)); do
+		start_qemu "$1"
+		deadline=$((SECONDS + boot_limit))
+		until [[ -s $run_folder/status ]] || ! kill -0 "$job_pid" 2>/dev/null; do
+			((SECONDS < deadline)) || break
+			sleep 0.1
+		done
+		((SECONDS >= deadline && try < boot_tries)) && [[ ! -s $run_folder/status ]] || return 0
+		show_console "not up after $boot_limit s: killed, and started again"
+		kill -TERM "$job_pid" 2>/dev/null
+		wait "$job_pid"
+	done
+}
+
 boot() {
 	local folder status panic began ended=0
 	need_tools "${guest_tools[@]}"
@@ -198,8 +217,10 @@ boot() {
 	choose_accel "$folder"
 	make_initramfs "$folder"
 	began=$SECONDS
-	start_qemu "$folder"
-	if [[ $mode != shell ]]; then
+	if [[ $mode == shell ]]; then
+		start_qemu "$folder"
+	else
+		come_up "$folder"
 		tail -s 0.1 --pid="$job_pid" -c +1 -f "$run_folder/output" &
 		tail -s 0.1 --pid="$job_pid" -c +1 -f "$run_folder/error" >&2 &
 	fi
@@ -211,7 +232,8 @@ boot() {
 		show_console "still running after $limit s: killed"
 		exit 124
 	fi
-	if ! read -r status <"$run_folder/status"; then
+	status=$(tail -n 1 "$run_folder/status")
+	if [[ $status != [0-9]* ]]; then
 		panic=$(tr -d '\r' <"$run_folder/console" | sed -n 's/.*Kernel panic - //p' | head -n 1)
 		show_console "${panic:+the guest panicked: }${panic:-the guest ended before its command did}"
 		exit 125

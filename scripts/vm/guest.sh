@@ -57,6 +57,9 @@ run_shell() {
 }
 
 find_ports
+# From here on the console hears of trouble alone: it is slow, and the whole kernel waits for it.
+echo 4 >/proc/sys/kernel/printk
+echo up >"${ports[status]}"
 # As under systemd.
 ulimit -Hn 524288
 if [[ $mode == shell ]]; then

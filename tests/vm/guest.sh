@@ -87,6 +87,18 @@ check "a panic: the console is kept" grep -q 'Kernel panic' "$BUILD/vm/$kernel.c
 check_fails "a guest that ends early: exit 125" 125 "$vm" run "$kernel" -- busybox poweroff -f
 check_match "a guest that ends early: said so" "$output" "vm: $kernel: the guest ended before its command did"
 
+# The first qemu does nothing at all, the second is a real one.
+mkdir "$work/bin"
+cat >"$work/bin/qemu-system-x86_64" <<END
+#!/bin/bash
+[[ -e $work/second ]] || { touch $work/second; exec sleep 1000; }
+exec $(command -v qemu-system-x86_64) "\$@"
+END
+chmod +x "$work/bin/qemu-system-x86_64"
+check_fails "a guest that hangs on its way up: started again" 7 \
+	env PATH="$work/bin:$PATH" EVAL_BOOT_LIMIT=60 "$vm" run "$kernel" -- sh -c 'exit 7'
+check_match "a guest that hangs on its way up: said so" "$output" "vm: $kernel: not up after 60 s: killed, and started again"
+
 check_fails "a guest that hangs: exit 124" 124 "$vm" run --timeout 25 "$kernel" -- sh -c 'echo waiting; sleep 1000'
 check_match "a guest that hangs: what it printed until then" "$output" 'waiting'
 check_match "a guest that hangs: said so" "$output" "vm: $kernel: still running after 25 s: killed"
