@@ -103,7 +103,7 @@ has_fq() { "$eval_bin" bpf-status --json | jq -e '.features[] | select(.name == 
 rtts() {
 	local node=$1 address=$2 count=$3
 	shift 3
-	in_ns "$node" ping -n -c "$count" -i 0.05 -W 2 "$@" "$address" | sed -n 's/.* time=\([0-9.]*\) ms.*/\1/p'
+	in_ns "$node" ping -n -c "$count" -i 0.02 -W 2 "$@" "$address" | sed -n 's/.* time=\([0-9.]*\) ms.*/\1/p'
 }
 
 median() { sort -g | awk '{ v[NR] = $1 } END { print NR ? (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 : "none" }'; }

@@ -15,7 +15,7 @@ refused() { check_fails "$1: refused" "$2" "$eval_bin" inject disk_pressure --fo
 # A guest has its kernel's modules by 9p, as it has the host's root below its own.
 remote=$(findmnt -n -l -o TARGET -t 9p | head -n 1)
 if [[ -n $remote ]]; then
-	refused "a network file system" 2 "data_dir '$remote' is on a network file system \(9p\), whose space is another host's" \
+	refused "a network file system" 2 "data_dir '${remote//+/\\+}' is on a network file system \(9p\), whose space is another host's" \
 		--data-dir "$remote"
 else
 	skip "a network file system" "none is mounted here"

@@ -24,7 +24,7 @@ flow_goes_on() { wait_for 5 flow_passed "$1" $(($(flow_count "$1") + samples + 1
 
 # An emulated guest is late for reasons of its own.
 late_ms=0 base_error_ms=0 stall_ms=150 bulk_bytes=10000000 samples=30
-is_emulated && late_ms=15 base_error_ms=3 stall_ms=3000 bulk_bytes=1000000 samples=150
+is_emulated && late_ms=15 base_error_ms=3 stall_ms=3000 bulk_bytes=1000000 samples=60
 make_nodes 3
 peers=(--peer "$(address4 n2)" --peer "$(address6 n2)")
 base=([4]=$(rtts n1 "$(address4 n2)" 40 | median) [6]=$(rtts n1 "$(address6 n2)" 40 | median))
