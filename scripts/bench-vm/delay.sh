@@ -3,7 +3,7 @@
 source "$(dirname "$0")/common.sh"
 
 read -ra ways <<<"${WAYS:-netem fq tap}"
-rounds=4
+rounds=8
 count=$((${COUNT:-2000} / rounds))
 interval_ms=5
 network_up
@@ -12,11 +12,11 @@ rtt() {
 	in_target "$TOOLS/rtt" "$peer_address" "$count" "$interval_ms" || die "no round trips"
 }
 
-# measure MIN_MS MAX_MS [OPTION…]: the way's own time off each round trip, into $work/WAY. Every round has its own base,
-# and begins with another way.
+# measure MIN_MS MAX_MS [OPTION…]: the way's own time off each round trip, into $work/delay-WAY, and the 99th percentile of
+# each round's, into $work/p99-WAY. Every round has its own base, and begins with another way.
 measure() {
 	local base round i way
-	rm -f "$work"/delay-*
+	rm -f "$work"/delay-* "$work"/p99-*
 	for ((round = 0; round < rounds; round++)); do
 		rtt >"$work/base"
 		base=$("$TOOLS/stats" median <"$work/base" | cut -f 1)
@@ -26,7 +26,8 @@ measure() {
 			delay_start "$way" "$@"
 			rtt >"$work/rtt"
 			delay_stop "$way"
-			awk -v base="$base" '{ print $1 - base }' "$work/rtt" >>"$work/delay-$way"
+			awk -v base="$base" '{ print $1 - base }' "$work/rtt" | tee -a "$work/delay-$way" |
+				"$TOOLS/stats" summary | awk -v ms="$1" '{ print $3 - ms }' >>"$work/p99-$way"
 		done
 	done
 	base=$("$TOOLS/stats" median <"$work/delay-base" | cut -f 1)
@@ -39,13 +40,13 @@ micros() {
 
 # fixed MS
 fixed() {
-	local mean p50 p99 netem99='' ratio
+	local mean p50 p99 ratio low high
 	measure "$1" "$1"
 	for way in "${ways[@]}"; do
 		read -r mean p50 p99 _ < <(awk -v ms="$1" '{ print $1 - ms }' "$work/delay-$way" | "$TOOLS/stats" summary)
-		[[ $way != netem ]] || netem99=$p99
-		ratio=$(awk -v ours="$p99" -v theirs="$netem99" 'BEGIN { printf "%.2f", ours / theirs }')
-		row "$1 ms" "$way" "$(micros "$mean")" "$(micros "$p50")" "$(micros "$p99")" "$ratio"
+		read -r ratio low high _ < <(paste "$work/p99-${ways[0]}" "$work/p99-$way" | "$TOOLS/stats" geomean)
+		row "$1 ms" "$way" "$(micros "$mean")" "$(micros "$p50")" "$(micros "$p99")" \
+			"$(round 2 "$ratio") ($(round 2 "$low") to $(round 2 "$high"))"
 	done
 }
 
@@ -54,10 +55,10 @@ cat <<END
 
 $((count * rounds)) echo requests for each line of the table, $interval_ms ms apart, in $rounds rounds with a base of their
 own. The error of one is its round-trip time without the base (median of $count undelayed ones) and without the delay.
-Microseconds.
+Microseconds; the ratio is that of the rounds' 99th percentiles, their geometric mean with its 95 % interval.
 
 END
-row delay by "error, mean" p50 p99 "p99 ÷ netem's"
+row delay by "error, mean" p50 p99 "p99 ÷ ${ways[0]}'s"
 row ---: --- ---: ---: ---: ---:
 for ms in 5 20 100; do
 	fixed "$ms"

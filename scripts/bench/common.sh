@@ -70,10 +70,13 @@ fault_begin() {
 	wait_for 20 grep -q 'Ctrl+C' "$work/fault" || die "cannot inject $*: $(cat "$work/fault")"
 }
 
+# What was measured under a fault that had ended by itself (its lease, its time) counts for nothing.
 fault_stop() {
-	kill -TERM "$fault_pid"
-	wait "$fault_pid"
+	local status=0
+	kill -TERM "$fault_pid" 2>/dev/null
+	wait "$fault_pid" || status=$?
 	fault_pid=
+	((status == 130)) || die "the fault had ended by itself ($status): $(cat "$work/fault")"
 }
 
 iperf_serve() {
