@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# make [all]        builds ./eval                    make test       installs what is missing, runs every suite here
+# make [all]        builds ./eval                    make test       installs what is missing, runs the suites here
 # make test-unit | test-cli | test-net | test-fault | test-disk | test-smoke | test-vm   one suite       and a smoke test on Linux 6.1
 # make test-matrix  VM_SUITES on each of KERNELS, in guests (scripts/vm.sh), two at a time
 # make test-all     test, test-vm and test-matrix    make demo       the main job on a real cluster
@@ -113,11 +113,11 @@ deps:
 # Dependencies may be installed by this very run, so the build is a make of its own behind them.
 test: deps
 	$(Q)$(MAKE) --no-print-directory test-build fuzzers
-	$(Q)tests/all "unit cli net fault fuzz vm/command vm/matrix" 6.1 smoke
+	$(Q)tests/all "unit cli net fault disk fuzz vm/command vm/matrix" 6.1 smoke
 
 test-all: deps
 	$(Q)$(MAKE) --no-print-directory test-build fuzzers
-	$(Q)tests/all "unit cli net fault fuzz vm" "$(KERNELS)" "$(VM_SUITES)"
+	$(Q)tests/all "unit cli net fault disk fuzz vm" "$(KERNELS)" "$(VM_SUITES)"
 
 test-build: eval $(UNIT_TESTS) $(TOOLS)
 
