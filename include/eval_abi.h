@@ -19,8 +19,11 @@
 
 /*
  * One per fault and device, in a mmapable array map of one entry. Programs do nothing unless now is before both
- * deadline_ns and lease_ns (CLOCK_MONOTONIC); storing 0 to deadline_ns makes the fault inert at once.
+ * deadline_ns and lease_ns (CLOCK_MONOTONIC); storing 0 to deadline_ns makes the fault inert at once, and for good: its
+ * holder sets a deadline only in place of EVAL_DEADLINE_NOT_YET, so that one stopped on its way never goes live.
  */
+#define EVAL_DEADLINE_NOT_YET 1ULL
+
 struct eval_ctl {
 	__u64 magic;
 	__u32 abi_version;
@@ -182,7 +185,7 @@ struct eval_disk {
 	__u32 learning;
 	__u32 probe_thread; /* the holder's self-test: refuse this thread's writes, whatever is left; 0: none */
 	__u64 learned_directory, learned_super_block;
-	__u64 program; /* the kernel's address of the inode of eval's own binary */
+	__u64 program;        /* the kernel's address of the inode of eval's own binary */
 	__u32 probed;         /* bits by enum eval_disk_call: what the self-test came by */
 	__u32 ctl_map;        /* id of the fault's eval_ctl, for bpf-status: not every program uses both maps */
 	char file_system[16]; /* of the last one learned: "ext4" */

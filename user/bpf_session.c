@@ -91,6 +91,7 @@ static void ctl_fill(struct eval_ctl *ctl, const struct fault_spec *spec, const 
 	ctl->holder_pid = (__u32)getpid();
 	ctl->holder_start_ticks = process_start_ticks(getpid());
 	ctl->netns_ino = spec->target->netns_ino;
+	ctl->deadline_ns = EVAL_DEADLINE_NOT_YET;
 	snprintf(ctl->campaign, sizeof(ctl->campaign), "%s", spec->campaign);
 	snprintf(ctl->trial, sizeof(ctl->trial), "%s", spec->trial);
 	snprintf(ctl->target, sizeof(ctl->target), "%s", spec->target->node ? spec->target->node : "");
@@ -187,10 +188,16 @@ void bpf_session_detach(struct bpf_session *session, size_t keep)
 	}
 }
 
-void bpf_session_activate(struct bpf_session *session, uint64_t deadline_ns)
+int bpf_session_activate(struct bpf_session *session, uint64_t deadline_ns, struct error *err)
 {
+	__u64 not_yet = EVAL_DEADLINE_NOT_YET;
+
 	bpf_session_renew(session, clock_monotonic_ns() + LEASE_NS);
-	__atomic_store_n(&session->ctl->deadline_ns, deadline_ns, __ATOMIC_RELEASE);
+	/* A signal, or another process, may have come while the hooks were attached. */
+	if (__atomic_compare_exchange_n(&session->ctl->deadline_ns, &not_yet, deadline_ns, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return 0;
+	return error_set(err, -ENODEV, "the fault was stopped before it was live: by 'eval cleanup --now'?");
 }
 
 void bpf_session_renew(struct bpf_session *session, uint64_t lease_ns)

@@ -42,8 +42,11 @@ bool bpf_session_is_attached(const struct bpf_session *session);
 /* Detaches hooks, last attached first, until `keep` are left. */
 void bpf_session_detach(struct bpf_session *session, size_t keep);
 
-/* The control block: live until the deadline, while the lease is renewed. stop only stores to shared memory. */
-void bpf_session_activate(struct bpf_session *session, uint64_t deadline_ns);
+/*
+ * The control block: live until the deadline, while the lease is renewed. stop only stores to shared memory; what was
+ * stopped before is not activated any more (-ENODEV).
+ */
+int bpf_session_activate(struct bpf_session *session, uint64_t deadline_ns, struct error *err);
 void bpf_session_renew(struct bpf_session *session, uint64_t lease_ns);
 void bpf_session_set_cgroup(struct bpf_session *session, uint64_t cgroup_id);
 void bpf_session_stop(struct bpf_session *session);

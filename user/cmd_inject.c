@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 
 #include "bpf_filter.h"
 #include "bpf_session.h"
@@ -26,6 +25,10 @@
 #define WORDS_MAX 256
 #define OPTIONS_MAX 48
 #define FIELD_OPTION_BASE 1000
+
+/* For the signal handler, which stops the fault itself: its process may be waiting for the kernel. */
+static volatile sig_atomic_t stop_requested;
+static struct fault *volatile live_fault;
 
 enum option_key {
 	OPTION_FOR = 256,
@@ -255,32 +258,61 @@ static int check_complete(struct inject *inject)
 	return EXIT_OK;
 }
 
-/* True: ended by a signal. err is set where the fault ended by itself. */
-static bool hold_fault(struct fault *fault, int signal_fd, double seconds, struct error *err)
+/* Ends when stopped by a signal; err is set where the fault ended by itself. */
+static void hold_fault(struct fault *fault, const sigset_t *unblocked, double seconds, struct error *err)
 {
 	uint64_t end_ns = clock_monotonic_ns() + (uint64_t)(seconds * (double)NSEC_PER_SEC);
 
-	for (;;) {
-		struct pollfd fd = {.fd = signal_fd, .events = POLLIN};
+	while (!stop_requested) {
 		uint64_t now_ns = clock_monotonic_ns();
 		uint64_t wait_ns = now_ns < end_ns ? end_ns - now_ns : 0;
+		struct timespec wait;
 
 		if (!wait_ns)
-			return false;
+			return;
 		if (wait_ns > LEASE_RENEW_NS)
 			wait_ns = LEASE_RENEW_NS;
-		if (poll(&fd, 1, (int)(wait_ns / NSEC_PER_MSEC) + 1) > 0) {
-			fault_stop(fault);
-			return true;
-		}
+		wait = (struct timespec){.tv_nsec = (long)wait_ns};
+		if (ppoll(NULL, 0, &wait, unblocked) < 0)
+			continue;
 		if (fault_renew(fault, err)) {
 			fault_stop(fault);
-			return false;
+			return;
 		}
 	}
 }
 
-static int inject_and_hold(struct inject *inject, const struct target *target, int signal_fd)
+/* Signals are heard all through it: it may take long, and what is stopped meanwhile does not go live. */
+static int activate(struct fault *fault, const sigset_t *unblocked, double seconds, struct error *err)
+{
+	sigset_t blocked;
+	int ret;
+
+	sigprocmask(SIG_SETMASK, unblocked, &blocked);
+	ret = stop_requested ? error_set(err, -ECANCELED, "stopped by a signal")
+			     : fault_activate(fault, (uint64_t)(seconds * (double)NSEC_PER_SEC), err);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	return ret && stop_requested ? error_set(err, -ECANCELED, "stopped by a signal") : ret;
+}
+
+static int exit_code_of(int code)
+{
+	if (code == -ECANCELED)
+		return EXIT_INTERRUPTED;
+	return code == -EPERM ? EXIT_HOST : EXIT_TRIALS;
+}
+
+static void on_stop(int signal_number)
+{
+	int saved = errno;
+
+	stop_requested = 1;
+	if (live_fault)
+		fault_stop(live_fault);
+	errno = saved;
+}
+
+static int inject_and_hold(struct inject *inject, const struct target *target, const sigset_t *unblocked)
 {
 	struct fault_spec spec = {
 		.campaign = "",
@@ -296,16 +328,22 @@ static int inject_and_hold(struct inject *inject, const struct target *target, i
 	struct error err = {};
 	int ret, reported;
 
-	if (fault_new(&fault, &spec, &err) ||
-	    fault_activate(fault, (uint64_t)(inject->seconds * (double)NSEC_PER_SEC), &err)) {
+	ret = fault_new(&fault, &spec, &err);
+	live_fault = fault;
+	if (!ret)
+		ret = activate(fault, unblocked, inject->seconds, &err);
+	if (ret) {
 		log_error("%s", err.text);
+		live_fault = NULL;
 		fault_free(fault);
-		return err.code == -EPERM ? EXIT_HOST : EXIT_TRIALS;
+		return exit_code_of(ret);
 	}
 	inject_report_started(&report, fault_engine(fault));
-	report.interrupted = hold_fault(fault, signal_fd, inject->seconds, &err);
+	hold_fault(fault, unblocked, inject->seconds, &err);
+	report.interrupted = stop_requested;
 	ret = fault_revert(fault, err.code ? NULL : &err) ?: err.code;
 	evidence = fault_evidence(fault);
+	live_fault = NULL;
 	fault_free(fault);
 	reported = inject_report_reverted(&report, evidence);
 	if (!ret)
@@ -314,20 +352,26 @@ static int inject_and_hold(struct inject *inject, const struct target *target, i
 	return EXIT_TRIALS;
 }
 
-static int signals_open(void)
+/* Blocks them but where a fault becomes live and is held; *unblocked is the mask for there. */
+static void watch_signals(sigset_t *unblocked)
 {
-	struct sigaction hangup;
+	/* Also where a shell ignores it for its background jobs: ending a fault is never wrong. */
+	static const int watched[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART}, hangup;
 	sigset_t set;
 
 	sigemptyset(&set);
-	/* Also where a shell ignores it for its background jobs: ending a fault is never wrong. */
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	/* nohup stays in force. */
-	if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN)
-		sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC);
+	for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
+		/* nohup stays in force. */
+		if (watched[i] == SIGHUP && !sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler == SIG_IGN)
+			continue;
+		sigaction(watched[i], &action, NULL);
+		sigaddset(&set, watched[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, unblocked);
+	/* Whoever started us may have blocked them. */
+	for (size_t i = 0; i < ARRAY_SIZE(watched); i++)
+		sigdelset(unblocked, watched[i]);
 }
 
 /* Only where filters outlive their process. */
@@ -347,7 +391,7 @@ static int start_guard(struct guard *guard, struct error *err)
 
 static int inject_run(struct inject *inject)
 {
-	_cleanup_close_ int signal_fd = -1;
+	sigset_t unblocked;
 	struct guard guard = {.fd = -1};
 	struct target *target = NULL;
 	struct error err = {};
@@ -364,7 +408,7 @@ static int inject_run(struct inject *inject)
 		return EXIT_HOST;
 	}
 	bpf_log_init();
-	signal_fd = signals_open();
+	watch_signals(&unblocked);
 	ret = inject_target_open(&target, inject->ops, &inject->where, &err);
 	if (ret) {
 		log_error("%s", err.text);
@@ -373,7 +417,7 @@ static int inject_run(struct inject *inject)
 	ret = start_guard(&guard, &err);
 	if (ret)
 		log_error("%s", err.text);
-	ret = ret ? EXIT_HOST : inject_and_hold(inject, target, signal_fd);
+	ret = ret ? EXIT_HOST : inject_and_hold(inject, target, &unblocked);
 	target_free(target);
 	guard_stop(&guard);
 	return ret;

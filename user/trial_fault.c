@@ -197,6 +197,9 @@ int trial_inject(struct trial *trial, struct error *err)
 		int ret = trial_stop_requested() ? error_set(err, -ECANCELED, "stopped")
 						 : fault_activate(trial->faults[i].fault, duration_ns, err);
 
+		/* The signal's handler stops what is still on its way, too. */
+		if (ret && trial_stop_requested())
+			return error_set(err, -ECANCELED, "stopped");
 		if (ret)
 			return ret;
 		if (!i)

@@ -222,9 +222,8 @@ static void fill_show(const struct disk_fill *fill)
 static int fill_activate(void *state, uint64_t deadline_ns, struct error *err)
 {
 	struct disk_fill *fill = state;
-	int ret = 0;
+	int ret = bpf_session_activate(fill->session, deadline_ns, err);
 
-	bpf_session_activate(fill->session, deadline_ns);
 	for (size_t i = 0; !ret && i < fill->file_count; i++)
 		ret = file_fill(fill, &fill->files[i], err);
 	fill_show(fill);

@@ -74,8 +74,7 @@ static int hook_activate(void *state, uint64_t deadline_ns, struct error *err)
 	if (ret)
 		return ret;
 	set_cgroup(hook);
-	bpf_session_activate(hook->session, deadline_ns);
-	return 0;
+	return bpf_session_activate(hook->session, deadline_ns, err);
 }
 
 static int hook_renew(void *state, uint64_t lease_ns, struct error *err)

@@ -79,7 +79,9 @@ int net_fault_activate(void *state, uint64_t deadline_ns, struct error *err)
 	set_cgroups(net);
 	/* All hooks are there before the first bites. */
 	for (size_t i = 0; !ret && i < net->part_count; i++)
-		bpf_session_activate(net->parts[i].session, deadline_ns);
+		ret = bpf_session_activate(net->parts[i].session, deadline_ns, err);
+	if (ret)
+		net_fault_stop(net);
 	return ret;
 }
 

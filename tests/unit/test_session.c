@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A fault that is stopped on its way, by its own process or from outside, never goes live. Needs root, for the map. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+
+#include "bpf_session.h"
+#include "disk_pressure.skel.h"
+#include "util/clock.h"
+
+struct fixture {
+	struct disk_pressure_bpf *skel;
+	struct bpf_session *session;
+};
+
+static void open_session(struct fixture *fixture)
+{
+	static const struct target target = {.node = "n1"};
+	static struct fault_spec spec = {.campaign = "", .trial = "test_session", .target = &target};
+	struct bpf_program *program;
+	struct error err = {};
+
+	bpf_log_init();
+	spec.ops = chaos_find("disk_pressure");
+	fixture->skel = disk_pressure_bpf__open();
+	assert_non_null(fixture->skel);
+	bpf_object__for_each_program(program, fixture->skel->obj) bpf_program__set_autoload(program, false);
+	if (bpf_object_load_checked(fixture->skel->obj, &err) ||
+	    bpf_session_new(&fixture->session, fixture->skel->obj, &spec, NULL, "test", &err))
+		fail_msg("%s", err.text);
+}
+
+static void close_session(struct fixture *fixture)
+{
+	bpf_session_free(fixture->session);
+	disk_pressure_bpf__destroy(fixture->skel);
+}
+
+static uint64_t deadline_of(const struct fixture *fixture)
+{
+	struct eval_ctl ctl;
+	__u32 zero = 0;
+
+	assert_int_equal(bpf_map__lookup_elem(fixture->skel->maps.eval_ctl, &zero, sizeof(zero), &ctl, sizeof(ctl), 0),
+			 0);
+	return ctl.deadline_ns;
+}
+
+static void goes_live(void **state)
+{
+	uint64_t until_ns = clock_monotonic_ns() + NSEC_PER_SEC;
+	struct fixture fixture = {};
+
+	open_session(&fixture);
+	assert_true(deadline_of(&fixture) < clock_monotonic_ns());
+	assert_false(bpf_session_is_stopped(fixture.session));
+	assert_int_equal(bpf_session_activate(fixture.session, until_ns, NULL), 0);
+	assert_int_equal(deadline_of(&fixture), until_ns);
+	bpf_session_stop(fixture.session);
+	assert_true(bpf_session_is_stopped(fixture.session));
+	close_session(&fixture);
+}
+
+static void assert_stays_inert(struct fixture *fixture)
+{
+	struct error err = {};
+
+	assert_int_equal(bpf_session_activate(fixture->session, clock_monotonic_ns() + NSEC_PER_SEC, &err), -ENODEV);
+	assert_non_null(strstr(err.text, "stopped before it was live"));
+	assert_int_equal(deadline_of(fixture), 0);
+}
+
+static void stopped_on_its_way(void **state)
+{
+	struct fixture fixture = {};
+
+	open_session(&fixture);
+	bpf_session_stop(fixture.session);
+	assert_stays_inert(&fixture);
+	close_session(&fixture);
+}
+
+/* As eval_stop_all does, for this fault alone. */
+static void stopped_from_outside(void **state)
+{
+	struct fixture fixture = {};
+	struct eval_ctl ctl;
+	__u32 zero = 0;
+
+	open_session(&fixture);
+	assert_int_equal(bpf_map__lookup_elem(fixture.skel->maps.eval_ctl, &zero, sizeof(zero), &ctl, sizeof(ctl), 0),
+			 0);
+	assert_int_equal(ctl.magic, EVAL_MAGIC);
+	ctl.deadline_ns = 0;
+	ctl.draining = 1;
+	assert_int_equal(bpf_map__update_elem(fixture.skel->maps.eval_ctl, &zero, sizeof(zero), &ctl, sizeof(ctl), 0),
+			 0);
+	assert_stays_inert(&fixture);
+	close_session(&fixture);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(goes_live),
+		cmocka_unit_test(stopped_on_its_way),
+		cmocka_unit_test(stopped_from_outside),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
