@@ -53,4 +53,39 @@ for fs in ext4 xfs btrfs tmpfs; do
 	umount "$disk"
 done
 
+# --- Stopped while it fills -------------------------------------------------------------------------------------
+make_disk slow ext4 1024 || { not_ok "a file system"; done_testing; exit 1; }
+disk=$work/slow
+mkdir "$disk/data"
+before=$(available "$disk")
+# Each step takes half a second more. strace -D: the pid is eval's own.
+cat >"$work/slow_eval" <<END
+#!/bin/sh
+exec strace -D -qq -o $work/steps -e trace=fallocate -e inject=fallocate:delay_exit=500000 $eval_bin "\$@"
+END
+chmod +x "$work/slow_eval"
+fills() { (($(available "$disk") < before)); }
+# fill_slowly NAME COMMAND…: COMMAND stops it at its first step.
+fill_slowly() {
+	local name=$1 fast=$eval_bin
+	shift
+	rm -f "$work/steps"
+	eval_bin=$work/slow_eval
+	inject_start "$name" disk_pressure --for 600s --data-dir "$disk/data" --engine fill --fill-percent 100
+	eval_bin=$fast
+	check "$name: it fills" wait_for 10 fills
+	"$@" >/dev/null
+	inject_end "$name" 5
+	check_number "$name: no step follows, $(wc -l <"$work/steps") of 16 were done" "$(wc -l <"$work/steps") <= 2"
+	check "$name: all is free" wait_for 5 is_back "$disk" "$before"
+}
+interrupt() { kill -INT "$inject_pid"; }
+
+fill_slowly "signal" interrupt
+check_eq "signal: exit status, and it never became live" "$inject_status $(cat "$work/signal.out")" "130 "
+check_match "signal: says so" "$(cat "$work/signal.err")" "stopped by a signal"
+fill_slowly "outside" "$eval_bin" cleanup --now
+check_eq "outside: exit status, and it never became live" "$inject_status $(cat "$work/outside.out")" "1 "
+check_match "outside: says so" "$(cat "$work/outside.err")" "stopped while it took the space: .*cleanup --now"
+
 done_testing

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,8 +14,8 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* A call for all would not be interrupted for as long as it takes. */
-#define FILL_STEP_BYTES (1ULL << 30)
+/* A call for all would not be interrupted for as long as it takes: between steps we look whether to go on. */
+#define FILL_STEP_BYTES (64ULL << 20)
 /* Less than a block of any file system: the disk is as full as it gets. */
 #define FILL_STEP_BYTES_MIN 512
 /* Of what was asked, that the available space must fall by. */
@@ -35,7 +36,7 @@ struct disk_fill {
 	struct fill_file *files;  /* one per file system */
 	size_t file_count;
 	uint64_t first_hit_ns;
-	bool stopped;
+	volatile sig_atomic_t stopped; /* by the signal handler */
 };
 
 static const struct fill_file *find_file(const struct disk_fill *fill, dev_t device)
@@ -137,13 +138,28 @@ static int fill_open(void **state, const struct fault_spec *spec, const char **s
 	return 0;
 }
 
-static int file_allocate(struct fill_file *file, uint64_t bytes, struct error *err)
+/* A step that was under way when the file was emptied may have filled it again. */
+static int check_stopped(struct disk_fill *fill, struct fill_file *file, struct error *err)
+{
+	if (!fill->stopped && !bpf_session_is_stopped(fill->session))
+		return 0;
+	file->filled_bytes = 0;
+	if (ftruncate(file->fd, 0))
+		file->fd = fd_close(file->fd);
+	return error_set(err, -ENODEV, "the fault was stopped while it took the space: by 'eval cleanup --now'?");
+}
+
+static int file_allocate(struct disk_fill *fill, struct fill_file *file, uint64_t bytes, struct error *err)
 {
 	uint64_t step_max = FILL_STEP_BYTES;
 
 	while (file->filled_bytes < bytes && step_max >= FILL_STEP_BYTES_MIN) {
 		uint64_t step = bytes - file->filled_bytes;
+		int ret = check_stopped(fill, file, err);
 
+		if (ret)
+			return ret;
+		bpf_session_renew(fill->session, clock_monotonic_ns() + LEASE_NS);
 		if (step > step_max)
 			step = step_max;
 		if (!fallocate(file->fd, 0, (off_t)file->filled_bytes, (off_t)step)) {
@@ -167,7 +183,7 @@ static int file_allocate(struct fill_file *file, uint64_t bytes, struct error *e
 		return error_set_errno(err, -errno, "cannot take %" PRIu64 " bytes in data_dir '%s'", step,
 				       file->directory->path);
 	}
-	return 0;
+	return check_stopped(fill, file, err);
 }
 
 static bool is_seen(const struct fill_file *file)
@@ -196,7 +212,7 @@ static int file_fill(struct disk_fill *fill, struct fill_file *file, struct erro
 	ret = disk_reserve(&file->asked_bytes, &request, file->available_bytes, file->directory->path, err);
 	if (ret)
 		return ret;
-	ret = file_allocate(file, file->asked_bytes, err);
+	ret = file_allocate(fill, file, file->asked_bytes, err);
 	if (ret)
 		return ret;
 	measure(fill, file);
