@@ -10,6 +10,8 @@
 #include "util/clock.h"
 
 #define CLEANUP_TIMEOUT_SECONDS 300
+/* A signal may come just before poll. */
+#define LOOK_NS NSEC_PER_SEC
 
 /* Waits for its end; false where a signal asked to stop. */
 static bool wait_for(struct proc *proc)
@@ -22,6 +24,8 @@ static bool wait_for(struct proc *proc)
 
 		if (campaign_interrupted())
 			return false;
+		if (wait_ns > LOOK_NS)
+			wait_ns = LOOK_NS;
 		/* A signal interrupts poll, whatever SA_RESTART says. */
 		poll(fds, count, (int)(wait_ns / NSEC_PER_MSEC) + 1);
 	}
@@ -34,7 +38,7 @@ static void add_record(json_t *records, const struct command *command, const str
 
 	json_array_append_new(records, json_pack("{s:s, s:s, s:i, s:o, s:b, s:f, s:o}", "name", "cleanup", "exec",
 						 command->exec, "instance", (int)instance, "exit_code",
-						 result->signal ? json_null() : json_integer(result->exit_code),
+						 result->exit_code < 0 ? json_null() : json_integer(result->exit_code),
 						 "timed_out", result->timed_out, "seconds",
 						 (double)(result->ended_ns - result->started_ns) / NSEC_PER_SEC,
 						 "output", proc_output(proc)));

@@ -19,6 +19,7 @@ struct sample {
 	struct proc *proc;
 	uint64_t scheduled_ns;
 	const char *phase;
+	bool recorded; /* it was given up, but its process is still there: it counts against SAMPLES_AT_ONCE */
 };
 
 struct probe_run {
@@ -73,6 +74,9 @@ void probes_free(struct probes *probes)
 	if (!probes)
 		return;
 	for (size_t i = 0; i < probes->count; i++) {
+		/* All first: what does not die is waited for once. */
+		for (struct sample *sample = probes->runs[i].running; sample; sample = sample->next)
+			proc_kill(sample->proc);
 		while (probes->runs[i].running) {
 			struct sample *sample = probes->runs[i].running;
 
@@ -100,8 +104,9 @@ void probes_finish(struct probes *probes)
 bool probes_running(const struct probes *probes)
 {
 	for (size_t i = 0; i < probes->count; i++)
-		if (probes->runs[i].running)
-			return true;
+		for (const struct sample *sample = probes->runs[i].running; sample; sample = sample->next)
+			if (!sample->recorded)
+				return true;
 	return false;
 }
 
@@ -135,6 +140,7 @@ static void finish_sample(struct probes *probes, struct probe_run *run, struct s
 	const struct proc_result *result = proc_get_result(sample->proc);
 	char error[224];
 
+	sample->recorded = true;
 	proc_describe(sample->proc, error, sizeof(error));
 	record_sample(probes, run, sample, result->started_ns, result->ended_ns,
 		      proc_succeeded(sample->proc) ? NULL : error);
@@ -147,11 +153,12 @@ static void handle_ended(struct probes *probes, struct probe_run *run)
 	while (*link) {
 		struct sample *sample = *link;
 
-		if (!proc_handle(sample->proc)) {
+		if (proc_handle(sample->proc) && !sample->recorded)
+			finish_sample(probes, run, sample);
+		if (!proc_is_gone(sample->proc)) {
 			link = &sample->next;
 			continue;
 		}
-		finish_sample(probes, run, sample);
 		*link = sample->next;
 		run->running_count--;
 		sample_free(sample);

@@ -16,7 +16,7 @@
 #include "util/json.h"
 
 #define HALF (PROC_OUTPUT_MAX / 2)
-#define KILL_WAIT_MS 2000
+#define KILL_WAIT_NS (2 * NSEC_PER_SEC)
 
 /* The first HALF bytes and a ring of the last HALF. */
 struct capture {
@@ -30,7 +30,9 @@ struct proc {
 	pid_t pid;
 	int pidfd;
 	uint64_t deadline_ns; /* UINT64_MAX: none */
-	bool ended;
+	uint64_t killed_ns;   /* 0: it was not */
+	bool ended;           /* or given up */
+	bool reaped;
 	struct proc_result result;
 	struct capture out, err;
 };
@@ -234,6 +236,10 @@ static bool reap(struct proc *proc)
 
 	if (waitid(P_PID, (id_t)proc->pid, &info, WEXITED | WNOHANG) || !info.si_pid)
 		return false;
+	proc->reaped = true;
+	/* What it was given up with stands. */
+	if (proc->ended)
+		return true;
 	proc->ended = true;
 	proc->result.ended_ns = clock_monotonic_ns();
 	proc->result.exit_code = info.si_code == CLD_EXITED ? info.si_status : -1;
@@ -242,26 +248,43 @@ static bool reap(struct proc *proc)
 	return true;
 }
 
-static void proc_kill(struct proc *proc)
+void proc_kill(struct proc *proc)
 {
 	/* The group exists as long as its leader is not reaped. By pid too: the child may not have come to setsid. */
-	if (proc->ended)
+	if (proc->pid <= 0 || proc->ended)
 		return;
 	kill(-proc->pid, SIGKILL);
 	kill(proc->pid, SIGKILL);
+	if (!proc->killed_ns)
+		proc->killed_ns = clock_monotonic_ns();
+}
+
+/* It hangs in the kernel, and would hold us up for as long as that takes. */
+static void give_up(struct proc *proc)
+{
+	proc->ended = true;
+	proc->result.survived = true;
+	proc->result.ended_ns = clock_monotonic_ns();
+	proc->result.exit_code = -1;
+	proc->pidfd = fd_close(proc->pidfd);
 }
 
 void proc_finish(struct proc *proc)
 {
 	struct pollfd fd = {.fd = proc->pidfd, .events = POLLIN};
+	uint64_t now_ns;
 
 	if (proc->pid <= 0 || proc->ended)
 		return;
 	proc->result.stopped = true;
 	proc_kill(proc);
-	/* One that hangs in the kernel is left to init. */
-	poll(&fd, 1, KILL_WAIT_MS);
-	proc_handle(proc);
+	while (!proc_handle(proc)) {
+		now_ns = clock_monotonic_ns();
+		if (now_ns >= proc->killed_ns + KILL_WAIT_NS)
+			give_up(proc); /* it is left to init */
+		else
+			poll(&fd, 1, (int)((proc->killed_ns + KILL_WAIT_NS - now_ns) / NSEC_PER_MSEC) + 1);
+	}
 }
 
 void proc_free(struct proc *proc)
@@ -288,7 +311,26 @@ size_t proc_poll_fds(const struct proc *proc, struct pollfd *out)
 
 uint64_t proc_wake_ns(const struct proc *proc)
 {
-	return proc->ended ? UINT64_MAX : proc->deadline_ns;
+	if (proc->ended)
+		return UINT64_MAX;
+	return proc->killed_ns ? proc->killed_ns + PROC_KILL_PATIENCE_NS : proc->deadline_ns;
+}
+
+/*
+ * The kill is what enforces the deadline: one that ended before it was in time. Where we look late, there is no telling
+ * when it ended, and our own delay must not count against the subject.
+ */
+static void heed_time(struct proc *proc)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if (proc->killed_ns) {
+		if (now_ns >= proc->killed_ns + PROC_KILL_PATIENCE_NS)
+			give_up(proc);
+	} else if (now_ns >= proc->deadline_ns) {
+		proc->result.timed_out = true;
+		proc_kill(proc);
+	}
 }
 
 bool proc_handle(struct proc *proc)
@@ -297,22 +339,19 @@ bool proc_handle(struct proc *proc)
 		return true;
 	capture_read(&proc->out);
 	capture_read(&proc->err);
-	/*
-	 * The kill is what enforces the deadline: one that ended before it was in time. Where we look late, there is no
-	 * telling when it ended, and our own delay must not count against the subject.
-	 */
 	if (!reap(proc)) {
-		if (clock_monotonic_ns() >= proc->deadline_ns) {
-			proc->result.timed_out = true;
-			proc->deadline_ns = UINT64_MAX;
-			proc_kill(proc);
-		}
-		return false;
+		heed_time(proc);
+		return proc->ended;
 	}
 	/* What it wrote last. */
 	capture_read(&proc->out);
 	capture_read(&proc->err);
 	return true;
+}
+
+bool proc_is_gone(struct proc *proc)
+{
+	return proc->ended && (proc->reaped || reap(proc));
 }
 
 bool proc_ended(const struct proc *proc)
@@ -363,12 +402,15 @@ void proc_describe(const struct proc *proc, char *out, size_t size)
 {
 	_cleanup_json_ json_t *mixed = proc_output(proc), *apart = proc_error_output(proc);
 	const struct proc_result *result = &proc->result;
+	double seconds = (double)(result->ended_ns - result->started_ns) / NSEC_PER_SEC;
 	char line[200];
 
 	last_line(json_string_length(apart) ? apart : mixed, line, sizeof(line));
-	if (result->timed_out)
-		snprintf(out, size, "timed out after %.3g s%s%s",
-			 (double)(result->ended_ns - result->started_ns) / NSEC_PER_SEC, *line ? ": " : "", line);
+	if (result->survived)
+		snprintf(out, size, "%s after %.3g s, and hangs in the kernel: it survives SIGKILL",
+			 result->timed_out ? "timed out" : "stopped", seconds);
+	else if (result->timed_out)
+		snprintf(out, size, "timed out after %.3g s%s%s", seconds, *line ? ": " : "", line);
 	else if (result->signal)
 		snprintf(out, size, "signal %d (%s)", result->signal, strsignal(result->signal));
 	else

@@ -2,7 +2,7 @@
 /*
  * A command of the campaign file, run by /bin/sh -c in a session of its own with stdin from /dev/null and its output
  * captured within bounds. Driven by the caller's poll loop; never blocks. The command has ended when its process
- * has, whatever it left behind holding the output's pipe.
+ * has, whatever it left behind holding the output's pipe, or when it was killed and hangs in the kernel nevertheless.
  */
 #pragma once
 
@@ -34,10 +34,11 @@ struct proc_spec {
 
 struct proc_result {
 	uint64_t started_ns, ended_ns; /* CLOCK_MONOTONIC */
-	int exit_code;                 /* -1: ended by a signal */
+	int exit_code;                 /* -1: ended by a signal, or not at all */
 	int signal;
 	bool timed_out; /* it still ran when we looked at its deadline or later */
 	bool stopped;   /* by proc_finish or proc_free */
+	bool survived;  /* it did not end: SIGKILL did nothing to it, and it was given up at ended_ns */
 };
 
 struct proc;
@@ -51,11 +52,17 @@ void proc_free(struct proc *proc);
 size_t proc_poll_fds(const struct proc *proc, struct pollfd *out);
 /* When proc_handle has to be called at the latest; UINT64_MAX: no such time. */
 uint64_t proc_wake_ns(const struct proc *proc);
+/* How long after its kill one that does not die is given up. */
+#define PROC_KILL_PATIENCE_NS 5000000000ULL
 /* Reads output, notices the end, kills at the timeout. Returns true when the command has ended. */
 bool proc_handle(struct proc *proc);
 
 bool proc_ended(const struct proc *proc);
 pid_t proc_pid(const struct proc *proc);
+/* False as long as one that was given up is still there; true once an ended one is. */
+bool proc_is_gone(struct proc *proc);
+/* Kills it without waiting: proc_finish counts its wait from here. */
+void proc_kill(struct proc *proc);
 /* Kills it and waits for its end, within bounds. */
 void proc_finish(struct proc *proc);
 

@@ -84,9 +84,11 @@ void trial_record_command(struct trial *trial, const char *name, const struct co
 			  (double)(result->ended_ns - result->started_ns) / NSEC_PER_SEC, "timed_out",
 			  result->timed_out, "output", proc_output(proc));
 
-	json_object_set_new(record, "exit_code", result->signal ? json_null() : json_integer(result->exit_code));
+	json_object_set_new(record, "exit_code", result->exit_code < 0 ? json_null() : json_integer(result->exit_code));
 	if (result->signal)
 		json_object_set_new(record, "signal", json_integer(result->signal));
+	if (result->survived)
+		json_object_set_new(record, "survived_kill", json_true());
 	if (result->stopped)
 		json_object_set_new(record, "stopped", json_true());
 	if (tries > 1)
