@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "util/error.h"
+#include "util/fs_id.h"
 #include "util/host_lock.h"
 
 /* An IP address, IPv4 as ::ffff:a.b.c.d, network order; port in host order, 0 = any. */
@@ -59,6 +60,7 @@ struct target_directory {
 	int fd;
 	dev_t device;
 	ino_t inode;
+	struct fs_id fs;
 };
 
 struct target {

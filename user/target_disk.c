@@ -71,7 +71,7 @@ static int directory_check(const char *path, int fd, struct error *err)
 static int directory_open(struct target_directory *directory, const char *path, struct error *err)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	int ret, fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 && errno == ENOTDIR)
 		return error_set(err, -EINVAL, "data_dir '%s' is not a directory", path);
@@ -85,6 +85,9 @@ static int directory_open(struct target_directory *directory, const char *path, 
 		return error_set_errno(err, -errno, "cannot identify data_dir '%s'", path);
 	directory->device = st.st_dev;
 	directory->inode = st.st_ino;
+	ret = fs_id_read(fd, &directory->fs);
+	if (ret)
+		return error_set_errno(err, ret, "cannot identify the file system of data_dir '%s'", path);
 	return directory_check(path, fd, err);
 }
 

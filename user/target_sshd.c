@@ -44,7 +44,10 @@ static int table_read(struct socket_table *table, const char *path)
 	_cleanup_fclose_ FILE *f = fopen(path, "re");
 	char line[512];
 
-	while (f && fgets(line, sizeof(line), f)) {
+	/* A kernel without IPv6 has no tcp6. */
+	if (!f)
+		return errno == ENOENT ? 0 : -errno;
+	while (fgets(line, sizeof(line), f)) {
 		unsigned int port;
 		uint64_t inode;
 
@@ -52,17 +55,26 @@ static int table_read(struct socket_table *table, const char *path)
 		    inode && table_add(table, inode, (uint16_t)port))
 			return -ENOMEM;
 	}
-	return 0;
+	return ferror(f) ? -EIO : 0;
 }
 
-static bool process_is_sshd(const char *pid)
+/* A process that went away has nothing to protect; one that we cannot look at may have. */
+static int without_gone(int code)
+{
+	return code == -ENOENT || code == -ESRCH ? 0 : code;
+}
+
+/* 1: it is. */
+static int process_is_sshd(const char *pid)
 {
 	_cleanup_fclose_ FILE *f = NULL;
 	char path[64], name[32] = "";
 
 	snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
 	f = fopen(path, "re");
-	return f && fgets(name, sizeof(name), f) && !strncmp(name, "sshd", 4);
+	if (!f || (!fgets(name, sizeof(name), f) && ferror(f)))
+		return without_gone(-errno);
+	return !strncmp(name, "sshd", 4);
 }
 
 static int protect_local_port(struct target *target, uint16_t port)
@@ -92,11 +104,17 @@ static int protect_sockets_of(struct target *target, const struct socket_table *
 
 	snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
 	dir = opendir(path);
-	while (dir && (entry = readdir(dir))) {
+	if (!dir)
+		return without_gone(-errno);
+	while ((entry = readdir(dir))) {
 		char link[64];
 		uint64_t inode;
 		ssize_t size = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
 
+		if (*entry->d_name == '.')
+			continue;
+		if (size < 0 && without_gone(-errno))
+			return -errno;
 		if (size <= 0)
 			continue;
 		link[size] = '\0';
@@ -121,9 +139,13 @@ int target_protect_sshd(struct target *target, struct error *err)
 	ret = table_read(&table, "/proc/thread-self/net/tcp");
 	if (!ret)
 		ret = table_read(&table, "/proc/thread-self/net/tcp6");
-	while (!ret && (entry = readdir(proc)))
-		if (isdigit((unsigned char)entry->d_name[0]) && process_is_sshd(entry->d_name))
+	while (!ret && (entry = readdir(proc))) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		ret = process_is_sshd(entry->d_name);
+		if (ret > 0)
 			ret = protect_sockets_of(target, &table, entry->d_name);
+	}
 	free(table.rows);
-	return ret ? error_set_errno(err, ret, "cannot read the socket table") : 0;
+	return ret ? error_set_errno(err, ret, "cannot find sshd's connections, which must not be touched") : 0;
 }

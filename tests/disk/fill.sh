@@ -53,6 +53,42 @@ for fs in ext4 xfs btrfs tmpfs; do
 	umount "$disk"
 done
 
+# --- Subvolumes of one btrfs ------------------------------------------------------------------------------------
+# Each has a device number of its own, and all have one space.
+make_disk volumes btrfs || { not_ok "a file system"; done_testing; exit 1; }
+disk=$work/volumes
+for volume in root home other; do
+	btrfs -q subvolume create "$disk/$volume" >/dev/null || not_ok "a subvolume"
+done
+mkdir "$disk/home/data" "$disk/other/data"
+inject both disk_pressure --for 600s --data-dir "$disk/home/data" --data-dir "$disk/other/data" --engine fill --fill-percent 50
+revert both
+check_eq "two data_dirs on two subvolumes: filled once" "$(evidence both '.spaces | length')" 1
+
+cat >"$work/volumes.yaml" <<-END
+	defaults: {warmup_seconds: 0, duration_seconds: 1, recovery_seconds: 5}
+	subjects: [{name: one, reset: "true", nodes: [{name: n1, data_dir: "$disk/home/data"}]}]
+	chaos_types: [{type: disk_pressure, target: n1, params: {fill_percent: 10, engine: fill}}]
+END
+check_fails "the database on another subvolume: refused" 1 "$eval_bin" run campaign "$work/volumes.yaml" --db "$disk/other/eval.db"
+check_match "the database on another subvolume: says so" "$(sqlite3 "$disk/other/eval.db" 'SELECT error_text FROM trials')" \
+	"data_dir '$disk/home/data', where an eval keeps the database"
+
+# A root folder on a subvolume, with what eval needs to run.
+for folder in usr proc sys run "$top" "$disk/home"; do
+	mkdir -p "$disk/root/$folder"
+	mount --rbind "/${folder#/}" "$disk/root/$folder" && on_cleanup umount -l -R "$disk/root/$folder"
+	mount --make-rslave "$disk/root/$folder"
+done
+for folder in bin sbin lib lib64; do
+	ln -s "usr/$folder" "$disk/root/$folder"
+done
+mkdir "$disk/root/dev" "$disk/root/tmp" && touch "$disk/root/dev/null"
+check_fails "/ on another subvolume: refused" 3 chroot "$disk/root" "$eval_bin" inject disk_pressure --for 1s --engine fill \
+	--fill-percent 10 --data-dir "$disk/home/data"
+check_match "/ on another subvolume: says so" "$output" "would fill up the root file system"
+umount -l -R "$disk"
+
 # --- Stopped while it fills -------------------------------------------------------------------------------------
 make_disk slow ext4 1024 || { not_ok "a file system"; done_testing; exit 1; }
 disk=$work/slow

@@ -39,10 +39,10 @@ struct disk_fill {
 	volatile sig_atomic_t stopped; /* by the signal handler */
 };
 
-static const struct fill_file *find_file(const struct disk_fill *fill, dev_t device)
+static const struct fill_file *find_file(const struct disk_fill *fill, const struct fs_id *fs)
 {
 	for (size_t i = 0; i < fill->file_count; i++)
-		if (fill->files[i].directory->device == device)
+		if (fs_id_is_same(&fill->files[i].directory->fs, fs))
 			return &fill->files[i];
 	return NULL;
 }
@@ -88,7 +88,7 @@ static int open_files(struct disk_fill *fill, struct error *err)
 	for (size_t i = 0; !ret && i < target->directory_count; i++) {
 		const struct target_directory *directory = &target->directories[i];
 
-		if (find_file(fill, directory->device))
+		if (find_file(fill, &directory->fs))
 			continue;
 		ret = disk_guard_fill(target, directory, err);
 		if (ret)

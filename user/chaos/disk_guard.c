@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "chaos/disk.h"
@@ -14,59 +15,120 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* One of the process's files is on the device and open for writing: a database, for what else has a name? */
-static bool process_writes_on(const char *pid, dev_t device)
+/* Went away while we looked. */
+static bool is_gone(int code)
+{
+	return code == -ENOENT || code == -ESRCH;
+}
+
+/* 1: a regular file on the file system, with a name, that the process may write to; 0: something else. */
+static int writes_on(int fds, const char *name, const struct fs_id *fs)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat link, file;
+	struct fs_id other;
+	int ret;
+
+	if (fstatat(fds, name, &file, 0) || fstatat(fds, name, &link, AT_SYMLINK_NOFOLLOW))
+		return -errno;
+	if (!S_ISREG(file.st_mode) || !file.st_nlink || !(link.st_mode & S_IWUSR))
+		return 0;
+	fd = openat(fds, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	ret = fs_id_read(fd, &other);
+	return ret ? ret : fs_id_is_same(&other, fs);
+}
+
+/* 1: one of the process's files is on the file system and open for writing: a database, for what else has a name? */
+static int process_writes_on(const char *pid, const struct fs_id *fs)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	const struct dirent *entry;
-	struct stat link, file;
 	char path[64];
+	int ret = 0;
 
 	snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
 	dir = opendir(path);
-	while (dir && (entry = readdir(dir))) {
+	if (!dir)
+		return is_gone(-errno) ? 0 : -errno;
+	while (!ret && (entry = readdir(dir))) {
 		/* Not its output. */
-		if (atoi(entry->d_name) <= STDERR_FILENO || fstatat(dirfd(dir), entry->d_name, &file, 0) ||
-		    fstatat(dirfd(dir), entry->d_name, &link, AT_SYMLINK_NOFOLLOW))
+		if (atoi(entry->d_name) <= STDERR_FILENO)
 			continue;
-		if (S_ISREG(file.st_mode) && file.st_nlink && file.st_dev == device && link.st_mode & S_IWUSR)
-			return true;
+		ret = writes_on(dirfd(dir), entry->d_name, fs);
+		ret = is_gone(ret) ? 0 : ret;
 	}
-	return false;
+	return ret;
 }
 
-/* Of any campaign on this host. */
-static bool holds_database(dev_t device)
+/* Of a process that has more privileges than we have only the name can be read: by that it may be ours, or is not. */
+static int without_others(const char *pid, int code)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	char path[64], name[32] = "";
+
+	if (is_gone(code))
+		return 0;
+	if (code != -EACCES && code != -EPERM)
+		return code;
+	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return is_gone(-errno) ? 0 : -errno;
+	return fgets(name, sizeof(name), f) && strncmp(name, "eval", 4) ? 0 : code;
+}
+
+/* 1: that of any campaign on this host. Not to be able to look is not a no. */
+static int holds_database(const struct fs_id *fs)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/proc");
 	const struct dirent *entry;
 	struct stat own, other;
+	int ret = 0;
 
 	if (!dir || stat("/proc/self/exe", &own))
-		return false;
-	while ((entry = readdir(dir))) {
+		return -errno;
+	while (!ret && (entry = readdir(dir))) {
 		char path[64];
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%.20s/exe", entry->d_name);
-		if (!stat(path, &other) && is_same(&own, &other) && process_writes_on(entry->d_name, device))
-			return true;
+		if (stat(path, &other))
+			ret = without_others(entry->d_name, -errno);
+		else if (is_same(&own, &other))
+			ret = process_writes_on(entry->d_name, fs);
 	}
-	return false;
+	return ret;
+}
+
+/* 1: the file system is that of the root folder. */
+static int holds_root(const struct fs_id *fs)
+{
+	_cleanup_close_ int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct fs_id root;
+	int ret = fd < 0 ? -errno : fs_id_read(fd, &root);
+
+	return ret ? ret : fs_id_is_same(&root, fs);
 }
 
 int disk_guard_fill(const struct target *target, const struct target_directory *directory, struct error *err)
 {
-	struct stat root;
+	int root = target->allow_root_fs ? 0 : holds_root(&directory->fs);
+	int database = root || target->allow_shared_fs ? 0 : holds_database(&directory->fs);
 
-	if (!target->allow_root_fs && !stat("/", &root) && root.st_dev == directory->device)
+	if (root < 0 || database < 0)
+		return error_set_errno(err, root < 0 ? root : database,
+				       "cannot tell whether filling up the file system of data_dir '%s' would hit %s",
+				       directory->path, root < 0 ? "this host's own" : "a campaign's database");
+	if (root)
 		return error_set(
 			err, -EPERM,
 			"engine: fill would fill up the root file system, which holds data_dir '%s': give it a "
 			"file system of its own, or allow: [root_fs]",
 			directory->path);
-	if (!target->allow_shared_fs && holds_database(directory->device))
+	if (database)
 		return error_set(err, -EPERM,
 				 "engine: fill would fill up the file system of data_dir '%s', where an eval keeps the "
 				 "database of its campaign: put that elsewhere (--db), or allow: [shared_fs]",
@@ -78,7 +140,12 @@ int disk_guard_hook(const struct target *target, const struct target_directory *
 {
 	struct stat root, here;
 
-	if (target->allow_root_fs || stat("/", &root) || fstat(directory->fd, &here) || !is_same(&root, &here))
+	if (target->allow_root_fs)
+		return 0;
+	if (stat("/", &root) || fstat(directory->fd, &here))
+		return error_set_errno(err, -errno, "cannot tell whether data_dir '%s' is the root folder",
+				       directory->path);
+	if (!is_same(&root, &here))
 		return 0;
 	return error_set(err, -EINVAL,
 			 "data_dir '%s' is the root folder: everything on this host's root file system would run out "
