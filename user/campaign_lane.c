@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "bpf_inventory.h"
 #include "campaign_internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -175,7 +176,10 @@ void lane_reap(struct campaign *campaign, struct lane *lane)
 		return;
 	lane_receive(campaign, lane);
 	if (!lane->ended || !json_object_get(lane->columns, "status")) {
-		/* Before the next trial starts on the same instance; the guard does it, too. */
+		/* The guard does this, too, where it lives. First of all: what its filters do to the target has to end.
+		 */
+		eval_sweep_dead(NULL);
+		/* Before the next trial starts on the same instance. */
 		scope_name(scope, campaign->scope_prefix, lane->pid);
 		scope_sweep_wait(scope, SWEEP_WAIT_NS);
 		describe_death(lane, &info, campaign->stopping);
