@@ -100,11 +100,14 @@ int host_lock_remove_stale(void)
 	while (dir && (entry = readdir(dir))) {
 		_cleanup_close_ int fd = -1;
 		size_t length = strlen(entry->d_name);
+		char path[sizeof(HOST_LOCK_DIRECTORY) + sizeof(entry->d_name) + 1];
 
 		if (length < 5 || strcmp(entry->d_name + length - 5, ".lock"))
 			continue;
 		fd = openat(dirfd(dir), entry->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB) && !unlinkat(dirfd(dir), entry->d_name, 0))
+		snprintf(path, sizeof(path), HOST_LOCK_DIRECTORY "/%s", entry->d_name);
+		/* Its holder may have removed it since, and another made a new one. */
+		if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB) && is_current(fd, path) && !unlink(path))
 			removed++;
 	}
 	return removed;
