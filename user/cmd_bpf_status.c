@@ -223,7 +223,7 @@ static json_t *find_leftovers(const json_t *faults)
 	return leftovers;
 }
 
-static int print_status(const struct status_options *asked, const json_t *features)
+static int print_status(const struct status_options *asked, const json_t *features, int swept)
 {
 	_cleanup_json_ json_t *faults = NULL, *status = NULL;
 	struct error err = {};
@@ -235,14 +235,17 @@ static int print_status(const struct status_options *asked, const json_t *featur
 		return EXIT_HOST;
 	}
 	uname(&kernel);
-	status = json_pack("{s:O, s:o, s:s, s:O}", "faults", faults, "leftovers", find_leftovers(faults), "kernel",
-			   kernel.release, "features", features);
+	status = json_pack("{s:O, s:o, s:i, s:s, s:O}", "faults", faults, "leftovers", find_leftovers(faults), "swept",
+			   swept, "kernel", kernel.release, "features", features);
 	if (asked->json) {
 		json_dumpf(status, stdout, asked->watch ? JSON_COMPACT : JSON_INDENT(2));
 		putchar('\n');
 	} else {
 		print_faults(faults);
 		print_leftovers(json_object_get(status, "leftovers"));
+		if (swept)
+			printf("  removed just now: the filters of %d fault%s whose process and guard were killed\n",
+			       swept, swept == 1 ? "" : "s");
 		print_kernel(status);
 	}
 	return fflush(stdout) ? EXIT_HOST : EXIT_OK;
@@ -259,7 +262,7 @@ int cmd_bpf_status(int argc, char **argv)
 	};
 	struct status_options asked = {};
 	_cleanup_json_ json_t *features = NULL;
-	int ret;
+	int swept, ret;
 
 	argp_err_exit_status = EXIT_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &asked))
@@ -269,9 +272,13 @@ int cmd_bpf_status(int argc, char **argv)
 		return EXIT_HOST;
 	}
 	bpf_log_init();
+	swept = eval_sweep_dead(NULL);
+	if (swept < 0)
+		swept = 0;
 	features = features_to_json();
 	do {
-		ret = print_status(&asked, features);
+		ret = print_status(&asked, features, swept);
+		swept = 0;
 		if (asked.watch && !ret) {
 			sleep(WATCH_SECONDS);
 			if (!asked.json)
