@@ -134,7 +134,7 @@ static int prepare(struct campaign *campaign, struct error *err)
 	if (progress_new(&campaign->progress, campaign->options->progress, stdout, campaign->lane_count,
 			 campaign->to_run))
 		return error_set(err, -ENOMEM, "out of memory");
-	return campaign_watch_signals(campaign, err);
+	return campaign_watch_workers(campaign, err);
 }
 
 static void announce(struct campaign *campaign)

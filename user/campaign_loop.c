@@ -47,17 +47,32 @@ int campaign_watch_signals(struct campaign *campaign, struct error *err)
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, hangup;
 
-	worker_pids = calloc(campaign->lane_count, sizeof(*worker_pids));
+	sigset_t watched;
+
 	campaign->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!worker_pids || campaign->wake_fd < 0)
-		return error_set(err, -ENOMEM, "cannot create the coordinator's event");
+	if (campaign->wake_fd < 0)
+		return error_set_errno(err, -errno, "cannot create the coordinator's event");
 	handler_wake_fd = campaign->wake_fd;
-	worker_count = campaign->lane_count;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	/* nohup stays in force. */
 	if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN)
 		sigaction(SIGHUP, &action, NULL);
+	/* Whoever started us may have blocked them. */
+	sigemptyset(&watched);
+	sigaddset(&watched, SIGINT);
+	sigaddset(&watched, SIGTERM);
+	sigaddset(&watched, SIGHUP);
+	sigprocmask(SIG_UNBLOCK, &watched, NULL);
+	return 0;
+}
+
+int campaign_watch_workers(const struct campaign *campaign, struct error *err)
+{
+	worker_pids = calloc(campaign->lane_count, sizeof(*worker_pids));
+	if (!worker_pids)
+		return error_set(err, -ENOMEM, "out of memory");
+	worker_count = campaign->lane_count;
 	return 0;
 }
 

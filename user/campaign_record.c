@@ -19,6 +19,8 @@
 
 /* A lock that another process holds for longer loses the database; each try waits STORE_BUSY_TIMEOUT_MS by itself. */
 #define BUSY_PATIENCE_NS (180 * NSEC_PER_SEC)
+/* Of who pressed Ctrl+C. */
+#define BUSY_PATIENCE_STOPPED_NS (10 * NSEC_PER_SEC)
 
 /* What a new attempt has to forget of the last one. */
 static const char *const forgotten[] = {
@@ -141,14 +143,15 @@ static int write_records(struct campaign *campaign, struct error *err)
 /* Whoever holds the lock (a backup, a browser of databases) is given time: the records wait. */
 static void bear_busy(struct campaign *campaign, const struct error *err)
 {
+	uint64_t patience_ns = campaign_interrupted() ? BUSY_PATIENCE_STOPPED_NS : BUSY_PATIENCE_NS;
 	uint64_t now_ns = clock_monotonic_ns();
 	struct error given_up = {};
 
 	if (!campaign->busy_since_ns) {
 		campaign->busy_since_ns = now_ns;
 		progress_clear(campaign->progress);
-		log_warning("%s; trying on for %d s", err->text, (int)(BUSY_PATIENCE_NS / NSEC_PER_SEC));
-	} else if (now_ns - campaign->busy_since_ns >= BUSY_PATIENCE_NS) {
+		log_warning("%s; trying on for %d s", err->text, (int)(patience_ns / NSEC_PER_SEC));
+	} else if (now_ns - campaign->busy_since_ns >= patience_ns) {
 		error_set(&given_up, -EBUSY, "given up after %d s: %.400s",
 			  (int)((now_ns - campaign->busy_since_ns) / NSEC_PER_SEC), err->text);
 		lose(campaign, &given_up);

@@ -313,6 +313,7 @@ int campaign_select(struct campaign *campaign)
 {
 	const struct campaign_options *options = campaign->options;
 	enum choice choice = options->fresh ? CHOICE_FRESH : CHOICE_RESUME;
+	struct error err = {};
 	int ret = EXIT_OK;
 
 	if (!selects_any(campaign)) {
@@ -324,5 +325,10 @@ int campaign_select(struct campaign *campaign)
 		ret = choose(campaign, &choice);
 	if (ret)
 		return ret;
+	/* Not before: Ctrl+C ends the question. */
+	if (campaign_watch_signals(campaign, &err)) {
+		log_error("%s", err.text);
+		return EXIT_HOST;
+	}
 	return choice == CHOICE_RESUME ? resume(campaign) : create(campaign);
 }

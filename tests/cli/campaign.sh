@@ -384,6 +384,53 @@ check_match "locked database: says so" "$(cat "$work/busy.out")" "locked by anot
 check_eq "locked database: nothing is lost" "$(sql busy "SELECT count(*), count(DISTINCT trial_id || phase) FROM events
 	WHERE kind = 'phase'")" "12|12"
 
+# Ctrl+C ends the patience with it.
+write held 1 <<END
+subjects: [{name: one, reset: "touch $work/held; sleep 60", $nodes}]
+END
+start held
+check "locked database: another trial runs" wait_for 10 test -e "$work/held"
+(
+	echo 'BEGIN IMMEDIATE;'
+	echo ".shell touch $work/holds"
+	wait_for 60 test -e "$work/let-go"
+	echo 'ROLLBACK;'
+) | sqlite3 -cmd '.timeout 5000' "$work/held.db" &
+locker=$!
+check "locked database: it is" wait_for 10 test -e "$work/holds"
+kill -INT "$spawned"
+check "locked database: after Ctrl+C it gives up" wait_for 30 is_over "$spawned"
+end_of "$spawned"
+touch "$work/let-go"
+wait "$locker"
+check_match "locked database: after Ctrl+C it says so" "$status $(cat "$work/held.out")" "^3 .*given up after 1[0-9] s.*--resume="
+
+# Whoever started us has blocked the signals, as some supervisors do.
+write blocked 1 <<END
+subjects: [{name: one, reset: "touch $work/blocked; sleep 60", $nodes}]
+END
+spawn env --block-signal=INT,TERM,HUP "$eval_bin" run campaign "$work/blocked.yaml" --db "$work/blocked.db"
+check "blocked signals: the trial runs" wait_for 10 test -e "$work/blocked"
+kill -TERM "$spawned"
+check "blocked signals: they are heard" wait_for 10 is_over "$spawned"
+end_of "$spawned"
+check_eq "blocked signals: exit status and row" "$status $(sql blocked 'SELECT status FROM trials')" "130 interrupted"
+
+# Recorded as running, but nothing runs yet: the guard's fork takes two seconds more. strace -D: the pid is eval's own.
+write early 1 <<END
+subjects: [{name: one, reset: "true", $nodes}]
+END
+spawn strace -D -qq -o "$work/early.trace" -e trace=clone -e inject=clone:delay_enter=2000000:when=1 \
+	"$eval_bin" run campaign "$work/early.yaml" --db "$work/early.db"
+is_recorded() { [[ $(sql early 'SELECT status FROM campaigns') == running ]]; }
+check "stop before the first trial: the campaign is recorded" wait_for 10 is_recorded
+kill -INT "$spawned"
+end_of "$spawned"
+check_eq "stop before the first trial: exit status and rows" "$status $(sql early 'SELECT status FROM campaigns') $(trials early)" \
+	"130 interrupted planned/none"
+check_match "stop before the first trial: prints what resumes" "$(cat "$work/spawn.$((${#test_pids[@]} - 1))")" \
+	"eval run campaign $work/early.yaml --resume="
+
 write gone 1 <<END
 defaults: {warmup_seconds: 0, duration_seconds: 5, recovery_seconds: 1}
 subjects:
