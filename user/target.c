@@ -178,27 +178,69 @@ static int check_addresses(const struct target *target, struct error *err)
 			 endpoint_format(&target->locals[0], text));
 }
 
-/* A namespace of its own is the node, else the address or device is. */
-static int take_lock(struct target *target, struct error *err)
+#define LOCK_NAME_SIZE 128
+
+static size_t lock_names_count(const struct target *target)
 {
-	char address[ENDPOINT_TEXT_SIZE] = "", name[128], other[HOST_LOCK_HOLDER_SIZE];
-	int ret;
+	if (target->directory_count)
+		return target->directory_count;
+	if (target->own_netns)
+		return 1;
+	return target->local_count ? target->local_count : target->device_count;
+}
+
+/* A namespace of its own is the node, else each of its addresses is, or each device. */
+static void lock_name(const struct target *target, size_t index, char out[LOCK_NAME_SIZE])
+{
+	unsigned long long netns = target->netns_ino;
+	char address[ENDPOINT_TEXT_SIZE];
 
 	if (target->directory_count)
-		snprintf(name, sizeof(name), "disk-%llx-%llu", (unsigned long long)target->directories[0].device,
-			 (unsigned long long)target->directories[0].inode);
-	else if (!target->own_netns && target->local_count)
-		endpoint_format(&target->locals[0], address);
-	else if (!target->own_netns)
-		snprintf(address, sizeof(address), "%s", target->devices[0].name);
-	if (!target->directory_count)
-		snprintf(name, sizeof(name), "target-%llu%s%s", (unsigned long long)target->netns_ino,
-			 *address ? "-" : "", address);
-	ret = host_lock_take(&target->lock, name, target->node, other, err);
-	if (ret == -EBUSY)
-		return error_set(err, ret, "the target already has a fault (pid %d): wait, end it, or allow: [stacked]",
-				 atoi(other));
-	return ret;
+		snprintf(out, LOCK_NAME_SIZE, "disk-%llx-%llu", (unsigned long long)target->directories[index].device,
+			 (unsigned long long)target->directories[index].inode);
+	else if (target->own_netns)
+		snprintf(out, LOCK_NAME_SIZE, "target-%llu", netns);
+	else if (target->local_count)
+		snprintf(out, LOCK_NAME_SIZE, "target-%llu-%s", netns,
+			 endpoint_format(&target->locals[index], address));
+	else
+		snprintf(out, LOCK_NAME_SIZE, "target-%llu-%s", netns, target->devices[index].name);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* All of them, in one order everywhere: of two at once one gets them. */
+static int take_locks(struct target *target, struct error *err)
+{
+	size_t count = lock_names_count(target);
+	_cleanup_free_ char(*names)[LOCK_NAME_SIZE] = calloc(count + 1, sizeof(*names));
+
+	target->locks = calloc(count + 1, sizeof(*target->locks));
+	if (!names || !target->locks)
+		return error_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < count; i++)
+		lock_name(target, i, names[i]);
+	qsort(names, count, sizeof(*names), compare_names);
+	for (size_t i = 0; i < count; i++) {
+		char other[HOST_LOCK_HOLDER_SIZE];
+		int ret;
+
+		/* One that is named twice. */
+		if (i && !strcmp(names[i], names[i - 1]))
+			continue;
+		ret = host_lock_take(&target->locks[target->lock_count], names[i], target->node, other, err);
+		if (ret == -EBUSY)
+			return error_set(err, ret,
+					 "the target already has a fault (pid %d): wait, end it, or allow: [stacked]",
+					 atoi(other));
+		if (ret)
+			return ret;
+		target->lock_count++;
+	}
+	return 0;
 }
 
 uint64_t target_cgroup_id(const struct target *target)
@@ -342,7 +384,7 @@ static int target_fill(struct target *target, const struct target_spec *spec, st
 			      : target_fill_network(target, spec, err);
 	if (ret)
 		return ret;
-	return list_has(spec->allow, "stacked") ? 0 : take_lock(target, err);
+	return list_has(spec->allow, "stacked") ? 0 : take_locks(target, err);
 }
 
 int target_open(struct target **out, const struct target_spec *spec, struct error *err)
@@ -353,7 +395,6 @@ int target_open(struct target **out, const struct target_spec *spec, struct erro
 	if (!target)
 		return error_set(err, -ENOMEM, "out of memory");
 	target->netns_fd = -1;
-	target->lock = HOST_LOCK_NONE;
 	ret = target_fill(target, spec, err);
 	if (ret) {
 		target_free(target);
@@ -368,7 +409,9 @@ void target_free(struct target *target)
 	if (!target)
 		return;
 	fd_close(target->netns_fd);
-	host_lock_release(&target->lock);
+	while (target->lock_count)
+		host_lock_release(&target->locks[--target->lock_count]);
+	free(target->locks);
 	free(target->node);
 	free(target->cgroup_path);
 	free(target->devices);

@@ -83,7 +83,8 @@ struct target {
 	bool allow_root_fs, allow_shared_fs;
 	char *cgroup_path; /* absolute; NULL: none */
 	unsigned int cgroup_level;
-	struct host_lock lock; /* one fault at a time per target on a host */
+	struct host_lock *locks; /* one fault at a time per target on a host */
+	size_t lock_count;
 };
 
 /*

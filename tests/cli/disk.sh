@@ -112,6 +112,16 @@ check_eq "interrupted: 130" "$?" 130
 check "its space is back" wait_for 5 is_free
 check_eq "the evidence is one hit" "$(jq -s '.[-1].evidence.hit' "$work/out")" 1
 
+mkdir "$work/disk/a" "$work/disk/b"
+fill --fill-percent 1 --data-dir "$work/disk/a" --data-dir "$work/disk/b"
+check "three data_dirs: injected" wait_for 10 is_injected
+refused 'the target already has a fault' --data-dir "$work/disk/b" --data-dir "$work/disk/a" --fill-percent 1 --engine fill
+refused 'the target already has a fault' --data-dir "$work/disk/b" --fill-percent 1 --engine fill
+kill -INT "$holder" && wait "$holder"
+check_fails "a data_dir that is named twice is one" 0 "$eval_bin" inject disk_pressure --for 0.1s --engine fill --fill-percent 1 \
+	--data-dir "$work/disk/a" --data-dir "$work/disk/b" --data-dir "$work/disk/a"
+rmdir "$work/disk/a" "$work/disk/b"
+
 fill --fill-percent 100
 check "100 %: injected" wait_for 10 is_injected
 left=$(available "$work/disk")
