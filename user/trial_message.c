@@ -69,14 +69,46 @@ void trial_send(struct trial *trial, const char *message, json_t *body)
 	trial_flush(trial);
 }
 
+static json_t *event_new(const struct trial *trial, const char *kind, const char *text)
+{
+	json_t *body = json_pack("{s:s, s:s, s:o}", "kind", kind, "phase", phase_names[trial->phase], "text",
+				 json_text(text, strlen(text)));
+
+	add_now(body);
+	return body;
+}
+
+/* In the place of a message that no datagram holds: an event that says so. False: that did not work either. */
+static bool replace_oversized(const struct trial *trial, struct outbox_message *message)
+{
+	size_t length = strlen(message->text);
+	_cleanup_json_ json_t *event = NULL;
+	char text[128], *smaller;
+
+	snprintf(text, sizeof(text), "a record of %zu bytes is lost: it is too long for a message", length);
+	event = event_new(trial, "record_lost", text);
+	json_object_set_new(event, "message", json_string("event"));
+	smaller = json_dumps(event, JSON_COMPACT);
+	if (!smaller || strlen(smaller) >= length) {
+		free(smaller);
+		return false;
+	}
+	free(message->text);
+	message->text = smaller;
+	return true;
+}
+
 void trial_flush(struct trial *trial)
 {
 	while (trial->outbox) {
 		struct outbox_message *first = trial->outbox;
+		ssize_t sent =
+			send(trial->job->socket_fd, first->text, strlen(first->text), MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		if (send(trial->job->socket_fd, first->text, strlen(first->text), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-		    (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
+		if (sent < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
 			return;
+		if (sent < 0 && errno == EMSGSIZE && replace_oversized(trial, first))
+			continue;
 		/* Any other failure: the coordinator is gone, and this process follows it. */
 		trial->outbox = first->next;
 		if (!trial->outbox)
@@ -114,16 +146,12 @@ void trial_enter(struct trial *trial, enum trial_phase phase, double seconds)
 void trial_event(struct trial *trial, const char *kind, const char *fmt, ...)
 {
 	char text[1024];
-	json_t *body;
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	body = json_pack("{s:s, s:s, s:o}", "kind", kind, "phase", phase_names[trial->phase], "text",
-			 json_text(text, strlen(text)));
-	add_now(body);
-	trial_send(trial, "event", body);
+	trial_send(trial, "event", event_new(trial, kind, text));
 }
 
 /* Takes columns. */
