@@ -346,7 +346,7 @@ static int interrupted(struct campaign *campaign)
 	progress_campaign(campaign->progress, "campaign_end",
 			  json_pack("{s:s, s:s}", "campaign", campaign->plan->campaign_id, "status", "interrupted"),
 			  "interrupted");
-	progress_clear(campaign->progress);
+	progress_end(campaign->progress);
 	log_info("interrupted; all faults are inert. This resumes it:");
 	tell_how_to_resume(campaign);
 	return EXIT_INTERRUPTED;
@@ -383,8 +383,8 @@ static int finish(struct campaign *campaign)
 				    "trials", counts, "exit_code", ret),
 			  "done");
 	progress_clear(campaign->progress);
-	if (campaign->options->progress != PROGRESS_JSON)
-		report_table(stdout, results);
+	progress_table(campaign->progress, results);
+	progress_end(campaign->progress);
 	if (unfinished + campaign->left_out) {
 		log_info("%zu trials are left; this runs them:", unfinished + campaign->left_out);
 		tell_how_to_resume(campaign);

@@ -251,7 +251,8 @@ static uint64_t wake_ns(struct campaign *campaign)
 
 static void wait_and_handle(struct campaign *campaign)
 {
-	struct pollfd fds[1 + 2 * campaign->lane_count];
+	const size_t count = 2 + 2 * campaign->lane_count;
+	struct pollfd fds[count];
 	uint64_t at_ns = wake_ns(campaign), now_ns = clock_monotonic_ns();
 	uint64_t wait_ns = at_ns > now_ns ? at_ns - now_ns : 0;
 	struct timespec timeout = {
@@ -266,8 +267,10 @@ static void wait_and_handle(struct campaign *campaign)
 		fds[1 + 2 * i] = (struct pollfd){.fd = lane->socket_fd, .events = POLLIN};
 		fds[2 + 2 * i] = (struct pollfd){.fd = lane->pidfd, .events = POLLIN};
 	}
-	if (ppoll(fds, 1 + 2 * campaign->lane_count, at_ns == UINT64_MAX ? NULL : &timeout, NULL) <= 0)
+	fds[count - 1] = (struct pollfd){.fd = progress_poll_fd(campaign->progress), .events = POLLOUT};
+	if (ppoll(fds, count, at_ns == UINT64_MAX ? NULL : &timeout, NULL) <= 0)
 		return;
+	progress_flush(campaign->progress);
 	for (unsigned int i = 0; i < campaign->lane_count; i++) {
 		if (fds[1 + 2 * i].revents)
 			lane_receive(campaign, &campaign->lanes[i]);

@@ -11,9 +11,13 @@
 #include "report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/error.h"
+#include "util/output.h"
 
 #define REDRAW_NS (200 * NSEC_PER_MSEC)
 #define LINE_MAX_COLUMNS 240
+/* At the end, for a reader that does not read. */
+#define DRAIN_NS NSEC_PER_SEC
 
 /* What one running trial shows. */
 struct lane {
@@ -26,7 +30,11 @@ struct lane {
 
 struct progress {
 	enum progress_mode mode;
-	FILE *file;
+	int fd;
+	struct output *output;
+	FILE *file; /* collects in text what is emitted next */
+	char *text;
+	size_t text_size;
 	bool live;
 	struct lane *lanes;
 	unsigned int lane_count;
@@ -40,15 +48,18 @@ int progress_new(struct progress **out, enum progress_mode mode, FILE *file, uns
 {
 	struct progress *progress = calloc(1, sizeof(*progress));
 
-	if (progress)
-		progress->lanes = calloc(lanes, sizeof(*progress->lanes));
-	if (!progress || !progress->lanes) {
-		free(progress);
+	if (!progress)
+		return -ENOMEM;
+	progress->fd = fileno(file);
+	progress->lanes = calloc(lanes, sizeof(*progress->lanes));
+	progress->output = output_new(progress->fd);
+	progress->file = open_memstream(&progress->text, &progress->text_size);
+	if (!progress->lanes || !progress->output || !progress->file) {
+		progress_free(progress);
 		return -ENOMEM;
 	}
 	progress->mode = mode;
-	progress->file = file;
-	progress->live = mode == PROGRESS_LINES && isatty(fileno(file)) == 1;
+	progress->live = mode == PROGRESS_LINES && isatty(progress->fd) == 1;
 	progress->lane_count = lanes;
 	progress->to_run = to_run;
 	progress->started_ns = clock_monotonic_ns();
@@ -60,9 +71,40 @@ void progress_free(struct progress *progress)
 {
 	if (!progress)
 		return;
-	progress_clear(progress);
+	if (progress->file) {
+		progress_clear(progress);
+		fclose(progress->file);
+	}
+	free(progress->text);
+	output_free(progress->output);
 	free(progress->lanes);
 	free(progress);
+}
+
+static void tell_lost(struct progress *progress, size_t lost)
+{
+	char line[128];
+	int size = snprintf(line, sizeof(line),
+			    progress->mode == PROGRESS_JSON ? "{\"event\":\"lines_lost\",\"count\":%zu}\n"
+							    : "%zu lines were lost here: nobody read the output\n",
+			    lost);
+
+	output_add(progress->output, line, (size_t)size);
+}
+
+/* Hands on what was written to progress->file. */
+static void emit(struct progress *progress)
+{
+	size_t lost;
+
+	fflush(progress->file);
+	output_flush(progress->output);
+	lost = output_poll_fd(progress->output) < 0 ? output_take_lost(progress->output) : 0;
+	if (lost)
+		tell_lost(progress, lost);
+	if (progress->text_size)
+		output_add(progress->output, progress->text, progress->text_size);
+	rewind(progress->file);
 }
 
 void progress_clear(struct progress *progress)
@@ -70,7 +112,7 @@ void progress_clear(struct progress *progress)
 	if (progress->drawn)
 		fprintf(progress->file, "\033[%uA\033[J", progress->drawn);
 	progress->drawn = 0;
-	fflush(progress->file);
+	emit(progress);
 }
 
 static void print_json(struct progress *progress, const char *event, const char *trial, json_t *fields)
@@ -87,7 +129,7 @@ static void print_json(struct progress *progress, const char *event, const char 
 	json_decref(fields);
 	json_dumpf(line, progress->file, JSON_COMPACT);
 	fputc('\n', progress->file);
-	fflush(progress->file);
+	emit(progress);
 }
 
 /* A line that stays, above the live ones. */
@@ -102,7 +144,7 @@ static void print_line(struct progress *progress, const char *trial, const char 
 		fprintf(progress->file, "%s: ", trial);
 	report_text(progress->file, text, "         ");
 	fputc('\n', progress->file);
-	fflush(progress->file);
+	emit(progress);
 	progress->redraw_ns = 0;
 }
 
@@ -233,6 +275,31 @@ void progress_trial_end(struct progress *progress, unsigned int index, const jso
 	}
 }
 
+void progress_table(struct progress *progress, const json_t *results)
+{
+	if (progress->mode != PROGRESS_JSON)
+		report_table_for(progress->file, progress->fd, results);
+	emit(progress);
+}
+
+void progress_end(struct progress *progress)
+{
+	progress_clear(progress);
+	output_drain(progress->output, DRAIN_NS);
+	if (output_poll_fd(progress->output) >= 0)
+		log_warning("nobody reads the output: the rest of it is lost");
+}
+
+int progress_poll_fd(const struct progress *progress)
+{
+	return output_poll_fd(progress->output);
+}
+
+void progress_flush(struct progress *progress)
+{
+	output_flush(progress->output);
+}
+
 uint64_t progress_wake_ns(const struct progress *progress)
 {
 	return progress->live ? progress->redraw_ns : UINT64_MAX;
@@ -242,7 +309,7 @@ static size_t terminal_columns(const struct progress *progress)
 {
 	struct winsize size;
 
-	if (ioctl(fileno(progress->file), TIOCGWINSZ, &size) || !size.ws_col)
+	if (ioctl(progress->fd, TIOCGWINSZ, &size) || !size.ws_col)
 		return 80;
 	return size.ws_col < LINE_MAX_COLUMNS ? size.ws_col : LINE_MAX_COLUMNS;
 }
@@ -309,14 +376,19 @@ void progress_tick(struct progress *progress)
 {
 	size_t columns;
 
+	/* What nobody looks at need not be drawn anew. */
 	if (!progress->live || clock_monotonic_ns() < progress->redraw_ns)
 		return;
+	if (output_poll_fd(progress->output) >= 0) {
+		progress->redraw_ns = clock_monotonic_ns() + REDRAW_NS;
+		return;
+	}
 	columns = terminal_columns(progress);
 	progress_clear(progress);
 	for (unsigned int i = 0; i < progress->lane_count; i++)
 		if (progress->lanes[i].trial)
 			draw_lane(progress, &progress->lanes[i], columns);
 	draw_total(progress, columns);
-	fflush(progress->file);
+	emit(progress);
 	progress->redraw_ns = clock_monotonic_ns() + REDRAW_NS;
 }

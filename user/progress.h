@@ -29,6 +29,14 @@ void progress_message(struct progress *progress, unsigned int lane, const json_t
 /* columns: the trial's final ones. */
 void progress_trial_end(struct progress *progress, unsigned int lane, const json_t *columns);
 
+/* The results, unless they are for a program. */
+void progress_table(struct progress *progress, const json_t *results);
+/* Once nothing more comes: waits for a reader that reads, not for one that does not. */
+void progress_end(struct progress *progress);
+/* To poll for POLLOUT and then to flush; -1: nothing waits. The output never blocks its caller. */
+int progress_poll_fd(const struct progress *progress);
+void progress_flush(struct progress *progress);
+
 /* When the live lines want to be redrawn; UINT64_MAX: never. */
 uint64_t progress_wake_ns(const struct progress *progress);
 void progress_tick(struct progress *progress);

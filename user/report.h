@@ -33,6 +33,8 @@ double report_percentile(const double *values, size_t count, unsigned int percen
 
 /* The table at a campaign's end, from rows of trials; fits 140 columns; colour on a terminal. */
 void report_table(FILE *out, const json_t *trials);
+/* The same where what is written to out is for reader_fd. */
+void report_table_for(FILE *out, int reader_fd, const json_t *trials);
 /* {"count", "mean_us", "log2_us"} as fault_evidence gives it, a line a bucket. */
 void report_histogram(FILE *out, const json_t *histogram, const char *indent);
 

@@ -266,10 +266,10 @@ static void print_note(FILE *out, const char *text)
 	fputc('\n', out);
 }
 
-void report_table(FILE *out, const json_t *trials)
+void report_table_for(FILE *out, int reader_fd, const json_t *trials)
 {
 	size_t widths[ARRAY_SIZE(columns)], i;
-	bool colour = isatty(fileno(out)) == 1;
+	bool colour = isatty(reader_fd) == 1;
 	const json_t *trial;
 
 	measure(widths, trials);
@@ -283,4 +283,9 @@ void report_table(FILE *out, const json_t *trials)
 		if (report_loss(text, sizeof(text), json_object_get(trial, "evidence")) > 0)
 			print_note(out, text);
 	}
+}
+
+void report_table(FILE *out, const json_t *trials)
+{
+	report_table_for(out, fileno(out), trials);
 }

@@ -194,6 +194,26 @@ rm -f "$work"/plain.db*
 timeout 60 "$eval_bin" run campaign "$work/plain.yaml" --db "$work/plain.db" --json >/dev/full 2>&1 </dev/null
 check "a full disk under the output: the campaign goes on" complete
 
+# A pipe that is full, as that of a pager which waits for a key.
+mkfifo "$work/unread"
+exec 9<>"$work/unread"
+head -c 65536 /dev/zero >&9
+for mode in --json ""; do
+	rm -f "$work"/plain.db*
+	sed 's/duration_seconds: [0-9.]*/duration_seconds: 60/' "$work/plain.yaml" >"$work/unread.yaml"
+	"$eval_bin" run campaign "$work/unread.yaml" --db "$work/plain.db" $mode >&9 2>"$work/unread.err" </dev/null &
+	spawned=$!
+	test_pids+=("$spawned")
+	holds() { [[ $(sql plain "SELECT count(*) FROM events WHERE phase = 'hold'") -gt 0 ]]; }
+	check "an output that is full ($mode): the campaign goes on" wait_for 10 holds
+	kill -INT "$spawned"
+	check "an output that is full ($mode): Ctrl+C ends it" wait_for 10 is_over "$spawned"
+	wait "$spawned"
+	check_eq "an output that is full ($mode): exit status" "$?" 130
+	check_match "an output that is full ($mode): is told" "$(cat "$work/unread.err")" "nobody reads the output"
+done
+exec 9>&-
+
 for locale in tr_TR.UTF-8 de_DE.UTF-8 C.UTF-8 nonsense; do
 	plain env LC_ALL=$locale LANG=$locale
 	check_eq "locale $locale" "$status" 0

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Output never blocks: what a full pipe does not take waits, within bounds, and the rest is counted. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/output.h"
+
+#define LINE_SIZE 1000
+
+static void add_line(struct output *output, unsigned int number)
+{
+	char line[LINE_SIZE + 1];
+
+	snprintf(line, sizeof(line), "%0*u\n", LINE_SIZE - 1, number);
+	output_add(output, line, LINE_SIZE);
+}
+
+static void assert_line(int fd, unsigned int number)
+{
+	char line[LINE_SIZE + 1], wanted[LINE_SIZE + 1];
+	size_t used = 0;
+
+	while (used < LINE_SIZE) {
+		ssize_t got = read(fd, line + used, LINE_SIZE - used);
+
+		assert_true(got > 0);
+		used += (size_t)got;
+	}
+	line[used] = '\0';
+	snprintf(wanted, sizeof(wanted), "%0*u\n", LINE_SIZE - 1, number);
+	assert_string_equal(line, wanted);
+}
+
+static void full_pipe(void **state)
+{
+	struct output *output;
+	uint64_t from_ns = clock_monotonic_ns();
+	unsigned int count = 6000, lost, number;
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	output = output_new(ends[1]);
+	for (number = 0; number < count; number++)
+		add_line(output, number);
+	assert_true(output_poll_fd(output) >= 0);
+	/* The pipe's flags are its other users', too. */
+	assert_false(fcntl(ends[1], F_GETFL) & O_NONBLOCK);
+	lost = (unsigned int)output_take_lost(output);
+	assert_in_range(lost, 1000, 2000);
+	assert_int_equal(output_take_lost(output), 0);
+	output_drain(output, 100 * NSEC_PER_MSEC);
+	assert_true(clock_monotonic_ns() - from_ns < 5 * NSEC_PER_SEC);
+	/* Read again, all that was not dropped is there, in one piece and order. */
+	for (number = 0; number < count - lost; number++) {
+		output_flush(output);
+		assert_line(ends[0], number);
+	}
+	assert_int_equal(output_poll_fd(output), -1);
+	add_line(output, count);
+	assert_line(ends[0], count);
+	output_free(output);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void reader_is_gone(void **state)
+{
+	struct output *output;
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	output = output_new(ends[1]);
+	close(ends[0]);
+	add_line(output, 1);
+	assert_int_equal(output_poll_fd(output), -1);
+	output_free(output);
+	close(ends[1]);
+}
+
+static void a_file_goes_on_where_it_is(void **state)
+{
+	_cleanup_fclose_ FILE *file = tmpfile();
+	struct output *output;
+
+	assert_non_null(file);
+	assert_int_equal(write(fileno(file), "before\n", 7), 7);
+	output = output_new(fileno(file));
+	add_line(output, 3);
+	output_free(output);
+	assert_int_equal(lseek(fileno(file), 0, SEEK_CUR), 7 + LINE_SIZE);
+	assert_int_equal(lseek(fileno(file), 7, SEEK_SET), 7);
+	assert_line(fileno(file), 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(full_pipe),
+		cmocka_unit_test(reader_is_gone),
+		cmocka_unit_test(a_file_goes_on_where_it_is),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
