@@ -139,9 +139,9 @@ check_fails "the default gateway as a peer: IPv6 as well" 2 in_ns n3 "$eval_bin"
 
 # --- Whoever came in by ssh -----------------------------------------------------------------------------------
 
-name="ssh and tmux"
-if ! type sshd tmux ssh-keygen >/dev/null 2>&1; then
-	skip "$name" "no sshd or no tmux here"
+name="ssh, sudo and tmux"
+if ! type sshd sudo tmux ssh-keygen >/dev/null 2>&1; then
+	skip "$name" "no sshd, sudo or tmux here"
 	done_testing
 	exit 0
 fi
@@ -162,16 +162,30 @@ coproc session { ssh_n1 cat; }
 # shellcheck disable=SC2154 # coproc sets it, and unsets it at the end
 session_pid=$session_PID
 check "$name: a session is there" session_answers
-# tmux's server has no parent of ours, and env -i takes SSH_CONNECTION away as sudo does. Cuts the very client off.
-on_cleanup tmux -S "$work/tmux" kill-server
-ssh_n1 "tmux -S $work/tmux new -d \"env -i $eval_bin inject network_partition --for 60s --peer 10.99.0.2 --protect tcp/9 --json >$work/inner 2>&1\""
+# cuts_off NAME COMMAND: a session runs it, which ends in eval's own words; it cuts the very client off.
+cuts_off() {
+	name=$1
+	rm -f "$work/inner" "$work/environment"
+	ssh_n1 "$2" &
+	test_pids+=("$!")
+	check "$name: a partition from inside the session" wait_for 10 injected
+	check_eq "$name: sudo took SSH_CONNECTION away" "$(grep -c SSH_ "$work/environment")" 0
+	check_fails "$name: the client is cut off" 1 reaches
+	check "$name: the session goes on" session_answers
+	check "$name: a new one works" ssh_n1 true
+	check "$name: and can stop it" ssh_n1 "$eval_bin cleanup --now"
+	normal_within "$name: the partition has ended" 200
+	wait "${test_pids[-1]}" 2>/dev/null
+}
 injected() { grep -q injected "$work/inner"; }
-check "$name: a partition from inside the session" wait_for 10 injected
-check_fails "$name: the client is cut off" 1 reaches
-check "$name: the session goes on" session_answers
-check "$name: a new one works" ssh_n1 true
-check "$name: and can stop it" ssh_n1 "$eval_bin cleanup --now"
-normal_within "$name: the partition has ended" 200
+cat >"$work/cut" <<END
+env >$work/environment
+exec $eval_bin inject network_partition --for 60s --peer 10.99.0.2 --protect tcp/9 --json >$work/inner 2>&1
+END
+cuts_off "ssh and sudo" "sudo -n sh $work/cut"
+# tmux's server has no parent of ours.
+on_cleanup tmux -S "$work/tmux" kill-server
+cuts_off "ssh, tmux and sudo" "tmux -S $work/tmux new -d 'sudo -n sh $work/cut'"
 eval "exec ${session[1]}>&-"
 wait "$session_pid" 2>/dev/null
 
