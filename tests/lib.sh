@@ -219,12 +219,14 @@ trap 'exit 130' INT HUP
 
 # --- What must be the same afterwards -------------------------------------------------------------------------
 
+# The names of our programs, one a line, as the kernel keeps them.
+bpf_programs() {
+	sed -n 's/^int \([a-z0-9_]*\)(struct .*/\1/p; s/^int BPF_PROG(\([a-z0-9_]*\).*/\1/p' "$top"/bpf/*.bpf.c | cut -c 1-15
+}
+
 # Programs and maps of ours, by name: others on this host (systemd's, say) come and go as they like.
 bpf_state() {
-	local programs
-	programs=$(sed -n 's/^int \([a-z0-9_]*\)(struct .*/\1/p; s/^int BPF_PROG(\([a-z0-9_]*\).*/\1/p' \
-		"$top"/bpf/*.bpf.c | cut -c 1-15)
-	bpftool --json prog show | jq -r '.[] | .name // empty' | grep -xF "$programs" | sed 's/^/program /' | sort
+	bpftool --json prog show | jq -r '.[] | .name // empty' | grep -xF "$(bpf_programs)" | sed 's/^/program /' | sort
 	bpftool --json map show | jq -r '.[] | .name // empty' | grep '^eval_' | sed 's/^/map /' | sort
 }
 
