@@ -6,10 +6,10 @@
 # newer, locked. Nothing that was recorded is lost, nothing runs on unrecorded, and the message says what to do.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
-need_root
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
 
 unset EVAL_DB
-eval_bin=${EVAL_UNDER_TEST:-$eval_bin}
 net=10.$((RANDOM % 200 + 20)).$((RANDOM % 250))
 disk=$work/disk
 db=$disk/eval.db
@@ -78,6 +78,40 @@ befalls "full disk" "database $db: cannot write it: the disk is full; free some 
 check_match "full disk: can be read" "$("$eval_bin" list --db "$db")" "running +4|completed 1"
 rm "$disk/fill"
 resumes "full disk"
+
+# The same under chaos.
+make_switch sw n1=10.99.0.1/24 n2=10.99.0.2/24 || exit 1
+cat >"$work/live.yaml" <<END
+trials_per_combination: 2
+defaults: {warmup_seconds: 0.2, duration_seconds: 60, recovery_seconds: 10}
+subjects:
+  - name: pair
+    reset: "true"
+    nodes:
+      - {name: n1, address: 10.99.0.1, netns: $(ns n1)}
+      - {name: n2, address: 10.99.0.2, netns: $(ns n2)}
+    workload: "nsenter --net=/run/netns/$(ns n1) ping -q -i 0.05 10.99.0.2"
+    probes: [{name: p, exec: "true", every_ms: 20, timeout_ms: 1000}]
+chaos_types: [{type: network_partition, target: n1}]
+END
+rm -f "$db"*
+"$eval_bin" run campaign "$work/live.yaml" --db "$db" --json >"$work/events" 2>"$work/out" </dev/null &
+coordinator=$!
+test_pids+=("$coordinator")
+check "full disk under chaos: the chaos bites" wait_for 15 grep -q first_effect "$work/events"
+check_fails "full disk under chaos: n1 is cut off" 1 in_ns n1 ping -n -c 1 -W 0.1 10.99.0.2
+watch_start full
+watch_mark full
+fill
+wait_for 30 is_over "$coordinator" || kill -KILL "$coordinator"
+end_of "$coordinator"
+check_eq "full disk under chaos: exit status" "$status" 3
+check "full disk under chaos: traffic is normal" wait_for 3 is_normal_after full
+check "full disk under chaos: nothing is live" wait_for 3 nothing_left_in n1
+check_match "full disk under chaos: the message" "$(cat "$work/out")" "all faults are inert: database $db: cannot write it: the disk is full"
+watch_end full
+rm "$disk/fill"
+check_eq "full disk under chaos: the rows" "$(sql "SELECT group_concat(status, ' ') FROM trials")" "running planned"
 
 # As ext4 does by itself when its device fails.
 dd if=/dev/zero of="$work/image" bs=1M count=8 status=none
