@@ -96,7 +96,10 @@ if [[ -n $memory ]]; then
 	limit=memory.limit_in_bytes kills=memory.oom_control
 else
 	memory=$cgroups limit=memory.max kills=memory.events
-	echo +memory >"$cgroups/cgroup.subtree_control"
+	if ! grep -qw memory "$cgroups/cgroup.subtree_control"; then
+		on_cleanup sh -c "echo -memory >$cgroups/cgroup.subtree_control"
+		echo +memory >"$cgroups/cgroup.subtree_control"
+	fi
 fi
 memory+=/eval-test-$$
 on_cleanup rmdir "$memory"
@@ -126,19 +129,42 @@ check_number "out of memory: probes were killed, too" "$(oom_kills) >= 3"
 make_ns sw || exit 1
 cat >"$work/pair" <<END
 for name in va vb; do ip netns delete et$$-\$name 2>/dev/null; ip netns add et$$-\$name || exit 1; done
+. $work/link
+END
+cat >"$work/link" <<END
 ip -n et$$-va link add eth0 type veth peer name eth0 netns et$$-vb
 ip -n et$$-va addr add 10.99.1.1/24 dev eth0; ip -n et$$-vb addr add 10.99.1.2/24 dev eth0
 ip -n et$$-va link set eth0 up; ip -n et$$-vb link set eth0 up
 END
 test_namespaces+=("et$$-va" "et$$-vb")
-# vanish NAME COMMAND TYPE ERE: two trials, in the first of which the command runs in the hold, which abort_if tells of.
-vanish() {
+# Another device, and another namespace, of the same name, and what hooks they have.
+cat >"$work/hooks" <<END
+for way in ingress egress; do ip netns exec et$$-va tc filter show dev eth0 \$way; done
+ip -n et$$-va link show dev eth0 | grep -o 'xdp.*'
+END
+cat >"$work/other_device" <<END
+ip -n et$$-va link delete eth0
+. $work/link
+ip netns exec et$$-va ping -n -q -c 3 -i 0.05 -W 1 10.99.1.2 >$work/pinged 2>&1 && touch $work/passes
+sh $work/hooks >$work/new_hooks 2>&1
+END
+cat >"$work/other_namespace" <<END
+ip netns delete et$$-va
+ip netns add et$$-va
+ip -n et$$-va link add eth0 type veth peer name eth1
+ip -n et$$-va addr add 10.99.1.1/24 dev eth0
+ip -n et$$-va link set eth0 up
+sh $work/hooks >$work/new_hooks 2>&1
+END
+# vanishing NAME COMMAND TYPE: two trials, in the first of which the command runs in the hold, which abort_if tells of. The
+# second waits for $work/looked.
+vanishing() {
 	cat >"$work/$1.yaml" <<END
 trials_per_combination: 2
 defaults: {warmup_seconds: 0.1, duration_seconds: 2, recovery_seconds: 10, retries: 0, abort_if: "touch $work/held; false"}
 subjects:
   - name: pair
-    reset: "rm -f $work/held; sh $work/pair"
+    reset: "case \$EVAL_TRIAL in *-2) while ! test -e $work/looked; do sleep 0.05; done;; esac; rm -f $work/held; sh $work/pair"
     nodes:
       - {name: a, address: 10.99.1.1, netns: et$$-va}
       - {name: b, address: 10.99.1.2, netns: et$$-vb}
@@ -149,15 +175,43 @@ subjects:
 chaos_types: [{type: $3, target: a}]
 END
 	sed -i "s/latency, target: a/&, params: {min_ms: 10, max_ms: 10}/" "$work/$1.yaml"
-	run "$1"
-	check_match "$1: the trial is told of it" "$(outcome "$1")" "$4"
+}
+# is_told NAME ERE
+is_told() {
+	check_match "$1: the trial is told of it" "$(outcome "$1")" "$2"
 	check_eq "$1: the next trial is completed" "$(sql "$1" "SELECT status FROM trials WHERE id LIKE '%-2'")" completed
-	check "$1: nothing is left" wait_for 3 nothing_live
+	check "$1: nothing is left" wait_for 3 nothing_left_in va
+}
+# vanish NAME COMMAND TYPE ERE: the workload does it.
+vanish() {
+	touch "$work/looked"
+	vanishing "$1" "$2" "$3"
+	run "$1"
+	is_told "$1" "$4"
 }
 vanish "device gone" "ip -n et$$-va link delete eth0" network_partition "^failed hold the fault's hooks on eth0 went away"
 vanish "device gone, delayed" "ip -n et$$-va link delete eth0" latency "^failed hold the fault's hooks on eth0 went away"
+# back NAME SCRIPT TYPE ERE: from outside, as the workload may end with the trial; what came in its place has no hook.
+back() {
+	rm -f "$work/new_hooks" "$work/passes" "$work/held" "$work/looked"
+	vanishing "$1" true "$3"
+	timeout 60 "$eval_bin" run campaign "$work/$1.yaml" --db "$work/$1.db" >"$work/back.out" 2>&1 </dev/null &
+	test_pids+=("$!")
+	check "$1: the trial holds" wait_for 10 test -e "$work/held"
+	[[ -e $work/held ]] || diag "$(cat "$work/back.out")" "$(sql "$1" 'SELECT at, trial_id, phase, kind, text FROM events ORDER BY rowid')"
+	sh "$work/$2"
+	touch "$work/looked"
+	wait "${test_pids[-1]}"
+	is_told "$1" "$4"
+	check_eq "$1: the new one has no hook of ours" "$(cat "$work/new_hooks" 2>&1)" ""
+}
+for type in network_partition latency; do
+	back "device gone and back, $type" other_device $type "^failed hold the fault's hooks on eth0 went away"
+	check "device gone and back, $type: packets pass the new one" test -e "$work/passes"
+done
 # The fault's descriptors keep the namespace alive: its name is gone, the chaos is not.
-vanish "namespace gone" "ip netns delete et$$-va; ip netns delete et$$-vb" network_partition "^(completed|failed) "
+vanish "namespace gone" "ip netns delete et$$-va" network_partition "^completed - -"
+back "namespace gone and back" other_namespace network_partition "^completed - -"
 vanish "device down and up" "ip -n et$$-va link set eth0 down; sleep 0.2; ip -n et$$-va link set eth0 up" network_partition "^completed - -"
 
 # --- Limits, outputs, locales, names --------------------------------------------------------------------------
@@ -177,6 +231,24 @@ for limit in 12 16 24; do
 done
 plain prlimit --nofile=64
 check_eq "64 descriptors are enough" "$status" 0
+for type in network_partition latency; do
+	cat >"$work/limited-$type.yaml" <<END
+trials_per_combination: 1
+defaults: {warmup_seconds: 0.1, duration_seconds: 0.3, recovery_seconds: 10, retries: 0}
+subjects:
+  - name: pair
+    reset: "sh $work/pair"
+    nodes:
+      - {name: a, address: 10.99.1.1, netns: et$$-va}
+      - {name: b, address: 10.99.1.2, netns: et$$-vb}
+    workload: "exec nsenter --net=/run/netns/et$$-va ping -q -i 0.02 10.99.1.2"
+    probes: [{name: p, exec: "true", every_ms: 50, timeout_ms: 500}]
+chaos_types: [{type: $type, target: a$([[ $type != latency ]] || echo ", params: {min_ms: 10, max_ms: 10}")}]
+END
+	run "limited-$type" prlimit --nofile=64
+	check_eq "64 descriptors are enough for $type" "$status $(outcome "limited-$type")" "0 completed - -"
+	((!status)) || diag "$out"
+done
 plain prlimit --stack=262144 --core=0 --memlock=0
 check_eq "256 KiB of stack, no locked memory" "$status" 0
 plain prlimit --as=200000000
@@ -214,11 +286,23 @@ for mode in --json ""; do
 done
 exec 9>&-
 
-for locale in tr_TR.UTF-8 de_DE.UTF-8 C.UTF-8 nonsense; do
-	plain env LC_ALL=$locale LANG=$locale
-	check_eq "locale $locale" "$status" 0
+# Where Debian's package locales is not there, what it has is all that can be tried.
+mkdir "$work/locales"
+for locale in C.UTF-8 tr_TR.UTF-8 de_DE.UTF-8 nonsense; do
+	there=''
+	[[ $locale != *_* ]] || localedef -i "${locale%.*}" -f UTF-8 "$work/locales/$locale" >/dev/null 2>&1 ||
+		there=" (no localedef or no source of it here: as nonsense)"
+	plain env LOCPATH="$work/locales" LC_ALL=$locale LANG=$locale
+	check_eq "locale $locale$there" "$status" 0
 	((!status)) || diag "$out"
 done
+if [[ -e $work/locales/de_DE.UTF-8 ]]; then
+	check_eq "locale de_DE.UTF-8: has a comma" "$(LOCPATH="$work/locales" LC_ALL=de_DE.UTF-8 locale decimal_point)" ,
+	plain env LOCPATH="$work/locales" LC_ALL='' LANG=C LC_NUMERIC=de_DE.UTF-8
+	check_eq "locale C with LC_NUMERIC=de_DE.UTF-8" "$status" 0
+	check_eq "locale C with LC_NUMERIC=de_DE.UTF-8: numbers are as always" \
+		"$(LOCPATH="$work/locales" LC_ALL='' LC_NUMERIC=de_DE.UTF-8 "$eval_bin" show campaign --json --db "$work/plain.db" | jq -r 'if type == "array" then .[0] else . end | .id' | cut -c 1-9)" campaign-
+fi
 plain env -i
 check_eq "no environment at all" "$status" 0
 
