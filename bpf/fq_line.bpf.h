@@ -9,7 +9,7 @@
 
 #include "line.bpf.h"
 
-/* A packet of the line's is counted at the device, in and out, so what is lost on the way stays counted as held. */
+/* A packet of the line's is counted at the device, in and out; the holder takes off what is lost on the way. */
 static __always_inline void fq_hold(struct eval_line *line, __s64 packets, __s64 bytes)
 {
 	__sync_fetch_and_add(&line->held_packets, packets);
@@ -32,6 +32,7 @@ static __always_inline int fq_enter(struct __sk_buff *skb, const struct eval_flo
 	__u32 ifindex = latency_config.line_ifindex[direction == EVAL_INGRESS ? EVAL_INGRESS : EVAL_EGRESS];
 	__u32 bytes = skb->len;
 	__u64 departure_ns;
+	long ret;
 
 	if (!line)
 		return TCX_NEXT;
@@ -46,8 +47,10 @@ static __always_inline int fq_enter(struct __sk_buff *skb, const struct eval_flo
 	bpf_set_hash(skb, eval_departure_fold(departure_ns));
 	if (!skb->sk)
 		return bpf_redirect(ifindex, 0);
-	if (bpf_clone_redirect(skb, ifindex, 0)) {
-		/* No memory for the copy, or it was not taken: the packet is lost as on a full line. */
+	ret = bpf_clone_redirect(skb, ifindex, 0);
+	/* A copy that veth could not give to its peer (positive, since commit 151e887d8ff9) is counted there. */
+	if (ret < 0) {
+		/* No memory for the copy, or the device is down: the packet is lost as on a full line. */
 		fq_hold(line, -1, -(__s64)bytes);
 		__sync_fetch_and_add(&line->dropped, 1);
 	}

@@ -69,7 +69,7 @@ _Static_assert(sizeof(struct eval_stats) == 40 + 2 * 200, "eval_stats is ABI");
 
 /*
  * One per direction, in a mmapable array map. Of a TAP line all but delivered is counted by the process that holds it,
- * of an fq line all but the last packets lost by the programs.
+ * of an fq line all but packets lost on the way by the programs.
  */
 struct eval_line {
 	__u64 delivered; /* came back to the device, counted by the line's hook */

@@ -325,37 +325,50 @@ int netdev_set_up(const char *name, unsigned int queue_length, struct error *err
 	return ret ? error_set_errno(err, ret, "cannot bring %s up", name) : 0;
 }
 
-unsigned int netdev_tx_dropped(const char *name)
-{
-	struct ifaddrs *all = NULL;
-	unsigned int dropped = 0;
-
-	if (getifaddrs(&all))
-		return 0;
-	for (struct ifaddrs *i = all; i; i = i->ifa_next)
-		if (i->ifa_addr && i->ifa_addr->sa_family == AF_PACKET && i->ifa_data && !strcmp(i->ifa_name, name))
-			dropped = ((const struct rtnl_link_stats *)i->ifa_data)->tx_dropped;
-	freeifaddrs(all);
-	return dropped;
-}
-
-/* Sends one request and waits for the kernel's answer to it. */
-static int request(struct nlmsghdr *message)
+/* Sends one request and waits for the kernel's answer to it: what reply takes, else an acknowledgement. */
+static int request(struct nlmsghdr *message, mnl_cb_t reply, void *data)
 {
 	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	char buffer[MNL_NLMSG_HDRLEN + 4096];
+	char buffer[MNL_NLMSG_HDRLEN + 8192];
 	ssize_t size;
 	int ret = 0;
 
 	if (!socket)
 		return -errno;
-	message->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+	message->nlmsg_flags |= NLM_F_REQUEST | (reply ? 0 : NLM_F_ACK);
 	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0 ||
 	    (size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer))) < 0 ||
-	    mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), NULL, NULL) < 0)
+	    mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), reply, data) < 0)
 		ret = -errno;
 	mnl_socket_close(socket);
 	return ret;
+}
+
+static int tx_dropped_reply(const struct nlmsghdr *message, void *data)
+{
+	struct rtnl_link_stats64 stats;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each (attr, message, sizeof(struct ifinfomsg)) {
+		if (mnl_attr_get_type(attr) != IFLA_STATS64 || mnl_attr_get_payload_len(attr) < sizeof(stats))
+			continue;
+		/* Aligned to 4 bytes only; a newer kernel's is longer, this header's is what we know. */
+		memcpy(&stats, mnl_attr_get_payload(attr), sizeof(stats));
+		*(uint64_t *)data = stats.tx_dropped;
+	}
+	return MNL_CB_STOP;
+}
+
+uint64_t netdev_tx_dropped(const char *name, uint64_t *known)
+{
+	char buffer[MNL_NLMSG_HDRLEN + 256];
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	uint64_t before = *known;
+
+	message->nlmsg_type = RTM_GETLINK;
+	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(message, IFLA_IFNAME, name);
+	return request(message, tx_dropped_reply, known) ? 0 : *known - before;
 }
 
 int netdev_add_veth(const char *name, const char *peer, int peer_netns_fd)
@@ -380,7 +393,7 @@ int netdev_add_veth(const char *name, const char *peer, int peer_netns_fd)
 	mnl_attr_nest_end(message, peer_info);
 	mnl_attr_nest_end(message, data);
 	mnl_attr_nest_end(message, link_info);
-	return request(message);
+	return request(message, NULL, NULL);
 }
 
 int netdev_delete(const char *name)
@@ -391,7 +404,7 @@ int netdev_delete(const char *name)
 	message->nlmsg_type = RTM_DELLINK;
 	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(message, IFLA_IFNAME, name);
-	return request(message);
+	return request(message, NULL, NULL);
 }
 
 /* sysfs of the current network namespace, mounted nowhere; /sys is that of another. */
@@ -449,7 +462,7 @@ int netdev_set_fq(const char *name, const struct netdev_fq *fq, struct error *er
 	mnl_attr_put_u32(message, TCA_FQ_HORIZON, fq->horizon_us);
 	mnl_attr_put_u8(message, TCA_FQ_HORIZON_DROP, 0);
 	mnl_attr_nest_end(message, options);
-	ret = request(message);
+	ret = request(message, NULL, NULL);
 	if (ret == -ENOENT)
 		return error_set(
 			err, -ENOPKG,

@@ -28,8 +28,8 @@ int netdev_route(const struct endpoint *to, int (*visit)(unsigned int ifindex, v
 bool netdev_owns_address(const struct endpoint *address);
 /* Brings a device up with this transmit queue length; speaks no IPv6 on it. */
 int netdev_set_up(const char *name, unsigned int queue_length, struct error *err);
-/* Packets that the device could not take (tx_dropped), modulo 2^32. */
-unsigned int netdev_tx_dropped(const char *name);
+/* How many packets more than *known the device could not take (tx_dropped); *known follows. 0 where it is gone. */
+uint64_t netdev_tx_dropped(const char *name, uint64_t *known);
 
 /* A veth pair: name here, and peer in the namespace of peer_netns_fd. -EEXIST: one of the names is taken. */
 int netdev_add_veth(const char *name, const char *peer, int peer_netns_fd);

@@ -91,6 +91,25 @@ check_eq "what a program says on the line itself does not leave" \
 	"$(evidence strange '.devices[0].egress | .line.delivered - .hit')" 0
 check_eq "the line's device is silent" "$(evidence strange .devices[0].egress.line.held_packets)" 0
 
+# A burst that overruns the queues between the line's ends. Draws from 0 to 200 ms, as many packets leave together where a
+# shorter one follows a longer one.
+none_held() { (($(our_faults | jq '.egress.line | .held_packets + .held_bytes') == 0)); }
+if [[ -n ${EVAL_GUEST:-} ]]; then
+	backlog=$(sysctl -n net.core.netdev_max_backlog)
+	sysctl -q -w net.core.netdev_max_backlog=10
+	delay lossy --min-ms 0 --max-ms 200
+	in_ns n1 "$traffic" datagrams -n 20000 -i 0 "$(address4 n2)"
+	check "lost on the way: is no longer held" wait_for 3 none_held
+	lost=$(our_faults | jq .egress.line.line_dropped)
+	check_number "lost on the way: $lost, counted while live" "$lost > 0"
+	sysctl -q -w "net.core.netdev_max_backlog=$backlog"
+	revert lossy
+	check_eq "lost on the way: what was hit was delivered or counted as dropped" \
+		"$(evidence lossy '.devices[0].egress | .hit - .line.delivered - .line.line_dropped')" 0
+else
+	skip "lost on the way" "it sets a sysctl that a host's other users need"
+fi
+
 # More than fits, in jumbo frames.
 for node in n1 n2; do
 	in_ns $node ip link set eth0 mtu 15500

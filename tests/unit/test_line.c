@@ -52,6 +52,40 @@ static void reordered_packets_are_flows_of_their_own(void **state)
 	assert_int_equal(config.keeps_departure, 1);
 }
 
+static void what_is_lost_is_no_longer_held(void **state)
+{
+	struct eval_line line = {.held_packets = 10, .held_bytes = 1000};
+
+	fq_line_count_lost(&line, 4);
+	assert_int_equal(line.held_packets, 6);
+	assert_int_equal(line.held_bytes, 600);
+	assert_int_equal(line.dropped, 4);
+	/* Those left were larger than the mean, and came out. */
+	line = (struct eval_line){.held_bytes = -300, .dropped = 4};
+	fq_line_count_lost(&line, 0);
+	assert_int_equal(line.held_bytes, 0);
+	assert_int_equal(line.dropped, 4);
+	/* Some of it had been given up before. */
+	line = (struct eval_line){.held_packets = 2, .held_bytes = 200, .dropped = 1};
+	fq_line_count_lost(&line, 3);
+	assert_int_equal(line.held_packets, 0);
+	assert_int_equal(line.held_bytes, 0);
+	assert_int_equal(line.dropped, 3);
+}
+
+static void what_was_given_up_and_came_out_is_not_lost(void **state)
+{
+	struct eval_line line = {.held_packets = -3, .held_bytes = -300, .dropped = 5};
+
+	fq_line_count_lost(&line, 0);
+	assert_int_equal(line.held_packets, 0);
+	assert_int_equal(line.held_bytes, 0);
+	assert_int_equal(line.dropped, 2);
+	line = (struct eval_line){.held_packets = -3, .dropped = 1};
+	fq_line_count_lost(&line, 0);
+	assert_int_equal(line.dropped, 0);
+}
+
 /* Also where the 32 bits wrap, every 34 s. */
 static void departure_survives_the_hash(void **state)
 {
@@ -74,6 +108,8 @@ int main(void)
 		cmocka_unit_test(one_delay_is_one_flow),
 		cmocka_unit_test(a_range_keeps_each_flow_in_order),
 		cmocka_unit_test(reordered_packets_are_flows_of_their_own),
+		cmocka_unit_test(what_is_lost_is_no_longer_held),
+		cmocka_unit_test(what_was_given_up_and_came_out_is_not_lost),
 		cmocka_unit_test(departure_survives_the_hash),
 	};
 

@@ -24,11 +24,14 @@
 #define DRAIN_NS_MAX (2 * NSEC_PER_SEC)
 #define DRAIN_SLACK_NS (200 * NSEC_PER_MSEC)
 #define DRAIN_STEP_NS (NSEC_PER_MSEC / 2)
+/* Looking for what was lost takes the lock of all network devices. */
+#define DRAIN_STEPS_A_LOOK 16
 
 struct fq_line {
 	struct line line; /* first: see line.h */
 	int netns_fd;     /* the far end's */
 	uint64_t drain_ns;
+	uint64_t near_drops, far_drops; /* of the two devices, already counted */
 	struct eval_line *counters;
 };
 
@@ -170,6 +173,48 @@ static int fq_line_start(struct line *line, struct bpf_object *obj, struct bpf_s
 	return ret ? ret : left;
 }
 
+/*
+ * What either end could not give to the other, as a CPU's queue was full (net.core.netdev_max_backlog): a veth counts
+ * it as not sent.
+ */
+static uint64_t fq_lost(struct fq_line *fq)
+{
+	uint64_t lost = netdev_tx_dropped(fq->line.device, &fq->near_drops);
+	int saved = -1;
+
+	if (!enter(fq->netns_fd, &saved, NULL)) {
+		lost += netdev_tx_dropped(FAR_DEVICE, &fq->far_drops);
+		leave(&saved, NULL);
+	}
+	return lost;
+}
+
+void fq_line_count_lost(struct eval_line *counters, uint64_t lost)
+{
+	int64_t bytes = __atomic_load_n(&counters->held_bytes, __ATOMIC_RELAXED);
+	int64_t packets = __atomic_load_n(&counters->held_packets, __ATOMIC_RELAXED);
+	int64_t dropped = (int64_t)__atomic_load_n(&counters->dropped, __ATOMIC_RELAXED);
+	/* Below 0: what drain gave up has come out after all. */
+	int64_t gone = packets < (int64_t)lost ? packets : (int64_t)lost;
+
+	if (gone < -dropped)
+		gone = -dropped;
+	/* Nobody knows their sizes: they are taken as those of all held, and once nothing is held the sum is right. */
+	if (gone < packets)
+		bytes = bytes / packets * gone;
+	__atomic_fetch_sub(&counters->held_packets, gone, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&counters->held_bytes, bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&counters->dropped, (uint64_t)gone, __ATOMIC_RELAXED);
+}
+
+static void fq_line_renew(struct line *line)
+{
+	struct fq_line *fq = (struct fq_line *)line;
+
+	if (fq->counters)
+		fq_line_count_lost(fq->counters, fq_lost(fq));
+}
+
 /* Nothing comes in any more. */
 static void fq_line_drain(struct line *line)
 {
@@ -179,14 +224,17 @@ static void fq_line_drain(struct line *line)
 
 	if (!fq->counters)
 		return;
-	while ((left = __atomic_load_n(&fq->counters->held_packets, __ATOMIC_RELAXED)) > 0 &&
-	       clock_monotonic_ns() < end_ns)
+	for (unsigned int step = 0;; step++) {
+		if (step % DRAIN_STEPS_A_LOOK == 0)
+			fq_line_renew(line);
+		left = __atomic_load_n(&fq->counters->held_packets, __ATOMIC_RELAXED);
+		if (left <= 0 || clock_monotonic_ns() >= end_ns)
+			break;
 		nanosleep(&(struct timespec){.tv_nsec = DRAIN_STEP_NS}, NULL);
-	if (left <= 0)
-		return;
-	/* A queue on the way was full, or the delay is longer than revert waits. */
-	__atomic_fetch_add(&fq->counters->dropped, (uint64_t)left, __ATOMIC_RELAXED);
-	__atomic_fetch_sub(&fq->counters->held_packets, left, __ATOMIC_RELAXED);
+	}
+	/* The delay is longer than revert waits. */
+	if (left > 0)
+		fq_line_count_lost(fq->counters, (uint64_t)left);
 }
 
 const struct line_ops fq_line_ops = {
@@ -194,6 +242,7 @@ const struct line_ops fq_line_ops = {
 	.hooks = 2,
 	.open = fq_line_open,
 	.start = fq_line_start,
+	.renew = fq_line_renew,
 	.drain = fq_line_drain,
 	.free = fq_line_free,
 };

@@ -201,6 +201,15 @@ static int latency_attach(struct net_part *part, const struct fault_spec *spec, 
 	return ret;
 }
 
+static void latency_renew(struct net_part *part)
+{
+	const struct latency *latency = part->own;
+
+	for (size_t i = 0; i < EVAL_DIRECTIONS; i++)
+		if (latency->lines[i])
+			latency->lines[i]->ops->renew(latency->lines[i]);
+}
+
 static size_t lines_drain(const struct latency *latency)
 {
 	size_t count = 0;
@@ -264,6 +273,7 @@ static const struct net_kind kind_fq = {
 	.engine = "fq",
 	.open = latency_open_fq,
 	.attach = latency_attach,
+	.renew = latency_renew,
 	.detach = latency_detach,
 	.add_evidence = latency_add_evidence,
 	.free = latency_free,
@@ -273,6 +283,7 @@ static const struct net_kind kind_tap = {
 	.engine = "tap",
 	.open = latency_open_tap,
 	.attach = latency_attach,
+	.renew = latency_renew,
 	.detach = latency_detach,
 	.add_evidence = latency_add_evidence,
 	.free = latency_free,

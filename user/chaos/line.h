@@ -27,6 +27,8 @@ struct line_ops {
 	 */
 	int (*start)(struct line *line, struct bpf_object *obj, struct bpf_session *session, struct eval_line *counters,
 		     struct error *err);
+	/* With the lease: counts what was lost on the way since. In the device's network namespace, as all here. */
+	void (*renew)(struct line *line);
 	/* The fault is inert. Returns once the line is empty, at once or as soon as it can; what is lost is counted. */
 	void (*drain)(struct line *line);
 	void (*free)(struct line *line);
@@ -42,6 +44,9 @@ struct line {
 /* -ENOPKG from open: this kernel has no sch_fq. */
 extern const struct line_ops fq_line_ops;
 extern const struct line_ops tap_line_ops;
+
+/* Of what the line holds, so many packets were lost: from "held" to "dropped". */
+void fq_line_count_lost(struct eval_line *counters, uint64_t lost);
 
 /* Sets keeps_departure, and says how fq must be set up for it. */
 struct netdev_fq fq_line_plan(struct eval_latency_config *config);

@@ -102,6 +102,17 @@ static int hooks_gone(const struct net_part *part, struct error *err)
 			 part->device->name);
 }
 
+static void parts_renew(const struct net_fault *net)
+{
+	int saved = -1;
+
+	if (!net->kind->renew || target_enter_netns(net->spec->target, &saved, NULL))
+		return;
+	for (size_t i = 0; i < net->part_count; i++)
+		net->kind->renew(&net->parts[i]);
+	target_leave_netns(&saved);
+}
+
 int net_fault_renew(void *state, uint64_t lease_ns, struct error *err)
 {
 	struct net_fault *net = state;
@@ -110,6 +121,7 @@ int net_fault_renew(void *state, uint64_t lease_ns, struct error *err)
 	set_cgroups(net);
 	for (size_t i = 0; i < net->part_count; i++)
 		bpf_session_renew(net->parts[i].session, lease_ns);
+	parts_renew(net);
 	return unhooked ? hooks_gone(unhooked, err) : 0;
 }
 

@@ -18,6 +18,8 @@ struct net_kind {
 	int (*open)(struct net_part *part, const struct fault_spec *spec, struct error *err);
 	/* Attaches the hooks and starts what open prepared. */
 	int (*attach)(struct net_part *part, const struct fault_spec *spec, struct error *err);
+	/* Looks after what the part has beside its hooks, in the target's namespace. NULL: nothing. */
+	void (*renew)(struct net_part *part);
 	/* Detaches what attach attached, in the target's namespace. NULL: all links at once. */
 	void (*detach)(struct net_part *part);
 	/* Adds the type's own counters to the part's evidence. NULL: none. */

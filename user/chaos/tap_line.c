@@ -42,8 +42,8 @@ struct tap_line {
 	pthread_t thread;
 	bool running;
 	bool device_gone;
-	int command;              /* enum line_command, atomic */
-	unsigned int queue_drops; /* of the TAP's queue, already counted */
+	int command;          /* enum line_command, atomic */
+	uint64_t queue_drops; /* of the TAP's queue, already counted */
 	struct eval_line *counters;
 	struct packet_heap heap;
 	uint8_t buffer[sizeof(struct virtio_net_hdr) + sizeof(struct eval_line_header) + FRAME_BYTES_MAX];
@@ -295,10 +295,18 @@ static int tap_line_start(struct line *line, struct bpf_object *obj, struct bpf_
 	return 0;
 }
 
+/* What did not even fit the TAP's queue. */
+static void tap_line_renew(struct line *line)
+{
+	struct tap_line *tap = (struct tap_line *)line;
+
+	if (tap->running)
+		count_add(&tap->counters->dropped, netdev_tx_dropped(line->device, &tap->queue_drops));
+}
+
 static void tap_line_drain(struct line *line)
 {
 	struct tap_line *tap = (struct tap_line *)line;
-	unsigned int dropped;
 	uint64_t count = 1;
 
 	if (!tap->running)
@@ -307,16 +315,14 @@ static void tap_line_drain(struct line *line)
 	if (write(tap->wake_fd, &count, sizeof(count)) == sizeof(count) &&
 	    read(tap->drained_fd, &count, sizeof(count)) < 0)
 		return;
-	/* What did not even fit the TAP's queue is lost as well. */
-	dropped = netdev_tx_dropped(line->device);
-	count_add(&tap->counters->dropped, dropped - tap->queue_drops);
-	tap->queue_drops = dropped;
+	tap_line_renew(line);
 }
 
 const struct line_ops tap_line_ops = {
 	.engine = "tap",
 	.open = tap_line_open,
 	.start = tap_line_start,
+	.renew = tap_line_renew,
 	.drain = tap_line_drain,
 	.free = tap_line_free,
 };
