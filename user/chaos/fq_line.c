@@ -79,6 +79,9 @@ static int add_pair(struct fq_line *fq, int near_netns_fd, struct error *err)
 		snprintf(fq->line.device, sizeof(fq->line.device), LINE_DEVICE_PREFIX "%u", i);
 		ret = netdev_add_veth(FAR_DEVICE, fq->line.device, near_netns_fd);
 	}
+	if (ret == -EOPNOTSUPP)
+		return error_set(err, -ENOPKG,
+				 "this kernel has no veth (CONFIG_VETH), which line: fq needs: use line: tap or auto");
 	return ret ? error_set_errno(err, ret, "cannot create the delay line's veth pair") : 0;
 }
 

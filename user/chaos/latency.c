@@ -303,8 +303,7 @@ static int latency_prepare(struct fault *fault, void **state, struct error *err)
 	if (strcmp(line, "auto"))
 		return net_fault_new(state, fault, strcmp(line, "fq") ? &kind_tap : &kind_fq, err);
 	ret = net_fault_new(state, fault, short_waits ? &kind_fq : &kind_tap, &first);
-	/* No sch_fq, or no /dev/net/tun. */
-	if (ret == -ENOPKG || ret == -ENOENT || ret == -ENODEV)
+	if (ret == -ENOPKG)
 		return net_fault_new(state, fault, short_waits ? &kind_tap : &kind_fq, err);
 	if (ret)
 		*err = first;

@@ -41,7 +41,7 @@ struct line {
 	unsigned int ifindex;
 };
 
-/* -ENOPKG from open: this kernel has no sch_fq. */
+/* -ENOPKG from open: this kernel lacks what the line is made of (sch_fq, veth; TUN). */
 extern const struct line_ops fq_line_ops;
 extern const struct line_ops tap_line_ops;
 

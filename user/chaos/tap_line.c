@@ -223,6 +223,10 @@ static int tap_create(struct tap_line *tap, struct error *err)
 	unsigned int with_uso = offloads | 0x20 | 0x40;
 
 	tap->tap_fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (tap->tap_fd < 0 && (errno == ENOENT || errno == ENODEV))
+		return error_set(
+			err, -ENOPKG,
+			"there is no /dev/net/tun here (CONFIG_TUN), which line: tap needs: use line: fq or auto");
 	if (tap->tap_fd < 0)
 		return error_set_errno(err, -errno, "cannot open /dev/net/tun, which the delay line needs");
 	if (ioctl(tap->tap_fd, TUNSETIFF, &ifr))
