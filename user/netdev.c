@@ -24,6 +24,8 @@
 #define VETH_MTU 65535
 /* Fairness between flows is of no use here; the largest that every kernel takes. */
 #define FQ_QUANTUM_BYTES (1U << 20)
+/* Of a dump that changes while it is read. */
+#define LIST_TRIES 5
 
 static int ioctl_socket(void)
 {
@@ -140,37 +142,41 @@ static int list_add(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-static int list_ask(struct mnl_socket *socket, struct device_list *list)
+/* -EINTR: devices came or went meanwhile (NLM_F_DUMP_INTR), and some may be missing. */
+static int list_ask(struct device_list *list)
 {
 	char buffer[MNL_NLMSG_HDRLEN + 32768];
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	int ret = MNL_CB_OK;
 
+	if (!socket)
+		return -errno;
 	message->nlmsg_type = RTM_GETLINK;
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
 	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
-		return -errno;
+		ret = MNL_CB_ERROR;
 	while (ret > MNL_CB_STOP) {
 		ssize_t size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
 
-		if (size < 0)
-			return -errno;
-		ret = mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), list_add, list);
+		ret = size < 0 ? MNL_CB_ERROR
+			       : mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), list_add, list);
 	}
-	return ret < 0 ? -errno : 0;
+	ret = ret < 0 ? -errno : 0;
+	mnl_socket_close(socket);
+	return ret;
 }
 
 int netdev_list_up(struct target_device **out, size_t *count, struct error *err)
 {
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	struct device_list list = {};
-	int ret;
+	int ret = -EINTR;
 
-	if (!socket)
-		return error_set_errno(err, -errno, "cannot open a netlink socket");
-	ret = list_ask(socket, &list);
-	mnl_socket_close(socket);
+	for (int i = 0; i < LIST_TRIES && ret == -EINTR; i++) {
+		list.count = 0;
+		ret = list_ask(&list);
+	}
 	if (ret) {
 		free(list.devices);
 		return error_set_errno(err, ret, "cannot list the network devices");

@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# not in guests: under emulation the list takes so long that each of its tries may meet a change
+# Devices come and go while a target's are listed.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+
+make_nodes 2
+# Down, so that they are listed and left alone; many, so that the kernel tells of them in several parts.
+for ((i = 0; i < 400; i++)); do
+	echo "link add idle$i type bridge"
+done | ip -n "$(ns n1)" -batch - || exit 1
+come_and_go() {
+	while sleep 0.05; do
+		in_ns n1 ip link add passing type bridge
+		in_ns n1 ip link del passing
+	done
+}
+come_and_go >/dev/null 2>&1 &
+test_pids+=("$!")
+
+failed=0
+for ((i = 0; i < 10; i++)); do
+	inject all latency --for 0.01s --netns "$(ns n1)" --peer all --min-ms 1 --max-ms 1 || ((failed++))
+	inject_end all
+done
+check_eq "peers all: every device is found, though others come and go" "$failed" 0
+done_testing
