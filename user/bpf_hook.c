@@ -8,6 +8,8 @@
 
 #include "bpf_program.h"
 
+/* The program that ours is to follow may go between our look and our step. */
+#define LINK_TRIES 5
 /* The kernel allows as many programs on a tcx hook. */
 #define HOOK_PROGRAMS_MAX 64
 /* UAPI of Linux 6.6, which Debian 12's header lacks. */
@@ -39,16 +41,16 @@ static int tcx_link(int program_fd, unsigned int ifindex, enum bpf_attach_type h
 		.program_fd = (__u32)program_fd,
 		.ifindex = ifindex,
 		.attach_type = hook,
-		.flags = TCX_BEFORE, /* alone, it means the first place */
 	};
-	int fd;
+	int fd, tries = LINK_TRIES;
 
-	if (place == HOOK_BEHIND_DROPS)
-		attr.relative_id = last_drop(ifindex, hook);
-	if (attr.relative_id)
-		attr.flags = TCX_AFTER | TCX_RELATIVE_IS_ID;
-	/* The kernel sets close-on-exec on every BPF descriptor. */
-	fd = (int)syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	do {
+		attr.relative_id = place == HOOK_BEHIND_DROPS ? last_drop(ifindex, hook) : 0;
+		/* TCX_BEFORE alone means the first place. */
+		attr.flags = attr.relative_id ? TCX_AFTER | TCX_RELATIVE_IS_ID : TCX_BEFORE;
+		/* The kernel sets close-on-exec on every BPF descriptor. */
+		fd = (int)syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	} while (fd < 0 && errno == ENOENT && attr.relative_id && --tries);
 	return fd < 0 ? -errno : fd;
 }
 
