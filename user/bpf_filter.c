@@ -160,6 +160,7 @@ static bool is_device_of(const struct eval_ctl *ctl, int netns_fd, unsigned int 
 
 static int attach_locked(struct bpf_filter *filter, int program_fd, enum bpf_hook_place place, struct eval_ctl *ctl)
 {
+	bool is_its_device = is_device_of(ctl, filter->netns_fd, filter->at.ifindex);
 	int made, ret = -EINVAL;
 
 	/* Others may take a priority or remove the clsact between our look and our step. */
@@ -168,9 +169,12 @@ static int attach_locked(struct bpf_filter *filter, int program_fd, enum bpf_hoo
 		if (made < 0)
 			return made;
 		filter->clsact_is_ours |= made;
+		/* Before the filter is there, which keeps the map alive that says so. */
+		if (made && is_its_device)
+			ctl->clsact = 1;
 		ret = filter_add(&filter->at, program_fd, place);
 	}
-	if (!is_device_of(ctl, filter->netns_fd, filter->at.ifindex))
+	if (!is_its_device)
 		return ret;
 	if (!filter->clsact_is_ours)
 		filter->clsact_is_ours = bpf_walk_faults(owner_visit, ctl, NULL) == 1;
@@ -252,7 +256,8 @@ void bpf_filter_detach(struct bpf_filter *filter)
 	int saved = -1;
 
 	if (!netns_enter(filter->netns_fd, &saved)) {
-		if (filter_remove(&filter->at) && filter->clsact_is_ours)
+		filter_remove(&filter->at);
+		if (filter->clsact_is_ours)
 			clsact_remove(filter->at.ifindex);
 		netns_leave(&saved);
 	}
@@ -311,12 +316,13 @@ int bpf_filters_remove(const struct eval_ctl *ctl, unsigned int map_id)
 		return 0;
 	lock_fd = clsact_lock();
 	count = bpf_filters_find(filters, FAULT_FILTERS_MAX, netns_fd, ctl, map_id);
-	if (count <= 0 || netns_enter(netns_fd, &saved))
+	if (count < 0 || netns_enter(netns_fd, &saved))
 		return 0;
 	for (int i = 0; i < count; i++)
 		if (filters[i].ifindex == ctl->ifindex)
 			removed += filter_remove(&filters[i]);
-	if (removed && ctl->clsact)
+	/* Also where its holder got no further than to the filters, and those of the line still keep the map. */
+	if (ctl->clsact)
 		clsact_remove(ctl->ifindex);
 	netns_leave(&saved);
 	return removed;

@@ -124,6 +124,22 @@ check_eq "drops ran before delays" "$(evidence two .hit) $(our_faults | jq .egre
 revert one
 check "the last of two takes the clsact along" no_filters
 
+# --- Filters that somebody removed -------------------------------------------------------------------------------------
+flush() { in_ns n1 tc filter del dev eth0 ingress; in_ns n1 tc filter del dev eth0 egress; }
+if [[ $has_tcx == false ]]; then
+	inject_kind flushed latency 60s
+	flush
+	inject_end flushed
+	check_match "its filters are gone: it fails" "$inject_status $(cat "$work/flushed.err")" '^1 .*hooks on eth0 went away'
+	check "its filters are gone: its clsact goes all the same" no_filters
+	inject_kind flushed latency 60s
+	kill -STOP "$(pid_of flushed)"
+	flush
+	kill -KILL "$(pid_of flushed)"
+	inject_end flushed
+	check "its filters are gone and it is killed: the guard removes its clsact" wait_for 3 no_filters
+fi
+
 # --- Killed ----------------------------------------------------------------------------------------------------------
 watch_start w
 if [[ $has_tcx == false ]]; then
