@@ -9,7 +9,7 @@
 #endif
 
 #define EVAL_MAGIC 0x6c6176656f616863ULL
-#define EVAL_ABI_VERSION 1
+#define EVAL_ABI_VERSION 2
 
 /* Map names: how bpf-status, cleanup and the guard find a live fault. At most 15 characters (BPF_OBJ_NAME_LEN). */
 #define EVAL_CTL_MAP "eval_ctl"
@@ -33,6 +33,7 @@ struct eval_ctl {
 	__u64 holder_start_ticks; /* /proc/PID/stat field 22: tells a reused pid */
 	__u32 holder_pid;
 	__u32 ifindex;
+	__u64 holder_pidns_ino; /* the PID namespace that holder_pid is of */
 	__u64 netns_ino;
 	__u32 draining;    /* 1: stopped for good; the line's hooks restore marks, the device's may go */
 	__u32 clsact;      /* 1: the device's clsact qdisc is ours: it goes with the last filter of it */
@@ -43,7 +44,7 @@ struct eval_ctl {
 	char device[16];
 	char engine[16];
 };
-_Static_assert(sizeof(struct eval_ctl) == 328, "eval_ctl is ABI");
+_Static_assert(sizeof(struct eval_ctl) == 336, "eval_ctl is ABI");
 
 enum eval_direction { EVAL_EGRESS, EVAL_INGRESS, EVAL_DIRECTIONS };
 

@@ -67,5 +67,8 @@ json_t *bpf_stats_to_json(const struct eval_stats *stats, bool with_delays);
  */
 int bpf_walk_faults(int (*visit)(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data), void *data,
 		    struct error *err);
-/* True while the process that holds the fault lives (pid and start time agree). */
+/*
+ * True while the process that holds the fault lives: pid and start time agree, or, where it is in another PID namespace
+ * and so cannot be seen from here, its lease is not long over.
+ */
 bool eval_ctl_holder_lives(const struct eval_ctl *ctl);

@@ -6,7 +6,11 @@
 
 #include "bpf_session.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/process.h"
+
+/* A holder that cannot be seen, and that has not renewed its lease for so long, is taken for dead. */
+#define LEASE_GRACE_NS (10 * NSEC_PER_SEC)
 
 static bool map_is_ctl(int fd)
 {
@@ -53,7 +57,17 @@ int bpf_walk_faults(int (*visit)(int map_fd, unsigned int map_id, const struct e
 	return error_set_errno(err, ret, "cannot walk the kernel's BPF maps");
 }
 
+static bool lease_is_young(const struct eval_ctl *ctl)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	/* 0: not live yet, and so nothing to be cleaned up in haste. */
+	return !ctl->lease_ns || ctl->lease_ns > now_ns || now_ns - ctl->lease_ns < LEASE_GRACE_NS;
+}
+
 bool eval_ctl_holder_lives(const struct eval_ctl *ctl)
 {
+	if (ctl->holder_pidns_ino != process_pid_namespace())
+		return lease_is_young(ctl);
 	return process_start_ticks((pid_t)ctl->holder_pid) == ctl->holder_start_ticks && ctl->holder_start_ticks;
 }

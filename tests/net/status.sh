@@ -62,6 +62,13 @@ check_match "text: counters" "$text" "egress    seen [0-9]+, hit [0-9]+ \([0-9]+
 check_match "text: histogram" "$text" " 16 ms … 33 ms +\|#+ *\| [0-9]+"
 check "exit 0 also when something is live" "$eval_bin" bpf-status --json
 
+# From where its holder cannot be seen, a fault is no less alive; before Linux 6.6 any command removes a dead one's filters.
+elsewhere=(unshare --pid --fork --mount-proc "$eval_bin")
+"${elsewhere[@]}" list --db "$work/none.db" >/dev/null 2>&1
+check_eq "seen from another PID namespace its holder lives" \
+	"$("${elsewhere[@]}" bpf-status --json | jq -c ".faults[] | select(.netns == \"$n1\") | [.holder_alive, .live]" | sort -u)" "[true,true]"
+check_number "which did it no harm" "$(fault latency '.hooks | length') == 4 && $(fault network_partition '.hooks | length') == 2"
+
 # A stopped holder: its fault is inert when the lease is over, and shown as such.
 kill -STOP "$(pid_of cut)"
 is_inert() { [[ $(fault network_partition .live) == false ]]; }

@@ -9,3 +9,5 @@
  * only not yet waited for.
  */
 uint64_t process_start_ticks(pid_t pid);
+/* The inode of this process's PID namespace, 0 where it cannot be told. */
+uint64_t process_pid_namespace(void);

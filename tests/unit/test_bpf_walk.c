@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whether a fault's holder lives. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <unistd.h>
+
+#include "bpf_session.h"
+#include "util/clock.h"
+#include "util/process.h"
+
+static struct eval_ctl held_by_us(void)
+{
+	return (struct eval_ctl){
+		.holder_pid = (__u32)getpid(),
+		.holder_start_ticks = process_start_ticks(getpid()),
+		.holder_pidns_ino = process_pid_namespace(),
+	};
+}
+
+/* However old the lease is: it may be stopped. */
+static void here_its_pid_and_start_tell(void **state)
+{
+	struct eval_ctl ctl = held_by_us();
+
+	ctl.lease_ns = 1;
+	assert_true(eval_ctl_holder_lives(&ctl));
+	ctl.holder_start_ticks++;
+	ctl.lease_ns = clock_monotonic_ns() + NSEC_PER_SEC;
+	assert_false(eval_ctl_holder_lives(&ctl));
+}
+
+static void in_another_pid_namespace_its_lease_tells(void **state)
+{
+	struct eval_ctl ctl = held_by_us();
+
+	ctl.holder_pidns_ino++;
+	assert_true(eval_ctl_holder_lives(&ctl));
+	ctl.lease_ns = clock_monotonic_ns() + NSEC_PER_SEC;
+	assert_true(eval_ctl_holder_lives(&ctl));
+	ctl.lease_ns = clock_monotonic_ns() - 9 * NSEC_PER_SEC;
+	assert_true(eval_ctl_holder_lives(&ctl));
+	ctl.lease_ns = clock_monotonic_ns() - 11 * NSEC_PER_SEC;
+	assert_false(eval_ctl_holder_lives(&ctl));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(here_its_pid_and_start_tell),
+		cmocka_unit_test(in_another_pid_namespace_its_lease_tells),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
