@@ -214,6 +214,7 @@ boot() {
 	need_tools "${guest_tools[@]}"
 	fetch "$kernel"
 	folder=$(kernel_folder "$kernel")
+	use_folder "$folder" || die "$folder was removed meanwhile: try again"
 	choose_accel "$folder"
 	make_initramfs "$folder"
 	began=$SECONDS

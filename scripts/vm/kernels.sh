@@ -133,10 +133,17 @@ fetch() {
 	exec {cache_lock}>&-
 }
 
+# use_folder FOLDER: until this process ends, remove_older leaves it alone. Fails where it went meanwhile.
+use_folder() {
+	{ exec {use_lock}<"$1/release" && flock -s -n "$use_lock"; } 2>/dev/null && [[ -e $1/release ]]
+}
+
+# A guest that was booted from an older lock still reads its modules.
 remove_older() {
 	local old
 	for old in "$cache/kernels/$1"-*; do
-		[[ $old == "$2" ]] || rm -rf "$old"
+		[[ $old == "$2" ]] || flock -n "$old/release" rm -rf "$old" ||
+			echo "vm: $1: ${old##*/} is in use and stays for now" >&2
 	done
 }
 

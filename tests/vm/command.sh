@@ -106,6 +106,22 @@ on_cleanup umount "$work/small"
 EVAL_CACHE=$work/small refused "no space" 125 'not enough space in .*/small for kernel 6.1: needs 161 MiB, (19|20) are left' fetch 6.1
 mount -o remount,ro "$work/small"
 EVAL_CACHE=$work/small/cache refused "read-only cache" 125 'cannot write to the cache folder .*/small/cache' fetch 6.1
+# An older lock's kernels go with a fetch, but for one that a guest runs.
+# shellcheck disable=SC2317 # called there
+older_kernels() {
+	source "$top/scripts/vm/kernels.sh"
+	mkdir -p "$cache/kernels/6.1-"{new,old,used}
+	touch "$cache/kernels/6.1-"{new,old,used}/release
+	(use_folder "$cache/kernels/6.1-used" && remove_older 6.1 "$cache/kernels/6.1-new")
+	ls "$cache/kernels"
+	remove_older 6.1 "$cache/kernels/6.1-new"
+	ls "$cache/kernels"
+	use_folder "$cache/kernels/6.1-used" || echo none
+}
+check_eq "older kernels are removed, but for one that a guest runs" \
+	"$(EVAL_CACHE=$work/older older_kernels 2>&1 | tr '\n' ' ')" \
+	"vm: 6.1: 6.1-used is in use and stays for now 6.1-new 6.1-used 6.1-new none "
+
 check_eq "no temporary folder is left" "$(find "$TMPDIR" -mindepth 1)" ""
 
 done_testing
