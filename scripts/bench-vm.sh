@@ -52,8 +52,18 @@ for part in "${parts[@]}"; do
 done
 
 sections=$(mktemp -d "${TMPDIR:-/tmp}/eval-bench.XXXXXX") || exit 1
+guest=
 trap 'rm -rf "$sections"' EXIT
-trap 'exit 130' INT TERM HUP
+trap 'end 130' INT
+trap 'end 143' TERM HUP
+
+# end STATUS
+end() {
+	trap '' INT TERM HUP
+	[[ -z $guest ]] || kill -TERM "$guest" 2>/dev/null
+	wait
+	exit "$1"
+}
 
 where() {
 	local model
@@ -68,19 +78,22 @@ settings() {
 	done
 }
 
+# In the background, as a signal is heeded only after a command in the foreground.
 run_kernel() {
 	local variables
 	load=$(cut -d ' ' -f 1 /proc/loadavg)
 	mapfile -t variables < <(settings)
 	scripts/vm.sh run --timeout 3600 --cpus "${CPUS:-2}" "$1" -- \
-		env "${variables[@]}" "$top/scripts/bench-vm/guest.sh" "${parts[@]}"
+		env "${variables[@]}" "$top/scripts/bench-vm/guest.sh" "${parts[@]}" &
+	guest=$!
+	wait "$guest"
 }
 
 # split KERNEL STATUS: a section for each part that was measured to its end, which is what a part behind it or status 0 says.
 split() {
 	local measured part
 	mapfile -t measured < <(sed -n 's/^<!-- \([a-z]*\) -->$/\1/p' "$sections/whole")
-	(($2 == 0)) || unset 'measured[-1]'
+	(($2 == 0 || ${#measured[@]} == 0)) || unset 'measured[-1]'
 	for part in "${measured[@]}"; do
 		{
 			section_of "$sections/whole" "$part"

@@ -49,6 +49,8 @@ collect_one() {
 }
 
 mkdir -p "$logs" || exit 1
+# Else an earlier run's would count where this one does not get there.
+rm -f "$logs/summary"
 for kernel in "${kernels[@]}"; do
 	((${#pids[@]} < guests_at_once)) || collect_one
 	echo "vm: $kernel: starting" >&2

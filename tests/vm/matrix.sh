@@ -12,7 +12,7 @@ cat >"$tree/scripts/vm.sh" <<'END'
 #!/bin/bash
 # test --timeout SECONDS KERNEL SUITE…
 echo "$4: $5 $6"
-touch "$0.$4" && trap 'rm "$0.$4"; exit 143' TERM
+trap 'rm "$0.$4"; exit 143' TERM && touch "$0.$4"
 case $4 in
 good) echo "5 passed, 0 failed, 1 skipped" ;;
 bad) echo "3 passed, 2 failed, 0 skipped"; status=1 ;;
@@ -57,7 +57,7 @@ check "interrupted: the guest does, too" test ! -e "$tree/scripts/vm.sh.waits"
 
 cat >"$tree/tests/cli/slow.sh" <<'END'
 #!/bin/bash
-echo $$ >"$SLOW_PID"
+echo $$ >"$SLOW_PID.new" && mv "$SLOW_PID.new" "$SLOW_PID"
 sleep 60 & wait
 END
 chmod +x "$tree/tests/cli/slow.sh"
@@ -67,6 +67,25 @@ kill -TERM "$spawned"
 check "interrupted: tests/run ends, and runs no other" wait_for 5 is_over "$spawned"
 check "interrupted: the test does, too" is_over "$(cat "$work/slow.pid")"
 check "interrupted: no result" test ! -e "$tree/build/test/summary"
+
+# interrupted_all NAME FILE SUITE KERNEL: once FILE is there, tests/all gets a SIGTERM.
+interrupted_all() {
+	local status=0
+	rm -f "$2"
+	SLOW_PID=$work/slow.pid spawn "$tree/tests/all" "$3" "$4" net
+	check "tests/all, interrupted $1: it runs" wait_for 5 test -e "$2"
+	kill -TERM "$spawned"
+	check "tests/all, interrupted $1: it ends" wait_for 5 is_over "$spawned"
+	wait "$spawned" || status=$?
+	check_eq "tests/all, interrupted $1: exit status" "$status" 143
+	check "tests/all, interrupted $1: no result" test ! -e "$tree/build/summary"
+}
+interrupted_all here "$work/slow.pid" cli/slow ""
+check "tests/all, interrupted here: the test does, too" is_over "$(cat "$work/slow.pid")"
+echo "9 passed, 0 failed, 0 skipped" >"$tree/build/vm/summary"
+interrupted_all "in a guest" "$tree/scripts/vm.sh.waits" "" waits
+check "tests/all, interrupted in a guest: the guest does, too" test ! -e "$tree/scripts/vm.sh.waits"
+check "tests/all, interrupted in a guest: an earlier result is gone" test ! -e "$tree/build/vm/summary"
 rm "$tree/tests/cli/slow.sh"
 
 # --- This host and the guests ---------------------------------------------------------------------------------
