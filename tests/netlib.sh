@@ -59,7 +59,8 @@ inject_start() {
 
 pid_of() { local pid=inject_pid_$1; echo "${!pid}"; }
 event_of() { jq -c "select(.event == \"$2\")" "$work/$1.out" 2>/dev/null; }
-has_event() { [[ -n $(event_of "$1" "$2") ]]; }
+# Polled, hence without jq.
+has_event() { [[ $(<"$work/$1.out") == *"\"event\":\"$2\""* ]]; }
 settled() { has_event "$1" injected || is_over "$inject_pid"; }
 
 # inject NAME TYPE OPTION…: the same, and waits until the fault is live.
@@ -86,6 +87,12 @@ inject_end() {
 	wait "${!pid}" 2>/dev/null || inject_status=$?
 }
 
+# seconds_of NAME EVENT: when it was, since 1970.
+seconds_of() { date -d "$(event_of "$1" "$2" | jq -r .at)" +%s.%N; }
+
+# sleep_until SECONDS: since 1970.
+sleep_until() { sleep "$(awk "BEGIN { left = $1 - $EPOCHREALTIME; print (left > 0 ? left : 0) }")"; }
+
 # evidence NAME JQ_FILTER: of a reverted fault, as text.
 evidence() { event_of "$1" reverted | jq -r ".evidence | $2"; }
 
@@ -94,10 +101,35 @@ our_faults() { "$eval_bin" bpf-status --json | jq -c ".faults[] | select(.netns 
 fault_count() { our_faults | grep -c .; }
 nothing_live() { [[ $(fault_count) == 0 ]]; }
 lines_in() { in_ns "$1" ip -oneline link show | grep -c evline; }
-nothing_left_in() { nothing_live && [[ $(lines_in "$1") == 0 ]]; }
+# Without a clsact there is no filter of ours.
+clsacts_in() { in_ns "$1" tc qdisc show | grep -c clsact; }
+# eval is asked last: before it looks it removes what dead faults left, so that a guard that does nothing would not show.
+nothing_left_in() { [[ $(lines_in "$1") == 0 && $(clsacts_in "$1") == 0 ]] && nothing_live; }
+
+# has_tcx: links are what faults hang on here, else it is clsact filters. By the kernel's own types, not by our probe.
+has_tcx() { grep -qaw tcx_link /sys/kernel/btf/vmlinux; }
 
 # has_fq: an fq line can be had here.
 has_fq() { "$eval_bin" bpf-status --json | jq -e '.features[] | select(.name == "sch_fq").usable' >/dev/null; }
+
+# other_start HOOK [MARK [PRIORITY]]: somebody else's program on n1's eth0, see tests/tools/hook.c. other_ask: the packets
+# that it has seen so far are in $seen, those with the mark in $marked. other_end ends it.
+other_start() {
+	coproc stranger { in_ns n1 "$hook" eth0 "$@"; }
+	read -r -t "$(patience 5)" line <&"${stranger[0]}"
+	[[ $line == ready ]]
+}
+other_ask() {
+	local line
+	seen='' marked=''
+	echo >&"${stranger[1]}"
+	read -r -t "$(patience 5)" _ seen _ marked <&"${stranger[0]}"
+}
+other_end() {
+	local pid=$stranger_PID
+	eval "exec ${stranger[1]}>&-"
+	wait "$pid" 2>/dev/null
+}
 
 # rtts NODE ADDRESS COUNT [PING_OPTION…]: milliseconds, one a line.
 rtts() {
@@ -166,4 +198,29 @@ inject_kind() {
 	[[ $2 == latency ]] && type=latency options=(--min-ms 100 --max-ms 100)
 	[[ $2 == xdp ]] && options=(--engine xdp)
 	inject "$1" "$type" --for "$3" --netns "$(ns n1)" --peer "$(address4 n2)" "${options[@]}"
+}
+
+# How late an end that the kernel keeps to by a time may be seen.
+timer_late_ms=100
+! is_emulated || timer_late_ms=900
+
+# check_deadline NAME KIND PIDS: what `PIDS deadline` prints is stopped in a fault's last second, so that the lease would
+# let it go on for longer. Needs watch_start w.
+check_deadline() {
+	local name=$1 kind=$2 held=1 pids injected stopped got
+	! is_emulated || held=5
+	inject_kind deadline "$kind" ${held}s
+	read -ra pids <<<"$("$3" deadline)"
+	injected=$(seconds_of deadline injected)
+	sleep_until "$injected + $held - 0.8"
+	watch_mark w
+	kill -STOP "${pids[@]}"
+	check "$name: traffic is back" wait_for 6 is_normal_after w
+	stopped=$(awk "BEGIN { print ($since - $injected) * 1000 }")
+	got=$(awk "BEGIN { print $stopped + $(normal_after w) }")
+	check_number "$name after $stopped ms: the kernel ends it at its time, after $got ms" \
+		"$got >= $held * 1000 - $timer_late_ms && $got <= $held * 1000 + $timer_late_ms"
+	kill -CONT "${pids[@]}"
+	inject_end deadline
+	check_eq "$name and continued: it still reverts, and well" "$inject_status" 0
 }
