@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 60 s
-# The shortest way to see that a kernel does what we need: each fault once by hand, and a campaign of two trials.
+# The shortest way to see that a kernel does what we need: each fault once by hand, and a campaign of three trials.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/netlib.sh
@@ -46,13 +46,17 @@ subjects:
     probes: [{name: ping, exec: "nsenter --net=/run/netns/$n1 ping -c 1 -W 1 -q $(address4 n2)", every_ms: $every_ms, timeout_ms: $((5 * every_ms))}]
 chaos_types:
   - {type: network_partition, target: n1}
+  - {type: latency, target: n1, params: {min_ms: 20, max_ms: 20}}
 END
 check "a campaign ends well" "$eval_bin" run campaign "$work/campaign.yaml" --db "$work/eval.db"
 check_eq "its trials are completed" \
 	"$(sqlite3 "$work/eval.db" "SELECT chaos, status, verdict FROM trials ORDER BY trial_index")" \
-	$'baseline|completed|pass\nnetwork_partition|completed|pass'
-check_number "its partition hit" "$(sqlite3 "$work/eval.db" \
-	"SELECT json_extract(evidence, '\$.hit') FROM trials WHERE chaos != 'baseline'") > 0"
+	$'baseline|completed|pass\nnetwork_partition|completed|pass\nlatency|completed|pass'
+line=tap
+has_fq && line=fq
+check_eq "each fault hit, and its engine is recorded" "$(sqlite3 "$work/eval.db" \
+	"SELECT chaos, engine, json_extract(evidence, '\$.hit') > 0 FROM trials WHERE chaos != 'baseline' ORDER BY trial_index")" \
+	"network_partition|tc|1"$'\n'"latency|$line|1"
 check "nothing is left of it" wait_for 3 nothing_left_in n1
 
 done_testing
