@@ -76,13 +76,22 @@ static __always_inline __u64 draw_next(__u32 direction)
 	return eval_draw_ns(latency_config.seed + direction, n, latency_config.min_ns, latency_config.max_ns);
 }
 
+/* A line clears the time that pacing gave the packet, so the delay starts there. */
+static __always_inline __u64 paced_start(const struct __sk_buff *skb, __u64 now_ns)
+{
+	__u64 at_ns = skb->tstamp;
+
+	return at_ns > now_ns && at_ns - now_ns <= EVAL_PACING_NS_MAX ? at_ns : now_ns;
+}
+
 /*
  * Decides when the packet leaves. By default a flow keeps its order: the draw is per flowlet, a new one once the
  * last is older than max - min, and no packet leaves before the one ahead of it.
  */
 static __always_inline __u64 flow_departure(struct __sk_buff *skb, const struct eval_flow_key *key, __u32 direction,
-					    __u64 now_ns, struct eval_stats *stats)
+					    __u64 arrival_ns, struct eval_stats *stats)
 {
+	__u64 now_ns = paced_start(skb, arrival_ns);
 	struct eval_flow fresh = {.drawn_at_ns = now_ns, .mark = skb->mark, .priority = skb->priority};
 	struct eval_flow *flow = bpf_map_lookup_elem(&flows, key);
 	__u64 departure;

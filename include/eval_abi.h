@@ -213,11 +213,17 @@ struct eval_disk_config {
  */
 #define EVAL_FLOW_SPACING_NS 1000
 
+/*
+ * TCP leaves pacing to fq on the device by writing down when each packet is to go. A line is where it waits for that;
+ * this far ahead is believed, and more is another clock (of a received packet, of SO_TXTIME).
+ */
+#define EVAL_PACING_NS_MAX 5000000000ULL
+
 /* What an fq line can tell apart. */
 #define EVAL_DEPARTURE_STEP_NS 8
 
 /*
- * In an fq line skb->hash is the departure in units of 8 ns: 17 s before or after now can be told, at most 10 are
+ * In an fq line skb->hash is the departure in units of 8 ns: 17 s before or after now can be told, at most 15 are
  * needed. Of what crosses to another namespace only it and tc_index are kept; tc_index tells our packets from others'.
  */
 #define EVAL_TC_INDEX 0xeba0

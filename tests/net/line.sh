@@ -64,6 +64,23 @@ if ((${#lines[@]} == 1)); then
 	exit
 fi
 
+# --- Pacing -----------------------------------------------------------------------------------------------------
+# With fq on the device TCP leaves it to fq, which what comes back from a line has passed by.
+in_ns n1 tc qdisc replace dev eth0 root fq
+for line in fq tap; do
+	iperf --fq-rate 20M -t 12 >"$work/iperf" &
+	paced=$!
+	sleep 3
+	delay paced --min-ms 20 --max-ms 20 --line $line
+	sleep 5
+	revert paced
+	wait "$paced"
+	check_number "paced, $line: the fault has hit" "$(evidence paced .hit) > 100"
+	rates=$(jq -c '[.intervals[].sum | select(.start > 2).bits_per_second / 1e6 | floor]' "$work/iperf")
+	check_number "paced, $line: 20 Mbit/s stay 20 during and after the fault: $rates" "$(jq max <<<"$rates") < 45"
+done
+in_ns n1 tc qdisc del dev eth0 root
+
 # A TAP line lets go at once, which fq cannot.
 delay long --min-ms 1 --max-ms 1001
 check_eq "longer than 1 s: tap" "$(event_of long injected | jq -r .engine)" tap

@@ -47,7 +47,7 @@ struct netdev_fq fq_line_plan(struct eval_latency_config *config)
 	config->keeps_departure = one_delay || config->reorder;
 	return (struct netdev_fq){
 		.packets = EVAL_LINE_BYTES_MAX / EVAL_LINE_PACKET_BYTES,
-		.horizon_us = (uint32_t)((config->max_ns + NSEC_PER_SEC) / 1000),
+		.horizon_us = (uint32_t)((config->max_ns + EVAL_PACING_NS_MAX) / 1000),
 		.orphan_mask = one_delay ? 0 : UINT32_MAX,
 	};
 }
