@@ -81,11 +81,27 @@ for line in fq tap; do
 done
 in_ns n1 tc qdisc del dev eth0 root
 
+# What fq itself was told, read in the line's private namespace, which only its process holds: limit, flow_limit, horizon.
+fq_of() {
+	local file
+	find "/proc/$(pid_of "$1")/fd" -lname 'net:*' | while read -r file; do
+		nsenter --net="$file" tc -j qdisc show dev far 2>/dev/null
+	done | jq -r '.[] | select(.kind == "fq").options | "\(.limit) \(.flow_limit) \(.horizon)"'
+}
+# 256 MiB by 1 KiB a packet at least; a packet that is due later than the horizon would leave early.
+fq_holds() {
+	local limit flow_limit horizon_us
+	read -r limit flow_limit horizon_us < <(fq_of "$1")
+	check_eq "fq, $2 ms: limits" "$limit $flow_limit" "262144 262144"
+	check_number "fq, $2 ms: horizon: $horizon_us us" "$horizon_us > $2 * 1000 && $horizon_us <= $2 * 1000 + 1000000"
+}
+
 # A TAP line lets go at once, which fq cannot.
 delay long --min-ms 1 --max-ms 1001
 check_eq "longer than 1 s: tap" "$(event_of long injected | jq -r .engine)" tap
 revert long
 delay long --min-ms 9000 --max-ms 9000 --line fq
+fq_holds long 9000
 in_ns n1 "$traffic" datagrams -n 10 -i 100 "$(address4 n2)"
 before=$(now_ms)
 revert long
@@ -101,7 +117,8 @@ arrived() { (($(datagrams_at n2 7000) == before + 10)); }
 check "fq, 1 s: what is in the line at revert is delivered" wait_for 2 arrived
 
 # What others say on the line's device is not sent as the node's.
-delay strange --min-ms 5 --max-ms 5
+delay strange --min-ms 1 --max-ms 20
+fq_holds strange 20
 in_ns n1 ping -n -c 3 -i 0.1 -W 1 -I evline0 "$(address4 n2)" >/dev/null 2>&1
 revert strange
 check_eq "what a program says on the line itself does not leave" \
