@@ -80,6 +80,19 @@ check_match "test: the closing line" "$(tail -n 1 "$work/test.out")" '^[0-9]+ pa
 check_eq "test: its exit status" "$test_status" "$([[ $(tail -n 1 "$work/test.out") == *' 0 failed'* ]] && echo 0 || echo 1)"
 check "test: the logs arrived" grep -q '^1\.\.' "$BUILD/vm/$kernel/cli-store.log"
 
+# At a terminal.
+mkfifo "$work/keys"
+exec {keys}<>"$work/keys"
+# shellcheck disable=SC2016 # the inner shell's
+spawn bash -c 'exec timeout 300 script -qec "$1" /dev/null <"$2"' - "$vm shell $kernel" "$work/keys"
+shell=$spawned screen=$work/spawn.$((${#test_pids[@]} - 1)) shell_status=0
+check "shell: a prompt" wait_for 200 grep -q '# ' "$screen"
+echo 'uname -r; exit 7' >&"$keys"
+check "shell: exit ends it" wait_for 60 is_over "$shell"
+wait "$shell" || shell_status=$?
+check_eq "shell: its exit status" "$shell_status" 7
+check_match "shell: was the guest's" "$(tr -d '\r' <"$screen")" $'\n'"[^ ]*$(value "$work/$kernel.out" release)"$'\n'
+
 check_fails "a panic: exit 125" 125 "$vm" run "$kernel" -- sh -c 'echo c >/proc/sysrq-trigger'
 check_match "a panic: said so" "$output" "vm: $kernel: the guest panicked: .*sysrq"
 check "a panic: the console is kept" grep -q 'Kernel panic' "$BUILD/vm/$kernel.console"
