@@ -8,9 +8,10 @@ source "$(dirname "$0")/../netlib.sh"
 
 fault() { our_faults | jq -r "select(.type == \"$1\") | $2"; }
 
-# Linux 6.6 brought tcx; before it we use clsact.
 hook=tcx has_tcx=true
-[[ $(printf '%s\n' 6.6 "$(uname -r)" | sort -V | head -n 1) == 6.6 ]] || hook=tc has_tcx=false
+has_tcx || hook=tc has_tcx=false
+line=tap
+has_fq && line=fq
 make_nodes 2
 n1=$(ns n1)
 check "with nothing of ours live: exit 0" "$eval_bin" bpf-status
@@ -77,6 +78,13 @@ check_match "text: inert" "$("$eval_bin" bpf-status | sed -n "/network_partition
 kill -CONT "$(pid_of cut)"
 revert cut
 revert slow
+
+# The line that is chosen here; not what is in an fq line's own namespace.
+inject chosen latency --for 60s --netns "$n1" --peer 10.99.0.2 --min-ms 20 --max-ms 20
+check_eq "the default line: engine and hooks" \
+	"$(fault latency '"\(.engine): \([.hooks[] | select(.program | IN("line_turn", "line_depart") | not) | "\(.hook) \(.program)"] | sort | join(", "))"')" \
+	"$line: $hook/egress latency_egress, $hook/ingress line_egress"
+revert chosen
 check "nothing is left" wait_for 3 nothing_left_in n1
 
 install -m 0755 "$eval_bin" "$work/eval" && chmod 0711 "$work"
