@@ -90,6 +90,7 @@ check "shell: a prompt" wait_for 200 grep -q '# ' "$screen"
 echo 'uname -r; exit 7' >&"$keys"
 check "shell: exit ends it" wait_for 60 is_over "$shell"
 wait "$shell" || shell_status=$?
+exec {keys}>&-
 check_eq "shell: its exit status" "$shell_status" 7
 check_match "shell: was the guest's" "$(tr -d '\r' <"$screen")" $'\n'"[^ ]*$(value "$work/$kernel.out" release)"$'\n'
 
