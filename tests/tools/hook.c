@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Somebody else's program on a hook: hook DEVICE ingress|egress|xdp [MARK]
+ * Somebody else's program on a hook: hook DEVICE ingress|egress|xdp [MARK [PRIORITY]]
  * Counts and lets pass. Prints "ready", then for each line on standard input "seen N marked N", where marked
- * counts those whose skb->mark is MARK. Ends with its input. Before Linux 6.6 it is a filter of clsact's.
+ * counts those whose skb->mark is MARK. Ends with its input. Before Linux 6.6 it is a filter of clsact's,
+ * of that priority (10).
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -64,13 +65,15 @@ struct clsact {
 	bool made;
 };
 
-static int clsact_attach(struct clsact *clsact, int program_fd, const char *device, bool egress)
+static int clsact_attach(struct clsact *clsact, int program_fd, const char *device, bool egress, unsigned int priority)
 {
 	clsact->hook = (struct bpf_tc_hook){.sz = sizeof(clsact->hook),
 					    .ifindex = (int)if_nametoindex(device),
 					    .attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS};
-	clsact->opts =
-		(struct bpf_tc_opts){.sz = sizeof(clsact->opts), .handle = 1, .priority = 10, .prog_fd = program_fd};
+	clsact->opts = (struct bpf_tc_opts){.sz = sizeof(clsact->opts),
+					    .handle = 1,
+					    .priority = priority,
+					    .prog_fd = program_fd};
 	clsact->made = !bpf_tc_hook_create(&clsact->hook);
 	return bpf_tc_attach(&clsact->hook, &clsact->opts);
 }
@@ -106,12 +109,13 @@ int main(int argc, char **argv)
 {
 	bool xdp = argc > 2 && !strcmp(argv[2], "xdp");
 	unsigned int mark = argc > 3 ? (unsigned int)strtoul(argv[3], NULL, 0) : 0;
+	unsigned int priority = argc > 4 ? (unsigned int)strtoul(argv[4], NULL, 0) : 10;
 	enum bpf_attach_type hook;
 	struct clsact clsact = {};
 	int map_fd, program_fd, attached;
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: hook DEVICE ingress|egress|xdp [MARK]\n");
+		fprintf(stderr, "usage: hook DEVICE ingress|egress|xdp [MARK [PRIORITY]]\n");
 		return 2;
 	}
 	hook = xdp ? BPF_XDP : (enum bpf_attach_type)(strcmp(argv[2], "egress") ? TCX_INGRESS : TCX_EGRESS);
@@ -119,7 +123,7 @@ int main(int argc, char **argv)
 	program_fd = program_load(map_fd, xdp, mark);
 	attached = bpf_link_create(program_fd, (int)if_nametoindex(argv[1]), hook, NULL);
 	if (attached == -EINVAL && !xdp)
-		attached = clsact_attach(&clsact, program_fd, argv[1], hook == TCX_EGRESS);
+		attached = clsact_attach(&clsact, program_fd, argv[1], hook == TCX_EGRESS, priority);
 	if (map_fd < 0 || program_fd < 0 || attached < 0) {
 		fprintf(stderr, "hook: map %d, program %d, attached %d\n", map_fd, program_fd, attached);
 		return 1;
