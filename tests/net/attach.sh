@@ -148,7 +148,7 @@ check "the last of two takes the clsact along" no_filters
 
 # --- Filters that somebody removed -------------------------------------------------------------------------------------
 flush() { in_ns n1 tc filter del dev eth0 ingress; in_ns n1 tc filter del dev eth0 egress; }
-if [[ $has_tcx == false ]]; then
+if ! has_tcx; then
 	inject_kind flushed latency 60s
 	flush
 	inject_end flushed
