@@ -2,13 +2,11 @@
 /* What a call needs of the disk, beyond what its file already has. */
 #pragma once
 
-#include "disk.bpf.h"
+#include "disk_blocks.bpf.h"
 
 #define OPEN_APPEND 02000
 /* Neither punch, collapse, insert nor reflink: those that add blocks keep or extend the size. */
 #define FALLOCATE_ADDS (0x01 | 0x10)
-#define BTRFS_IN_PLACE ((1 << 1) | (1 << 4)) /* BTRFS_INODE_NODATACOW, BTRFS_INODE_PREALLOC */
-#define XFS_PREALLOCATED (1 << 1)            /* XFS_DIFLAG_PREALLOC */
 #define CHARGE_TRIES 8
 
 /* One call on its way from its entry to the permission hook, on the same task. */
@@ -43,94 +41,6 @@ struct {
 	__type(key, __u64); /* address of the inode */
 	__type(value, struct disk_mark);
 } marks SEC(".maps");
-
-/* The part that these file systems keep in structures of their own (in modules, so no header has them). */
-struct ext4_inode_info___part {
-	unsigned int i_reserved_data_blocks;
-	struct inode vfs_inode;
-} __attribute__((preserve_access_index));
-
-struct xfs_inode___part {
-	__u64 i_nblocks;
-	__u64 i_delayed_blks;
-	__u16 i_diflags;
-	struct inode i_vnode;
-} __attribute__((preserve_access_index));
-
-struct btrfs_inode___part {
-	__u32 flags;
-	struct inode vfs_inode;
-} __attribute__((preserve_access_index));
-
-#define read_at(address, type, field) \
-	({ \
-		__typeof__(((type *)0)->field) value_ = 0; \
-		bpf_probe_read_kernel(&value_, sizeof(value_), \
-				      (void *)((address) + bpf_core_field_offset(type, field))); \
-		(__u64) value_; \
-	})
-
-static __always_inline __u64 ext4_delayed_bytes(const struct inode *inode)
-{
-	__u64 outer = (__u64)inode - bpf_core_field_offset(struct ext4_inode_info___part, vfs_inode);
-
-	return read_at(outer, struct ext4_inode_info___part, i_reserved_data_blocks) << inode->i_blkbits;
-}
-
-static __always_inline __u64 xfs_bytes(__u64 inode)
-{
-	__u64 outer = inode - bpf_core_field_offset(struct xfs_inode___part, i_vnode);
-
-	return (read_at(outer, struct xfs_inode___part, i_nblocks) +
-		read_at(outer, struct xfs_inode___part, i_delayed_blks))
-	       << read_at(inode, struct inode, i_blkbits);
-}
-
-/*
- * XFS allocates behind the end of a file that grows, as much again while its disk has space. What nobody asked for is
- * not the file's yet: growing into it is charged, and samples count it as left.
- */
-static __always_inline __u64 xfs_ahead(__u64 inode, __u64 bytes)
-{
-	__u64 outer = inode - bpf_core_field_offset(struct xfs_inode___part, i_vnode);
-	__u64 block = 1ULL << read_at(inode, struct inode, i_blkbits);
-	__u64 end = (read_at(inode, struct inode, i_size) + block - 1) & ~(block - 1);
-
-	if (!bpf_core_field_exists(struct xfs_inode___part, i_diflags) ||
-	    read_at(outer, struct xfs_inode___part, i_diflags) & XFS_PREALLOCATED)
-		return 0;
-	return bytes > end ? bytes - end : 0;
-}
-
-static __always_inline bool btrfs_is_in_place(const struct inode *inode)
-{
-	__u64 outer;
-
-	if (!bpf_core_field_exists(struct btrfs_inode___part, flags))
-		return false;
-	outer = (__u64)inode - bpf_core_field_offset(struct btrfs_inode___part, vfs_inode);
-	return read_at(outer, struct btrfs_inode___part, flags) & BTRFS_IN_PLACE;
-}
-
-/* Bytes that the file has on disk, promised ones included. *exact: none is missing. */
-static __always_inline __u64 allocated_bytes(const struct inode *inode, __u32 layout, bool *exact)
-{
-	__u64 bytes = (__u64)inode->i_blocks << 9;
-
-	*exact = layout == EVAL_LAYOUT_BLOCKS;
-	if (layout == EVAL_LAYOUT_EXT4 &&
-	    bpf_core_field_exists(struct ext4_inode_info___part, i_reserved_data_blocks)) {
-		*exact = true;
-		return bytes + ext4_delayed_bytes(inode);
-	}
-	if (layout == EVAL_LAYOUT_XFS && bpf_core_field_exists(struct xfs_inode___part, i_nblocks) &&
-	    bpf_core_field_exists(struct xfs_inode___part, i_delayed_blks)) {
-		*exact = true;
-		bytes = xfs_bytes((__u64)inode);
-		return bytes - xfs_ahead((__u64)inode, bytes);
-	}
-	return bytes;
-}
 
 /* After the last charge of this sample, if the file still is what it was then. */
 static __always_inline __u64 mark_end(const struct disk_mark *mark, const struct inode *inode, __u64 samples)
@@ -176,35 +86,37 @@ static __always_inline bool space_charge(struct eval_disk_space *space, __u64 by
 	return true;
 }
 
-static __always_inline __u64 beyond(__u64 end, __u64 start)
+/* What a write in new places takes: its own bytes, or the blocks that it begins behind the file's end. */
+static __always_inline __u64 bytes_to_copy(const struct inode *inode, __u64 offset, __u64 length)
 {
-	return end > start ? end - start : 0;
-}
+	__u64 mask = (1ULL << inode->i_blkbits) - 1, address = (__u64)inode;
+	__u64 start = larger(offset & ~mask, block_end(address, inode->i_size));
 
-static __always_inline __u64 larger(__u64 a, __u64 b)
-{
-	return a > b ? a : b;
+	return larger(length, beyond(block_end(address, offset + length), start));
 }
 
 /*
  * True if the call may go on. What is unsure is not charged, for the next sample corrects it, while a refusal that
- * a real disk would not give kills a database.
+ * a real disk would not give kills a database. Disks give blocks, so a byte in a new one is charged as all of it.
  */
 static __always_inline bool disk_take(struct eval_disk *disk, struct eval_disk_space *space, const struct inode *inode,
 				      const struct disk_call *call)
 {
-	__u64 size = inode->i_size, samples = disk->samples, allocated, growth, offset, end, address = (__u64)inode;
+	__u64 size = inode->i_size, samples = disk->samples, mask = (1ULL << inode->i_blkbits) - 1;
+	__u64 allocated, growth, offset, end, last, address = (__u64)inode;
 	bool exact;
 
-	if (space->layout == EVAL_LAYOUT_COW || (space->layout == EVAL_LAYOUT_BTRFS && !btrfs_is_in_place(inode)))
-		return space_charge(space, call->length);
-	allocated = allocated_bytes(inode, space->layout, &exact);
 	/* The position of an append is not set yet. */
 	offset = call->call == EVAL_DISK_APPEND ? size : call->offset;
 	end = offset + call->length;
-	growth = beyond(end, larger(offset, larger(size, allocated)));
+	if (space->layout == EVAL_LAYOUT_COW || (space->layout == EVAL_LAYOUT_BTRFS && !btrfs_is_in_place(inode)))
+		return space_charge(space, bytes_to_copy(inode, offset, call->length));
+	allocated = allocated_bytes(inode, space->layout, &exact);
+	last = (end + mask) & ~mask;
+	offset &= ~mask;
+	growth = beyond(last, larger(offset, larger((size + mask) & ~mask, allocated)));
 	if (call->call == EVAL_DISK_FALLOCATE)
-		growth = larger(growth, beyond(call->length, allocated));
+		growth = larger(growth, beyond(last - offset, allocated));
 	if (!growth) {
 		/* Inside the file, but a file with holes: taken to have its blocks at its start. */
 		return !exact || end <= allocated || disk_left(space);
@@ -213,14 +125,14 @@ static __always_inline bool disk_take(struct eval_disk *disk, struct eval_disk_s
 	if (call->call == EVAL_DISK_WRITE) {
 		__u64 charged = mark_end(bpf_map_lookup_elem(&marks, &address), inode, samples);
 
-		if (charged >= end)
+		if (charged >= last)
 			return true;
-		growth = beyond(end, larger(end - growth, charged));
+		growth = beyond(last, larger(last - growth, charged));
 	}
 	if (!space_charge(space, growth))
 		return false;
 	if (call->call == EVAL_DISK_WRITE)
-		mark_set(inode, end, samples);
+		mark_set(inode, last, samples);
 	else if (space->layout == EVAL_LAYOUT_XFS)
 		mark_find(inode, samples);
 	return true;

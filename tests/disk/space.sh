@@ -96,6 +96,37 @@ for fs in ext4 xfs; do
 	check_number "$fs: refusals are counted" "$(evidence half .hit) >= 2"
 done
 
+# --- Blocks, not bytes ----------------------------------------------------------------------------------------
+
+# scattered FILE: 40 blocks with holes between, so many extents that the file has blocks for these, too.
+scattered() {
+	local i
+	fallocate -l 4096 "$1"
+	for ((i = 1; i < 80; i += 2)); do
+		dd if=/dev/zero of="$1" bs=4096 count=1 seek="$i" conv=notrunc,fsync status=none
+	done
+}
+one_byte_files() {
+	local i
+	for ((i = 0; i < 100; i++)); do echo -n x >"$1/byte$i"; done
+}
+for fs in ext4 xfs; do
+	[[ $(feature growth) == true ]] || { skip "$fs: blocks" "this kernel's engine goes by samples alone"; continue; }
+	make_disk "blocks-$fs" "$fs" 600 || { not_ok "$fs: a file system"; continue; }
+	disk=$work/blocks-$fs
+	scattered "$disk/scattered"
+	sync -f "$disk"
+	pressure blocks "$disk" --engine hook --leave-bytes "$left" || { not_ok "$fs: blocks: a fault"; continue; }
+	one_byte_files "$disk"
+	revert blocks
+	check_number "$fs: a file of a byte is charged as a block" "$(evidence blocks '.spaces[0].charged_bytes') >= 100 * 4096"
+	pressure full "$disk" --engine hook --fill-percent 100 || { not_ok "$fs: full: a fault"; continue; }
+	check_eq "$fs: blocks that say where a file's are do not count as its own" \
+		"$(for i in 1 2 3; do grow "$disk/scattered" 4096; done | uniq)" "$full"
+	revert full
+	remove_disk "blocks-$fs"
+done
+
 # --- When space comes back ------------------------------------------------------------------------------------
 
 # probe_start FILE; changed SINCE RESULT: seconds from SINCE to the first try that gave it; nothing if none did.

@@ -12,6 +12,7 @@
 #include "util/clock.h"
 
 #define SAMPLE_NS (200 * NSEC_PER_MSEC)
+#define SAMPLE_TRIES 8
 
 static int available_now(const struct disk_file_system *fs, uint64_t *bytes)
 {
@@ -35,22 +36,30 @@ static uint64_t ahead_now(const struct disk_hook *hook, const struct eval_disk_s
 }
 
 /*
- * Charges made between the two reads are lost rather than counted twice: a refusal too early does more harm than one
- * too late.
+ * Charges made while the space is read are lost rather than counted twice: a refusal too early does more harm than one
+ * too late. Most reads have none; where writers are that busy, the last try counts.
  */
+static void sample_space(struct disk_hook *hook, size_t index)
+{
+	struct eval_disk_space *space = &hook->shared->spaces[index];
+	uint64_t available, left, before, charged = __atomic_load_n(&space->charged_bytes, __ATOMIC_ACQUIRE);
+	int tries = 0;
+
+	do {
+		before = charged;
+		if (available_now(&hook->file_systems[index], &available))
+			return;
+		available += ahead_now(hook, space);
+		charged = __atomic_load_n(&space->charged_bytes, __ATOMIC_ACQUIRE);
+	} while (charged != before && ++tries < SAMPLE_TRIES);
+	left = available > space->reserved_bytes ? available - space->reserved_bytes : 0;
+	__atomic_store_n(&space->limit_bytes, charged + left, __ATOMIC_RELEASE);
+}
+
 static void sample(struct disk_hook *hook)
 {
-	for (size_t i = 0; i < hook->file_system_count; i++) {
-		struct eval_disk_space *space = &hook->shared->spaces[i];
-		uint64_t available, left;
-
-		if (available_now(&hook->file_systems[i], &available))
-			continue;
-		available += ahead_now(hook, space);
-		left = available > space->reserved_bytes ? available - space->reserved_bytes : 0;
-		__atomic_store_n(&space->limit_bytes, __atomic_load_n(&space->charged_bytes, __ATOMIC_ACQUIRE) + left,
-				 __ATOMIC_RELEASE);
-	}
+	for (size_t i = 0; i < hook->file_system_count; i++)
+		sample_space(hook, i);
 	__atomic_add_fetch(&hook->shared->samples, 1, __ATOMIC_RELEASE);
 }
 
