@@ -26,7 +26,7 @@ for fs in ext4 xfs btrfs tmpfs; do
 	before=$(available "$disk")
 	files=$(names "$disk")
 
-	pressure share "$disk/data" --engine fill --fill-percent 60
+	pressure share "$disk/data" --engine fill --fill-percent 60 || { not_ok "$fs: share: a fault"; continue; }
 	check "$fs: fill_percent 60 takes that, ± 1 %" close_to "$(available "$disk")" $((before * 4 / 10)) $((before * 6 / 1000))
 	check_eq "$fs: no name is added" "$(names "$disk")" "$files"
 	check_eq "$fs: what is left can be written" "$(grow "$disk/data/some" $((4 * mib)))" ok
@@ -36,7 +36,7 @@ for fs in ext4 xfs btrfs tmpfs; do
 	check_number "$fs: what it took is in the evidence" "$(evidence share .hit) > 0"
 	check "$fs: all of it comes back" wait_for 5 is_back "$disk" "$before"
 
-	pressure leave "$disk/data" --engine fill --leave-bytes $((16 * mib))
+	pressure leave "$disk/data" --engine fill --leave-bytes $((16 * mib)) || { not_ok "$fs: leave: a fault"; continue; }
 	check "$fs: leave_bytes leaves that" close_to "$(available "$disk")" $((16 * mib)) $((4 * mib))
 	revert leave
 	check "$fs: and gives it back" wait_for 5 is_back "$disk" "$before"
@@ -44,7 +44,7 @@ for fs in ext4 xfs btrfs tmpfs; do
 		--engine fill --leave-bytes $((before * 2))
 	check_match "$fs: says so" "$output" "leave_bytes is [0-9]+, but only [0-9]+ bytes are available"
 
-	pressure all "$disk/data" --engine fill --fill-percent 100
+	pressure all "$disk/data" --engine fill --fill-percent 100 || { not_ok "$fs: all: a fault"; continue; }
 	check_number "$fs: fill_percent 100: df says that nothing is left" "$(available "$disk") <= 4 * $mib"
 	check_eq "$fs: fill_percent 100: nothing can grow by 4 MiB" "$(grow "$disk/data/none" $((4 * mib)))" "$full"
 	kill -KILL "$(pid_of all)"

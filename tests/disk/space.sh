@@ -71,7 +71,7 @@ engine_of() { event_of "$1" injected | jq -r .engine; }
 
 for fs in ext4 xfs; do
 	make_disk "$fs" "$fs" || { not_ok "$fs: a file system"; continue; }
-	pressure engine "$work/$fs" --engine hook --fill-percent 1
+	pressure engine "$work/$fs" --engine hook --fill-percent 1 || { not_ok "$fs: a fault"; continue; }
 	revert engine
 	if [[ $(engine_of engine) == hook-all-writes ]]; then
 		skip "$fs: how much is granted" "this kernel's engine goes by samples alone"
@@ -82,7 +82,7 @@ for fs in ext4 xfs; do
 	done
 
 	available=$(available "$work/$fs")
-	pressure half "$work/$fs" --engine hook --fill-percent 50
+	pressure half "$work/$fs" --engine hook --fill-percent 50 || { not_ok "$fs: a fault"; continue; }
 	write_allocated "$work/$fs" "$fs" >"$work/allocated.out" 2>&1
 	granted=$(stat -c %s "$work/$fs/allocated$fs")
 	check_number "$fs: fill_percent 50 leaves half of what is available, ± 1 % of it or 4 MiB" \
@@ -153,7 +153,7 @@ for fs in ext4 xfs btrfs; do
 	fallocate -l 24M "$disk/data/old"
 	probe_start "$disk/data/probe"
 	check "$fs: before: writes work" wait_for 5 last_result ok
-	pressure back "$disk/data" --engine hook --fill-percent 100
+	pressure back "$disk/data" --engine hook --fill-percent 100 || { not_ok "$fs: a fault"; continue; }
 	check "$fs: they are refused" wait_for 5 last_result ENOSPC
 	since=$EPOCHREALTIME
 	rm "$disk/data/old"
@@ -172,7 +172,8 @@ for fs in ext4 xfs btrfs; do
 	# By itself.
 	probe_start "$disk/data/probe"
 	since=$EPOCHREALTIME
-	inject timed disk_pressure --for 3s --data-dir "$disk/data" --engine hook --fill-percent 100
+	inject timed disk_pressure --for 3s --data-dir "$disk/data" --engine hook --fill-percent 100 ||
+		not_ok "$fs: a fault with a time"
 	check "$fs: refused again" wait_for 5 has_changed "$since" ENOSPC
 	inject_end timed
 	check "$fs: after its time writes work" wait_for 1 last_result ok

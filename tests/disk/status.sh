@@ -17,7 +17,7 @@ engine=hook hooks="tracing disk_fallocate, tracing disk_permission, tracing disk
 [[ $(feature growth) == true ]] || engine=hook-all-writes hooks="tracing disk_refuse_all"
 check_eq "programs may write to their process's memory" "$(feature statfs)" true
 
-pressure by "$disk" --engine hook --leave-bytes $((16 * mib)) --statfs on
+pressure by "$disk" --engine hook --leave-bytes $((16 * mib)) --statfs on || { not_ok "a fault"; done_testing; exit 1; }
 check_eq "the engine is what the features promise" "$(event_of by injected | jq -r .engine), $(status .engine)" "$engine, $engine"
 # The kernel keeps 15 characters of a name.
 check_eq "every hook is shown" "$(status '[.hooks[] | "\(.hook) \(.program)"] | sort | join(", ")')" \

@@ -38,13 +38,15 @@ static size_t programs_read(struct program *programs)
 {
 	size_t count = 0;
 
-	for (uint32_t id = 0; count < PROGRAMS_MAX && !bpf_prog_get_next_id(id, &id);) {
+	for (uint32_t id = 0; !bpf_prog_get_next_id(id, &id);) {
 		_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
 		struct bpf_prog_info info = {};
 		uint32_t size = sizeof(info);
 
 		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) || info.type != BPF_PROG_TYPE_TRACING)
 			continue;
+		if (count == PROGRAMS_MAX)
+			die("more tracing programs than this tool can tell", ENOSPC);
 		programs[count] = (struct program){.id = id, .run_ns = info.run_time_ns, .calls = info.run_cnt};
 		memcpy(programs[count].name, info.name, sizeof(info.name));
 		count++;
