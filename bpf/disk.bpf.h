@@ -66,6 +66,27 @@ static __always_inline __u64 program_of_current(void)
 	return (__u64)BPF_CORE_READ(task, mm, exe_file, f_inode);
 }
 
+/* Before 6.1 (commit 7f203bc89eb6) a cgroup has its ancestors' ids. */
+struct cgroup___ids {
+	int level;
+	__u64 ancestor_ids[1];
+} __attribute__((preserve_access_index));
+
+/* 5.10 refuses the helper in tracing programs. */
+static __always_inline __u64 ancestor_of_current(__u32 level)
+{
+	if (bpf_core_field_exists(struct cgroup___ids, ancestor_ids)) {
+		const struct task_struct *task = (void *)bpf_get_current_task();
+		__u64 cgroup = (__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp), id = 0;
+		__u32 offset = bpf_core_field_offset(struct cgroup___ids, ancestor_ids);
+
+		if (level <= (__u32)BPF_CORE_READ((const struct cgroup *)cgroup, level))
+			bpf_probe_read_kernel(&id, sizeof(id), (void *)(cgroup + offset + level * sizeof(id)));
+		return id;
+	}
+	return bpf_get_current_ancestor_cgroup_id(level);
+}
+
 /* The target's processes, and none of ours. */
 static __always_inline bool disk_is_for_current(void)
 {
@@ -77,7 +98,7 @@ static __always_inline bool disk_is_for_current(void)
 	if (!disk_config.has_cgroup)
 		return true;
 	ctl = fault_ctl();
-	return ctl && ctl->cgroup_id && bpf_get_current_ancestor_cgroup_id(disk_config.cgroup_level) == ctl->cgroup_id;
+	return ctl && ctl->cgroup_id && ancestor_of_current(disk_config.cgroup_level) == ctl->cgroup_id;
 }
 
 /* The holder's self-test comes before the fault is live, so it hits nobody else. */
@@ -93,15 +114,33 @@ static __always_inline __u64 disk_left(const struct eval_disk_space *space)
 	return limit > charged ? limit - charged : 0;
 }
 
-/* Not the database of another campaign: looked at here, where it costs nothing to those that pass. */
-static __always_inline int disk_refuse(struct eval_disk *disk, __u32 call, __u64 now_ns, __u64 bytes)
+/* These programs can be preempted by one another, as those of a network device cannot. */
+static __always_inline void disk_count_seen(void)
 {
 	struct eval_stats *stats = stats_of(0);
 
+	if (stats)
+		__sync_fetch_and_add(&stats->seen, 1);
+}
+
+static __always_inline void disk_count_hit(__u64 now_ns, __u64 bytes)
+{
+	struct eval_stats *stats = stats_of(0);
+
+	if (!stats)
+		return;
+	if (!stats->first_hit_ns)
+		stats->first_hit_ns = now_ns;
+	__sync_fetch_and_add(&stats->hit, 1);
+	__sync_fetch_and_add(&stats->bytes, bytes);
+}
+
+/* Not the database of another campaign: looked at here, where it costs nothing to those that pass. */
+static __always_inline int disk_refuse(struct eval_disk *disk, __u32 call, __u64 now_ns, __u64 bytes)
+{
 	if (program_of_current() == disk->program)
 		return 0;
-	if (stats)
-		stats_count_hit(stats, now_ns, bytes);
+	disk_count_hit(now_ns, bytes);
 	/* By name: 6.1's verifier loses the bounds of an index that was spilled. */
 	if (call == EVAL_DISK_FALLOCATE)
 		__sync_fetch_and_add(&disk->refused[EVAL_DISK_FALLOCATE], 1);

@@ -6,7 +6,7 @@
 
 #define OPEN_APPEND 02000
 /* Neither punch, collapse, insert nor reflink: those that add blocks keep or extend the size. */
-#define FALLOCATE_ADDS (0x01 | 0x10)
+#define FALLOCATE_ADDS (0x01 | 0x10 | 0x40 | 0x80)
 #define CHARGE_TRIES 8
 
 /* One call on its way from its entry to the permission hook, on the same task. */
@@ -31,8 +31,8 @@ struct {
 struct disk_mark {
 	__u64 sample;
 	__u64 inode_number;
-	__u64 size; /* of the file, then: smaller now means that it was truncated */
-	__u64 end;
+	__u64 size;       /* of the file, then: smaller now means that it was truncated */
+	__u64 start, end; /* charged; start is 0 where a file is charged for its growth */
 };
 
 struct {
@@ -50,9 +50,10 @@ static __always_inline __u64 mark_end(const struct disk_mark *mark, const struct
 	return mark->end;
 }
 
-static __always_inline void mark_set(const struct inode *inode, __u64 end, __u64 samples)
+static __always_inline void mark_set(const struct inode *inode, __u64 start, __u64 end, __u64 samples)
 {
-	struct disk_mark mark = {.sample = samples, .inode_number = inode->i_ino, .size = inode->i_size, .end = end};
+	struct disk_mark mark = {
+		.sample = samples, .inode_number = inode->i_ino, .size = inode->i_size, .start = start, .end = end};
 	__u64 address = (__u64)inode;
 
 	bpf_map_update_elem(&marks, &address, &mark, BPF_ANY);
@@ -65,7 +66,7 @@ static __always_inline void mark_find(const struct inode *inode, __u64 samples)
 	const struct disk_mark *mark = bpf_map_lookup_elem(&marks, &address);
 
 	if (!mark || mark->inode_number != inode->i_ino)
-		mark_set(inode, 0, samples);
+		mark_set(inode, 0, 0, samples);
 }
 
 /*
@@ -96,6 +97,26 @@ static __always_inline __u64 bytes_to_copy(const struct inode *inode, __u64 offs
 }
 
 /*
+ * A call may come by several times: 6.1's splice and copy_file_range do as a whole and in pieces, io_uring does where
+ * it tries again. Not so appends, of which several at once look the same.
+ */
+static __always_inline bool copy_take(struct eval_disk_space *space, const struct inode *inode,
+				      const struct disk_call *call, __u64 offset, __u64 samples)
+{
+	__u64 address = (__u64)inode, end = offset + call->length;
+	const struct disk_mark *mark = bpf_map_lookup_elem(&marks, &address);
+
+	if (call->call != EVAL_DISK_WRITE)
+		return space_charge(space, bytes_to_copy(inode, offset, call->length));
+	if (mark && end <= mark_end(mark, inode, samples) && offset >= mark->start)
+		return true;
+	if (!space_charge(space, bytes_to_copy(inode, offset, call->length)))
+		return false;
+	mark_set(inode, offset, end, samples);
+	return true;
+}
+
+/*
  * True if the call may go on. What is unsure is not charged, for the next sample corrects it, while a refusal that
  * a real disk would not give kills a database. Disks give blocks, so a byte in a new one is charged as all of it.
  */
@@ -110,7 +131,7 @@ static __always_inline bool disk_take(struct eval_disk *disk, struct eval_disk_s
 	offset = call->call == EVAL_DISK_APPEND ? size : call->offset;
 	end = offset + call->length;
 	if (space->layout == EVAL_LAYOUT_COW || (space->layout == EVAL_LAYOUT_BTRFS && !btrfs_is_in_place(inode)))
-		return space_charge(space, bytes_to_copy(inode, offset, call->length));
+		return copy_take(space, inode, call, offset, samples);
 	allocated = allocated_bytes(inode, space->layout, &exact);
 	last = (end + mask) & ~mask;
 	offset &= ~mask;
@@ -131,8 +152,10 @@ static __always_inline bool disk_take(struct eval_disk *disk, struct eval_disk_s
 	}
 	if (!space_charge(space, growth))
 		return false;
+	/* Another write may have gone further meanwhile. */
 	if (call->call == EVAL_DISK_WRITE)
-		mark_set(inode, last, samples);
+		mark_set(inode, 0, larger(last, mark_end(bpf_map_lookup_elem(&marks, &address), inode, samples)),
+			 samples);
 	else if (space->layout == EVAL_LAYOUT_XFS)
 		mark_find(inode, samples);
 	return true;

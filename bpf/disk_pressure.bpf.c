@@ -44,7 +44,6 @@ int BPF_PROG(disk_fallocate, struct file *file, int mode, loff_t offset, loff_t 
 static __always_inline int growth_check(struct eval_disk *disk, struct eval_disk_space *space, struct file *file)
 {
 	struct disk_call *call = bpf_task_storage_get(&calls, bpf_get_current_task_btf(), NULL, 0);
-	struct eval_stats *stats;
 	__u64 now_ns;
 
 	/* Without its entry seen, a call passes: what it does is not known. */
@@ -62,9 +61,7 @@ static __always_inline int growth_check(struct eval_disk *disk, struct eval_disk
 	now_ns = bpf_ktime_get_ns();
 	if (!fault_is_live(now_ns) || !disk_is_for_current() || !disk_is_below(disk, file->f_path.dentry))
 		return 0;
-	stats = stats_of(0);
-	if (stats)
-		stats->seen++;
+	disk_count_seen();
 	if (disk_take(disk, space, file->f_inode, call))
 		return 0;
 	return disk_refuse(disk, call->call, now_ns, call->length);
@@ -104,7 +101,6 @@ int BPF_PROG(disk_refuse_all, struct file *file, int mask, int ret)
 {
 	struct eval_disk *disk = disk_state();
 	struct eval_disk_space *space;
-	struct eval_stats *stats;
 	__u64 now_ns;
 
 	if (ret || !disk)
@@ -121,9 +117,7 @@ int BPF_PROG(disk_refuse_all, struct file *file, int mask, int ret)
 	now_ns = bpf_ktime_get_ns();
 	if (!fault_is_live(now_ns) || !disk_is_for_current() || !disk_is_below(disk, file->f_path.dentry))
 		return 0;
-	stats = stats_of(0);
-	if (stats)
-		stats->seen++;
+	disk_count_seen();
 	return disk_left(space) ? 0 : disk_refuse(disk, EVAL_DISK_WRITE, now_ns, 0);
 }
 

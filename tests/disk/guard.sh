@@ -66,6 +66,9 @@ mkdir "$disk/data"
 pressure beside "$disk/data" --engine hook --fill-percent 100 || not_ok "another campaign's database: a fault"
 check_fails "another campaign's database in data_dir: it runs to its end" 0 "$eval_bin" run campaign "$work/other.yaml" \
 	--only '*baseline*' --db "$disk/data/other.db"
+mkdir "$disk/data/below"
+check_eq "another eval, of that file, sees what is really there" "$("$eval_bin" inject disk_pressure --for 0.1s \
+	--data-dir "$disk/data/below" --engine fill --leave-bytes $((200 * mib)) --json 2>&1 | jq -r 'select(.event == "reverted").event')" reverted
 check_eq "others are refused meanwhile" "$(grow "$disk/data/new")" "$full"
 revert beside
 check_eq "all of it is recorded" "$(sqlite3 -readonly "$disk/data/other.db" \

@@ -127,6 +127,43 @@ for fs in ext4 xfs; do
 	remove_disk "blocks-$fs"
 done
 
+# --- Each call once -------------------------------------------------------------------------------------------
+
+# 40 of 64 MiB: twice would be too much. 6.1 has sendfile and copy_file_range come by several times.
+send_40() {
+	python3 -c 'import os, sys
+source, target = os.open(sys.argv[1], os.O_RDONLY), os.open(sys.argv[2], os.O_CREAT | os.O_WRONLY)
+call = (lambda n: os.sendfile(target, source, None, n)) if sys.argv[3] == "sendfile" else (
+    lambda n: os.copy_file_range(source, target, n))
+left = 40 << 20
+os.lseek(source, 1, os.SEEK_SET) # blocks cannot be shared
+while left:
+    left -= call(left)
+print("ok")' "$1" "$2" "$3" 2>&1 | tail -n 1
+}
+for fs in ext4 xfs btrfs; do
+	[[ $(feature growth) == true ]] || { skip "$fs: each call once" "this kernel's engine goes by samples alone"; continue; }
+	make_disk "once-$fs" "$fs" 600 || { not_ok "$fs: a file system"; continue; }
+	disk=$work/once-$fs
+	head -c 50M /dev/zero >"$disk/source"
+	sync -f "$disk"
+	for call in sendfile copy_file_range; do
+		pressure once "$disk" --engine hook --leave-bytes $((64 * mib)) || { not_ok "$fs: once: a fault"; continue; }
+		check_eq "$fs: $call of 40 MiB where 64 are left" "$(send_40 "$disk/source" "$disk/$call" "$call")" ok
+		revert once
+		diag "$fs: $call: charged $(evidence once '.spaces[0].charged_bytes')"
+		rm "$disk/$call"
+		sync -f "$disk"
+	done
+	pressure refused "$disk" --engine hook --leave-bytes $((64 * mib)) || { not_ok "$fs: refused: a fault"; continue; }
+	fallocate -l 5G "$disk/large" 2>"$work/refused"
+	revert refused
+	check_match "$fs: 5 GiB are refused" "$(cat "$work/refused")" "$full"
+	check_eq "$fs: and counted as such" "$(evidence refused '"\(.hit) \(.bytes) \(.refused.fallocate) \(.first_hit_ns > 0)"')" \
+		"1 $((5 << 30)) 1 true"
+	remove_disk "once-$fs"
+done
+
 # --- When space comes back ------------------------------------------------------------------------------------
 
 # probe_start FILE; changed SINCE RESULT: seconds from SINCE to the first try that gave it; nothing if none did.
