@@ -132,7 +132,9 @@ static __always_inline void disk_count_hit(__u64 now_ns, __u64 bytes)
 	if (!stats->first_hit_ns)
 		stats->first_hit_ns = now_ns;
 	__sync_fetch_and_add(&stats->hit, 1);
-	__sync_fetch_and_add(&stats->bytes, bytes);
+	/* Clang makes of an atomic add of 0 an atomic or, which 5.10 does not know. */
+	if (bytes)
+		__sync_fetch_and_add(&stats->bytes, bytes);
 }
 
 /* Not the database of another campaign: looked at here, where it costs nothing to those that pass. */

@@ -15,6 +15,7 @@ differences=$(dirname "$0")/calls.differences
 states=(left little gone)
 declare -A sizes=([left]=131072 [little]=$mib [gone]=131072) leave=([left]=$((64 * mib)) [little]=65536 [gone]=0)
 settle_ms=350
+settle_of() { [[ $1 == left ]] && echo 0 || echo "$settle_ms"; } # there is enough for all of them
 
 # prepare_disk NAME FS
 prepare_disk() {
@@ -42,7 +43,7 @@ pretended() {
 	prepare_disk "$1-hook" "$1" || return 1
 	for state in "${states[@]}"; do
 		pressure "$state" "$work/$1-hook" --engine hook --leave-bytes "${leave[$state]}" --statfs off || return 1
-		"$disk_calls" run "$work/$1-hook/$state" "${sizes[$state]}" "$settle_ms" >"$work/$1.$state.hook" || return 1
+		"$disk_calls" run "$work/$1-hook/$state" "${sizes[$state]}" "$(settle_of "$state")" >"$work/$1.$state.hook" || return 1
 		revert "$state"
 		[[ $inject_status == 130 ]] || { diag "status $inject_status:" "$(cat "$work/$state.err")"; return 1; }
 	done

@@ -28,16 +28,27 @@ check_number "what seems gone is the rest" "$(status .disk.reserved_bytes) > 200
 grow "$disk/some" $((8 * mib)) >"$work/grown"
 is_half() { local left; left=$(status .disk.left_bytes) && ((left >= 7 * mib && left <= 8 * mib)); }
 check "what is left follows what files grow by" wait_for 2 is_half
+refused="1 1"
+if [[ $engine == hook-all-writes ]]; then
+	# Once nothing is left every write is refused, as a write, and until then none.
+	refused="0 0"
+	grow "$disk/some" $((8 * mib)) >"$work/rest"
+	is_gone() { [[ $(status .disk.left_bytes) == 0 ]]; }
+	check "all of it is gone" wait_for 2 is_gone
+fi
 fallocate -l 64M "$disk/more" 2>"$work/refused"
 grow "$disk/some" $((64 * mib)) >>"$work/grown"
 available "$disk" >"$work/available"
 check_eq "what it did: fallocate refused, or every write" "$(cat "$work/grown" "$work/refused" | sed 's/.*: //' | tr '\n' ',')" \
 	"ok,$full,$full,"
-check_eq "refusals by kind of call" "$(status '.disk.refused | "\(.fallocate) \(.append)"')" "1 1"
+check_eq "refusals by kind of call" "$(status '.disk.refused | "\(.fallocate) \(.append)"')" "$refused"
 check_number "answers of statfs that were shrunk" "$(status .disk.statfs_shrunk) >= 1"
 check_match "the same as text" "$("$eval_bin" bpf-status | sed -n "/ on ${disk//\//\\/}$/,/^[a-z]/p")" \
-	"disk_pressure \($engine\) on $disk.*hooks .*tracing disk_.*disk +$disk: [0-9]+ bytes left, [0-9]+ seem gone.*calls +seen [0-9]+; refused: write 0, append 1, fallocate 1; statfs shrunk [0-9]+"
+	"disk_pressure \($engine\) on $disk.*hooks .*tracing disk_.*disk +$disk: [0-9]+ bytes left, [0-9]+ seem gone.*calls +seen [0-9]+; refused: write [0-9]+, append ${refused#* }, fallocate ${refused% *}; statfs shrunk [0-9]+"
 revert by
+check_eq "why it does not go by growth is recorded" "$(evidence by '.why_not_growth | type')" \
+	"$([[ $engine == hook ]] && echo null || echo string)"
+diag "$(evidence by '.why_not_growth')"
 check_eq "afterwards nothing is live" "$(status .type)" ""
 
 done_testing

@@ -44,6 +44,7 @@ enum setup {
 	PREALLOCATED,
 	PREALLOCATED_BEYOND, /* the same, behind the end of the file */
 	HOLE,                /* SIZE bytes long, nothing allocated */
+	BEHIND_HOLE,         /* SIZE bytes written behind such a hole */
 	ABSENT,
 };
 
@@ -107,6 +108,19 @@ static ssize_t call_pwritev2(const struct work *work)
 
 	pieces(work, iov);
 	return pwritev2(work->fd, iov, 2, 0, RWF_DSYNC);
+}
+
+static ssize_t call_append_flag(const struct work *work)
+{
+	struct iovec iov[2];
+
+	pieces(work, iov);
+	return pwritev2(work->fd, iov, 2, 0, RWF_APPEND);
+}
+
+static ssize_t call_pwrite_behind(const struct work *work)
+{
+	return pwrite(work->fd, work->buffer, work->size, (off_t)work->size);
 }
 
 static ssize_t call_libaio(const struct work *work)
@@ -305,6 +319,7 @@ static const struct call {
 	{"preallocated-mmap", PREALLOCATED, 0, call_mmap_store},
 	{"preallocated-beyond", PREALLOCATED_BEYOND, 0, call_pwrite},
 	{"preallocated-append", PREALLOCATED_BEYOND, O_APPEND, call_write},
+	{"overwrite-behind-hole", BEHIND_HOLE, 0, call_pwrite_behind},
 	{"hole", HOLE, 0, call_pwrite},
 	{"hole-mmap", HOLE, 0, call_mmap_store},
 	{"ftruncate-growth", EMPTY, 0, call_ftruncate_growth},
@@ -313,6 +328,8 @@ static const struct call {
 	{"mkdir", ABSENT, 0, call_mkdir},
 	{"rename", EMPTY, 0, call_rename},
 	{"unlink", EMPTY, 0, call_unlink},
+	/* Late, as under pressure it takes what is not left. */
+	{"flagged-append", ALLOCATED, 0, call_append_flag},
 	/* Last, as these make space. */
 	{"truncate-and-write", ALLOCATED, 0, call_truncate_and_write},
 	{"punch-hole", ALLOCATED, 0, call_fallocate_punch},
@@ -350,6 +367,8 @@ static void prepare(const struct work *work)
 					(off_t)work->size);
 		else if (calls[i].setup == HOLE)
 			ret = ftruncate(fd, (off_t)work->size);
+		else if (calls[i].setup == BEHIND_HOLE)
+			ret = pwrite(fd, work->buffer, work->size, (off_t)work->size) != (ssize_t)work->size;
 		if (ret)
 			die(calls[i].name);
 	}

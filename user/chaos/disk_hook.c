@@ -147,6 +147,8 @@ static json_t *hook_evidence(void *state)
 						: json_string("off"),
 			 "spaces", spaces_to_json(hook), "attach_ms", hook->attach_ms, "detach_ms", hook->detach_ms,
 			 "devices");
+	if (json && !hook->by_growth)
+		json_object_set_new(json, "why_not_growth", json_string(hook->why_not_growth.text));
 	return json;
 }
 

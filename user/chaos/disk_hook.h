@@ -31,6 +31,7 @@ struct disk_hook {
 	size_t file_system_count;
 	bool by_growth, with_statfs;
 	char why_no_statfs[128];
+	struct error why_not_growth; /* by_growth: of no meaning */
 	double attach_ms, detach_ms;
 	bool stopped, sampling;
 	pthread_t sampler;

@@ -73,27 +73,35 @@ static int load_as(struct disk_hook *hook, bool by_growth, bool with_statfs, str
 	return 0;
 }
 
+/*
+ * Kernels that lack something say so by EINVAL, ENOENT, ESRCH or E2BIG, which must not look like a fault of the
+ * request: whatever it is, the hook cannot be had here.
+ */
 static int explain(int code, struct error *err)
 {
+	struct error why = err ? *err : (struct error){0};
+
+	if (code == -ENOMEM)
+		return code;
 	if (code == -EPERM && features_locked_down())
 		return error_set(err, code,
 				 "engine: hook needs fmod_ret programs, which kernel lockdown refuses (EPERM): use "
 				 "engine: fill, or boot without lockdown");
-	return code;
+	return error_set(err, -EOPNOTSUPP, "%s", why.text);
 }
 
 int disk_hook_load(struct disk_hook *hook, struct error *err)
 {
 	const char *statfs = param(hook->spec, "statfs");
-	struct error why = {}, without = {};
+	struct error without = {};
 	int ret = -EINVAL;
 
 	for (int by_growth = 1; strcmp(statfs, "off") && ret && by_growth >= 0; by_growth--)
-		ret = load_as(hook, by_growth, true, by_growth ? err : &why);
+		ret = load_as(hook, by_growth, true, by_growth ? &hook->why_not_growth : &without);
 	if (!ret)
 		return 0;
 	for (int by_growth = 1; ret && by_growth >= 0; by_growth--)
-		ret = load_as(hook, by_growth, false, &without);
+		ret = load_as(hook, by_growth, false, by_growth ? &hook->why_not_growth : &without);
 	if (ret) {
 		if (err)
 			*err = without;

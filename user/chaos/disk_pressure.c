@@ -153,7 +153,7 @@ static int disk_check(const json_t *params, const char **field, struct error *er
 	return 0;
 }
 
-/* -EINVAL and the like are about the request, which no other engine would take. */
+/* Others are about the request, which no other engine would take; disk_hook_load says which are not. */
 static bool kernel_refuses(int code)
 {
 	return code == -EPERM || code == -EOPNOTSUPP || code == -ENOTSUP || code == -ENOSYS;
