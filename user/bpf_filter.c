@@ -308,13 +308,12 @@ int bpf_filters_find(struct tc_filter *out, size_t max, int netns_fd, const stru
 int bpf_filters_remove(const struct eval_ctl *ctl, unsigned int map_id)
 {
 	_cleanup_close_ int netns_fd = netns_open_inode(ctl->netns_ino);
-	_cleanup_close_ int lock_fd = -1;
-	struct tc_filter filters[FAULT_FILTERS_MAX];
+	_cleanup_close_ int lock_fd = netns_fd < 0 ? -1 : clsact_lock();
+	struct tc_filter filters[FAULT_FILTERS_MAX] = {};
 	int saved = -1, removed = 0, count;
 
 	if (netns_fd < 0)
 		return 0;
-	lock_fd = clsact_lock();
 	count = bpf_filters_find(filters, FAULT_FILTERS_MAX, netns_fd, ctl, map_id);
 	if (count < 0 || netns_enter(netns_fd, &saved))
 		return 0;

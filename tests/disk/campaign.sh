@@ -16,7 +16,7 @@ if have_hooks; then
 else
 	skip "hook: a campaign" "fmod_ret is refused"
 fi
-make_disk n1 ext4 && make_disk n2 xfs || { not_ok "two file systems"; done_testing; exit 1; }
+{ make_disk n1 ext4 && make_disk n2 xfs; } || { not_ok "two file systems"; done_testing; exit 1; }
 mkdir "$work/n1/data" "$work/n2/data"
 db() { sqlite3 -readonly "$work/$engine.db" "SELECT $1 FROM trials WHERE NOT baseline"; }
 # results NODE FROM TO: what writes there ended with between two moments, monotonic ns. A line is a change.

@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	_cleanup_free_ uint64_t *bursts_ns = calloc(BURSTS_MAX, sizeof(*bursts_ns));
 	uint64_t begin_ns, at_ns, end_ns;
-	size_t count = 0;
+	size_t count = 0, middle;
 
 	if (argc != 3 || inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 || atol(argv[2]) < 1) {
 		fprintf(stderr, "usage: send_cost IPV4_ADDRESS MILLISECONDS\n");
@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 		at_ns = end_ns;
 	}
 	qsort(bursts_ns, count, sizeof(*bursts_ns), compare);
-	printf("%.1f\n", (double)bursts_ns[count / 2] / BURST_PACKETS);
+	middle = count / 2;
+	printf("%.1f\n", (double)bursts_ns[middle] / BURST_PACKETS);
 	return 0;
 }

@@ -24,7 +24,7 @@ static void leave_descriptors(int left, struct rlimit *before)
 	close(next);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, before), 0);
 	limit = *before;
-	limit.rlim_cur = (rlim_t)(next + left);
+	limit.rlim_cur = (rlim_t)next + (rlim_t)left;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 

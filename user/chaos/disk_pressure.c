@@ -156,7 +156,7 @@ static int disk_check(const json_t *params, const char **field, struct error *er
 /* Others are about the request, which no other engine would take; disk_hook_load says which are not. */
 static bool kernel_refuses(int code)
 {
-	return code == -EPERM || code == -EOPNOTSUPP || code == -ENOTSUP || code == -ENOSYS;
+	return code == -EPERM || code == -EOPNOTSUPP || code == -ENOSYS;
 }
 
 static int open_any(struct disk_fault *disk, const struct fault_spec *spec, const char **shown, struct error *err)
