@@ -33,7 +33,7 @@ sleep_ms() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
 start_load() {
 	# Overwrites and growth, whatever comes of it.
 	spawn fio --name=load --directory="$1" --rw=randwrite --bs=4k --size=16M --numjobs=2 --thread --time_based \
-		--runtime=600 --ioengine=psync --fallocate=none --continue_on_error=write --max_latency=0
+		--runtime=600 --ioengine=psync --fallocate=none --continue_on_error=write --ignore_error=,ENOSPC --max_latency=0
 	load_pid=$spawned load_log=$work/spawn.$((${#test_pids[@]} - 1))
 	spawn "$disk_probe" "$1/probe" 65536
 	probe_pid=$spawned
