@@ -43,7 +43,7 @@ static __always_inline struct eval_stats *stats_of(__u32 direction)
 	return bpf_map_lookup_elem(&eval_stats, &direction);
 }
 
-static __always_inline void stats_count_hit(struct eval_stats *stats, __u64 now_ns, __u64 bytes)
+static __always_inline void stats_count_hit(struct eval_stats *stats, __u64 now_ns, __u32 bytes)
 {
 	if (!stats->first_hit_ns)
 		stats->first_hit_ns = now_ns;

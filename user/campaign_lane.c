@@ -176,8 +176,7 @@ void lane_reap(struct campaign *campaign, struct lane *lane)
 		return;
 	lane_receive(campaign, lane);
 	if (!lane->ended || !json_object_get(lane->columns, "status")) {
-		/* The guard does this, too, where it lives. First of all: what its filters do to the target has to end.
-		 */
+		/* The guard does this, too, where it lives. First of all, as its filters still act on the target. */
 		eval_sweep_dead(NULL);
 		/* Before the next trial starts on the same instance. */
 		scope_name(scope, campaign->scope_prefix, lane->pid);

@@ -46,7 +46,6 @@ bool campaign_interrupted(void)
 int campaign_watch_signals(struct campaign *campaign, struct error *err)
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, hangup;
-
 	sigset_t watched;
 
 	campaign->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
