@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/process.h"
 
 struct socket_row {
 	uint64_t inode;
@@ -58,13 +59,7 @@ static int table_read(struct socket_table *table, const char *path)
 	return ferror(f) ? -EIO : 0;
 }
 
-/* A process that went away has nothing to protect; one that we cannot look at may have. */
-static int without_gone(int code)
-{
-	return code == -ENOENT || code == -ESRCH ? 0 : code;
-}
-
-/* 1: it is. */
+/* 1: it is. One that went away has nothing to protect; one that we cannot look at may have. */
 static int process_is_sshd(const char *pid)
 {
 	_cleanup_fclose_ FILE *f = NULL;
@@ -73,7 +68,7 @@ static int process_is_sshd(const char *pid)
 	snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
 	f = fopen(path, "re");
 	if (!f || (!fgets(name, sizeof(name), f) && ferror(f)))
-		return without_gone(-errno);
+		return process_without_gone(-errno);
 	return !strncmp(name, "sshd", 4);
 }
 
@@ -105,7 +100,7 @@ static int protect_sockets_of(struct target *target, const struct socket_table *
 	snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
 	dir = opendir(path);
 	if (!dir)
-		return without_gone(-errno);
+		return process_without_gone(-errno);
 	while ((entry = readdir(dir))) {
 		char link[64];
 		uint64_t inode;
@@ -113,7 +108,7 @@ static int protect_sockets_of(struct target *target, const struct socket_table *
 
 		if (*entry->d_name == '.')
 			continue;
-		if (size < 0 && without_gone(-errno))
+		if (size < 0 && process_without_gone(-errno))
 			return -errno;
 		if (size <= 0)
 			continue;

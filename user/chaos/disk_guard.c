@@ -9,16 +9,11 @@
 
 #include "chaos/disk.h"
 #include "util/cleanup.h"
+#include "util/process.h"
 
 static bool is_same(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-/* Went away while we looked. */
-static bool is_gone(int code)
-{
-	return code == -ENOENT || code == -ESRCH;
 }
 
 /* 1: a regular file on the file system, with a name, that the process may write to; 0: something else. */
@@ -51,13 +46,13 @@ static int process_writes_on(const char *pid, const struct fs_id *fs)
 	snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
 	dir = opendir(path);
 	if (!dir)
-		return is_gone(-errno) ? 0 : -errno;
+		return process_without_gone(-errno);
 	while (!ret && (entry = readdir(dir))) {
 		/* Not its output. */
 		if (atoi(entry->d_name) <= STDERR_FILENO)
 			continue;
 		ret = writes_on(dirfd(dir), entry->d_name, fs);
-		ret = is_gone(ret) ? 0 : ret;
+		ret = process_without_gone(ret);
 	}
 	return ret;
 }
@@ -68,14 +63,14 @@ static int without_others(const char *pid, int code)
 	_cleanup_fclose_ FILE *f = NULL;
 	char path[64], name[32] = "";
 
-	if (is_gone(code))
+	if (!process_without_gone(code))
 		return 0;
 	if (code != -EACCES && code != -EPERM)
 		return code;
 	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
 	f = fopen(path, "re");
 	if (!f)
-		return is_gone(-errno) ? 0 : -errno;
+		return process_without_gone(-errno);
 	return fgets(name, sizeof(name), f) && strncmp(name, "eval", 4) ? 0 : code;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "util/process.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,11 @@ uint64_t process_start_ticks(pid_t pid)
 		   &ticks) != 2)
 		return 0;
 	return state == 'Z' || state == 'X' ? 0 : ticks;
+}
+
+int process_without_gone(int code)
+{
+	return code == -ENOENT || code == -ESRCH ? 0 : code;
 }
 
 uint64_t process_pid_namespace(void)

@@ -9,5 +9,7 @@
  * only not yet waited for.
  */
 uint64_t process_start_ticks(pid_t pid);
+/* Of an error of looking at a process: 0 where it went away meanwhile (ENOENT, ESRCH), else the error. */
+int process_without_gone(int code);
 /* The inode of this process's PID namespace, 0 where it cannot be told. */
 uint64_t process_pid_namespace(void);
