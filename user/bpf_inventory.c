@@ -24,6 +24,9 @@ struct link_device {
 
 enum { LINK_TYPE_TRACING = 2, LINK_TYPE_XDP = 6, LINK_TYPE_PERF_EVENT = 7, LINK_TYPE_TCX = 11 };
 
+/* A holder's: the host's, the target's of each of its faults, the lines'. */
+#define LINE_NAMESPACES_MAX 16
+
 static int link_read(__u32 id, struct bpf_link_info *info)
 {
 	_cleanup_close_ int fd = bpf_link_get_fd_by_id(id);
@@ -98,12 +101,10 @@ static void hooks_add(json_t *hooks, const struct program *program, __u32 holder
 						       program->name));
 }
 
-/* On kernels without tcx. */
-static void filters_add(json_t *hooks, const struct eval_ctl *ctl, unsigned int map_id)
+static void filters_add_in(json_t *hooks, int netns_fd, const struct eval_ctl *ctl, unsigned int map_id)
 {
-	_cleanup_close_ int netns_fd = netns_open_inode(ctl->netns_ino);
 	struct tc_filter filters[FAULT_FILTERS_MAX];
-	int count = netns_fd < 0 ? 0 : bpf_filters_find(filters, FAULT_FILTERS_MAX, netns_fd, ctl, map_id);
+	int count = bpf_filters_find(filters, FAULT_FILTERS_MAX, netns_fd, ctl, map_id);
 
 	for (int i = 0; i < count; i++) {
 		struct program program = {};
@@ -116,6 +117,41 @@ static void filters_add(json_t *hooks, const struct eval_ctl *ctl, unsigned int 
 						"ifindex", (int)filters[i].ifindex, "program", program.name, "priority",
 						(int)filters[i].priority, "handle", (json_int_t)filters[i].handle));
 	}
+}
+
+/* A delay line's namespace has no name and no process in it: only its holder's descriptors lead there. */
+static void line_filters_add(json_t *hooks, const struct eval_ctl *ctl, unsigned int map_id)
+{
+	uint64_t seen[LINE_NAMESPACES_MAX + 1] = {ctl->netns_ino};
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	size_t count = 1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/fd", ctl->holder_pid);
+	dir = opendir(path);
+	while (dir && count <= LINE_NAMESPACES_MAX && (entry = readdir(dir))) {
+		_cleanup_close_ int netns_fd = netns_open_link(dirfd(dir), entry->d_name);
+		uint64_t inode = netns_fd < 0 ? 0 : netns_inode(netns_fd);
+		size_t i = 0;
+
+		while (i < count && seen[i] != inode)
+			i++;
+		if (netns_fd < 0 || i < count)
+			continue;
+		seen[count++] = inode;
+		filters_add_in(hooks, netns_fd, ctl, map_id);
+	}
+}
+
+/* On kernels without tcx. */
+static void filters_add(json_t *hooks, const struct eval_ctl *ctl, unsigned int map_id)
+{
+	_cleanup_close_ int netns_fd = netns_open_inode(ctl->netns_ino);
+
+	if (netns_fd >= 0)
+		filters_add_in(hooks, netns_fd, ctl, map_id);
+	line_filters_add(hooks, ctl, map_id);
 }
 
 static void stats_add(json_t *fault, int stats_fd, int line_fd)
@@ -278,6 +314,13 @@ struct stop {
 	int count;
 };
 
+static bool hook_is_of_line(const json_t *hook)
+{
+	const char *program = json_string_value(json_object_get(hook, "program"));
+
+	return program && !strncmp(program, LINE_PROGRAM_PREFIX, strlen(LINE_PROGRAM_PREFIX));
+}
+
 /* The line's hooks stay with their holder: without them what is under way would be lost. */
 static void device_hooks_detach(const json_t *fault)
 {
@@ -287,8 +330,7 @@ static void device_hooks_detach(const json_t *fault)
 	json_array_foreach (json_object_get(fault, "hooks"), i, hook) {
 		_cleanup_close_ int fd = -1;
 
-		if (!json_object_get(hook, "link_id") ||
-		    !json_equal(json_object_get(hook, "ifindex"), json_object_get(fault, "ifindex")))
+		if (!json_object_get(hook, "link_id") || hook_is_of_line(hook))
 			continue;
 		fd = bpf_link_get_fd_by_id((__u32)json_integer_value(json_object_get(hook, "link_id")));
 		if (fd >= 0)

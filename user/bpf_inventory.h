@@ -7,13 +7,17 @@
 
 #include "util/error.h"
 
+/* The names of a delay line's programs begin so; those of a device's hooks do not. */
+#define LINE_PROGRAM_PREFIX "line_"
+
 /*
  * Every fault of ours, an array of
  * {"type", "campaign", "trial", "target", "engine", "device", "ifindex", "netns_ino", "netns" (name or null),
- *  "holder_pid", "holder_alive", "live", "seconds_left", "lease_seconds_left", "hooks": [{"hook", "device_ifindex",
- *  "program", "link_id" or (a filter's) "priority" and "handle"}], "egress": {...}, "ingress": {...} (as
- * fault_evidence()), "map_id"}; instead of "egress" and "ingress" a fault of a disk has "disk": {"data_dirs",
- * "left_bytes", "reserved_bytes", "seen", "refused": {"write", "append", "fallocate"}, "statfs_shrunk"}.
+ *  "holder_pid", "holder_alive", "live", "seconds_left", "lease_seconds_left", "hooks": [{"hook", "ifindex", "program",
+ *  "link_id" or (a filter's) "priority" and "handle"}], "egress": {...}, "ingress": {...} (as fault_evidence()),
+ *  "map_id"}. The hooks "line_turn" and "line_depart" are in the fq line's own namespace, and so is their "ifindex".
+ * Instead of "egress" and "ingress" a fault of a disk has "disk": {"data_dirs", "left_bytes", "reserved_bytes", "seen",
+ * "refused": {"write", "append", "fallocate"}, "statfs_shrunk"}.
  * New reference, NULL with err on failure.
  */
 json_t *bpf_inventory(struct error *err);

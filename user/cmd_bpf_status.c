@@ -83,7 +83,9 @@ static void print_hooks(const json_t *fault)
 	fputs("    hooks    ", stdout);
 	json_array_foreach (hooks, i, hook) {
 		printf("%s %s", i ? "," : "", text(hook, "hook"));
-		if (integer(hook, "ifindex"))
+		/* Of a device in the line's own namespace the number says nothing. */
+		if (integer(hook, "ifindex") &&
+		    strncmp(text(hook, "program"), LINE_PROGRAM_PREFIX, strlen(LINE_PROGRAM_PREFIX)) != 0)
 			printf(" on device %" JSON_INTEGER_FORMAT, integer(hook, "ifindex"));
 		else
 			printf(" %s", text(hook, "program"));

@@ -54,6 +54,18 @@ static int open_checked(const char *path, uint64_t inode)
 	return fd >= 0 && netns_inode(fd) == inode ? TAKE_FD(fd) : -ENOENT;
 }
 
+int netns_open_link(int dir_fd, const char *name)
+{
+	char kind[8] = "";
+	int fd;
+
+	/* Opening what else a descriptor leads to might do something. */
+	if (readlinkat(dir_fd, name, kind, sizeof(kind) - 1) < 0 || strncmp(kind, "net:[", 5) != 0)
+		return -ENOENT;
+	fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 /* `ip netns` and container runtimes keep a namespace by mounting it; mountinfo names its inode. */
 static int open_mounted(uint64_t inode)
 {

@@ -13,3 +13,5 @@ int netns_current(void);
 uint64_t netns_inode(int netns_fd);
 /* The namespace with this inode, wherever it is mounted or some process is in it. -ENOENT: neither. */
 int netns_open_inode(uint64_t inode);
+/* The namespace that this entry of a /proc/PID/fd leads to. -ENOENT: to something else. */
+int netns_open_link(int dir_fd, const char *name);

@@ -85,7 +85,7 @@ in_ns n1 tc qdisc del dev eth0 root
 fq_of() {
 	local file
 	find "/proc/$(pid_of "$1")/fd" -lname 'net:*' | while read -r file; do
-		nsenter --net="$file" tc -j qdisc show dev far 2>/dev/null
+		nsenter --net="$file" tc -j qdisc show dev evlinefar 2>/dev/null
 	done | jq -r '.[] | select(.kind == "fq").options | "\(.limit) \(.flow_limit) \(.horizon)"'
 }
 # 256 MiB by 1 KiB a packet at least; a packet that is due later than the horizon would leave early: what pacing may put

@@ -79,11 +79,13 @@ kill -CONT "$(pid_of cut)"
 revert cut
 revert slow
 
-# The line that is chosen here; not what is in an fq line's own namespace.
+# The line that is chosen here; of fq also what is in its own namespace.
+private=
+[[ $line != fq ]] || private=", $hook/ingress line_turn"
 inject chosen latency --for 60s --netns "$n1" --peer 10.99.0.2 --min-ms 20 --max-ms 20
 check_eq "the default line: engine and hooks" \
-	"$(fault latency '"\(.engine): \([.hooks[] | select(.program | IN("line_turn", "line_depart") | not) | "\(.hook) \(.program)"] | sort | join(", "))"')" \
-	"$line: $hook/egress latency_egress, $hook/ingress line_egress"
+	"$(fault latency '"\(.engine): \([.hooks[] | "\(.hook) \(.program)"] | sort | join(", "))"')" \
+	"$line: $hook/egress latency_egress, ${private:+$hook/egress line_depart, }$hook/ingress line_egress$private"
 revert chosen
 check "nothing is left" wait_for 3 nothing_left_in n1
 

@@ -3,6 +3,7 @@
  * The fq line: a veth pair whose far end is in a network namespace that only this process holds, with fq as its qdisc.
  * The kernel does it all: see bpf/fq_line.bpf.h. The namespace goes away with its descriptor and takes both ends along.
  */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -16,7 +17,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-#define FAR_DEVICE "far"
+#define FAR_DEVICE LINE_DEVICE_PREFIX "far"
 /* Numbers tried for the near device's name. */
 #define NAMES_MAX 4096
 #define QUEUE_PACKETS 1000
@@ -155,8 +156,14 @@ static int fq_line_open(struct line **out, struct eval_latency_config *config, s
 static int far_attach(struct bpf_object *obj, const char *name, enum bpf_hook hook, struct bpf_session *session,
 		      struct error *err)
 {
-	return bpf_session_attach(session, FAR_DEVICE, bpf_object__find_program_by_name(obj, name), hook,
-				  if_nametoindex(FAR_DEVICE), HOOK_FIRST, err);
+	struct bpf_program *program = bpf_object__find_program_by_name(obj, name);
+	int ctl_fd = bpf_object__find_map_fd_by_name(obj, EVAL_CTL_MAP);
+	/* It does not look whether the fault is live, and yet belongs to it, as bpf-status shows. */
+	int ret = bpf_prog_bind_map(bpf_program__fd(program), ctl_fd, NULL);
+
+	if (ret)
+		return error_set_errno(err, ret, "cannot tie %s to its fault", name);
+	return bpf_session_attach(session, FAR_DEVICE, program, hook, if_nametoindex(FAR_DEVICE), HOOK_FIRST, err);
 }
 
 static int fq_line_start(struct line *line, struct bpf_object *obj, struct bpf_session *session,
