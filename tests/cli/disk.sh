@@ -147,17 +147,20 @@ check_fails "tmpfs: works" 0 "$eval_bin" inject disk_pressure --engine fill --fo
 
 # --- Where the kernel refuses the hooks ---------------------------------------------------------------------------
 features() { "$eval_bin" bpf-status --json | jq -r '.features[] | select(.name == ("fmod_ret", "growth", "statfs")) | .'"$1"; }
+auto=$("$eval_bin" inject disk_pressure --for 0.2s "${there[@]}" --fill-percent 50)
 if [[ $(features usable) == *true* ]]; then
-	skip "bpf-status says that lockdown is why" "this kernel takes the hooks"
-	skip "engine: hook names lockdown" "this kernel takes the hooks"
-	skip "auto takes fill and says why" "this kernel takes the hooks"
+	check_match "auto takes the hook" "$auto" 'disk_pressure \(hook'
 else
 	check_eq "bpf-status says that lockdown is why" "$(features reason | uniq -c | tr -s ' ')" " 3 kernel lockdown refuses it"
 	refused 'engine: hook needs fmod_ret programs, which kernel lockdown refuses' "${there[@]}" --fill-percent 50 \
 		--engine hook
-	check_match "auto takes fill and says why" \
-		"$("$eval_bin" inject disk_pressure --for 0.2s "${there[@]}" --fill-percent 50)" \
-		'disk_pressure \(fill\).*taken on 1 file system.*lockdown'
+	check_match "auto takes fill and says why" "$auto" 'disk_pressure \(fill\).*taken on 1 file system.*lockdown'
+	campaign hook true
+	sed -i 's/engine: fill/engine: hook/' "$work/hook.yaml"
+	check_fails "a campaign that insists on the hook" 1 "$eval_bin" run campaign "$work/hook.yaml" --db "$work/hook.db"
+	check_match "fails its trial, with the reason" \
+		"$(sqlite3 "$work/hook.db" 'SELECT status, error_stage, error_text FROM trials')" \
+		'^failed\|inject\|engine: hook needs fmod_ret programs, which kernel lockdown refuses \(EPERM\)'
 fi
 
 done_testing

@@ -109,6 +109,34 @@ check_statfs() {
 	revert statfs
 }
 
+# Several file systems in one fault, and what is mounted, or a subvolume, below a data_dir.
+check_places() {
+	local ext4=$work/ext4/data btrfs=$work/btrfs/data2 tmpfs=$work/tmpfs evidence refusal
+	mkdir -p "$ext4/mounted" "$tmpfs"
+	btrfs -q subvolume create "$btrfs/subvolume"
+	mount -t tmpfs -o size=16M none "$tmpfs" && on_cleanup umount -l "$tmpfs"
+	mount -t tmpfs -o size=16M none "$ext4/mounted" && on_cleanup umount -l "$ext4/mounted"
+	mkdir "$tmpfs/data"
+	refusal=$("$eval_bin" inject disk_pressure --for 1s --engine hook --data-dir "$tmpfs" --leave-bytes $((17 * mib)) 2>&1)
+	check_match "leave_bytes above what is there: refused" "$refusal" \
+		"leave_bytes is [0-9]+, but only [0-9]+ bytes are available at $tmpfs"
+	pressure places "$ext4" --data-dir "$btrfs" --data-dir "$tmpfs/data" --engine hook --fill-percent 100 ||
+		{ not_ok "places: a fault"; return; }
+	check_eq "three file systems in one fault" \
+		"$(grow "$ext4/place"), $(grow "$btrfs/place"), $(grow "$tmpfs/data/place")" "$full, $full, $full"
+	check_eq "beside them" "$(grow "$work/btrfs/data/place"), $(grow "$tmpfs/place")" "ok, ok"
+	check_eq "a btrfs subvolume below data_dir" "$(grow "$btrfs/subvolume/place")" "$full"
+	check_eq "a file system that is mounted below data_dir" "$(grow "$ext4/mounted/place")" ok
+	revert places
+	evidence=$(evidence places '[.spaces[] | .file_system] | sort | join(" ")')
+	check_eq "each is in the evidence" "$evidence" "btrfs ext4 tmpfs"
+	check_eq "afterwards" "$(grow "$ext4/place"), $(grow "$btrfs/place"), $(grow "$tmpfs/data/place")" "ok, ok, ok"
+	pressure tmpfs "$tmpfs/data" --engine hook --leave-bytes $((4 * mib)) || { not_ok "tmpfs: a fault"; return; }
+	check_eq "tmpfs: while space lasts, and then" "$(grow "$tmpfs/data/some" $((3 * mib))), $(grow "$tmpfs/data/more" $((3 * mib)))" \
+		"ok, $full"
+	revert tmpfs
+}
+
 check_who() {
 	local disk=$work/ext4 cgroup
 	cgroup=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)/eval-disk-$$
@@ -152,6 +180,7 @@ for fs in ext4 xfs btrfs; do
 	check_files "$fs"
 	check_statfs "$fs"
 done
+check_places
 check_who
 check_own_database
 

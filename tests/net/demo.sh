@@ -4,6 +4,8 @@
 # time limit: 300 s
 # not in guests: it is about the demo on a quiet machine; net/lab has the lab, fault/resume campaigns
 source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/disklib.sh
+source "$(dirname "$0")/../disklib.sh"
 need_root
 
 traces() {
@@ -57,9 +59,16 @@ full=$(sql "SELECT target_node FROM trials WHERE chaos = 'full-follower'")
 check_match "that one ended for want of space, and no other" "$(sql "SELECT chaos, json_extract(value, '\$.output')
 	FROM trials, json_each(commands_json) WHERE json_extract(value, '\$.output') LIKE '%ended:%'")" \
 	"^full-follower\|$full ended: .*no space left on device.?$"
-check_eq "its disk had no block left" "$(sql "SELECT json_extract(evidence, '\$.engine'), json_extract(evidence,
-	'\$.spaces[0].available_at_start_bytes') - json_extract(evidence, '\$.spaces[0].fell_bytes') < 4096
-	FROM trials WHERE chaos = 'full-follower'")" "fill|1"
+if [[ $(feature fmod_ret) == true ]]; then
+	check_eq "its disk seemed to have no block left" "$(sql "SELECT json_extract(evidence, '\$.engine'),
+		json_extract(evidence, '\$.spaces[0].left_bytes') FROM trials WHERE chaos = 'full-follower'")" "hook|0"
+else
+	check_eq "its disk had no block left" "$(sql "SELECT json_extract(evidence, '\$.engine'), json_extract(evidence,
+		'\$.spaces[0].available_at_start_bytes') - json_extract(evidence, '\$.spaces[0].fell_bytes') < 4096
+		FROM trials WHERE chaos = 'full-follower'")" "fill|1"
+	check_match "and why not by the hook is recorded" "$(sql "SELECT json_extract(evidence, '\$.why_not_hook')
+		FROM trials WHERE chaos = 'full-follower'")" "fmod_ret programs, which kernel lockdown refuses"
+fi
 for chaos in slow-leader slow-follower cut-leader cut-follower full-follower; do
 	hits=$(sql "SELECT json_extract(evidence, '\$.hit') FROM trials WHERE chaos = '$chaos'")
 	check_number "the kernel counted hits of $chaos: $hits" "${hits:-0} > 0"

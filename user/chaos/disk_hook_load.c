@@ -113,7 +113,9 @@ int disk_hook_load(struct disk_hook *hook, struct error *err)
 		 features_locked_down() ? "kernel lockdown refuses programs that write to a process"
 					: "the kernel refuses programs that write to a process");
 	if (!strcmp(statfs, "on"))
-		return error_set(err, -EOPNOTSUPP, "statfs: on is not possible here: %s; use statfs: auto or off",
+		return error_set(err, -EINVAL,
+				 "statfs: on is not possible here: %s; use statfs: auto or off, or engine: fill, which "
+				 "df always sees",
 				 hook->why_no_statfs);
 	return 0;
 }

@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 120 s
+# A real Raft cluster whose follower's disk is full, by the hook (the demo shows the fill engine): that node ends for want
+# of space, the others go on, and afterwards it comes back.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/disklib.sh
+source "$(dirname "$0")/../disklib.sh"
+
+have_hooks || skip_all "fmod_ret is refused: the demo has the fill engine"
+lab=$top/scripts/lab.sh
+export EVAL_INSTANCE=233
+on_cleanup "$lab" down
+"$lab" up || { not_ok "a cluster"; done_testing; exit 1; }
+leader=$("$lab" leader)
+[[ $leader == n1 ]] && follower=n2 || follower=n1
+is_put() { "$lab" put; }
+spawn "$lab" load
+load=$spawned
+pressure full "/run/evlab/$EVAL_INSTANCE/$follower" --engine hook --fill-percent 100 || { not_ok "a fault"; done_testing; exit 1; }
+log=/run/evlab/$EVAL_INSTANCE/$follower.log
+ended() { grep -qE '"level":"(fatal|panic)"' "$log"; }
+check "$follower, a follower, ends" wait_for 30 ended
+check_match "for want of space" "$(grep -E '"level":"(fatal|panic)"' "$log")" "no space left on device"
+check "the cluster goes on" wait_for 5 is_put
+check_eq "the others run" "$(grep -lE '"level":"(fatal|panic)"' /run/evlab/$EVAL_INSTANCE/n?.log)" "$log"
+check_eq "by the hook" "$(event_of full injected | jq -r '.engine | startswith("hook")')" true
+revert full
+check_number "the kernel refused calls" "$(evidence full .hit) > 0"
+check_number "its disk is not full at all" "$(available "/run/evlab/$EVAL_INSTANCE/$follower") > 100 * $mib"
+kill -TERM "$load" && wait "$load"
+check_match "started again, it tells why it ended" "$("$lab" revive)" "^$follower ended: .*no space left on device"
+check "and comes back" wait_for 30 "$lab" ready
+
+done_testing
