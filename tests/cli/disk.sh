@@ -69,6 +69,18 @@ check_match "and says why" "$(db own 'SELECT error_stage, error_text FROM trials
 	"^inject\|engine: fill would fill up the file system of data_dir '$work/disk', where an eval keeps the database.*--db.*shared_fs"
 campaign allowed true shared_fs
 check "allow: [shared_fs]: it completes" "$eval_bin" run campaign "$work/allowed.yaml" --db "$work/disk/allowed.db"
+campaign all true shared_fs
+sed -i 's/fill_percent: 10,/fill_percent: 100,/' "$work/all.yaml"
+check "allow: [shared_fs], all of it: it completes, and can record" \
+	"$eval_bin" run campaign "$work/all.yaml" --db "$work/disk/all.db"
+check_eq "for 16 MiB stay" "$(db all "SELECT json_extract(evidence, '\$.spaces[0].available_at_start_bytes') -
+	json_extract(evidence, '\$.spaces[0].asked_bytes'), json_extract(evidence, '\$.hit') FROM trials")" "16777216|1"
+fallocate -l $(($(available "$work/disk") - 8388608)) "$work/disk/big"
+check_fails "with less than that left the trial fails" 1 \
+	"$eval_bin" run campaign "$work/all.yaml" --db "$work/disk/less.db"
+check_match "and says why" "$(db less 'SELECT error_stage, error_text FROM trials')" \
+	"^inject\|data_dir '$work/disk' has [0-9]+ bytes left, and engine: fill leaves 16777216 of a file system that"
+rm "$work/disk/big"
 campaign other "sleep 60"
 spawn "$eval_bin" run campaign "$work/other.yaml" --db "$work/disk/other.db"
 is_started() { [[ $(db other "SELECT status FROM trials") == running ]]; }

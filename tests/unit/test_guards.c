@@ -77,16 +77,19 @@ static void database_that_cannot_be_looked_for(void **state)
 	const struct target target = {}, root_allowed = {.allow_root_fs = true};
 	struct rlimit before;
 	struct error err = {};
+	bool keep_margin;
 
-	assert_int_equal(disk_guard_fill(&target, &directory, &err), 0);
+	assert_int_equal(disk_guard_fill(&target, &directory, &keep_margin, &err), 0);
+	assert_false(keep_margin);
 	leave_descriptors(0, &before);
-	assert_int_equal(disk_guard_fill(&target, &directory, &err), -EMFILE);
+	assert_int_equal(disk_guard_fill(&target, &directory, &keep_margin, &err), -EMFILE);
 	restore_descriptors(&before);
 	assert_non_null(strstr(err.text, "would hit this host's own"));
 	/* This very process is looked at, and has a descriptor that may be one: not /proc, not its folder. */
 	for (int left = 0; left < 2; left++) {
 		leave_descriptors(left, &before);
-		assert_int_equal(disk_guard_fill(&root_allowed, &directory, &err), -EMFILE);
+		assert_int_equal(disk_guard_fill(&root_allowed, &directory, &keep_margin, &err), -EMFILE);
+		assert_true(keep_margin);
 		restore_descriptors(&before);
 		assert_non_null(strstr(err.text, "would hit a campaign's database"));
 	}

@@ -34,7 +34,9 @@ struct disk_request disk_request_of(const struct fault_spec *spec);
 int disk_share(struct eval_disk **out, struct bpf_object *obj, const struct target *target, struct error *err);
 
 /* disk_guard.c: -EPERM or -EINVAL with a text that says how to insist. */
-int disk_guard_fill(const struct target *target, const struct target_directory *directory, struct error *err);
+/* keep_margin: the host itself or a campaign's database is there, too, and that is allowed. */
+int disk_guard_fill(const struct target *target, const struct target_directory *directory, bool *keep_margin,
+		    struct error *err);
 int disk_guard_hook(const struct target *target, const struct target_directory *directory, struct error *err);
 
 struct disk_engine {

@@ -18,12 +18,15 @@
 #define FILL_STEP_BYTES (64ULL << 20)
 /* Less than a block of any file system: the disk is as full as it gets. */
 #define FILL_STEP_BYTES_MIN 512
+/* Stays where the host or a campaign's database shares the file system: enough for a campaign's records. */
+#define FILL_MARGIN_BYTES (16ULL << 20)
 /* Of what was asked, that the available space must fall by. */
 #define EVIDENCE_SHARE 0.99
 
 struct fill_file {
 	const struct target_directory *directory;
 	int fd;
+	bool keeps_margin;
 	uint64_t asked_bytes, available_bytes; /* at the start */
 	uint64_t filled_bytes, fell_bytes;
 };
@@ -47,9 +50,16 @@ static const struct fill_file *find_file(const struct disk_fill *fill, const str
 	return NULL;
 }
 
-static int file_open(struct fill_file *file, const struct target_directory *directory, struct error *err)
+static int file_open(struct fill_file *file, const struct target *target, const struct target_directory *directory,
+		     struct error *err)
 {
+	int ret;
+
 	file->directory = directory;
+	file->fd = -1;
+	ret = disk_guard_fill(target, directory, &file->keeps_margin, err);
+	if (ret)
+		return ret;
 	file->fd = openat(directory->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (file->fd >= 0)
 		return 0;
@@ -90,11 +100,7 @@ static int open_files(struct disk_fill *fill, struct error *err)
 
 		if (find_file(fill, &directory->fs))
 			continue;
-		ret = disk_guard_fill(target, directory, err);
-		if (ret)
-			return ret;
-		fill->files[fill->file_count].fd = -1;
-		ret = file_open(&fill->files[fill->file_count++], directory, err);
+		ret = file_open(&fill->files[fill->file_count++], target, directory, err);
 	}
 	return ret;
 }
@@ -202,6 +208,20 @@ static void measure(struct disk_fill *fill, struct fill_file *file)
 		fill->first_hit_ns = clock_monotonic_ns();
 }
 
+static int keep_margin(struct fill_file *file, struct error *err)
+{
+	if (!file->keeps_margin || file->available_bytes - file->asked_bytes >= FILL_MARGIN_BYTES)
+		return 0;
+	if (file->available_bytes <= FILL_MARGIN_BYTES)
+		return error_set(err, -ENOSPC,
+				 "data_dir '%s' has %" PRIu64
+				 " bytes left, and engine: fill leaves %llu of a file system "
+				 "that the host or a campaign's database shares",
+				 file->directory->path, file->available_bytes, FILL_MARGIN_BYTES);
+	file->asked_bytes = file->available_bytes - FILL_MARGIN_BYTES;
+	return 0;
+}
+
 static int file_fill(struct disk_fill *fill, struct fill_file *file, struct error *err)
 {
 	struct disk_request request = disk_request_of(fill->spec);
@@ -210,6 +230,8 @@ static int file_fill(struct disk_fill *fill, struct fill_file *file, struct erro
 	if (ret)
 		return error_set_errno(err, ret, "cannot ask data_dir '%s' for its space", file->directory->path);
 	ret = disk_reserve(&file->asked_bytes, &request, file->available_bytes, file->directory->path, err);
+	if (!ret)
+		ret = keep_margin(file, err);
 	if (ret)
 		return ret;
 	ret = file_allocate(fill, file, file->asked_bytes, err);
@@ -297,7 +319,8 @@ static json_t *fill_evidence(void *state)
 
 		hit += file->asked_bytes && is_seen(file);
 		bytes += (json_int_t)file->filled_bytes;
-		json_array_append_new(spaces, json_pack("{s:s, s:I, s:I, s:I, s:I}", "data_dir", file->directory->path,
+		json_array_append_new(spaces, json_pack("{s:s, s:b, s:I, s:I, s:I, s:I}", "data_dir",
+							file->directory->path, "keeps_margin", file->keeps_margin,
 							"available_at_start_bytes", (json_int_t)file->available_bytes,
 							"asked_bytes", (json_int_t)file->asked_bytes, "filled_bytes",
 							(json_int_t)file->filled_bytes, "fell_bytes",

@@ -108,11 +108,18 @@ static int holds_root(const struct fs_id *fs)
 	return ret ? ret : fs_id_is_same(&root, fs);
 }
 
-int disk_guard_fill(const struct target *target, const struct target_directory *directory, struct error *err)
+int disk_guard_fill(const struct target *target, const struct target_directory *directory, bool *keep_margin,
+		    struct error *err)
 {
-	int root = target->allow_root_fs ? 0 : holds_root(&directory->fs);
-	int database = root || target->allow_shared_fs ? 0 : holds_database(&directory->fs);
+	int root = holds_root(&directory->fs);
+	int database = holds_database(&directory->fs);
 
+	/* Also where it cannot be told. */
+	*keep_margin = root || database;
+	if (target->allow_root_fs)
+		root = 0;
+	if (root || target->allow_shared_fs)
+		database = 0;
 	if (root < 0 || database < 0)
 		return error_set_errno(err, root < 0 ? root : database,
 				       "cannot tell whether filling up the file system of data_dir '%s' would hit %s",
