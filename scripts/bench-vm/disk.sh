@@ -73,27 +73,28 @@ fio_run() {
 	jq -r '.jobs[0].write.iops' "$work/fio.json"
 }
 
-# one_way WAY: with nothing, with a fault elsewhere, or through bindfs.
+# one_way WAY FOLDER: with nothing, with a fault in another folder, or through bindfs.
 one_way() {
 	case $1 in
-	plain) fio_run "$work/theirs" ;;
-	hooks)
-		pressure_start --fill-percent 50
-		fio_run "$work/theirs"
+	plain) fio_run "$2" ;;
+	hooks | beside)
+		pressure_start --fill-percent 50 --json
+		fio_run "$2"
 		fault_stop >&2
+		jq -r 'select(.event == "reverted").evidence | "\(.attach_ms) \(.detach_ms)"' "$work/fault" >>"$work/took"
 		;;
 	bindfs) fio_run "$work/bound" ;;
 	esac
 }
 
-# pairs WAY: lines "plain WAY", the order changing.
+# pairs WAY FOLDER: lines "plain WAY", the order changing.
 pairs() {
 	local i first second
 	for ((i = 0; i < rounds; i++)); do
 		if ((i % 2)); then
-			second=$(one_way "$1") && first=$(one_way plain)
+			second=$(one_way "$1" "$2") && first=$(one_way plain "$2")
 		else
-			first=$(one_way plain) && second=$(one_way "$1")
+			first=$(one_way plain "$2") && second=$(one_way "$1" "$2")
 		fi || exit 1
 		echo "$first $second"
 		say "fio, pair $((i + 1)): $first without, $second with $1"
@@ -133,15 +134,24 @@ fault_stop >&2
 
 bindfs "$work/theirs" "$work/bound" || die "bindfs failed"
 mounted=("$work/bound" "${mounted[@]}")
-pairs hooks
-pairs bindfs
+pairs hooks "$work/theirs"
+pairs beside "$work/ours"
+pairs bindfs "$work/theirs"
 cat <<END
 
 4 KiB random writes outside scope (fio, psync, page cache), $rounds interleaved pairs of 2 s: with disk pressure on another
-file system, and through a FUSE pass-through.
+file system, on a folder beside, and through a FUSE pass-through.
 
 END
 row "" "writes a second without" with ratio "95 %"
 row --- ---: ---: ---: ---:
-ratio_row hooks "disk pressure's hooks"
+ratio_row hooks "disk pressure on another file system"
+ratio_row beside "disk pressure on a folder beside"
 ratio_row bindfs "bindfs"
+
+# took FIELD: median and greatest, ms.
+took() { cut -d ' ' -f "$1" "$work/took" | "$TOOLS/stats" summary | awk '{ printf "%.0f ms (at most %.0f)", $2, $4 }'; }
+cat <<END
+
+Attaching all hooks took $(took 1), detaching $(took 2), over $(wc -l <"$work/took") faults: medians.
+END

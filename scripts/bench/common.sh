@@ -67,7 +67,7 @@ fault_begin() {
 	: >"$work/fault" # what the fault before said is not this one's
 	"$EVAL" inject "$@" --for 10m >>"$work/fault" 2>&1 &
 	fault_pid=$!
-	wait_for 20 grep -q 'Ctrl+C' "$work/fault" || die "cannot inject $*: $(cat "$work/fault")"
+	wait_for 20 grep -qE 'Ctrl\+C|"event": ?"injected"' "$work/fault" || die "cannot inject $*: $(cat "$work/fault")"
 }
 
 # What was measured under a fault that had ended by itself (its lease, its time) counts for nothing.
