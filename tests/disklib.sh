@@ -10,6 +10,8 @@ mib=1048576
 # The feature of this kernel, by eval's own trial: "true" or "false".
 feature() { "$eval_bin" bpf-status --json | jq -r ".features[] | select(.name == \"$1\") | .usable"; }
 have_hooks() { [[ $(feature fmod_ret) == true ]]; }
+# What tests of both engines run here; the fill engine, which is the file system's own accounting, where there is no other.
+engine_here() { have_hooks && echo hook || echo fill; }
 
 # make_disk NAME FS [MIB]: mounted at $work/NAME; gone at the end. Sparse, so that it takes only what is written.
 make_disk() {

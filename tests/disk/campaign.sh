@@ -10,12 +10,8 @@ source "$(dirname "$0")/../netlib.sh"
 source "$(dirname "$0")/../disklib.sh"
 
 # Under emulation a shell takes a third of a second: more writes and probes than these would hold up everything.
-engines=(fill)
-if have_hooks; then
-	engines+=(hook)
-else
-	skip "hook: a campaign" "fmod_ret is refused"
-fi
+engine=$(engine_here)
+[[ $engine == hook ]] || skip "hook: a campaign" "fmod_ret is refused"
 { make_disk n1 ext4 && make_disk n2 xfs; } || { not_ok "two file systems"; done_testing; exit 1; }
 mkdir "$work/n1/data" "$work/n2/data"
 db() { sqlite3 -readonly "$work/$engine.db" "SELECT $1 FROM trials WHERE NOT baseline"; }
@@ -28,49 +24,47 @@ results() {
 		END { if (before != "") print before }' "$work/$engine.$1" | sort -u | tr '\n' ' '
 }
 
-for engine in "${engines[@]}"; do
-	shown=$engine
-	[[ $engine == fill || $(feature growth) == true ]] || shown=hook-all-writes
-	cat >"$work/$engine.yaml" <<-END
-		include_baseline: true
-		defaults: {warmup_seconds: 1, duration_seconds: 4, recovery_seconds: 30}
-		subjects:
-		  - name: pair
-		    reset: "rm -f $work/n?/data/*"
-		    ready: "true"
-		    roles: {exec: "echo n2"}
-		    default_target: leader
-		    nodes: [{name: n1, data_dir: "$work/n1/data"}, {name: n2, data_dir: "$work/n2/data"}]
-		    workload: {exec: "for n in n1 n2; do $disk_probe $work/\$n/data/load 65536 50 >>$work/$engine.\$n & done; wait"}
-		    probes: [{name: leader, exec: "head -c 8192 /dev/zero >>$work/n2/data/probe", every_ms: 1000, timeout_ms: 10000}]
-		chaos_types: [{type: disk_pressure, params: {fill_percent: 100, engine: $engine}}]
-	END
+shown=$engine
+[[ $engine == fill || $(feature growth) == true ]] || shown="hook-all-writes"
+cat >"$work/$engine.yaml" <<-END
+	include_baseline: true
+	defaults: {warmup_seconds: 1, duration_seconds: 4, recovery_seconds: 30}
+	subjects:
+	  - name: pair
+	    reset: "rm -f $work/n?/data/*"
+	    ready: "true"
+	    roles: {exec: "echo n2"}
+	    default_target: leader
+	    nodes: [{name: n1, data_dir: "$work/n1/data"}, {name: n2, data_dir: "$work/n2/data"}]
+	    workload: {exec: "for n in n1 n2; do $disk_probe $work/\$n/data/load 65536 50 >>$work/$engine.\$n & done; wait"}
+	    probes: [{name: leader, exec: "head -c 8192 /dev/zero >>$work/n2/data/probe", every_ms: 1000, timeout_ms: 10000}]
+	chaos_types: [{type: disk_pressure, params: {fill_percent: 100, engine: $engine}}]
+END
+status=0
+"$eval_bin" run campaign "$work/$engine.yaml" --db "$work/$engine.db" >"$work/$engine.out" 2>&1 || status=$?
+# A holder that got no processor time for three seconds has failed its trial, and is right to.
+for ((tries = 0; tries < 3; tries++)); do
+	[[ $(db error_text) == *"this host is overloaded" ]] || break
 	status=0
-	"$eval_bin" run campaign "$work/$engine.yaml" --db "$work/$engine.db" >"$work/$engine.out" 2>&1 || status=$?
-	# A holder that got no processor time for three seconds has failed its trial, and is right to.
-	for ((tries = 0; tries < 3; tries++)); do
-		[[ $(db error_text) == *"this host is overloaded" ]] || break
-		status=0
-		"$eval_bin" run campaign "$work/$engine.yaml" --db "$work/$engine.db" --resume --retry-failed \
-			>>"$work/$engine.out" 2>&1 || status=$?
-	done
-	check_eq "$engine: the campaign succeeds" "$status" 0
-	diag "$(cat "$work/$engine.out")"
-	check_eq "$engine: what was recorded" "$(db "status, verdict, target_node, target_role, engine")" "completed|pass|n2|leader|$shown"
-	check_number "$engine: the evidence" "$(db "json_extract(evidence, '\$.hit')") > 0"
-	[[ $engine == fill ]] || check_number "$engine: refusals by kind of call add up" \
-		"$(db "json_extract(evidence, '\$.refused.write') + json_extract(evidence, '\$.refused.append') + json_extract(evidence, '\$.statfs_shrunk') - json_extract(evidence, '\$.hit')") == 0"
-	check_eq "$engine: a baseline is none" "$(sqlite3 -readonly "$work/$engine.db" \
-		"SELECT status, verdict, evidence IS NULL FROM trials WHERE baseline")" "completed|pass|1"
-	# The probes' clock is that of the day.
-	clock_ns=$(db "CAST((julianday(chaos_injected_at) - 2440587.5) * 86400e9 - chaos_injected_at_monotonic_ns AS INTEGER)")
-	injected=$(db chaos_injected_at_monotonic_ns) reverted=$(db chaos_reverted_at_monotonic_ns) ended=$(db ended_at_monotonic_ns)
-	second=1000000000
-	check_eq "$engine: who writes on the leader's disk, before" "$(results n2 "$(db healthy_at_monotonic_ns)" "$injected")" "ok "
-	check_match "$engine: during the hold" "$(results n2 "$injected" "$reverted")" "^ENOSPC (ok )?$"
-	check_eq "$engine: afterwards" "$(results n2 $((reverted + second)) "$ended")" "ok "
-	check_number "$engine: probes that write there fail" "$(db "json_extract(summary, '\$.probes.leader.during.availability')") < 1"
-	check_eq "$engine: on the other one's, always" "$(results n1 0 "$ended")" "ok "
+	"$eval_bin" run campaign "$work/$engine.yaml" --db "$work/$engine.db" --resume --retry-failed \
+		>>"$work/$engine.out" 2>&1 || status=$?
 done
+check_eq "$engine: the campaign succeeds" "$status" 0
+diag "$(cat "$work/$engine.out")"
+check_eq "$engine: what was recorded" "$(db "status, verdict, target_node, target_role, engine")" "completed|pass|n2|leader|$shown"
+check_number "$engine: the evidence" "$(db "json_extract(evidence, '\$.hit')") > 0"
+[[ $engine == fill ]] || check_number "$engine: refusals by kind of call add up" \
+	"$(db "json_extract(evidence, '\$.refused.write') + json_extract(evidence, '\$.refused.append') + json_extract(evidence, '\$.statfs_shrunk') - json_extract(evidence, '\$.hit')") == 0"
+check_eq "$engine: a baseline is none" "$(sqlite3 -readonly "$work/$engine.db" \
+	"SELECT status, verdict, evidence IS NULL FROM trials WHERE baseline")" "completed|pass|1"
+# The probes' clock is that of the day.
+clock_ns=$(db "CAST((julianday(chaos_injected_at) - 2440587.5) * 86400e9 - chaos_injected_at_monotonic_ns AS INTEGER)")
+injected=$(db chaos_injected_at_monotonic_ns) reverted=$(db chaos_reverted_at_monotonic_ns) ended=$(db ended_at_monotonic_ns)
+second=1000000000
+check_eq "$engine: who writes on the leader's disk, before" "$(results n2 "$(db healthy_at_monotonic_ns)" "$injected")" "ok "
+check_match "$engine: during the hold" "$(results n2 "$injected" "$reverted")" "^ENOSPC (ok )?$"
+check_eq "$engine: afterwards" "$(results n2 $((reverted + second)) "$ended")" "ok "
+check_number "$engine: probes that write there fail" "$(db "json_extract(summary, '\$.probes.leader.during.availability')") < 1"
+check_eq "$engine: on the other one's, always" "$(results n1 0 "$ended")" "ok "
 
 done_testing

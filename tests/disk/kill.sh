@@ -13,12 +13,8 @@ source "$(dirname "$0")/../disklib.sh"
 declare -A rounds=([fill]=2 [hook]=10)
 limit_ms=200
 RANDOM=7
-engines=(fill)
-if have_hooks; then
-	engines+=(hook)
-else
-	skip "hook: killed" "fmod_ret is refused"
-fi
+engine=$(engine_here)
+[[ $engine == hook ]] || skip "hook: killed" "fmod_ret is refused"
 
 # Milliseconds from SINCE to the first write that worked.
 worked_after() { awk -v since="$1" '$1 >= since && $2 == "ok" { printf "%.0f\n", ($1 - since) * 1000; exit }' "$probe_log"; }
@@ -66,42 +62,39 @@ killed_early() {
 	wait_for 2 has_worked_after
 }
 
-for engine in "${engines[@]}"; do
-	disk=$work/$engine
-	if ! make_disk "$engine" ext4 256 || ! mkdir "$disk/data" || ! start_load "$disk/data"; then
-		not_ok "$engine: load"
-		continue
-	fi
-	programs=$(bpf_state)
-	bad=()
-	for ((round = 1; round <= rounds[$engine]; round++)); do
-		killed_live "$engine" "$disk/data" "$round" || bad+=("live $round: $(tail -n 2 "$probe_log")")
-		((round % 2)) || killed_early "$engine" "$disk/data" "$round" || bad+=("early $round: $(tail -n 2 "$probe_log")")
-	done
-	check_eq "$engine: killed ${rounds[$engine]} times while live and half as often while starting: writes work again" "${bad[*]}" ""
-	if [[ $engine == hook ]]; then
-		worst=$(sort -n "$work/$engine.recovery" | tail -n 1)
-		check_number "$engine: within $limit_ms ms" "${worst:-100000} <= $limit_ms"
-		diag "$engine: recovery after SIGKILL, ms: $(sort -n "$work/$engine.recovery" | tr '\n' ' ')"
-	fi
-	if [[ $engine == hook ]]; then
-		for ((round = 1; round <= 5; round++)); do
-			pressure "timed$round" "$disk/data" --engine hook --fill-percent 100 && revert "timed$round"
-		done
-		for what in attach_ms detach_ms; do
-			diag "$what, least, median, most of five: $(quartiles ".$what" "$work"/timed?.out)"
-		done
-	fi
-	check "$engine: the load still runs" is_running "$load_pid"
-	is_running "$load_pid" || diag "$(grep -m 5 -iE 'err(or)?[ =:]' "$load_log")"
-	check "$engine: no fault is live" wait_for 3 nothing_is_live
-	same_programs() { [[ $(bpf_state) == "$programs" ]]; }
-	check "$engine: no program or map is left" wait_for 3 same_programs
-	check_eq "$engine: no file is left" "$(find "$disk" -xdev -mindepth 1 ! -name 'load*' ! -name probe ! -name lost+found \
-		! -name data)" ""
-	kill "$load_pid" "$probe_pid" 2>/dev/null
-	wait "$load_pid" "$probe_pid" 2>/dev/null
-	check "$engine: the file system can be unmounted" wait_for 5 umount "$disk"
+disk=$work/$engine
+if ! make_disk "$engine" ext4 256 || ! mkdir "$disk/data" || ! start_load "$disk/data"; then
+	not_ok "$engine: load"
+	done_testing
+	exit 1
+fi
+programs=$(bpf_state)
+bad=()
+for ((round = 1; round <= rounds[$engine]; round++)); do
+	killed_live "$engine" "$disk/data" "$round" || bad+=("live $round: $(tail -n 2 "$probe_log")")
+	((round % 2)) || killed_early "$engine" "$disk/data" "$round" || bad+=("early $round: $(tail -n 2 "$probe_log")")
 done
+check_eq "$engine: killed ${rounds[$engine]} times while live and half as often while starting: writes work again" "${bad[*]}" ""
+if [[ $engine == hook ]]; then
+	worst=$(sort -n "$work/$engine.recovery" | tail -n 1)
+	check_number "$engine: within $limit_ms ms" "${worst:-100000} <= $limit_ms"
+	diag "$engine: recovery after SIGKILL, ms: $(sort -n "$work/$engine.recovery" | tr '\n' ' ')"
+	for ((round = 1; round <= 5; round++)); do
+		pressure "timed$round" "$disk/data" --engine hook --fill-percent 100 && revert "timed$round"
+	done
+	for what in attach_ms detach_ms; do
+		diag "$what, least, median, most of five: $(quartiles ".$what" "$work"/timed?.out)"
+	done
+fi
+check "$engine: the load still runs" is_running "$load_pid"
+is_running "$load_pid" || diag "$(grep -m 5 -iE 'err(or)?[ =:]' "$load_log")"
+check "$engine: no fault is live" wait_for 3 nothing_is_live
+same_programs() { [[ $(bpf_state) == "$programs" ]]; }
+check "$engine: no program or map is left" wait_for 3 same_programs
+check_eq "$engine: no file is left" "$(find "$disk" -xdev -mindepth 1 ! -name 'load*' ! -name probe ! -name lost+found \
+	! -name data)" ""
+kill "$load_pid" "$probe_pid" 2>/dev/null
+wait "$load_pid" "$probe_pid" 2>/dev/null
+check "$engine: the file system can be unmounted" wait_for 5 umount "$disk"
 
 done_testing
