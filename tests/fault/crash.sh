@@ -85,6 +85,8 @@ kill -KILL "$guard" "$coordinator"
 check_normal "guard and coordinator" "$since"
 end_of "$coordinator"
 check "guard and coordinator: the worker is dead" wait_for 3 is_over "$worker"
+# Filters (before tcx) outlive all of them, inert, until the next eval of any kind.
+has_tcx || "$eval_bin" list --db "$work/crash.db" >/dev/null
 check "guard and coordinator: no fault is left" wait_for 3 nothing_left_in n1
 # Nobody is left to see to it: what the workload made a daemon of waits for the next run, or cleanup.
 first=$coordinator daemon=$(cat "$work/daemon")
