@@ -11,6 +11,7 @@ source "$(dirname "$0")/../netlib.sh"
 source "$(dirname "$0")/../disklib.sh"
 
 differences=$(dirname "$0")/calls.differences
+release=$(uname -r)
 # STATE: what a call writes there, and what is left. The sampler looks five times a second.
 states=(left little gone)
 declare -A sizes=([left]=131072 [little]=$mib [gone]=131072) leave=([left]=$((64 * mib)) [little]=65536 [gone]=0)
@@ -70,14 +71,14 @@ unexpected() {
 		hit=
 		while read -r kernel listed; do
 			# shellcheck disable=SC2053 # globs are meant
-			[[ $(uname -r) == $kernel && $difference == $listed ]] && hit=1
+			[[ $release == $kernel && $difference == $listed ]] && hit=1
 		done < <(listed_differences)
 		[[ -n $hit ]] || echo "not listed: $difference"
 	done
 	while read -r kernel listed; do
 		hit=
 		# shellcheck disable=SC2053
-		[[ $(uname -r) == $kernel && $1 == ${listed%% *} ]] || continue
+		[[ $release == $kernel && $1 == ${listed%% *} ]] || continue
 		for difference in "${found[@]}"; do
 			# shellcheck disable=SC2053
 			[[ $difference == $listed ]] && hit=1
@@ -86,19 +87,27 @@ unexpected() {
 	done < <(listed_differences)
 }
 
+# A line a call, a column for each state on a full disk and under pressure.
 table() {
-	local state call engines=(real)
-	[[ ! -e $work/$1.gone.hook ]] || engines+=(hook)
-	echo "$1 $(uname -r): CALL $(for state in "${states[@]}"; do printf "$state/%s " "${engines[@]}"; done)"
-	cut -d ' ' -f 1 "$work/$1.left.real" | while read -r call; do
-		printf '%s: %s' "$1" "$call"
-		for state in "${states[@]}"; do
-			for engine in "${engines[@]}"; do
-				printf ' %s' "$(sed -n "s/^$call //p" "$work/$1.$state.$engine")"
-			done
+	local state engine files=() columns=()
+	for state in "${states[@]}"; do
+		for engine in real hook; do
+			[[ -e $work/$1.$state.$engine ]] || continue
+			files+=("$work/$1.$state.$engine") columns+=("$state/$engine")
 		done
-		echo
 	done
+	echo "$1 $release: CALL ${columns[*]}"
+	awk -v fs="$1" '
+		FNR == 1 { file++ }
+		file == 1 { calls[++count] = $1 }
+		{ result[$1, file] = $2 }
+		END {
+			for (i = 1; i <= count; i++) {
+				printf "%s: %s", fs, calls[i]
+				for (f = 1; f <= file; f++) printf " %s", result[calls[i], f]
+				print ""
+			}
+		}' "${files[@]}"
 }
 
 # What the comparison rests on: that the real one is full for some and not for others.

@@ -12,25 +12,27 @@ cut() { inject "$1" network_partition --for 60s --netns "$(ns "$2")" "${@:3}"; }
 
 # What one node does not reach, by ping and TCP: "n1>n2 ping4".
 unreached_from() {
-	local from=$1 to kind
+	local from=$1 to addresses=()
+	local -A names=()
 	for to in "${nodes[@]}"; do
-		[[ $to == "$from" ]] && continue
-		for kind in 4 6; do
-			address=address$kind
-			{ in_ns "$from" ping -n -c 1 -W 2 "$("$address" "$to")" >/dev/null 2>&1 || echo "$from>$to ping$kind"; } &
-			{ in_ns "$from" "$traffic" reach -t 2000 -p "${port:-7000}" "$("$address" "$to")" | grep -q yes ||
-				echo "$from>$to tcp$kind"; } &
-		done
+		[[ $to != "$from" ]] || continue
+		addresses+=("$(address4 "$to")" "$(address6 "$to")")
+		names[$(address4 "$to")]="$from>$to %s4" names[$(address6 "$to")]="$from>$to %s6"
 	done
-	wait
+	{
+		in_ns "$from" fping -r 0 -t 2000 -u "${addresses[@]}" 2>/dev/null | sed 's/^/ping /' &
+		in_ns "$from" "$traffic" reach -t 2000 -p 7000 "${addresses[@]}" | sed -n 's/^\(.*\) no$/tcp \1/p' &
+		wait
+	} | while read -r how to; do
+		# shellcheck disable=SC2059 # a format of our own
+		printf "${names[$to]}\n" "$how"
+	done
 }
 
 unreached() {
 	local node
 	for node in "${nodes[@]}"; do
 		unreached_from "$node" &
-		# A hundred programs at once would keep the fault's own process there from renewing its lease.
-		! is_emulated || wait "$!"
 	done | sort
 	wait
 }
