@@ -11,6 +11,7 @@ source "$(dirname "$0")/../disklib.sh"
 
 # The fill engine is a descriptor that the kernel closes.
 declare -A rounds=([fill]=2 [hook]=10)
+is_emulated && rounds[hook]=6
 limit_ms=200
 RANDOM=7
 engine=$(engine_here)

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 150 s
+# not in guests: it is about processes, whatever the kernel
 # A process that hangs in the kernel (a write to a frozen file system) holds up neither a campaign, nor its end, nor that
 # of its guard.
 # shellcheck source=tests/lib.sh
