@@ -103,7 +103,7 @@ chmod +x "$work/slow_eval"
 fills() { (($(available "$disk") < before)); }
 # fill_slowly NAME COMMAND…: COMMAND stops it at its first step.
 fill_slowly() {
-	local name=$1 fast=$eval_bin done
+	local name=$1 fast=$eval_bin steps
 	shift
 	rm -f "$work/steps"
 	eval_bin=$work/slow_eval
@@ -111,10 +111,10 @@ fill_slowly() {
 	eval_bin=$fast
 	check "$name: it fills" wait_for 10 fills
 	"$@" >/dev/null
-	done=$(wc -l <"$work/steps")
+	steps=$(wc -l <"$work/steps")
 	inject_end "$name" 5
 	# But for the one that was under way.
-	check_number "$name: no step follows, $done of 16 were done" "$(wc -l <"$work/steps") <= $done + 1 && $done < 10"
+	check_number "$name: no step follows, $steps of 16 were done" "$(wc -l <"$work/steps") <= $steps + 1 && $steps < 10"
 	check "$name: all is free" wait_for 5 is_back "$disk" "$before"
 }
 interrupt() { kill -INT "$inject_pid"; }
