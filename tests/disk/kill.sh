@@ -40,18 +40,18 @@ start_load() {
 
 # killed_live ENGINE DIR ROUND: killed at a random moment of the fault's life.
 killed_live() {
-	local since=$EPOCHREALTIME
+	local since=$EPOCHREALTIME refused=yes
 	pressure "live$3" "$2" --engine "$1" --fill-percent 100 || return 1
 	# The fill engine leaves what a file system needs for itself.
 	[[ $1 == fill ]] || wait_for 5 was_refused_after "$since" || return 1
 	sleep_ms $((RANDOM % 1500))
-	# 5.10's engine goes by samples: what a file system frees for a moment lets a write pass.
-	[[ $1 == fill ]] || wait_for 5 is_refused || return 1
+	# What the file system frees meanwhile (of a delayed allocation, say) counts as left: then there is nothing to recover from.
+	[[ $1 == fill ]] || EVAL_TIME_FACTOR=1 wait_for 3 is_refused || refused=no
 	since=$EPOCHREALTIME
 	kill -KILL "$inject_pid"
 	wait "$inject_pid" 2>/dev/null
 	wait_for 2 has_worked_after || return 1
-	[[ $1 == fill ]] || worked_after "$since" | grep . >>"$work/$1.recovery"
+	[[ $1 == fill || $refused == no ]] || worked_after "$since" | grep . >>"$work/$1.recovery"
 }
 
 # killed_early ENGINE DIR ROUND: at a random moment of its start.
@@ -77,6 +77,8 @@ for ((round = 1; round <= rounds[$engine]; round++)); do
 done
 check_eq "$engine: killed ${rounds[$engine]} times while live and half as often while starting: writes work again" "${bad[*]}" ""
 if [[ $engine == hook ]]; then
+	check_number "$engine: in most of them they were refused right before" \
+		"$(wc -l <"$work/$engine.recovery") > ${rounds[$engine]} / 2"
 	worst=$(sort -n "$work/$engine.recovery" | tail -n 1)
 	check_number "$engine: within $limit_ms ms" "${worst:-100000} <= $limit_ms"
 	diag "$engine: recovery after SIGKILL, ms: $(sort -n "$work/$engine.recovery" | tr '\n' ' ')"
