@@ -12,8 +12,8 @@ guests_at_once=${GUESTS:-2}
 read -ra kernels <<<"${1:-}"
 ((${#kernels[@]})) || { echo 'usage: scripts/vm/matrix.sh "KERNEL…" [SUITE…]' >&2; exit 2; }
 suites=("${@:2}")
-# Of a guest's whole run, 10 minutes a suite; what takes longer hangs.
-limit=$((600 * (${#suites[@]} > 0 ? ${#suites[@]} : 4)))
+# Of a guest's whole run, 750 s a suite; what takes longer hangs.
+limit=$((750 * (${#suites[@]} > 0 ? ${#suites[@]} : 4)))
 passed=0 failed=0 skipped=0 notes=()
 declare -A pids=()
 trap 'kill -TERM "${pids[@]}" 2>/dev/null; wait; exit 130' INT TERM HUP
