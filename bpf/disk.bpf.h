@@ -161,7 +161,8 @@ static __always_inline void disk_learn(struct eval_disk *disk, const struct file
 {
 	const struct inode *inode = file->f_inode;
 
-	if (bpf_get_current_pid_tgid() >> 32 != disk_config.exempt[0])
+	/* Other threads of the holder take samples of other faults. */
+	if ((__u32)bpf_get_current_pid_tgid() != disk->learning)
 		return;
 	disk->program = program_of_current();
 	disk->learned_directory = (__u64)inode;

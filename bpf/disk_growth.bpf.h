@@ -8,6 +8,13 @@
 /* Neither punch, collapse, insert nor reflink: those that add blocks keep or extend the size. */
 #define FALLOCATE_ADDS (0x01 | 0x10 | 0x40 | 0x80)
 #define CHARGE_TRIES 8
+/* No call writes more: the kernel's MAX_RW_COUNT. */
+#define CALL_BYTES_MAX 0x7ffff000ULL
+/* What a pipe holds, unless somebody made it larger. */
+#define PIPE_BYTES 65536ULL
+/* x86-64 */
+#define SYSCALL_SENDFILE 40
+#define SYSCALL_SPLICE 275
 
 /* One call on its way from its entry to the permission hook, on the same task. */
 struct disk_call {
@@ -41,6 +48,35 @@ struct {
 	__type(key, __u64); /* address of the inode */
 	__type(value, struct disk_mark);
 } marks SEC(".maps");
+
+/* What is left of sendfile's source, whose caller may ask for any length. */
+static __always_inline __u64 source_bytes(struct task_struct *task, const struct pt_regs *registers)
+{
+	struct file **descriptors = BPF_CORE_READ(task, files, fdt, fd), *source = NULL;
+	__u64 size;
+	loff_t position = 0;
+
+	bpf_probe_read_kernel(&source, sizeof(source), descriptors + (__u32)registers->si);
+	if ((BPF_CORE_READ(source, f_inode, i_mode) & MODE_TYPE) != MODE_REGULAR)
+		return PIPE_BYTES;
+	if (registers->dx)
+		bpf_probe_read_user(&position, sizeof(position), (void *)registers->dx);
+	else
+		position = BPF_CORE_READ(source, f_pos);
+	size = BPF_CORE_READ(source, f_inode, i_size);
+	return size > (__u64)position ? size - position : 0;
+}
+
+/* The most that a call can write, of what it was asked to. */
+static __always_inline __u64 call_bytes_max(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	const struct pt_regs *registers = (void *)bpf_task_pt_regs(task);
+
+	if (registers->orig_ax == SYSCALL_SENDFILE)
+		return source_bytes(task, registers);
+	return registers->orig_ax == SYSCALL_SPLICE ? PIPE_BYTES : CALL_BYTES_MAX;
+}
 
 /* After the last charge of this sample, if the file still is what it was then. */
 static __always_inline __u64 mark_end(const struct disk_mark *mark, const struct inode *inode, __u64 samples)

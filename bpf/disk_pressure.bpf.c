@@ -44,7 +44,7 @@ int BPF_PROG(disk_fallocate, struct file *file, int mode, loff_t offset, loff_t 
 static __always_inline int growth_check(struct eval_disk *disk, struct eval_disk_space *space, struct file *file)
 {
 	struct disk_call *call = bpf_task_storage_get(&calls, bpf_get_current_task_btf(), NULL, 0);
-	__u64 now_ns;
+	__u64 now_ns, bytes_max;
 
 	/* Without its entry seen, a call passes: what it does is not known. */
 	if (!call || call->file != (__u64)file)
@@ -62,7 +62,12 @@ static __always_inline int growth_check(struct eval_disk *disk, struct eval_disk
 	if (!fault_is_live(now_ns) || !disk_is_for_current() || !disk_is_below(disk, file->f_path.dentry))
 		return 0;
 	disk_count_seen();
-	if (disk_take(disk, space, file->f_inode, call))
+	if (call->call != EVAL_DISK_FALLOCATE) {
+		bytes_max = call_bytes_max();
+		if (call->length > bytes_max)
+			call->length = bytes_max;
+	}
+	if (!call->length || disk_take(disk, space, file->f_inode, call))
 		return 0;
 	return disk_refuse(disk, call->call, now_ns, call->length);
 }

@@ -18,18 +18,29 @@ int probe_xdp(struct xdp_md *xdp)
 	return XDP_PASS;
 }
 
+/* Also what the cost of ours is measured against. */
+SEC("fmod_ret/security_file_permission")
+int probe_empty(void *ctx)
+{
+	return 0;
+}
+
 SEC("fmod_ret/security_file_permission")
 int probe_fmod_ret(void *ctx)
 {
-	return 0;
+	long value;
+
+	/* Lockdown may refuse this and not the program. */
+	return bpf_probe_read_kernel(&value, sizeof(value), NULL) && 0;
 }
 
 SEC("fentry/rw_verify_area")
 int BPF_PROG(probe_growth, int direction, struct file *file, const loff_t *position)
 {
+	const struct pt_regs *registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	loff_t offset;
 
-	return bpf_probe_read_kernel(&offset, sizeof(offset), position) && 0;
+	return bpf_probe_read_kernel(&offset, sizeof(offset), position) && registers->orig_ax && 0;
 }
 
 SEC("tp/syscalls/sys_exit_statfs")

@@ -182,8 +182,7 @@ struct eval_disk {
 	__u64 samples; /* of the real file systems */
 	__u64 refused[EVAL_DISK_CALLS];
 	__u64 statfs_shrunk;
-	/* Asked by the holder: learning 1 takes the inode of the next directory that it lists. */
-	__u32 learning;
+	__u32 learning;     /* a thread of the holder: takes the inode of the next directory that it lists; 0: none */
 	__u32 probe_thread; /* the holder's self-test: refuse this thread's writes, whatever is left; 0: none */
 	__u64 learned_directory, learned_super_block;
 	__u64 program;        /* the kernel's address of the inode of eval's own binary */

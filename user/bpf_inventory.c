@@ -362,8 +362,9 @@ static int stop_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ct
 		bpf_filters_remove(ctl, map_id);
 	stop->count++;
 	if (stop->report)
-		fprintf(stop->report, "stopped: %s (%s) on %s, device %s, held by pid %u\n", kind_name(ctl->kind),
-			ctl->engine, *ctl->target ? ctl->target : "-", ctl->device, ctl->holder_pid);
+		fprintf(stop->report, "stopped: %s (%s) on %s, device %s, held by pid %u%s\n", kind_name(ctl->kind),
+			ctl->engine, *ctl->target ? ctl->target : "-", ctl->device, ctl->holder_pid,
+			strcmp(ctl->engine, "fill") ? "" : ", which gives the space back as soon as it runs, or ends");
 	return 0;
 }
 

@@ -142,6 +142,8 @@ static void print_fault(const json_t *fault)
 	if (json_is_true(json_object_get(fault, "live")))
 		printf("    time left %.1f s (lease %.1f s)\n", json_real_value(json_object_get(fault, "seconds_left")),
 		       json_real_value(json_object_get(fault, "lease_seconds_left")));
+	else if (!strcmp(text(fault, "engine"), "fill"))
+		puts("    time left none: its holder gives the space back as soon as it runs, or ends");
 	else
 		puts("    time left none: inert");
 	print_hooks(fault);

@@ -133,6 +133,21 @@ static int probe_program(const char *name)
 	return ret;
 }
 
+/* Tracepoints are attached by way of tracefs. */
+static int probe_tracepoint(const char *name)
+{
+	struct probe_bpf *skel;
+	struct bpf_link *link;
+	int ret = probe_load(&skel, name);
+
+	if (ret)
+		return ret;
+	link = bpf_program__attach(bpf_object__find_program_by_name(skel->obj, name));
+	ret = link ? bpf_link__destroy(link) : -errno;
+	probe_bpf__destroy(skel);
+	return ret;
+}
+
 static int probe_fmod_ret(void)
 {
 	return probe_program("probe_fmod_ret");
@@ -145,7 +160,7 @@ static int probe_growth(void)
 
 static int probe_statfs(void)
 {
-	return probe_program("probe_statfs");
+	return probe_tracepoint("probe_statfs");
 }
 
 static const struct {
@@ -169,7 +184,8 @@ static const struct {
 			    probe_growth,
 			    "programs may not read a call's position: on a full disk all writes are refused", true},
 	[FEATURE_STATFS] = {"statfs", "disk_pressure with engine: hook: df tells what is left", probe_statfs,
-			    "programs may not write to a process's memory: statfs: off", true},
+			    "programs may not write to a process's memory, or tracefs is not mounted: statfs: off",
+			    true},
 };
 _Static_assert(ARRAY_SIZE(probes) == FEATURE_COUNT, "one probe per feature");
 

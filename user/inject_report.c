@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "inject_report.h"
 
+#include <string.h>
+
 #include "report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -64,19 +66,36 @@ static json_int_t count_of(const json_t *evidence, const char *name)
 	return json_integer_value(json_object_get(evidence, name));
 }
 
+/* Why less was done than could be asked for, if so. */
+static void print_reason(const char *what, const json_t *reason)
+{
+	if (json_is_string(reason))
+		printf("%s%s\n", what, json_string_value(reason));
+}
+
+static void print_disk_hits(const json_t *evidence, json_int_t hit)
+{
+	const json_t *statfs = json_object_get(evidence, "statfs");
+
+	if (!statfs) {
+		printf("%" JSON_INTEGER_FORMAT " bytes taken on %" JSON_INTEGER_FORMAT " file system(s)\n",
+		       count_of(evidence, "bytes"), count_of(evidence, "seen"));
+		print_reason("by engine fill, as ", json_object_get(evidence, "why_not_hook"));
+		return;
+	}
+	printf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " calls refused (%" JSON_INTEGER_FORMAT
+	       " bytes), %" JSON_INTEGER_FORMAT " answers of statfs shrunk\n",
+	       hit - count_of(evidence, "statfs_shrunk"), count_of(evidence, "seen"), count_of(evidence, "bytes"),
+	       count_of(evidence, "statfs_shrunk"));
+	print_reason("every write was refused, as ", json_object_get(evidence, "why_not_growth"));
+	if (!strncmp(json_string_value(statfs), "off: ", 5))
+		print_reason("statfs: ", statfs);
+}
+
 static void print_hits(const json_t *evidence, json_int_t hit)
 {
-	const json_t *why = json_object_get(evidence, "why_not_hook");
-
-	if (json_object_get(evidence, "refused"))
-		printf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " calls refused (%" JSON_INTEGER_FORMAT
-		       " bytes), %" JSON_INTEGER_FORMAT " answers of statfs shrunk\n",
-		       hit - count_of(evidence, "statfs_shrunk"), count_of(evidence, "seen"),
-		       count_of(evidence, "bytes"), count_of(evidence, "statfs_shrunk"));
-	else if (json_object_get(evidence, "spaces"))
-		printf("%" JSON_INTEGER_FORMAT " bytes taken on %" JSON_INTEGER_FORMAT " file system(s)%s%s\n",
-		       count_of(evidence, "bytes"), count_of(evidence, "seen"), why ? "; by engine fill, as " : "",
-		       why ? json_string_value(why) : "");
+	if (json_object_get(evidence, "spaces"))
+		print_disk_hits(evidence, hit);
 	else
 		printf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT
 		       " bytes)\n",

@@ -62,14 +62,10 @@ static int table_read(struct socket_table *table, const char *path)
 /* 1: it is. One that went away has nothing to protect; one that we cannot look at may have. */
 static int process_is_sshd(const char *pid)
 {
-	_cleanup_fclose_ FILE *f = NULL;
-	char path[64], name[32] = "";
+	char name[32];
+	int ret = process_name(pid, name, sizeof(name));
 
-	snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
-	f = fopen(path, "re");
-	if (!f || (!fgets(name, sizeof(name), f) && ferror(f)))
-		return process_without_gone(-errno);
-	return !strncmp(name, "sshd", 4);
+	return ret ? process_without_gone(ret) : !strncmp(name, "sshd", 4);
 }
 
 static int protect_local_port(struct target *target, uint16_t port)

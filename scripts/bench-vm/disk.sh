@@ -36,7 +36,7 @@ pressure_start() {
 # cost_pairs CASE PROGRAM_REGEX: a line "EMPTY OURS" a round, ns; what matches adds up, as all of it runs in each call.
 cost_pairs() {
 	awk -v regex="^$2\$" '
-		$2 == "probe_fmod_ret" { empty[$1] = $3 }
+		$2 == "probe_empty" { empty[$1] = $3 }
 		$2 ~ regex { ours[$1] += $3 }
 		END { for (round in empty) if (round in ours) print empty[round], ours[round] }' "$work/cost.$1"
 }

@@ -143,6 +143,16 @@ wait "$holder" 2>/dev/null
 check "after SIGKILL its space is back" wait_for 5 is_free
 check_eq "and no file is left" "$(find "$work/disk" -type f)" ""
 
+fill --fill-percent 50
+check "50 %: injected" wait_for 10 is_injected
+kill -STOP "$holder"
+is_over_time() { grep -q "time left none: its holder gives the space back as soon as it runs, or ends" <<<"$("$eval_bin" bpf-status)"; }
+check "a stopped holder: bpf-status says that the space is not back" wait_for 5 is_over_time
+check_match "nor by cleanup --now, which says so" "$("$eval_bin" cleanup --now 2>&1)" "held by pid $holder, which gives the space back as soon"
+kill -CONT "$holder"
+check "once it runs it is" wait_for 5 is_free
+wait "$holder"
+
 fill --leave-bytes 1048576
 check "leave_bytes: injected" wait_for 10 is_injected
 left=$(available "$work/disk")

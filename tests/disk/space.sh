@@ -67,6 +67,41 @@ check_granted() {
 	revert granted
 }
 
+# Four writers that need three quarters of it: none is refused.
+check_enough() {
+	local fs=$1 i pids=()
+	mkdir "$work/$fs/enough"
+	pressure enough "$work/$fs" --engine hook --leave-bytes "$left" || { not_ok "$fs: enough"; return; }
+	for i in 1 2 3 4; do
+		{ dd if=/dev/zero of="$work/$fs/enough/$i" bs=64k count=64 && fallocate -l 6M "$work/$fs/enough/$i"; } \
+			>"$work/enough$i" 2>&1 &
+		pids+=("$!")
+	done
+	wait "${pids[@]}"
+	revert enough
+	check_eq "$fs: four writers that need 24 of 32 MiB: none is refused" \
+		"$(cat "$work"/enough? | grep -i 'no space')$(evidence enough '"\(.hit) \(.refused | add)"')" "0 0"
+	rm -rf "$work/$fs/enough"
+	sync -f "$work/$fs"
+}
+
+# So much that 1 % of it is more than 4 MiB.
+check_granted_much() {
+	local fs=$1 granted much=$((600 * mib)) end=0
+	make_disk "much-$fs" "$fs" 1500 || { not_ok "much-$fs: a file system"; return; }
+	pressure much "$work/much-$fs" --engine hook --leave-bytes "$much" || { not_ok "much-$fs: a fault"; return; }
+	while fallocate -o "$end" -l 16M "$work/much-$fs/file" 2>/dev/null; do
+		end=$((end + 16 * mib))
+	done
+	while fallocate -o "$end" -l "$mib" "$work/much-$fs/file" 2>/dev/null; do
+		end=$((end + mib))
+	done
+	granted=$(stat -c %s "$work/much-$fs/file")
+	revert much
+	check_number "$fs: of 600 MiB $granted bytes are granted, ± 1 %" "$granted >= 0.99 * $much && $granted <= 1.01 * $much"
+	remove_disk "much-$fs"
+}
+
 engine_of() { event_of "$1" injected | jq -r .engine; }
 
 for fs in ext4 xfs; do
@@ -80,6 +115,8 @@ for fs in ext4 xfs; do
 	for kind in buffered direct appended allocated libaio io_uring mixed; do
 		check_granted "$fs" "$kind"
 	done
+	check_enough "$fs"
+	check_granted_much "$fs"
 
 	available=$(available "$work/$fs")
 	pressure half "$work/$fs" --engine hook --fill-percent 50 || { not_ok "$fs: a fault"; continue; }
@@ -155,6 +192,18 @@ for fs in ext4 xfs btrfs; do
 		rm "$disk/$call"
 		sync -f "$disk"
 	done
+	# Whoever copies asks for more than there is to copy: Python's shutil for 8 MiB at least.
+	head -c 1000 /dev/zero >"$disk/small"
+	pressure small "$disk" --engine hook --leave-bytes $((5 * mib)) || { not_ok "$fs: small: a fault"; continue; }
+	check_eq "$fs: twenty copies of a small file where 5 MiB are left" "$(python3 -c 'import os, sys
+source = os.open(sys.argv[1], os.O_RDONLY)
+for i in range(20):
+    os.sendfile(os.open(sys.argv[1] + str(i), os.O_CREAT | os.O_WRONLY), source, 0, 8 << 20)
+print("ok")' "$disk/small" 2>&1 | tail -n 1)" ok
+	check_eq "$fs: a splice that asks for more than its pipe has" "$(echo some | python3 -c 'import os, sys
+print(os.splice(0, os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY), 1 << 30))' "$disk/spliced" 2>&1 | tail -n 1)" 5
+	revert small
+	check_eq "$fs: nothing of that is refused" "$(evidence small .hit)" 0
 	pressure refused "$disk" --engine hook --leave-bytes $((64 * mib)) || { not_ok "$fs: refused: a fault"; continue; }
 	fallocate -l 5G "$disk/large" 2>"$work/refused"
 	revert refused
@@ -214,6 +263,27 @@ for fs in ext4 xfs btrfs; do
 	check "$fs: refused again" wait_for 5 has_changed "$since" ENOSPC
 	inject_end timed
 	check "$fs: after its time writes work" wait_for 1 last_result ok
+
+	# A holder that is stopped: by the lease, and where it is stopped right before the end, by the time in the kernel.
+	since=$EPOCHREALTIME
+	inject stopped disk_pressure --for 60s --data-dir "$disk/data" --engine hook --fill-percent 100 ||
+		not_ok "$fs: a fault to be stopped"
+	check "$fs: refused a third time" wait_for 5 has_changed "$since" ENOSPC
+	since=$EPOCHREALTIME
+	kill -STOP "$(pid_of stopped)"
+	wait_for 5 has_changed "$since" ok
+	check_number "$fs: a stopped holder lets go within its lease" "0$(changed "$since" ok) <= 2 + $timer_late_ms / 1000"
+	kill -KILL "$(pid_of stopped)"
+	inject_end stopped
+	inject deadline disk_pressure --for 2s --data-dir "$disk/data" --engine hook --fill-percent 100 ||
+		not_ok "$fs: a fault with a time, to be stopped"
+	since=$(seconds_of deadline injected)
+	sleep_until "$since + 1.5"
+	kill -STOP "$(pid_of deadline)"
+	wait_for 5 last_result ok
+	check_number "$fs: also by its time" "$(tail -n 1 "$probe_log" | cut -d ' ' -f 1) <= $since + 2 + $timer_late_ms / 1000"
+	kill -KILL "$(pid_of deadline)"
+	inject_end deadline
 	kill "$probe_pid"
 	remove_disk "back-$fs"
 done

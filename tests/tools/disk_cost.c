@@ -2,7 +2,7 @@
 /*
  * disk_cost FILE CALLS append|overwrite: what each tracing program takes a call while 4 KiB are written CALLS times at
  * the file's start or one behind the other, by the kernel's own statistics. A line "PROGRAM NS CALLS" each.
- * probe_fmod_ret is ours: it does nothing, on the same function in the same calls.
+ * probe_empty is ours: it does nothing, on the same function in the same calls.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -69,9 +69,9 @@ static void attach_empty(void)
 	if (!probe)
 		die("open", errno);
 	bpf_object__for_each_program(program, probe->obj)
-		bpf_program__set_autoload(program, program == probe->progs.probe_fmod_ret);
-	if (probe_bpf__load(probe) || !bpf_program__attach(probe->progs.probe_fmod_ret))
-		die("probe_fmod_ret", errno);
+		bpf_program__set_autoload(program, program == probe->progs.probe_empty);
+	if (probe_bpf__load(probe) || !bpf_program__attach(probe->progs.probe_empty))
+		die("probe_empty", errno);
 }
 
 static void measure(int fd, const char *buffer, unsigned long calls, bool append)

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 600 s
-# disk_pressure on a kernel that is locked down after it has booted, for which there is no way back: the hooks still load
-# there, but nothing may write to a process's memory, so that df cannot be made to agree.
+# disk_pressure on a kernel that is locked down after it has booted, for which there is no way back. Integrity: the hooks
+# still load there, but nothing may write to a process's memory, so that df cannot be made to agree. Confidentiality: no hook.
 source "$(dirname "$0")/../lib.sh"
 need_root
-kernel=${KERNELS:-6.12}
+kernel=6.12
 export TMPDIR=$work/tmp
 mkdir "$TMPDIR"
 
@@ -34,6 +34,10 @@ inside() {
 	sqlite3 /tmp/lockdown.db "SELECT 'trial.' || chaos || '=' || status || ' ' || coalesce(engine, '') || ' ' ||
 		coalesce(error_stage, '') || ' ' || coalesce(error_text, '') || ' ' ||
 		coalesce(json_extract(evidence, '\$.statfs'), '') FROM trials"
+	echo confidentiality >/sys/kernel/security/lockdown || return 1
+	./eval bpf-status --json | jq -r '.features[] | select(.name == "fmod_ret") | "secret=\(.usable) \(.reason)"'
+	echo "secret.hook=$(./eval inject disk_pressure --for 1s --data-dir /mnt/data --fill-percent 50 --engine hook 2>&1)"
+	echo "secret.auto=$(./eval inject disk_pressure --for 1s --data-dir /mnt/data --fill-percent 50 2>&1 | tr '\n' ' ')"
 }
 
 out=$work/out status=0
@@ -52,6 +56,10 @@ check_eq "the campaign has failed trials" "$(value exit)" 1
 check_eq "statfs: auto goes on without, and records so" "$(value trial.auto)" "completed hook   off: $why"
 check_match "statfs: on fails the trial, with the reason" "$(value trial.on)" "^failed .*inject statfs: on is not possible here: $why"
 check_match "… also where the engine is free" "$(value trial.any)" "^failed .*inject statfs: on is not possible here: $why"
+check_match "confidentiality: bpf-status says that the hooks are refused" "$(value secret)" "^false kernel lockdown"
+check_match "confidentiality: engine: hook names lockdown" "$(value secret.hook)" \
+	"engine: hook needs fmod_ret programs, which kernel lockdown refuses"
+check_match "confidentiality: auto takes fill" "$(value secret.auto)" "disk_pressure \(fill\).*by engine fill, as .*lockdown"
 diag "$(tail -n 5 "$out.error")"
 
 done_testing

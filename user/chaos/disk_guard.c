@@ -57,21 +57,28 @@ static int process_writes_on(const char *pid, const struct fs_id *fs)
 	return ret;
 }
 
-/* Of a process that has more privileges than we have only the name can be read: by that it may be ours, or is not. */
-static int without_others(const char *pid, int code)
+/*
+ * 1: the process is an eval's, of this file or of another (an installed one, or one that was built anew meanwhile). Of
+ * a process that has more privileges than we have only the name can be read: by that it may be ours, or is not.
+ */
+static int is_eval(const char *pid, const struct stat *own)
 {
-	_cleanup_fclose_ FILE *f = NULL;
-	char path[64], name[32] = "";
+	char path[64], name[32];
+	struct stat file;
+	int ret, code;
 
-	if (!process_without_gone(code))
+	snprintf(path, sizeof(path), "/proc/%.20s/exe", pid);
+	code = stat(path, &file) ? -errno : 0;
+	if (!code && is_same(own, &file))
+		return 1;
+	if (code && code != -EACCES && code != -EPERM)
+		return process_without_gone(code);
+	ret = process_name(pid, name, sizeof(name));
+	if (ret)
+		return process_without_gone(ret);
+	if (strcmp(name, "eval") && strncmp(name, "eval-", 5))
 		return 0;
-	if (code != -EACCES && code != -EPERM)
-		return code;
-	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return process_without_gone(-errno);
-	return fgets(name, sizeof(name), f) && strncmp(name, "eval", 4) ? 0 : code;
+	return code ? code : 1;
 }
 
 /* 1: that of any campaign on this host. Not to be able to look is not a no. */
@@ -79,20 +86,16 @@ static int holds_database(const struct fs_id *fs)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/proc");
 	const struct dirent *entry;
-	struct stat own, other;
+	struct stat own;
 	int ret = 0;
 
 	if (!dir || stat("/proc/self/exe", &own))
 		return -errno;
 	while (!ret && (entry = readdir(dir))) {
-		char path[64];
-
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		snprintf(path, sizeof(path), "/proc/%.20s/exe", entry->d_name);
-		if (stat(path, &other))
-			ret = without_others(entry->d_name, -errno);
-		else if (is_same(&own, &other))
+		ret = is_eval(entry->d_name, &own);
+		if (ret == 1)
 			ret = process_writes_on(entry->d_name, fs);
 	}
 	return ret;

@@ -43,6 +43,8 @@ struct disk_hook {
 /* disk_hook_load.c: opens and loads what this kernel takes. */
 int disk_hook_load(struct disk_hook *hook, struct error *err);
 int disk_hook_refusal(const struct fault_spec *spec);
+/* "auto", "on" or "off" */
+const char *disk_hook_statfs(const struct fault_spec *spec);
 
 /* disk_hook_attach.c: attaches, learns the directories, proves that the hooks fire. */
 int disk_hook_attach(struct disk_hook *hook, struct error *err);

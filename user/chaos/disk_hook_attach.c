@@ -11,7 +11,13 @@
 
 #define SEEN_WITHIN_NS NSEC_PER_SEC
 
-static int attach_all(struct disk_hook *hook, struct error *err)
+static bool is_for_statfs(const struct bpf_program *program)
+{
+	return strstr(bpf_program__name(program), "statfs") != NULL;
+}
+
+/* Those for statfs, or all others. */
+static int attach_some(struct disk_hook *hook, bool for_statfs, struct error *err)
 {
 	struct bpf_program *program;
 
@@ -20,7 +26,8 @@ static int attach_all(struct disk_hook *hook, struct error *err)
 		struct bpf_link *link;
 
 		/* The one of this type is run, not attached. */
-		if (!bpf_program__autoload(program) || bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL)
+		if (!bpf_program__autoload(program) || bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL ||
+		    is_for_statfs(program) != for_statfs)
 			continue;
 		if (hook->link_count == DISK_LINKS_MAX)
 			return error_set(err, -ENOSPC, "internal: too many links");
@@ -30,6 +37,34 @@ static int attach_all(struct disk_hook *hook, struct error *err)
 					       bpf_program__name(program));
 		hook->links[hook->link_count++] = link;
 	}
+	return 0;
+}
+
+static void detach_to(struct disk_hook *hook, size_t keep)
+{
+	while (hook->link_count > keep)
+		bpf_link__destroy(hook->links[--hook->link_count]);
+}
+
+/* The tracepoints need tracefs, which not every host has mounted. */
+static int attach_all(struct disk_hook *hook, struct error *err)
+{
+	struct error why = {};
+	int ret = attach_some(hook, false, err);
+	size_t others = hook->link_count;
+
+	if (ret || !hook->with_statfs)
+		return ret;
+	ret = attach_some(hook, true, &why);
+	if (!ret)
+		return 0;
+	if (!strcmp(disk_hook_statfs(hook->spec), "on")) {
+		*err = why;
+		return ret;
+	}
+	detach_to(hook, others);
+	hook->with_statfs = false;
+	snprintf(hook->why_no_statfs, sizeof(hook->why_no_statfs), "%.127s", why.text);
 	return 0;
 }
 
@@ -58,6 +93,8 @@ static void add_file_system(struct disk_hook *hook, const struct target_director
 	for (size_t i = 0; i < hook->file_system_count; i++)
 		if (shared->spaces[i].super_block == shared->learned_super_block)
 			return;
+	if (hook->file_system_count == EVAL_DISK_DIRS)
+		return;
 	added->fd = directory->fd;
 	added->path = directory->path;
 	memcpy(added->type, shared->file_system, sizeof(added->type));
@@ -77,7 +114,7 @@ static int learn(struct disk_hook *hook, size_t index, struct error *err)
 	char entries[4096];
 
 	shared->learned_directory = 0;
-	__atomic_store_n(&shared->learning, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&shared->learning, (__u32)gettid(), __ATOMIC_RELEASE);
 	lseek(directory->fd, 0, SEEK_SET);
 	if (syscall(SYS_getdents64, directory->fd, entries, sizeof(entries)) < 0)
 		return error_set_errno(err, -errno, "cannot list data_dir '%s'", directory->path);
@@ -181,7 +218,6 @@ void disk_hook_detach(struct disk_hook *hook)
 
 	if (!hook->link_count)
 		return;
-	while (hook->link_count)
-		bpf_link__destroy(hook->links[--hook->link_count]);
+	detach_to(hook, 0);
 	hook->detach_ms = (double)(clock_monotonic_ns() - from_ns) / NSEC_PER_MSEC;
 }

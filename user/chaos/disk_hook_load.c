@@ -12,6 +12,11 @@ static const char *param(const struct fault_spec *spec, const char *name)
 	return json_string_value(json_object_get(spec->params, name));
 }
 
+const char *disk_hook_statfs(const struct fault_spec *spec)
+{
+	return param(spec, "statfs");
+}
+
 int disk_hook_refusal(const struct fault_spec *spec)
 {
 	static const struct {
@@ -83,16 +88,18 @@ static int explain(int code, struct error *err)
 
 	if (code == -ENOMEM)
 		return code;
-	if (code == -EPERM && features_locked_down())
-		return error_set(err, code,
-				 "engine: hook needs fmod_ret programs, which kernel lockdown refuses (EPERM): use "
-				 "engine: fill, or boot without lockdown");
+	/* EINVAL: not the program, but what it calls. */
+	if ((code == -EPERM || code == -EINVAL) && features_locked_down())
+		return error_set(err, -EPERM,
+				 "engine: hook needs fmod_ret programs, which kernel lockdown refuses (%s): use "
+				 "engine: fill, or boot without lockdown",
+				 code == -EPERM ? "EPERM" : "EINVAL");
 	return error_set(err, -EOPNOTSUPP, "%s", why.text);
 }
 
 int disk_hook_load(struct disk_hook *hook, struct error *err)
 {
-	const char *statfs = param(hook->spec, "statfs");
+	const char *statfs = disk_hook_statfs(hook->spec);
 	struct error without = {};
 	int ret = -EINVAL;
 

@@ -32,6 +32,20 @@ uint64_t process_start_ticks(pid_t pid)
 	return state == 'Z' || state == 'X' ? 0 : ticks;
 }
 
+int process_name(const char *pid, char *name, size_t size)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+	name[0] = '\0';
+	f = fopen(path, "re");
+	if (!f || (!fgets(name, (int)size, f) && ferror(f)))
+		return -errno;
+	name[strcspn(name, "\n")] = '\0';
+	return 0;
+}
+
 int process_without_gone(int code)
 {
 	return code == -ENOENT || code == -ESRCH ? 0 : code;
