@@ -119,10 +119,13 @@ static void filters_add_in(json_t *hooks, int netns_fd, const struct eval_ctl *c
 	}
 }
 
-/* A delay line's namespace has no name and no process in it: only its holder's descriptors lead there. */
-static void line_filters_add(json_t *hooks, const struct eval_ctl *ctl, unsigned int map_id)
+/*
+ * A delay line's namespace has no name and no process in it, and the target's may have lost both: only their holder's
+ * descriptors lead there. listed: the inode of one that is done, or 0.
+ */
+static void holder_filters_add(json_t *hooks, const struct eval_ctl *ctl, unsigned int map_id, uint64_t listed)
 {
-	uint64_t seen[LINE_NAMESPACES_MAX + 1] = {ctl->netns_ino};
+	uint64_t seen[LINE_NAMESPACES_MAX + 1] = {listed};
 	_cleanup_closedir_ DIR *dir = NULL;
 	const struct dirent *entry;
 	size_t count = 1;
@@ -151,7 +154,7 @@ static void filters_add(json_t *hooks, const struct eval_ctl *ctl, unsigned int 
 
 	if (netns_fd >= 0)
 		filters_add_in(hooks, netns_fd, ctl, map_id);
-	line_filters_add(hooks, ctl, map_id);
+	holder_filters_add(hooks, ctl, map_id, netns_fd >= 0 ? ctl->netns_ino : 0);
 }
 
 static void stats_add(json_t *fault, int stats_fd, int line_fd)

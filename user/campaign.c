@@ -368,6 +368,7 @@ static int finish(struct campaign *campaign)
 	results = collect_results(campaign, &err);
 	if (!results) {
 		log_error("%s", err.text);
+		record_end(campaign, "interrupted", EXIT_HOST, json_object());
 		return EXIT_HOST;
 	}
 	ret = dirty ? EXIT_INTERRUPTED : judge(results);
@@ -419,6 +420,7 @@ static int run_locked(struct campaign *campaign)
 	scope_sweep_stale(STALE_WAIT_NS);
 	if (prepare(campaign, &err) || start_guard(campaign, &err)) {
 		log_error("%s", err.text);
+		record_end(campaign, "interrupted", EXIT_HOST, json_object());
 		return EXIT_HOST;
 	}
 	if (campaign->resumed)

@@ -159,6 +159,17 @@ static void fill_lanes(struct campaign *campaign)
 	}
 }
 
+static void set_end(struct lane *lane)
+{
+	char at[RFC3339_SIZE];
+
+	if (json_object_get(lane->columns, "ended_at"))
+		return;
+	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
+	json_object_set_new(lane->columns, "ended_at", json_string(at));
+	json_object_set_new(lane->columns, "ended_at_monotonic_ns", json_integer((json_int_t)clock_monotonic_ns()));
+}
+
 static void end_trial(struct campaign *campaign, struct lane *lane)
 {
 	unsigned int index = (unsigned int)(lane - campaign->lanes);
@@ -166,6 +177,7 @@ static void end_trial(struct campaign *campaign, struct lane *lane)
 	worker_pids[index] = 0;
 	if (lane->pid > 0 && !lane->abandoned)
 		lane_reap(campaign, lane);
+	set_end(lane);
 	record_trial_end(campaign, lane);
 	progress_trial_end(campaign->progress, index, lane->columns);
 	lane->entry->state = ENTRY_ENDED;

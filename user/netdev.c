@@ -17,15 +17,18 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 /* The largest that veth takes: a line must carry whatever its device does. */
 #define VETH_MTU 65535
 /* Fairness between flows is of no use here; the largest that every kernel takes. */
 #define FQ_QUANTUM_BYTES (1U << 20)
 /* Of a dump that changes while it is read. */
-#define LIST_TRIES 5
+#define LIST_NS_MAX NSEC_PER_SEC
+#define LIST_PAUSE_NS (5 * NSEC_PER_MSEC)
 
 static int ioctl_socket(void)
 {
@@ -171,11 +174,12 @@ static int list_ask(struct device_list *list)
 int netdev_list_up(struct target_device **out, size_t *count, struct error *err)
 {
 	struct device_list list = {};
-	int ret = -EINTR;
+	uint64_t end_ns = clock_monotonic_ns() + LIST_NS_MAX;
+	int ret;
 
-	for (int i = 0; i < LIST_TRIES && ret == -EINTR; i++) {
+	while ((ret = list_ask(&list)) == -EINTR && clock_monotonic_ns() < end_ns) {
 		list.count = 0;
-		ret = list_ask(&list);
+		nanosleep(&(struct timespec){.tv_nsec = LIST_PAUSE_NS}, NULL);
 	}
 	if (ret) {
 		free(list.devices);

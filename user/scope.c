@@ -174,13 +174,16 @@ int scope_sweep(const char *name_start)
 	struct dirent *entry;
 
 	dir = root_fd < 0 ? NULL : fdopendir(root_fd);
-	if (!dir) {
-		fd_close(root_fd);
+	/* Without a cgroup, or where none may be made, the environment tells. */
+	if (!dir || faccessat(dirfd(dir), ".", W_OK, 0)) {
+		if (!dir)
+			fd_close(root_fd);
 		return marked_kill(name_start);
 	}
-	while ((entry = readdir(dir)))
+	while ((entry = readdir(dir))) {
 		if (!strncmp(entry->d_name, name_start, strlen(name_start)) && cgroup_remove(root_fd, entry->d_name, 0))
 			left++;
+	}
 	return left;
 }
 

@@ -3,83 +3,119 @@
 #include "target_internal.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <netinet/in.h>
-#include <stdio.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
 
-#include "util/cleanup.h"
+/* Of a dump that changes while it is read. */
+#define DUMP_TRIES 20
+#define DUMP_PAUSE_NS 10000000
 
-static const struct endpoint *peer_find(const struct target *target, const uint8_t address[16])
+struct gateway_search {
+	const struct target *target;
+	const struct endpoint *found;
+};
+
+static void look_for(struct gateway_search *search, const void *gateway, size_t size)
 {
-	for (size_t i = 0; i < target->peer_count; i++)
-		if (!memcmp(target->peers[i].address, address, sizeof(target->peers[i].address)))
-			return &target->peers[i];
-	return NULL;
+	uint8_t address[16] = {[10] = 0xff, [11] = 0xff};
+
+	if (size != 4 && size != sizeof(address))
+		return;
+	memcpy(address + sizeof(address) - size, gateway, size);
+	for (size_t i = 0; i < search->target->peer_count; i++)
+		if (!memcmp(search->target->peers[i].address, address, sizeof(address)))
+			search->found = &search->target->peers[i];
 }
 
-/* A kernel without the protocol has no routes of it. */
-static int without_absent(int code)
+/* Of a route, or of one of its next hops. */
+static void visit_hop(const struct nlattr *attr, struct gateway_search *search)
 {
-	return code == -ENOENT ? 0 : code;
+	size_t size = mnl_attr_get_payload_len(attr), before = offsetof(struct rtvia, rtvia_addr);
+
+	if (mnl_attr_get_type(attr) == RTA_GATEWAY)
+		look_for(search, mnl_attr_get_payload(attr), size);
+	else if (mnl_attr_get_type(attr) == RTA_VIA && size > before)
+		look_for(search, (const uint8_t *)mnl_attr_get_payload(attr) + before, size - before);
 }
 
-/* "eth0 00000000 010200C0 …": destination and gateway as the numbers that the kernel holds in network order. */
-static int find_ipv4(const struct target *target, const struct endpoint **found)
+static void visit_hops(const struct nlattr *multipath, struct gateway_search *search)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/thread-self/net/route", "re");
-	char line[512];
+	const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
+	int left = mnl_attr_get_payload_len(multipath);
 
-	if (!f)
-		return without_absent(-errno);
-	while (!*found && fgets(line, sizeof(line), f)) {
-		uint8_t address[16] = {[10] = 0xff, [11] = 0xff};
-		uint32_t destination, gateway;
+	while (left >= (int)sizeof(*hop) && hop->rtnh_len >= sizeof(*hop) && hop->rtnh_len <= left) {
+		const struct nlattr *attr;
 
-		if (sscanf(line, "%*s %" SCNx32 " %" SCNx32, &destination, &gateway) != 2 || destination || !gateway)
-			continue;
-		memcpy(address + 12, &gateway, sizeof(gateway));
-		*found = peer_find(target, address);
+		mnl_attr_for_each_payload ((const void *)RTNH_DATA(hop), hop->rtnh_len - RTNH_LENGTH(0))
+			visit_hop(attr, search);
+		left -= (int)RTNH_ALIGN(hop->rtnh_len);
+		hop = RTNH_NEXT(hop);
 	}
-	return ferror(f) ? -EIO : 0;
 }
 
-/* Destination, its prefix length, source, its prefix length, next hop …, all in hexadecimal. */
-static int find_ipv6(const struct target *target, const struct endpoint **found)
+/* Of any table. */
+static int visit_route(const struct nlmsghdr *message, void *data)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/thread-self/net/ipv6_route", "re");
-	char line[512];
+	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+	const struct nlattr *attr;
 
-	if (!f)
-		return without_absent(-errno);
-	while (!*found && fgets(line, sizeof(line), f)) {
-		unsigned int prefix_length;
-		uint8_t address[16];
-		char hop[33];
-		size_t i = 0;
-
-		if (sscanf(line, "%*32s %x %*32s %*x %32s", &prefix_length, hop) != 2 || prefix_length)
-			continue;
-		while (i < sizeof(address) && sscanf(hop + 2 * i, "%2" SCNx8, &address[i]) == 1)
-			i++;
-		if (i == sizeof(address))
-			*found = peer_find(target, address);
+	if (route->rtm_dst_len || (route->rtm_family != AF_INET && route->rtm_family != AF_INET6))
+		return MNL_CB_OK;
+	mnl_attr_for_each (attr, message, sizeof(*route)) {
+		if (mnl_attr_get_type(attr) == RTA_MULTIPATH)
+			visit_hops(attr, data);
+		else
+			visit_hop(attr, data);
 	}
-	return ferror(f) ? -EIO : 0;
+	return MNL_CB_OK;
+}
+
+/* -EINTR: routes changed meanwhile, and some may be missing. */
+static int search_once(struct gateway_search *search)
+{
+	char buffer[MNL_NLMSG_HDRLEN + 32768];
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	int ret = MNL_CB_OK;
+
+	if (!socket)
+		return -errno;
+	message->nlmsg_type = RTM_GETROUTE;
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	mnl_nlmsg_put_extra_header(message, sizeof(struct rtmsg)); /* AF_UNSPEC: every protocol that there is */
+	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
+		ret = MNL_CB_ERROR;
+	while (ret > MNL_CB_STOP) {
+		ssize_t size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
+
+		ret = size < 0 ? MNL_CB_ERROR
+			       : mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), visit_route,
+					    search);
+	}
+	ret = ret < 0 ? -errno : 0;
+	mnl_socket_close(socket);
+	return ret;
 }
 
 int target_refuse_gateway(const struct target *target, struct error *err)
 {
-	const struct endpoint *gateway = NULL;
+	struct gateway_search search = {.target = target};
 	char text[ENDPOINT_TEXT_SIZE];
-	int ret = find_ipv4(target, &gateway) ?: find_ipv6(target, &gateway);
+	int ret = search_once(&search);
 
-	if (ret)
+	for (int i = 1; i < DUMP_TRIES && ret == -EINTR && !search.found; i++) {
+		nanosleep(&(struct timespec){.tv_nsec = DUMP_PAUSE_NS}, NULL);
+		ret = search_once(&search);
+	}
+	if (ret && !search.found)
 		return error_set_errno(err, ret, "cannot find the default gateway, which must not be touched");
-	if (!gateway)
+	if (!search.found)
 		return 0;
 	return error_set(err, -EPERM,
 			 "peer %s is this host's default gateway: the fault could lock you out; leave it out, or "
 			 "allow: [gateway]",
-			 endpoint_format(gateway, text));
+			 endpoint_format(search.found, text));
 }

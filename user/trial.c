@@ -322,6 +322,8 @@ static void prepare_process(pid_t coordinator)
 	prctl(PR_SET_NAME, "eval-trial");
 	/* These are the coordinator's to decide on. */
 	signal(SIGHUP, SIG_IGN);
+	/* Ctrl+Z: who stops is the coordinator alone, and a fault ends at its time, not by a lapsed lease. */
+	signal(SIGTSTP, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 }
 

@@ -202,11 +202,12 @@ int trial_inject(struct trial *trial, struct error *err)
 			return error_set(err, -ECANCELED, "stopped");
 		if (ret)
 			return ret;
-		if (!i)
+		if (!i) {
 			trial->times.injected_ns = clock_monotonic_ns();
+			trial_set_moment(trial, "chaos_injected_at", trial->times.injected_ns);
+		}
 		trial_renew(trial);
 	}
-	trial_set_moment(trial, "chaos_injected_at", trial->times.injected_ns);
 	set_metadata(trial, clock_monotonic_ns() - from_ns);
 	return 0;
 }

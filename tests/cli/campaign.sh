@@ -166,9 +166,13 @@ check_number "output: bounded" "65000 < $length && $length < 66000"
 check_match "output: its end is kept" "$(sql leaves "SELECT substr(json_extract(commands_json, '\$[0].output'), -5)
 	FROM trials WHERE subject = 'chatty'")" "end$"
 
-# Without cgroup v2: a mount namespace where none is to be seen.
-cat >"$work/without.sh" <<'END'
+# Without cgroup v2: a mount namespace where none is to be seen, or where none may be made.
+cat >"$work/no.sh" <<'END'
 for mount in $(awk '$3 == "cgroup2" { print $2 }' /proc/mounts); do umount -l "$mount" || exit 9; done
+exec "$@"
+END
+cat >"$work/read-only.sh" <<'END'
+for mount in $(awk '$3 == "cgroup2" { print $2 }' /proc/mounts); do mount -o remount,bind,ro "$mount" || exit 9; done
 exec "$@"
 END
 cat >"$work/in.yaml" <<END
@@ -180,17 +184,20 @@ subjects:
     $nodes
 END
 campaign bare
-rm -f "$work/bare"
-check "no cgroup v2: the campaign runs" unshare -m sh "$work/without.sh" "$eval_bin" run campaign "$work/bare.yaml" --db "$work/bare.db"
-check "no cgroup v2: what the workload started is dead" wait_for 3 is_over "$(cat "$work/bare")"
-rm -f "$work/bare"
-sed -i 's/duration_seconds: 0,/duration_seconds: 30,/' "$work/bare.yaml"
-unshare -m sh "$work/without.sh" "$eval_bin" run campaign "$work/bare.yaml" --db "$work/bare.db" >/dev/null 2>&1 &
-bare=$!
-wait_for 10 test -s "$work/bare"
-kill -KILL $bare
-wait $bare 2>/dev/null
-check "no cgroup v2: after a crash, too" wait_for 3 is_over "$(cat "$work/bare")"
+sed 's/duration_seconds: 0,/duration_seconds: 30,/' "$work/bare.yaml" >"$work/crash.yaml"
+for how in no read-only; do
+	rm -f "$work/bare"
+	check "$how cgroup v2: the campaign runs" \
+		unshare -m sh "$work/$how.sh" "$eval_bin" run campaign "$work/bare.yaml" --db "$work/bare-$how.db"
+	check "$how cgroup v2: what the workload started is dead" wait_for 3 is_over "$(cat "$work/bare")"
+	rm -f "$work/bare"
+	unshare -m sh "$work/$how.sh" "$eval_bin" run campaign "$work/crash.yaml" --db "$work/crash-$how.db" >/dev/null 2>&1 &
+	bare=$!
+	wait_for 10 test -s "$work/bare"
+	kill -KILL $bare
+	wait $bare 2>/dev/null
+	check "$how cgroup v2: after a crash, too" wait_for 3 is_over "$(cat "$work/bare")"
+done
 
 # --- Order ----------------------------------------------------------------------------------------------------
 

@@ -132,6 +132,8 @@ check_match "the default gateway as a peer: says how to insist" "$output" "10.99
 check_eq "the default gateway as a peer: nothing was touched" "$(fault_count)" 0
 cut_gateway --allow gateway >"$work/insisted" 2>&1
 check_match "the default gateway as a peer: allowed when asked for" "$(cat "$work/insisted")" "reverted"
+in_ns n3 ip route replace default nexthop via 10.99.0.2 nexthop via 10.99.0.1
+check_fails "one of two default gateways: refused" 2 cut_gateway
 in_ns n3 ip route del default
 in_ns n3 ip -6 addr add fd99::3/64 dev eth0 nodad
 in_ns n3 ip -6 route add default via fd99::1

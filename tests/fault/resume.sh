@@ -159,15 +159,18 @@ check_eq "terminate: exit status" "$status" 130
 # Ctrl+Z: who is stopped records nothing, but his worker ends the chaos at its time.
 sed 's/duration_seconds: 30/duration_seconds: 2/; s/name: pair/name: paused/' "$work/stop.yaml" >"$work/paused.yaml"
 watch_start paused
+# The terminal signals the whole group in the foreground, workers and all.
+set -m
 start paused
+set +m
 wait_for 10 grep -q first_effect "$work/paused.out"
-kill -TSTP $coordinator
+kill -TSTP -- -"$coordinator"
 watch_mark paused
 check "Ctrl+Z: it stops" wait_for 2 grep -q '^State:.*stopped' "/proc/$coordinator/status"
 wait_for 5 is_normal_after paused
 check_number "Ctrl+Z: the chaos ends at its time" "$(normal_after paused) <= 2000 + 300 * ${EVAL_TIME_FACTOR:-1}"
 watch_end paused
-kill -CONT $coordinator
+kill -CONT -- -"$coordinator"
 end_of $coordinator
 check_eq "Ctrl+Z, fg: it goes on to its end" "$status, $(db paused 'SELECT status, verdict FROM trials')" "0, completed|pass"
 

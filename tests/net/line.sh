@@ -131,6 +131,7 @@ check_eq "the line's device is silent" "$(evidence strange .devices[0].egress.li
 none_held() { (($(our_faults | jq '.egress.line | .held_packets + .held_bytes') == 0)); }
 if [[ -n ${EVAL_GUEST:-} ]]; then
 	backlog=$(sysctl -n net.core.netdev_max_backlog)
+	on_cleanup sysctl -q -w "net.core.netdev_max_backlog=$backlog"
 	sysctl -q -w net.core.netdev_max_backlog=10
 	delay lossy --min-ms 0 --max-ms 200
 	in_ns n1 "$traffic" datagrams -n 20000 -i 0 "$(address4 n2)"

@@ -37,6 +37,7 @@ veth_is_gone() { modprobe -r veth 2>/dev/null; ! grep -q '^veth ' /proc/modules;
 if [[ -n ${EVAL_GUEST:-} ]]; then
 	# The kernel removes earlier tests' devices at its leisure.
 	check "veth's module can be removed" wait_for 10 veth_is_gone
+	on_cleanup rm -f /etc/modprobe.d/eval-test.conf
 	echo 'install veth /bin/false' >/etc/modprobe.d/eval-test.conf
 	line_fails "no veth: fq" "this kernel has no veth" --min-ms 5 --max-ms 5 --line fq
 	line_is "no veth: auto" tap --min-ms 5 --max-ms 5

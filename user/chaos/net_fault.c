@@ -116,12 +116,14 @@ static void parts_renew(const struct net_fault *net)
 int net_fault_renew(void *state, uint64_t lease_ns, struct error *err)
 {
 	struct net_fault *net = state;
-	const struct net_part *unhooked = find_unhooked(net);
+	const struct net_part *unhooked;
 
-	set_cgroups(net);
+	/* First: what follows may wait for a lock of all network devices. */
 	for (size_t i = 0; i < net->part_count; i++)
 		bpf_session_renew(net->parts[i].session, lease_ns);
+	set_cgroups(net);
 	parts_renew(net);
+	unhooked = find_unhooked(net);
 	return unhooked ? hooks_gone(unhooked, err) : 0;
 }
 
