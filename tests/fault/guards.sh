@@ -91,7 +91,7 @@ unable "is not there" "$work/nothing" "exit 127"
 # --- The database's own disk ----------------------------------------------------------------------------------
 
 mkdir -p "$work/disk"
-mount -t tmpfs -o size=16M tmpfs "$work/disk" && mkdir "$work/disk/data" || exit 1
+mount -t tmpfs -o size=64M tmpfs "$work/disk" && mkdir "$work/disk/data" || exit 1
 on_cleanup umount "$work/disk"
 for allow in gateway shared_fs; do
 	cat >"$work/shared.yaml" <<END
