@@ -10,9 +10,8 @@
 #define CHARGE_TRIES 8
 /* No call writes more: the kernel's MAX_RW_COUNT. */
 #define CALL_BYTES_MAX 0x7ffff000ULL
-/* What a pipe holds, unless somebody made it larger. */
-#define PIPE_BYTES 65536ULL
-/* x86-64 */
+/* Of a pipe's buffers; on x86-64, as are the numbers of calls. */
+#define PAGE_BYTES 4096
 #define SYSCALL_SENDFILE 40
 #define SYSCALL_SPLICE 275
 
@@ -49,33 +48,46 @@ struct {
 	__type(value, struct disk_mark);
 } marks SEC(".maps");
 
-/* What is left of sendfile's source, whose caller may ask for any length. */
-static __always_inline __u64 source_bytes(struct task_struct *task, const struct pt_regs *registers)
+static __always_inline const struct file *file_of(struct task_struct *task, __u32 descriptor)
 {
-	struct file **descriptors = BPF_CORE_READ(task, files, fdt, fd), *source = NULL;
-	__u64 size;
-	loff_t position = 0;
+	struct file **descriptors = BPF_CORE_READ(task, files, fdt, fd), *file = NULL;
 
-	bpf_probe_read_kernel(&source, sizeof(source), descriptors + (__u32)registers->si);
+	bpf_probe_read_kernel(&file, sizeof(file), descriptors + descriptor);
+	return file;
+}
+
+static __always_inline __u64 pipe_bytes(const struct file *file)
+{
+	const struct pipe_inode_info *pipe = BPF_CORE_READ(file, private_data);
+
+	return (__u64)(BPF_CORE_READ(pipe, head) - BPF_CORE_READ(pipe, tail)) * PAGE_BYTES;
+}
+
+/* What is left of sendfile's source; offset: where its caller keeps the position, or 0. */
+static __always_inline __u64 source_bytes(const struct file *source, __u64 offset)
+{
+	loff_t position = 0;
+	__u64 size;
+
 	if ((BPF_CORE_READ(source, f_inode, i_mode) & MODE_TYPE) != MODE_REGULAR)
-		return PIPE_BYTES;
-	if (registers->dx)
-		bpf_probe_read_user(&position, sizeof(position), (void *)registers->dx);
+		return CALL_BYTES_MAX;
+	if (offset)
+		bpf_probe_read_user(&position, sizeof(position), (void *)offset);
 	else
 		position = BPF_CORE_READ(source, f_pos);
 	size = BPF_CORE_READ(source, f_inode, i_size);
 	return size > (__u64)position ? size - position : 0;
 }
 
-/* The most that a call can write, of what it was asked to. */
+/* The most that a call can write, of what it was asked to: for sendfile and splice any length may be asked. */
 static __always_inline __u64 call_bytes_max(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	const struct pt_regs *registers = (void *)bpf_task_pt_regs(task);
 
 	if (registers->orig_ax == SYSCALL_SENDFILE)
-		return source_bytes(task, registers);
-	return registers->orig_ax == SYSCALL_SPLICE ? PIPE_BYTES : CALL_BYTES_MAX;
+		return source_bytes(file_of(task, registers->si), registers->dx);
+	return registers->orig_ax == SYSCALL_SPLICE ? pipe_bytes(file_of(task, registers->di)) : CALL_BYTES_MAX;
 }
 
 /* After the last charge of this sample, if the file still is what it was then. */
