@@ -356,16 +356,14 @@ static int request(struct nlmsghdr *message, mnl_cb_t reply, void *data)
 
 static int tx_dropped_reply(const struct nlmsghdr *message, void *data)
 {
-	struct rtnl_link_stats64 stats;
+	size_t from = offsetof(struct rtnl_link_stats64, tx_dropped);
 	const struct nlattr *attr;
 
-	mnl_attr_for_each (attr, message, sizeof(struct ifinfomsg)) {
-		if (mnl_attr_get_type(attr) != IFLA_STATS64 || mnl_attr_get_payload_len(attr) < sizeof(stats))
-			continue;
-		/* Aligned to 4 bytes only; a newer kernel's is longer, this header's is what we know. */
-		memcpy(&stats, mnl_attr_get_payload(attr), sizeof(stats));
-		*(uint64_t *)data = stats.tx_dropped;
-	}
+	/* Kernels differ in how long it is. It is aligned to 4 bytes only. */
+	mnl_attr_for_each (attr, message, sizeof(struct ifinfomsg))
+		if (mnl_attr_get_type(attr) == IFLA_STATS64 &&
+		    mnl_attr_get_payload_len(attr) >= from + sizeof(uint64_t))
+			memcpy(data, (const char *)mnl_attr_get_payload(attr) + from, sizeof(uint64_t));
 	return MNL_CB_STOP;
 }
 
