@@ -112,7 +112,7 @@ for fs in ext4 xfs; do
 		skip "$fs: how much is granted" "this kernel's engine goes by samples alone"
 		continue
 	fi
-	for kind in buffered direct appended allocated libaio io_uring mixed; do
+	for kind in appended allocated libaio io_uring mixed; do
 		check_granted "$fs" "$kind"
 	done
 	check_enough "$fs"
