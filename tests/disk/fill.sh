@@ -30,7 +30,7 @@ for fs in ext4 xfs btrfs tmpfs; do
 	check "$fs: fill_percent 60 takes that, ± 1 %" close_to "$(available "$disk")" $((before * 4 / 10)) $((before * 6 / 1000))
 	check_eq "$fs: no name is added" "$(names "$disk")" "$files"
 	check_eq "$fs: what is left can be written" "$(grow "$disk/data/some" $((4 * mib)))" ok
-	check_eq "$fs: more than is left cannot" "$(fallocate -l $((before / 2)) "$disk/data/more" 2>&1 | sed 's/.*: //')" "$full"
+	check_eq "$fs: more than is left cannot" "$(fallocate -l "$before" "$disk/data/more" 2>&1 | sed 's/.*: //')" "$full"
 	rm -f "$disk/data/some" "$disk/data/more"
 	revert share
 	check_number "$fs: what it took is in the evidence" "$(evidence share .hit) > 0"

@@ -196,7 +196,9 @@ for kind in latency partition; do
 	check_match "$kind, both continued: it fails with the reason" "$inject_status $(cat "$work/stopped.err")" '^1 .*was not live for'
 	check "$kind, both continued: nothing is left" wait_for 3 no_filters
 done
-check_deadline "latency, worker and guard stopped" latency pids_of
+for kind in latency partition; do
+	check_deadline "$kind, worker and guard stopped" "$kind" pids_of
+done
 watch_end w
 
 # --- A namespace without a name ----------------------------------------------------------------------------------------
