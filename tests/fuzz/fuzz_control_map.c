@@ -13,7 +13,7 @@
 #include "cmd_bpf_status.c" // NOLINT(bugprone-suspicious-include)
 
 /* Maps by id; a program uses all of them. */
-enum { MAP_CTL = 1, MAP_STATS, MAP_LINE, MAP_COUNT };
+enum { MAP_CTL = 1, MAP_STATS, MAP_LINE, MAP_DISK, MAP_COUNT };
 #define FD_BASE 30
 #define PROGRAMS 2
 #define LINKS 3
@@ -22,6 +22,7 @@ static const char *const map_names[MAP_COUNT] = {
 	[MAP_CTL] = EVAL_CTL_MAP,
 	[MAP_STATS] = EVAL_STATS_MAP,
 	[MAP_LINE] = EVAL_LINE_MAP,
+	[MAP_DISK] = EVAL_DISK_MAP,
 };
 
 static struct eval_ctl ctl;
@@ -56,7 +57,8 @@ static int next_id(__u32 start, __u32 *next, __u32 count)
 
 int bpf_map_get_next_id(__u32 start, __u32 *next)
 {
-	return next_id(start, next, MAP_COUNT - 1);
+	/* A fault of a disk has one more. */
+	return next_id(start, next, ctl.kind == EVAL_KIND_DISK_PRESSURE ? MAP_DISK : MAP_LINE);
 }
 
 int bpf_prog_get_next_id(__u32 start, __u32 *next)
@@ -92,7 +94,7 @@ int bpf_link_detach(int fd)
 static void map_info(struct bpf_map_info *info, __u32 id)
 {
 	info->type = BPF_MAP_TYPE_ARRAY;
-	info->value_size = id == MAP_CTL ? sizeof(struct eval_ctl) : 8;
+	info->value_size = id == MAP_CTL ? sizeof(struct eval_ctl) : id == MAP_DISK ? sizeof(struct eval_disk) : 8;
 	strcpy(info->name, map_names[id]);
 }
 
@@ -122,6 +124,12 @@ int bpf_obj_get_info_by_fd(int fd, void *info, __u32 *size)
 	return 0;
 }
 
+static void take_disk(struct eval_disk *disk)
+{
+	take(disk, sizeof(*disk));
+	disk->ctl_map = MAP_CTL;
+}
+
 int bpf_map_lookup_elem(int fd, const void *key, void *value)
 {
 	int id = fd / FD_BASE;
@@ -130,8 +138,10 @@ int bpf_map_lookup_elem(int fd, const void *key, void *value)
 		memcpy(value, &ctl, sizeof(ctl));
 	else if (id == MAP_STATS)
 		take(value, sizeof(struct eval_stats) * (size_t)libbpf_num_possible_cpus());
-	else
+	else if (id == MAP_LINE)
 		take(value, sizeof(struct eval_line));
+	else
+		take_disk(value);
 	return 0;
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A node's data fields and what becomes of them: lines, the first is the node's name, then netns, then addresses. */
+/*
+ * A node's data fields and what becomes of them: lines, the first is the node's name, then netns (as well interface and
+ * cgroup), then addresses (as well data_dirs).
+ */
 #include "fuzz.h"
 
 #include "target.h"
@@ -42,6 +45,11 @@ static void check_node(const struct node *node, const struct subject *subject, u
 	promise(!node_expand(&once, node, subject, instance, NULL));
 	promise(once.addresses.count == node->addresses.count && !once.addresses.items[once.addresses.count]);
 	check_text(node->netns, once.netns);
+	check_text(node->interface, once.interface);
+	check_text(node->cgroup, once.cgroup);
+	promise(once.data_dirs.count == node->data_dirs.count && !once.data_dirs.items[once.data_dirs.count]);
+	for (size_t i = 0; i < once.data_dirs.count; i++)
+		check_text(node->data_dirs.items[i], once.data_dirs.items[i]);
 	for (size_t i = 0; i < once.addresses.count; i++) {
 		check_text(node->addresses.items[i], once.addresses.items[i]);
 		check_address(once.addresses.items[i]);
@@ -63,8 +71,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (rest && count < LINES_MAX)
 		lines[count++] = strsep(&rest, "\n");
 	node.name = lines[0];
-	node.netns = count > 1 ? lines[1] : "";
+	node.netns = node.interface = node.cgroup = count > 1 ? lines[1] : "";
 	node.addresses = (struct strings){.items = lines + 2, .count = count > 2 ? count - 2 : 0};
+	node.data_dirs = node.addresses;
 	check_node(&node, &subject, (unsigned int)size);
 	return 0;
 }
