@@ -73,6 +73,12 @@ script host '# not in guests: it is about the host' 'echo "ok 1 - a"; echo 1..1'
 case_is "what is not for guests" 1 "0 passed, 1 failed, 0 skipped" "cli: no such tests.*not in guests: cli/host" EVAL_GUEST=6.1
 script host '# not in guests: it is about the host' 'echo "ok 1 - a"; echo 1..1'
 wanted=cli/host case_is "unless it is named" 0 "1 passed, 0 failed, 0 skipped" "" EVAL_GUEST=6.1
+script some '# guests: 6.1 6.12: two are enough' 'echo "ok 1 - a"; echo 1..1'
+case_is "what is for some guests" 1 "0 passed, 1 failed, 0 skipped" "cli: no such tests.*not in guests: cli/some" EVAL_GUEST=sid
+script some '# guests: 6.1 6.12: two are enough' 'echo "ok 1 - a"; echo 1..1'
+case_is "… in one of them" 0 "1 passed, 0 failed, 0 skipped" "" EVAL_GUEST=6.12
+script some '# guests: 6.1 6.12: two are enough' 'echo "ok 1 - a"; echo 1..1'
+case_is "… and on the host" 0 "1 passed, 0 failed, 0 skipped"
 script late "test -e $work/ran && echo 'ok 1 - in time' || echo 'not ok 1 - in time'" "touch $work/ran; echo 1..1"
 case_is "there a test that failed is run once more" 0 "1 passed, 0 failed, 0 skipped" \
 	$'FAIL +cli/late.*ok +cli/late.*failed at first, and not when run again:\n +cli/late: in time' EVAL_TIME_FACTOR=10

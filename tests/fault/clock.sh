@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 90 s
+# guests: 6.12: one is enough for what the kernel has no part in
 # The wall clock jumps an hour forward and back all through a campaign: nothing waits by it, nothing is measured by it.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
-[[ ${EVAL_GUEST:-} == 6.12 ]] || skip_all "it sets the clock, which a host's other users need; one kernel of the matrix is enough"
+[[ -n ${EVAL_GUEST:-} ]] || skip_all "it sets the clock, which a host's other users need"
 # shellcheck source=tests/netlib.sh
 source "$(dirname "$0")/../netlib.sh"
 
