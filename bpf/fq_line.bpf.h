@@ -24,19 +24,17 @@ static __always_inline bool fq_has_room(const struct eval_line *line, __u32 byte
 	return held + bytes <= EVAL_LINE_BYTES_MAX;
 }
 
-static __always_inline int fq_enter(struct __sk_buff *skb, const struct eval_flow_key *key, __u32 direction,
-				    __u64 now_ns, struct eval_stats *stats)
+static __always_inline int fq_enter(struct __sk_buff *skb, __u64 departure_ns, __u32 direction, __u64 now_ns,
+				    struct eval_stats *stats)
 {
 	struct eval_line *line = bpf_map_lookup_elem(&eval_line, &direction);
 	/* As an index direction would be read back from the stack, and the verifier knows no bounds of it. */
 	__u32 ifindex = latency_config.line_ifindex[direction == EVAL_INGRESS ? EVAL_INGRESS : EVAL_EGRESS];
 	__u32 bytes = skb->len;
-	__u64 departure_ns;
 	long ret;
 
 	if (!line)
 		return TCX_NEXT;
-	departure_ns = flow_departure(skb, key, direction, now_ns, stats);
 	stats_count_hit(stats, now_ns, bytes);
 	if (!fq_has_room(line, bytes)) {
 		__sync_fetch_and_add(&line->dropped, 1);

@@ -26,7 +26,8 @@ static __always_inline int pick(struct __sk_buff *skb, __u32 direction)
 	struct packet_source from = {.skb = skb};
 	struct eval_flow_key key;
 	struct eval_stats *stats;
-	__u64 now_ns;
+	__u64 now_ns, departure_ns;
+	bool live;
 
 	if ((skb->mark & EVAL_MARK_MASK) == EVAL_MARK) {
 		/* Another fault's mark is for its own hook on this device: only that one knows what it replaced. */
@@ -35,16 +36,19 @@ static __always_inline int pick(struct __sk_buff *skb, __u32 direction)
 		return TCX_NEXT;
 	}
 	now_ns = bpf_ktime_get_ns();
-	if (!fault_is_live(now_ns))
+	live = fault_is_live(now_ns);
+	if (!live && !(latency_config.fq && line_has_tail(direction)))
 		return TCX_NEXT;
 	stats = stats_of(direction);
 	if (!stats)
 		return TCX_NEXT;
-	stats->seen++;
+	stats->seen += live;
 	if (packet_parse(&from, skb->protocol, &key) || !packet_matches(skb, &key, direction))
 		return TCX_NEXT;
-	return latency_config.fq ? fq_enter(skb, &key, direction, now_ns, stats)
-				 : tap_enter(skb, &key, direction, now_ns, stats);
+	if (!latency_config.fq)
+		return tap_enter(skb, &key, direction, now_ns, stats);
+	departure_ns = live ? flow_departure(skb, &key, direction, now_ns, stats) : flow_tail(skb, &key, now_ns);
+	return departure_ns ? fq_enter(skb, departure_ns, direction, now_ns, stats) : TCX_NEXT;
 }
 
 static __always_inline int put_back(struct __sk_buff *skb, __u32 direction)

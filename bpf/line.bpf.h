@@ -116,6 +116,37 @@ static __always_inline __u64 flow_departure(struct __sk_buff *skb, const struct 
 	return departure;
 }
 
+/* The fault is over, and the line still holds something. Once it is draining, what comes back is not told by its mark.
+ */
+static __always_inline bool line_has_tail(__u32 direction)
+{
+	const volatile struct eval_line *line = bpf_map_lookup_elem(&eval_line, &direction);
+	const volatile struct eval_ctl *ctl = fault_ctl();
+
+	return line && line->held_packets > 0 && ctl && !ctl->draining && !latency_config.reorder;
+}
+
+/*
+ * Once the fault is over: when a packet leaves that must not overtake those of its flow which an fq line still
+ * holds, as it cannot let go; TCP takes these for old ones then (PAWS), and waits for its timeout. 0: at once, as where
+ * they are held for longer than a fault may take to end.
+ */
+static __always_inline __u64 flow_tail(const struct __sk_buff *skb, const struct eval_flow_key *key, __u64 now_ns)
+{
+	struct eval_flow *flow = bpf_map_lookup_elem(&flows, key);
+
+	if (!flow || flow->departure_ns <= now_ns)
+		return 0;
+	if (flow->departure_ns - now_ns > EVAL_TAIL_NS_MAX) {
+		/* Nor may one that comes later wait for these. */
+		flow->departure_ns = 0;
+		return 0;
+	}
+	flow->mark = skb->mark;
+	flow->priority = skb->priority;
+	return flow->departure_ns;
+}
+
 /* The mark and priority that the packet had before the line. */
 static __always_inline void skb_restore(struct __sk_buff *skb)
 {
