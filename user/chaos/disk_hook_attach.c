@@ -47,25 +47,32 @@ static void detach_to(struct disk_hook *hook, size_t keep)
 }
 
 /* The tracepoints need tracefs, which not every host has mounted. */
-static int attach_all(struct disk_hook *hook, struct error *err)
+static int attach_for_statfs(struct disk_hook *hook, struct error *err)
 {
 	struct error why = {};
-	int ret = attach_some(hook, false, err);
-	size_t others = hook->link_count;
+	int ret = hook->with_statfs ? attach_some(hook, true, &why) : 0;
 
-	if (ret || !hook->with_statfs)
-		return ret;
-	ret = attach_some(hook, true, &why);
 	if (!ret)
 		return 0;
 	if (!strcmp(disk_hook_statfs(hook->spec), "on")) {
 		*err = why;
 		return ret;
 	}
-	detach_to(hook, others);
+	detach_to(hook, 0);
 	hook->with_statfs = false;
 	snprintf(hook->why_no_statfs, sizeof(hook->why_no_statfs), "%.127s", why.text);
 	return 0;
+}
+
+/*
+ * Those that refuse come last: of a process that is killed the kernel puts what was opened last away first (the works
+ * of a task are a stack), and each takes its time.
+ */
+static int attach_all(struct disk_hook *hook, struct error *err)
+{
+	int ret = attach_for_statfs(hook, err);
+
+	return ret ? ret : attach_some(hook, false, err);
 }
 
 static enum eval_disk_layout layout_of(const char *type)
