@@ -39,9 +39,9 @@ check_database() {
 	sync -f "$disk" # before, btrfs has not freed it
 	sqlite3 "$database" "PRAGMA journal_mode=$2; CREATE TABLE rows(id INTEGER PRIMARY KEY, content BLOB)" >"$work/journal"
 	check_eq "$name: before" "$(insert "$database" 200)$(rows "$database")" 200
-	pressure sqlite "$disk/data" --engine "$3" --leave-bytes $((5 * mib)) || { not_ok "$name: a fault"; return; }
+	pressure sqlite "$disk/data" --engine "$3" --leave-bytes $((8 * mib)) || { not_ok "$name: a fault"; return; }
 	check_eq "$name: a little more is no problem" "$(insert "$database" 1000)$(rows "$database")" 1200
-	check_match "$name: what is too much: SQLITE_FULL" "$(insert "$database" 10000)" "disk is full \(13\)"
+	check_match "$name: what is too much: SQLITE_FULL" "$(insert "$database" 20000)" "disk is full \(13\)"
 	# Space of files that it removed counts from the next sample on; before, it may not even open in WAL mode.
 	check "$name: nothing of that is there" wait_for 1 has_rows "$database" 1200
 	if wait_for 60 is_full "$database"; then
@@ -53,8 +53,8 @@ check_database() {
 	[[ $2 == wal ]] || check "$name: consistent while the disk is full" wait_for 1 is_consistent "$database"
 	revert sqlite
 	check "$name: afterwards, what was committed is there" has_rows "$database" "$committed"
-	status=$(insert "$database" 10000)
-	check_eq "$name: it works afterwards" "$status$(rows "$database")" "$((committed + 10000))"
+	status=$(insert "$database" 20000)
+	check_eq "$name: it works afterwards" "$status$(rows "$database")" "$((committed + 20000))"
 	check "$name: consistent afterwards" is_consistent "$database"
 }
 
