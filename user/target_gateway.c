@@ -49,7 +49,7 @@ static void visit_hops(const struct nlattr *multipath, struct gateway_search *se
 	while (left >= (int)sizeof(*hop) && hop->rtnh_len >= sizeof(*hop) && hop->rtnh_len <= left) {
 		const struct nlattr *attr;
 
-		mnl_attr_for_each_payload ((const void *)RTNH_DATA(hop), hop->rtnh_len - RTNH_LENGTH(0))
+		mnl_attr_for_each_payload((const void *)RTNH_DATA(hop), hop->rtnh_len - RTNH_LENGTH(0))
 			visit_hop(attr, search);
 		left -= (int)RTNH_ALIGN(hop->rtnh_len);
 		hop = RTNH_NEXT(hop);
@@ -91,9 +91,9 @@ static int search_once(struct gateway_search *search)
 	while (ret > MNL_CB_STOP) {
 		ssize_t size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
 
-		ret = size < 0 ? MNL_CB_ERROR
-			       : mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), visit_route,
-					    search);
+		ret = size < 0
+			      ? MNL_CB_ERROR
+			      : mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), visit_route, search);
 	}
 	ret = ret < 0 ? -errno : 0;
 	mnl_socket_close(socket);
