@@ -116,8 +116,7 @@ static __always_inline __u64 flow_departure(struct __sk_buff *skb, const struct 
 	return departure;
 }
 
-/* The fault is over, and the line still holds something. Once it is draining, what comes back is not told by its mark.
- */
+/* The fault is over, the line still holds something, and what comes back from it is still told by its mark. */
 static __always_inline bool line_has_tail(__u32 direction)
 {
 	const volatile struct eval_line *line = bpf_map_lookup_elem(&eval_line, &direction);

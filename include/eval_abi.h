@@ -218,8 +218,7 @@ struct eval_disk_config {
  */
 #define EVAL_PACING_NS_MAX 5000000000ULL
 
-/* How long the packets of a flow keep their order when an fq line's fault is over: as long as it may take to be inert.
- */
+/* How long a flow's packets keep their order once an fq line's fault is over: as long as it may take to be inert. */
 #define EVAL_TAIL_NS_MAX 50000000ULL
 
 /* What an fq line can tell apart. */

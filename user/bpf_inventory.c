@@ -24,6 +24,8 @@ struct link_device {
 
 enum { LINK_TYPE_TRACING = 2, LINK_TYPE_XDP = 6, LINK_TYPE_PERF_EVENT = 7, LINK_TYPE_TCX = 11 };
 
+/* The names of a delay line's programs begin so; those of a device's hooks do not. */
+#define LINE_PROGRAM_PREFIX "line_"
 /* A holder's: the host's, the target's of each of its faults, the lines'. */
 #define LINE_NAMESPACES_MAX 16
 
@@ -317,7 +319,7 @@ struct stop {
 	int count;
 };
 
-static bool hook_is_of_line(const json_t *hook)
+bool bpf_hook_is_of_line(const json_t *hook)
 {
 	const char *program = json_string_value(json_object_get(hook, "program"));
 
@@ -333,7 +335,7 @@ static void device_hooks_detach(const json_t *fault)
 	json_array_foreach (json_object_get(fault, "hooks"), i, hook) {
 		_cleanup_close_ int fd = -1;
 
-		if (!json_object_get(hook, "link_id") || hook_is_of_line(hook))
+		if (!json_object_get(hook, "link_id") || bpf_hook_is_of_line(hook))
 			continue;
 		fd = bpf_link_get_fd_by_id((__u32)json_integer_value(json_object_get(hook, "link_id")));
 		if (fd >= 0)

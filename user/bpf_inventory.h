@@ -3,12 +3,10 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "util/error.h"
-
-/* The names of a delay line's programs begin so; those of a device's hooks do not. */
-#define LINE_PROGRAM_PREFIX "line_"
 
 /*
  * Every fault of ours, an array of
@@ -21,6 +19,8 @@
  * New reference, NULL with err on failure.
  */
 json_t *bpf_inventory(struct error *err);
+/* Of the "hooks" above: it is on a delay line, not on the fault's device. */
+bool bpf_hook_is_of_line(const json_t *hook);
 /*
  * Emergency stop: makes every fault of ours on this host inert and detaches its device's hooks, whoever holds it;
  * what a delay line holds is still delivered. Tells what it stopped, a line each. Returns how many.

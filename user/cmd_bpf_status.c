@@ -84,8 +84,7 @@ static void print_hooks(const json_t *fault)
 	json_array_foreach (hooks, i, hook) {
 		printf("%s %s", i ? "," : "", text(hook, "hook"));
 		/* Of a device in the line's own namespace the number says nothing. */
-		if (integer(hook, "ifindex") &&
-		    strncmp(text(hook, "program"), LINE_PROGRAM_PREFIX, strlen(LINE_PROGRAM_PREFIX)) != 0)
+		if (integer(hook, "ifindex") && !bpf_hook_is_of_line(hook))
 			printf(" on device %" JSON_INTEGER_FORMAT, integer(hook, "ifindex"));
 		else
 			printf(" %s", text(hook, "program"));

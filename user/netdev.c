@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "netlink.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -145,39 +146,15 @@ static int list_add(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-/* -EINTR: devices came or went meanwhile (NLM_F_DUMP_INTR), and some may be missing. */
-static int list_ask(struct device_list *list)
-{
-	char buffer[MNL_NLMSG_HDRLEN + 32768];
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	int ret = MNL_CB_OK;
-
-	if (!socket)
-		return -errno;
-	message->nlmsg_type = RTM_GETLINK;
-	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
-	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
-		ret = MNL_CB_ERROR;
-	while (ret > MNL_CB_STOP) {
-		ssize_t size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-
-		ret = size < 0 ? MNL_CB_ERROR
-			       : mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), list_add, list);
-	}
-	ret = ret < 0 ? -errno : 0;
-	mnl_socket_close(socket);
-	return ret;
-}
-
 int netdev_list_up(struct target_device **out, size_t *count, struct error *err)
 {
+	const struct ifinfomsg all = {};
 	struct device_list list = {};
 	uint64_t end_ns = clock_monotonic_ns() + LIST_NS_MAX;
 	int ret;
 
-	while ((ret = list_ask(&list)) == -EINTR && clock_monotonic_ns() < end_ns) {
+	while ((ret = netlink_dump(RTM_GETLINK, &all, sizeof(all), list_add, &list)) == -EINTR &&
+	       clock_monotonic_ns() < end_ns) {
 		list.count = 0;
 		nanosleep(&(struct timespec){.tv_nsec = LIST_PAUSE_NS}, NULL);
 	}
@@ -196,21 +173,13 @@ struct route_visit {
 	unsigned int found;
 };
 
-static int route_next_hops(const struct nlattr *multipath, struct route_visit *visit)
+static int visit_hop(const struct rtnexthop *hop, void *data)
 {
-	const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
-	int left = mnl_attr_get_payload_len(multipath);
+	struct route_visit *visit = data;
+	int ret = visit->visit((unsigned int)hop->rtnh_ifindex, visit->data);
 
-	while (left >= (int)sizeof(*hop) && hop->rtnh_len >= sizeof(*hop) && hop->rtnh_len <= left) {
-		int ret = visit->visit((unsigned int)hop->rtnh_ifindex, visit->data);
-
-		if (ret)
-			return ret;
-		visit->found++;
-		left -= RTNH_ALIGN(hop->rtnh_len);
-		hop = RTNH_NEXT(hop);
-	}
-	return 0;
+	visit->found += !ret;
+	return ret;
 }
 
 static int route_reply(const struct nlmsghdr *message, void *data)
@@ -234,7 +203,7 @@ static int route_reply(const struct nlmsghdr *message, void *data)
 			visit->found++;
 			ret = visit->visit(mnl_attr_get_u32(attr), visit->data);
 		} else if (mnl_attr_get_type(attr) == RTA_MULTIPATH) {
-			ret = route_next_hops(attr, visit);
+			ret = netlink_each_hop(attr, visit_hop, visit);
 		}
 		if (ret) {
 			errno = -ret;

@@ -180,10 +180,9 @@ int scope_sweep(const char *name_start)
 			fd_close(root_fd);
 		return marked_kill(name_start);
 	}
-	while ((entry = readdir(dir))) {
+	while ((entry = readdir(dir)))
 		if (!strncmp(entry->d_name, name_start, strlen(name_start)) && cgroup_remove(root_fd, entry->d_name, 0))
 			left++;
-	}
 	return left;
 }
 

@@ -8,7 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-#include "util/cleanup.h"
+#include "netlink.h"
 
 struct walk {
 	int (*visit)(const struct tc_filter *filter, void *data);
@@ -19,30 +19,9 @@ struct walk {
 
 static int tc_dump(uint16_t type, unsigned int ifindex, uint32_t parent, mnl_cb_t handle, struct walk *walk)
 {
-	char buffer[MNL_NLMSG_HDRLEN + 32768];
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	int ret = MNL_CB_OK;
-	struct tcmsg *tc;
+	const struct tcmsg tc = {.tcm_ifindex = (int)ifindex, .tcm_parent = parent};
 
-	if (!socket)
-		return -errno;
-	message->nlmsg_type = type;
-	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	tc = mnl_nlmsg_put_extra_header(message, sizeof(*tc));
-	tc->tcm_ifindex = (int)ifindex;
-	tc->tcm_parent = parent;
-	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
-		ret = MNL_CB_ERROR;
-	while (ret > MNL_CB_STOP) {
-		ssize_t size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-
-		ret = size < 0 ? MNL_CB_ERROR
-			       : mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), handle, walk);
-	}
-	ret = ret < 0 ? -errno : 0;
-	mnl_socket_close(socket);
-	return ret ?: walk->ret;
+	return netlink_dump(type, &tc, sizeof(tc), handle, walk) ?: walk->ret;
 }
 
 static uint32_t program_id_of(const struct nlattr *options)

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What several readers of rtnetlink share, in the calling thread's network namespace. */
+#pragma once
+
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Asks for all there is of a kind: type is RTM_GET…, header what its messages begin with (struct ifinfomsg, rtmsg,
+ * tcmsg). Calls visit with each answer; one that sets errno and returns MNL_CB_ERROR ends it. Returns 0 or a negative
+ * errno; -EINTR: something changed meanwhile (NLM_F_DUMP_INTR), and some may be missing.
+ */
+int netlink_dump(uint16_t type, const void *header, size_t header_size, mnl_cb_t visit, void *data);
+/* Calls visit with each next hop of an RTA_MULTIPATH, until it returns other than 0, which is returned. */
+int netlink_each_hop(const struct nlattr *multipath, int (*visit)(const struct rtnexthop *hop, void *data), void *data);
