@@ -122,6 +122,14 @@ void trial_name_known_target(struct trial *trial)
 		snprintf(trial->target_names, sizeof(trial->target_names), "%s", node->name);
 }
 
+static void renew_others(void *arg)
+{
+	struct trial *trial = arg;
+
+	if (clock_monotonic_ns() >= trial->renew_ns)
+		trial_renew(trial);
+}
+
 static int open_fault(struct trial *trial, struct trial_fault *slot, const char *node, size_t index, struct error *err)
 {
 	const struct trial_job *job = trial->job;
@@ -137,6 +145,8 @@ static int open_fault(struct trial *trial, struct trial_fault *slot, const char 
 		.params = trial->plan->params,
 		.target = slot->target,
 		.seed = index ? eval_random(trial->plan->seed, index) : trial->plan->seed,
+		.renew_others = renew_others,
+		.renew_others_arg = trial,
 	};
 	return fault_new(&slot->fault, &slot->spec, err);
 }
@@ -200,8 +210,12 @@ int trial_inject(struct trial *trial, struct error *err)
 		/* The signal's handler stops what is still on its way, too. */
 		if (ret && trial_stop_requested())
 			return error_set(err, -ECANCELED, "stopped");
+		/* Else the one that was on its way would tell only that it was stopped. */
+		if (ret && trial->chaos_error.code)
+			*err = trial->chaos_error;
 		if (ret)
 			return ret;
+		trial->live_count = i + 1;
 		if (!i) {
 			trial->times.injected_ns = clock_monotonic_ns();
 			trial_set_moment(trial, "chaos_injected_at", trial->times.injected_ns);
@@ -256,8 +270,9 @@ static void end_chaos(struct trial *trial)
 
 void trial_renew(struct trial *trial)
 {
-	for (size_t i = 0; !trial->chaos_error.code && i < trial->fault_count; i++)
-		if (trial->faults[i].fault && fault_renew(trial->faults[i].fault, &trial->chaos_error))
+	trial->renew_ns = clock_monotonic_ns() + LEASE_RENEW_NS;
+	for (size_t i = 0; !trial->chaos_error.code && i < trial->live_count; i++)
+		if (fault_renew(trial->faults[i].fault, &trial->chaos_error))
 			end_chaos(trial);
 	if (!trial->effect_told && trial->times.injected_ns)
 		read_evidence(trial);

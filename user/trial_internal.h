@@ -46,7 +46,8 @@ struct trial {
 
 	struct trial_fault *faults;
 	size_t fault_count;
-	bool live;                /* faults are active: renew their lease */
+	size_t live_count;        /* the first ones, active by now: renew their lease */
+	bool live;                /* faults are active, or on their way */
 	struct error chaos_error; /* why the chaos ended before its time; .code 0: it did not */
 	bool effect_told;
 	uint64_t renew_ns, flush_ns;

@@ -107,10 +107,8 @@ static void step(struct trial *trial)
 {
 	uint64_t now_ns = clock_monotonic_ns();
 
-	if (trial->live && now_ns >= trial->renew_ns) {
+	if (trial->live && now_ns >= trial->renew_ns)
 		trial_renew(trial);
-		trial->renew_ns = now_ns + LEASE_RENEW_NS;
-	}
 	if (trial->command)
 		proc_handle(trial->command);
 	trial_abort_step(trial);

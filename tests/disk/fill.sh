@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# time limit: 120 s
+# time limit: 150 s
 # guests: 6.1: one is enough for what the file systems do by themselves
 # The fill engine: space is really taken, by a file without a name, and comes back.
 # shellcheck source=tests/lib.sh
@@ -126,5 +126,23 @@ check_match "signal: says so" "$(cat "$work/signal.err")" "stopped by a signal"
 fill_slowly "outside" "$eval_bin" cleanup --now
 check_eq "outside: exit status, and it never became live" "$inject_status $(cat "$work/outside.out")" "1 "
 check_match "outside: says so" "$(cat "$work/outside.err")" "stopped while it took the space: .*cleanup --now"
+umount -l "$disk"
+
+# --- All of several nodes, each of which takes longer than a lease ----------------------------------------------
+{ make_disk n1 ext4 && make_disk n2 ext4; } || { not_ok "two file systems"; done_testing; exit 1; }
+mkdir "$work/n1/data" "$work/n2/data"
+cat >"$work/all.yaml" <<-END
+	defaults: {warmup_seconds: 0, duration_seconds: 12, recovery_seconds: 5}
+	subjects:
+	  - name: pair
+	    reset: "true"
+	    nodes: [{name: n1, data_dir: "$work/n1/data"}, {name: n2, data_dir: "$work/n2/data"}]
+	chaos_types: [{type: disk_pressure, target: all, params: {fill_percent: 90, engine: fill}}]
+END
+check "all: two nodes that fill slowly" strace -f -qq -o "$work/steps" -e trace=fallocate \
+	-e inject=fallocate:delay_exit=800000 "$eval_bin" run campaign "$work/all.yaml" --db "$work/all.db"
+check_number "all: each took longer than a lease" "$(wc -l <"$work/steps") >= 8"
+check_eq "all: both were filled" "$(sqlite3 "$work/all.db" \
+	"SELECT status, json_extract(evidence, '\$.hit'), json_extract(evidence, '\$.seen') FROM trials")" "completed|2|2"
 
 done_testing
