@@ -58,6 +58,7 @@ lock_package() {
 }
 sha() { sha256sum "$1" | cut -c 1-64; }
 
+no_proxy_here=${no_proxy-}
 export EVAL_KERNELS_LOCK=$work/kernels.lock no_proxy='*'
 serve || not_ok "a server for downloads"
 head -c 100000 /dev/urandom >"$work/www/image.deb"
@@ -97,6 +98,22 @@ refused "server down" 125 'broken download, try again: .*Could not connect' fetc
 refused "kernel not in the lock" 125 'no kernel sid in ' fetch sid
 EVAL_KERNELS_LOCK=$work/none refused "no lock" 125 'cannot read .*: run scripts/vm.sh refresh' list
 check_eq "a failed fetch leaves nothing" "$(find "$EVAL_CACHE/kernels" -mindepth 1)" ""
+
+# --- Which versions there are: Debian's own mirrors, and none -----------------------------------------------
+
+cp "$top/scripts/kernels.lock" "$work/unreachable.lock"
+no_proxy=$no_proxy_here EVAL_KERNELS_LOCK=$work/fresh.lock spawn "$vm" refresh
+refreshes=$spawned
+no_proxy='' http_proxy=http://127.0.0.1:1 EVAL_KERNELS_LOCK=$work/unreachable.lock \
+	refused "refresh: no mirror can be reached" 125 'not refreshed: 5.10 6.1 6.12 sid' refresh
+check_match "refresh: says why" "$output" "sid: cannot read Debian's sid: .*Could not connect"
+check "refresh: what the lock had is kept" cmp "$work/unreachable.lock" "$top/scripts/kernels.lock"
+check "refresh: Debian's mirrors" wait "$refreshes"
+check_eq "refresh: an image of each kernel" \
+	"$(awk '$2 ~ "^linux-image-[0-9]" && NF == 7 && length($6) == 64 && $6 !~ /[^0-9a-f]/ { print $1 }' "$work/fresh.lock")" \
+	$'5.10\n6.1\n6.12\nsid'
+no_proxy=$no_proxy_here check "refresh: the newest is there to be had" curl -q --silent --fail --head --output /dev/null \
+	"$(awk '$1 == "sid" { print $7; exit }' "$work/fresh.lock")"
 
 # --- The cache ------------------------------------------------------------------------------------------------
 
