@@ -24,11 +24,12 @@ for ((i = 0; i < lanes; i++)); do
 done
 prefix=/run/netns/et$$
 
-# What a trial suffers follows from its number: index modulo 11. Kind 10 has a target without a route to anybody.
+# What a trial suffers follows from its number: index modulo 12. Kind 10 has a target without a route to anybody;
+# kind 11's workload kills the worker in revert, which a latency spends on delivering what it holds.
 cat >"$work/suffer" <<'END'
 index=${EVAL_TRIAL##*-}
 index=${index#"${index%%[1-9]*}"}
-kind=$((${index:-0} % 11))
+kind=$((${index:-0} % 12))
 END
 cat >"$work/parallel.yaml" <<END
 trials_per_combination: $((total / 2))
@@ -54,12 +55,13 @@ subjects:
       test \$kind != 5 || exit 1
       test \$kind != 6 || { sleep 0.1; kill -KILL \$PPID; }
       setsid sleep 300.$$ &
+      test \$kind != 11 || { until grep -q "\$EVAL_TRIAL: revert" $work/err; do sleep 0.02; done; kill -KILL \$PPID; } &
       test \$kind = 7 || exec nsenter --net=$prefix-a\$EVAL_INSTANCE ping -q -i 0.02 10.99.0.2\$EVAL_INSTANCE
       exec sleep 300
     probes: [{name: p, exec: ". $work/suffer; test \$kind != 8", every_ms: 20, timeout_ms: 1000}]
 chaos_types:
   - {type: network_partition, target: leader, name: cut, abort_if: ". $work/suffer; test \$kind = 9 && echo enough"}
-  - {type: network_partition, target: leader, name: one-way, params: {direction: out}, abort_if: ". $work/suffer; test \$kind = 9 && echo enough"}
+  - {type: latency, target: leader, name: slow, params: {min_ms: 600, max_ms: 600}, abort_if: ". $work/suffer; test \$kind = 9 && echo enough"}
 END
 
 db() { sqlite3 -cmd '.timeout 5000' "$work/parallel.db" "$1"; }
@@ -83,7 +85,7 @@ known_namespaces() {
 
 before=$(known_namespaces)
 began=$(now_ms)
-"$eval_bin" run campaign "$work/parallel.yaml" --db "$work/parallel.db" --quiet >"$work/out" 2>"$work/err" </dev/null &
+"$eval_bin" run campaign "$work/parallel.yaml" --db "$work/parallel.db" >"$work/out" 2>"$work/err" </dev/null &
 coordinator=$!
 test_pids+=("$coordinator")
 wait_for 10 find_guard
@@ -108,11 +110,11 @@ check_eq "all instances at once" "$(db 'SELECT count(DISTINCT instance) FROM tri
 # outcome KIND STATUS STAGE_GLOB TEXT_GLOB WHAT: of all trials of that kind.
 outcome() {
 	local of right
-	of=$(db "SELECT count(*) FROM trials WHERE trial_index % 11 = $1")
-	right=$(db "SELECT count(*) FROM trials WHERE trial_index % 11 = $1 AND status = '$2' AND coalesce(error_stage, '') GLOB '$3'
+	of=$(db "SELECT count(*) FROM trials WHERE trial_index % 12 = $1")
+	right=$(db "SELECT count(*) FROM trials WHERE trial_index % 12 = $1 AND status = '$2' AND coalesce(error_stage, '') GLOB '$3'
 		AND coalesce(error_text, '') GLOB '$4'")
 	check_eq "what goes wrong: $5: $of $2" "$right" "$of"
-	((right == of)) || diag "$(db "SELECT count(*), status, error_stage, error_text FROM trials WHERE trial_index % 11 = $1 GROUP BY 2, 3, 4")"
+	((right == of)) || diag "$(db "SELECT count(*), status, error_stage, error_text FROM trials WHERE trial_index % 12 = $1 GROUP BY 2, 3, 4")"
 }
 outcome 0 completed '' '' "nothing"
 outcome 1 failed reset 'reset failed: exit 1' "reset"
@@ -125,7 +127,10 @@ outcome 7 void check 'the evidence shows no hit*' "no traffic"
 outcome 8 void warmup '*' "unhealthy before the chaos"
 outcome 9 failed hold 'stopped by abort_if (exit 0: enough)' "abort_if"
 outcome 10 failed inject 'no route to peer *' "no route in inject"
-check_eq "verdict of what does not recover" "$(db "SELECT DISTINCT verdict FROM trials WHERE trial_index % 11 = 3 AND status = 'completed'")" fail
+outcome 11 failed '*' 'the worker died of signal 9*' "the worker is killed in revert or later"
+check_eq "what goes wrong: the worker is killed in revert, of those that take some time for it" \
+	"$(db "SELECT count(*) > 0, total(error_stage != 'revert') FROM trials WHERE trial_index % 12 = 11 AND chaos = 'latency'")" "1|0.0"
+check_eq "verdict of what does not recover" "$(db "SELECT DISTINCT verdict FROM trials WHERE trial_index % 12 = 3 AND status = 'completed'")" fail
 
 # The first seconds fill caches: what grows with the trials grows after them, from the first third to the last.
 awk -v total="$total" 'NF == 5 && $1 >= total / 4' "$work/figures" >"$work/later"

@@ -243,6 +243,35 @@ for way in egress ingress; do
 	other_end
 done
 
+# What arrives over a veth of the same namespace still has its sender's mark; what waits in the line has the line's.
+in_ns n1 ip link add near0 type veth peer name far0
+in_ns n1 ip link set near0 up && in_ns n1 ip link set far0 up
+in_ns n1 ip route add 192.0.2.77 dev far0
+if other_device=far0 other_start ingress 9 "${priorities[1]}"; then
+	delay way_in --dev far0 --peer 192.0.2.77 --min-ms 20 --max-ms 20 --direction ingress
+	# UDP from there, as if somebody else had sent it.
+	in_ns n1 python3 - <<-'END'
+		import socket, struct, time
+		wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+		wire.bind(("near0", 0))
+		wire.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 9)
+		packet = struct.pack("!BBHHHBBH4s4sHHHH", 0x45, 0, 28, 0, 0, 64, 17, 0, socket.inet_aton("192.0.2.77"),
+		                     socket.inet_aton("192.0.2.1"), 7, 7, 8, 0)
+		for _ in range(10):
+		    wire.send(bytes.fromhex("ffffffffffff") + bytes(6) + b"\x08\x00" + packet)
+		    time.sleep(0.005)
+	END
+	revert way_in
+	other_ask
+	check_eq "mark is restored on the way in, of those that were delayed" \
+		"$(evidence way_in '"\(.hit) hit, \(.devices[0].ingress.line.delivered) delivered"'), $marked marked" \
+		"10 hit, 10 delivered, 10 marked"
+	other_end
+else
+	not_ok "another program on the way in"
+fi
+in_ns n1 ip link del near0
+
 # --- Subdevices -----------------------------------------------------------------------------------------------
 # subdevice NAME TYPE…: the same link on eth0 of n1 and n2, with a fault on n1's.
 subdevice() {
