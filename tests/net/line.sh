@@ -8,7 +8,7 @@ source "$(dirname "$0")/../lib.sh"
 source "$(dirname "$0")/../netlib.sh"
 
 late_ms=0 bulk_seconds=6 stall=0.5
-is_emulated && late_ms=25 bulk_seconds=25 stall=2
+is_emulated && late_ms=25 bulk_seconds=18 stall=2
 make_nodes 2
 delay() { inject "$1" latency --for 60s --netns "$(ns n1)" --peer "$(address4 n2)" "${@:2}"; }
 rtts n1 "$(address4 n2)" 3 >/dev/null # resolves the neighbour
