@@ -60,7 +60,7 @@ struct fault_spec {
 	const json_t *params; /* effective: every field with a value or a fallback is there */
 	const struct target *target;
 	uint64_t seed;
-	/* For an activation that may take longer than LEASE_RENEW_NS: keeps what is live already so. NULL: nothing is. */
+	/* For an activation longer than LEASE_RENEW_NS: keeps what is live already so. NULL: nothing is. */
 	void (*renew_others)(void *arg);
 	void *renew_others_arg;
 };

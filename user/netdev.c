@@ -17,19 +17,14 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "netlink.h"
 #include "util/cleanup.h"
-#include "util/clock.h"
 
 /* The largest that veth takes: a line must carry whatever its device does. */
 #define VETH_MTU 65535
 /* Fairness between flows is of no use here; the largest that every kernel takes. */
 #define FQ_QUANTUM_BYTES (1U << 20)
-/* Of a dump that changes while it is read. */
-#define LIST_NS_MAX NSEC_PER_SEC
-#define LIST_PAUSE_NS (5 * NSEC_PER_MSEC)
 
 static int ioctl_socket(void)
 {
@@ -146,18 +141,19 @@ static int list_add(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
+static void list_forget(void *data)
+{
+	struct device_list *list = data;
+
+	list->count = 0;
+}
+
 int netdev_list_up(struct target_device **out, size_t *count, struct error *err)
 {
 	const struct ifinfomsg all = {};
 	struct device_list list = {};
-	uint64_t end_ns = clock_monotonic_ns() + LIST_NS_MAX;
-	int ret;
+	int ret = netlink_dump(RTM_GETLINK, &all, sizeof(all), list_add, list_forget, &list);
 
-	while ((ret = netlink_dump(RTM_GETLINK, &all, sizeof(all), list_add, &list)) == -EINTR &&
-	       clock_monotonic_ns() < end_ns) {
-		list.count = 0;
-		nanosleep(&(struct timespec){.tv_nsec = LIST_PAUSE_NS}, NULL);
-	}
 	if (ret) {
 		free(list.devices);
 		return error_set_errno(err, ret, "cannot list the network devices");

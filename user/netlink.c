@@ -4,8 +4,14 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
-int netlink_dump(uint16_t type, const void *header, size_t header_size, mnl_cb_t visit, void *data)
+#include "util/clock.h"
+
+#define AGAIN_NS_MAX NSEC_PER_SEC
+#define AGAIN_PAUSE_NS (5 * NSEC_PER_MSEC)
+
+static int dump_once(uint16_t type, const void *header, size_t header_size, mnl_cb_t visit, void *data)
 {
 	char buffer[MNL_NLMSG_HDRLEN + 32768];
 	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
@@ -27,6 +33,20 @@ int netlink_dump(uint16_t type, const void *header, size_t header_size, mnl_cb_t
 	}
 	ret = ret < 0 ? -errno : 0;
 	mnl_socket_close(socket);
+	return ret;
+}
+
+int netlink_dump(uint16_t type, const void *header, size_t header_size, mnl_cb_t visit, void (*forget)(void *data),
+		 void *data)
+{
+	uint64_t end_ns = clock_monotonic_ns() + AGAIN_NS_MAX;
+	int ret;
+
+	while ((ret = dump_once(type, header, header_size, visit, data)) == -EINTR && clock_monotonic_ns() < end_ns) {
+		if (forget)
+			forget(data);
+		nanosleep(&(struct timespec){.tv_nsec = AGAIN_PAUSE_NS}, NULL);
+	}
 	return ret;
 }
 

@@ -5,13 +5,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "netlink.h"
-
-/* Of a dump that changes while it is read. */
-#define DUMP_TRIES 20
-#define DUMP_PAUSE_NS 10000000
 
 struct gateway_search {
 	const struct target *target;
@@ -71,12 +66,8 @@ int target_refuse_gateway(const struct target *target, struct error *err)
 	const struct rtmsg all = {}; /* AF_UNSPEC: every protocol that there is */
 	struct gateway_search search = {.target = target};
 	char text[ENDPOINT_TEXT_SIZE];
-	int ret = netlink_dump(RTM_GETROUTE, &all, sizeof(all), visit_route, &search);
+	int ret = netlink_dump(RTM_GETROUTE, &all, sizeof(all), visit_route, NULL, &search);
 
-	for (int i = 1; i < DUMP_TRIES && ret == -EINTR && !search.found; i++) {
-		nanosleep(&(struct timespec){.tv_nsec = DUMP_PAUSE_NS}, NULL);
-		ret = netlink_dump(RTM_GETROUTE, &all, sizeof(all), visit_route, &search);
-	}
 	if (ret && !search.found)
 		return error_set_errno(err, ret, "cannot find the default gateway, which must not be touched");
 	if (!search.found)

@@ -21,7 +21,7 @@ static int tc_dump(uint16_t type, unsigned int ifindex, uint32_t parent, mnl_cb_
 {
 	const struct tcmsg tc = {.tcm_ifindex = (int)ifindex, .tcm_parent = parent};
 
-	return netlink_dump(type, &tc, sizeof(tc), handle, walk) ?: walk->ret;
+	return netlink_dump(type, &tc, sizeof(tc), handle, NULL, walk) ?: walk->ret;
 }
 
 static uint32_t program_id_of(const struct nlattr *options)
