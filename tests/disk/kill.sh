@@ -17,9 +17,10 @@ engine=$(engine_here)
 
 # Milliseconds from SINCE to the first write that worked.
 worked_after() { awk -v since="$1" '$1 >= since && $2 == "ok" { printf "%.0f\n", ($1 - since) * 1000; exit }' "$probe_log"; }
+works_after() { [[ -n $(worked_after "$1") ]]; }
 was_refused_after() { awk -v since="$1" '$1 >= since && $2 == "ENOSPC" { found = 1 } END { exit !found }' "$probe_log"; }
 is_refused() { [[ $(tail -n 1 "$probe_log") == *" ENOSPC" ]]; }
-has_worked_after() { [[ $(tail -n 1 "$probe_log") == *" ok" ]]; }
+works() { [[ $(tail -n 1 "$probe_log") == *" ok" ]]; }
 # quartiles JQ_FILTER FILE…: least, median and most of what reverted faults say.
 quartiles() { jq -r "select(.event == \"reverted\").evidence | $1" "${@:2}" | sort -g | awk '{ v[NR] = $1 } END { print v[1], v[int((NR + 1) / 2)], v[NR] }'; }
 nothing_is_live() { [[ $("$eval_bin" bpf-status --json | jq '.faults | length') == 0 ]]; }
@@ -33,7 +34,7 @@ start_load() {
 	spawn "$disk_probe" "$1/probe" 65536
 	probe_pid=$spawned
 	probe_log=$work/spawn.$((${#test_pids[@]} - 1))
-	wait_for 10 test -e "$1/load.1.0" && wait_for 5 has_worked_after
+	wait_for 10 test -e "$1/load.1.0" && wait_for 5 works
 }
 
 # killed_live ENGINE DIR ROUND: killed at a random moment of the fault's life.
@@ -48,8 +49,9 @@ killed_live() {
 	since=$EPOCHREALTIME
 	kill -KILL "$inject_pid"
 	wait "$inject_pid" 2>/dev/null
-	wait_for 2 has_worked_after || return 1
-	[[ $1 == fill || $refused == no ]] || worked_after "$since" | grep . >>"$work/$1.recovery"
+	# A write that was under way does not count.
+	wait_for 2 works_after "$since" || return 1
+	[[ $1 == fill || $refused == no ]] || worked_after "$since" >>"$work/$1.recovery"
 }
 
 # killed_early ENGINE DIR ROUND: at a random moment of its start.
@@ -58,7 +60,7 @@ killed_early() {
 	sleep_ms $((RANDOM % 600))
 	kill -KILL "$inject_pid"
 	wait "$inject_pid" 2>/dev/null
-	wait_for 2 has_worked_after
+	wait_for 2 works
 }
 
 # killed_on FS ROUNDS
