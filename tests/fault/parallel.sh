@@ -24,12 +24,12 @@ for ((i = 0; i < lanes; i++)); do
 done
 prefix=/run/netns/et$$
 
-# What a trial suffers follows from its number: index modulo 12. Kind 10 has a target without a route to anybody;
+# What a trial suffers follows from its number: index modulo 13. Kind 10 has a target without a route to anybody;
 # kind 11's workload kills the worker in revert, which a latency spends on delivering what it holds.
 cat >"$work/suffer" <<'END'
 index=${EVAL_TRIAL##*-}
 index=${index#"${index%%[1-9]*}"}
-kind=$((${index:-0} % 12))
+kind=$((${index:-0} % 13))
 END
 cat >"$work/parallel.yaml" <<END
 trials_per_combination: $((total / 2))
@@ -55,7 +55,7 @@ subjects:
       test \$kind != 5 || exit 1
       test \$kind != 6 || { sleep 0.1; kill -KILL \$PPID; }
       setsid sleep 300.$$ &
-      test \$kind != 11 || { until grep -q "\$EVAL_TRIAL: revert" $work/err; do sleep 0.02; done; kill -KILL \$PPID; } &
+      test \$kind != 11 || { until grep -q "\$EVAL_TRIAL: revert" $work/out; do sleep 0.02; done; kill -KILL \$PPID; } &
       test \$kind = 7 || exec nsenter --net=$prefix-a\$EVAL_INSTANCE ping -q -i 0.02 10.99.0.2\$EVAL_INSTANCE
       exec sleep 300
     probes: [{name: p, exec: ". $work/suffer; test \$kind != 8", every_ms: 20, timeout_ms: 1000}]
@@ -110,13 +110,14 @@ check_eq "all instances at once" "$(db 'SELECT count(DISTINCT instance) FROM tri
 # outcome KIND STATUS STAGE_GLOB TEXT_GLOB WHAT: of all trials of that kind.
 outcome() {
 	local of right
-	of=$(db "SELECT count(*) FROM trials WHERE trial_index % 12 = $1")
-	right=$(db "SELECT count(*) FROM trials WHERE trial_index % 12 = $1 AND status = '$2' AND coalesce(error_stage, '') GLOB '$3'
+	of=$(db "SELECT count(*) FROM trials WHERE trial_index % 13 = $1")
+	right=$(db "SELECT count(*) FROM trials WHERE trial_index % 13 = $1 AND status = '$2' AND coalesce(error_stage, '') GLOB '$3'
 		AND coalesce(error_text, '') GLOB '$4'")
 	check_eq "what goes wrong: $5: $of $2" "$right" "$of"
-	((right == of)) || diag "$(db "SELECT count(*), status, error_stage, error_text FROM trials WHERE trial_index % 12 = $1 GROUP BY 2, 3, 4")"
+	((right == of)) || diag "$(db "SELECT count(*), status, error_stage, error_text FROM trials WHERE trial_index % 13 = $1 GROUP BY 2, 3, 4")"
 }
 outcome 0 completed '' '' "nothing"
+outcome 12 completed '' '' "nothing"
 outcome 1 failed reset 'reset failed: exit 1' "reset"
 outcome 2 failed ready 'not ready in time*' "ready"
 outcome 3 completed '' '' "it does not recover (a verdict, no error)"
@@ -129,8 +130,8 @@ outcome 9 failed hold 'stopped by abort_if (exit 0: enough)' "abort_if"
 outcome 10 failed inject 'no route to peer *' "no route in inject"
 outcome 11 failed '*' 'the worker died of signal 9*' "the worker is killed in revert or later"
 check_eq "what goes wrong: the worker is killed in revert, of those that take some time for it" \
-	"$(db "SELECT count(*) > 0, total(error_stage != 'revert') FROM trials WHERE trial_index % 12 = 11 AND chaos = 'latency'")" "1|0.0"
-check_eq "verdict of what does not recover" "$(db "SELECT DISTINCT verdict FROM trials WHERE trial_index % 12 = 3 AND status = 'completed'")" fail
+	"$(db "SELECT count(*) > 0, total(error_stage != 'revert') FROM trials WHERE trial_index % 13 = 11 AND chaos = 'slow'")" "1|0.0"
+check_eq "verdict of what does not recover" "$(db "SELECT DISTINCT verdict FROM trials WHERE trial_index % 13 = 3 AND status = 'completed'")" fail
 
 # The first seconds fill caches: what grows with the trials grows after them, from the first third to the last.
 awk -v total="$total" 'NF == 5 && $1 >= total / 4' "$work/figures" >"$work/later"
