@@ -25,12 +25,9 @@ write_allocated() {
 		end=$((end + mib))
 	done
 }
-# One for all four: an emulated processor needs seconds to start a fio.
 write_fio() {
-	(($2 == 1)) || return 0
-	# shellcheck disable=SC2016 # fio's own variable
-	fio --name="$3" --directory="$1" --filename_format='$jobname$jobnum' --numjobs=4 --ioengine="$3" --iodepth=16 --rw=write \
-		--bs=64k --size=64M --fallocate=none --thread
+	fio --name="$3" --filename="$1/$3$2" --ioengine="$3" --iodepth=16 --rw=write --bs=64k --size=64M --fallocate=none \
+		--thread --output="$work/fio.$3$2"
 }
 write_libaio() { write_fio "$1" "$2" libaio; }
 write_io_uring() { write_fio "$1" "$2" io_uring; }
@@ -45,18 +42,20 @@ write_mixed() {
 
 # granted_to KIND DIR: bytes that four writers at once get. None may end for another reason than a full disk.
 granted_to() {
-	local i pids=() folder=$2/$1 full
+	local i pids=() folder=$2/$1
 	mkdir "$folder"
 	for i in 1 2 3 4; do
 		"write_$1" "$folder" "$i" >"$work/writer$i" 2>&1 &
 		pids+=("$!")
 	done
 	wait "${pids[@]}"
-	full=$(grep -E '^(dd|fallocate|fio: io_u error).*: No space left' "$work"/writer? | sed 's/: No space left.*//' |
-		sort -u | wc -l)
-	((full == 4)) || tail -n 3 "$work"/writer? >&2
+	for i in 1 2 3 4; do
+		grep -qiE "no space left" "$work/writer$i" "$work"/fio.*"$i" 2>/dev/null ||
+			echo "writer $i: $(tail -n 3 "$work/writer$i")" >&2
+	done
 	find "$folder" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }'
 	rm -rf "$folder"
+	rm -f "$work"/fio.*
 }
 
 check_granted() {
