@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 600 s
 # not in guests: nothing here depends on the kernel
-# Each fuzz target (make fuzzers) on its corpus, and then for $EVAL_FUZZ_SECONDS (20 s; make fuzz: 600 s) on what libFuzzer
+# Each fuzz target (make fuzzers) on its corpus, and then for $EVAL_FUZZ_SECONDS (10 s; make fuzz: 600 s) on what libFuzzer
 # makes of it, under ASan and UBSan, as many at a time as there are processors. What is found is kept in
 # build/fuzz/found: fix it and add the input to tests/fuzz/corpus.
 source "$(dirname "$0")/../lib.sh"
@@ -24,7 +24,7 @@ fuzz() {
 	local name=$1 seeds
 	mapfile -t seeds < <(seeds_of "$name")
 	mkdir -p "$build/found" "$build/corpus/$name"
-	exec nice -n 19 "$build/fuzz_$name" -max_total_time="${EVAL_FUZZ_SECONDS:-20}" -timeout=25 -verbosity=1 \
+	exec nice -n 19 "$build/fuzz_$name" -max_total_time="${EVAL_FUZZ_SECONDS:-10}" -timeout=25 -verbosity=1 \
 		-print_final_stats=1 -artifact_prefix="$build/found/$name-" "$build/corpus/$name" "${seeds[@]}" \
 		>"$work/$name" 2>&1
 }

@@ -110,8 +110,8 @@ exec $(command -v qemu-system-x86_64) "\$@"
 END
 chmod +x "$work/bin/qemu-system-x86_64"
 check_fails "a guest that hangs on its way up: started again" 7 \
-	env PATH="$work/bin:$PATH" EVAL_BOOT_LIMIT=60 "$vm" run "$kernel" -- sh -c 'exit 7'
-check_match "a guest that hangs on its way up: said so" "$output" "vm: $kernel: not up after 60 s: killed, and started again"
+	env PATH="$work/bin:$PATH" EVAL_BOOT_LIMIT=30 "$vm" run "$kernel" -- sh -c 'exit 7'
+check_match "a guest that hangs on its way up: said so" "$output" "vm: $kernel: not up after 30 s: killed, and started again"
 
 check_fails "a guest that hangs: exit 124" 124 "$vm" run --timeout 25 "$kernel" -- sh -c 'echo waiting; sleep 1000'
 check_match "a guest that hangs: what it printed until then" "$output" 'waiting'
