@@ -216,7 +216,9 @@ static __always_inline bool cgroup_matches(struct __sk_buff *skb, const struct e
 	if (direction == EVAL_EGRESS) {
 		const volatile struct eval_ctl *ctl = fault_ctl();
 
-		if (!skb || !ctl || bpf_skb_ancestor_cgroup_id(skb, match_config.cgroup_level) != ctl->cgroup_id)
+		/* 0: it is gone for now. What has no cgroup at that level is 0 as well, and not the node's. */
+		if (!skb || !ctl || !ctl->cgroup_id ||
+		    bpf_skb_ancestor_cgroup_id(skb, match_config.cgroup_level) != ctl->cgroup_id)
 			return false;
 		bpf_map_update_elem(&learned, flow, &one, BPF_ANY);
 		return true;

@@ -25,7 +25,6 @@ __attribute__((noreturn)) static void run_worker(const struct campaign *campaign
 		.config = campaign->config,
 		.plan = lane->entry->plan,
 		.instance = lane->instance,
-		.attempt = lane->entry->attempt,
 		.coordinator = coordinator,
 		.scope_prefix = campaign->scope_prefix,
 		.socket_fd = socket_fd,

@@ -196,7 +196,8 @@ static void start_assigned(struct campaign *campaign)
 		if (!lane->entry || lane->pid)
 			continue;
 		progress_trial_start(campaign->progress, i, lane->entry->plan, lane->entry->attempt, lane->instance);
-		if (campaign->stopping) {
+		/* The signal may have come while the trial was recorded. */
+		if (campaign->stopping || campaign_interrupted()) {
 			json_object_set_new(lane->columns, "status", json_string("interrupted"));
 			end_trial(campaign, lane);
 		} else if (lane_fork(campaign, lane, &err)) {

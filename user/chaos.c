@@ -57,6 +57,12 @@ json_t *chaos_defaults(const struct chaos_ops *ops)
 	return params;
 }
 
+void fault_spec_renew_others(const struct fault_spec *spec)
+{
+	if (spec->renew_others)
+		spec->renew_others(spec->renew_others_arg);
+}
+
 int fault_new(struct fault **out, const struct fault_spec *spec, struct error *err)
 {
 	struct fault *fault = calloc(1, sizeof(*fault));

@@ -64,6 +64,8 @@ struct fault_spec {
 	void (*renew_others)(void *arg);
 	void *renew_others_arg;
 };
+/* For activations: calls renew_others. */
+void fault_spec_renew_others(const struct fault_spec *spec);
 
 struct chaos_ops {
 	const char *name;

@@ -3,6 +3,7 @@
 #include <argp.h>
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,7 +23,6 @@
 #include "util/clock.h"
 #include "util/process.h"
 
-#define WORDS_MAX 256
 #define OPTIONS_MAX 48
 #define FIELD_OPTION_BASE 1000
 
@@ -123,6 +123,7 @@ static void parse_field_option(int key, const char *arg, struct inject *inject, 
 static error_t parse_where(int key, char *arg, struct inject *inject, const struct argp_state *state)
 {
 	struct inject_where *where = &inject->where;
+	unsigned long number;
 	char *end;
 	int ret = 0;
 
@@ -161,9 +162,10 @@ static error_t parse_where(int key, char *arg, struct inject *inject, const stru
 		where->node = arg;
 		return 0;
 	case OPTION_INSTANCE:
-		where->instance = (unsigned int)strtoul(arg, &end, 10);
-		if (!isdigit((unsigned char)*arg) || *end)
+		number = strtoul(arg, &end, 10);
+		if (!isdigit((unsigned char)*arg) || *end || number > UINT_MAX)
 			argp_error(state, "instance: '%s' is not a whole number", arg);
+		where->instance = (unsigned int)number;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

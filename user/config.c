@@ -9,7 +9,6 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-#define SEED_DIGITS_MAX 19
 #define PARALLEL_MAX 256
 #define PROTECT_DEFAULT "tcp/22"
 

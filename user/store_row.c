@@ -109,7 +109,7 @@ static int columns_check(const struct store_table *table, const json_t *columns,
 	return 0;
 }
 
-static int bind_json(struct store *store, sqlite3_stmt *statement, int at, const json_t *value)
+static int bind_json(sqlite3_stmt *statement, int at, const json_t *value)
 {
 	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
@@ -136,7 +136,7 @@ static int bind_value(struct store *store, sqlite3_stmt *statement, int at, cons
 	if (!value || json_is_null(value))
 		result = sqlite3_bind_null(statement, at);
 	else if (column->type == STORE_JSON)
-		result = bind_json(store, statement, at, value);
+		result = bind_json(statement, at, value);
 	else if (column->type == STORE_U64)
 		result = bind_u64(statement, at, value);
 	else if (column->type == STORE_BOOL)

@@ -36,7 +36,7 @@ struct trial_job {
 	const char *campaign_id;
 	const struct config *config;
 	const struct plan_trial *plan;
-	unsigned int instance, attempt;
+	unsigned int instance;
 	pid_t coordinator;
 	const char *scope_prefix;
 	int socket_fd; /* SOCK_SEQPACKET to the coordinator */

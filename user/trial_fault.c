@@ -203,7 +203,7 @@ int trial_inject(struct trial *trial, struct error *err)
 	trial_publish_faults(trial);
 	trial->live = true;
 	trial->renew_ns = from_ns;
-	for (size_t i = 0; i < trial->fault_count; i++) {
+	for (size_t i = 0; !trial->chaos_error.code && i < trial->fault_count; i++) {
 		int ret = trial_stop_requested() ? error_set(err, -ECANCELED, "stopped")
 						 : fault_activate(trial->faults[i].fault, duration_ns, err);
 
@@ -211,8 +211,8 @@ int trial_inject(struct trial *trial, struct error *err)
 		if (ret && trial_stop_requested())
 			return error_set(err, -ECANCELED, "stopped");
 		/* Else the one that was on its way would tell only that it was stopped. */
-		if (ret && trial->chaos_error.code)
-			*err = trial->chaos_error;
+		if (trial->chaos_error.code)
+			break;
 		if (ret)
 			return ret;
 		trial->live_count = i + 1;
@@ -221,6 +221,10 @@ int trial_inject(struct trial *trial, struct error *err)
 			trial_set_moment(trial, "chaos_injected_at", trial->times.injected_ns);
 		}
 		trial_renew(trial);
+	}
+	if (trial->chaos_error.code) {
+		*err = trial->chaos_error;
+		return err->code;
 	}
 	set_metadata(trial, clock_monotonic_ns() - from_ns);
 	return 0;

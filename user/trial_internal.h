@@ -35,7 +35,6 @@ struct trial {
 	int wake_fd;          /* eventfd of the signal handler */
 	struct proc *command; /* the one in the foreground; during the hold abort_if's */
 	struct proc *workload;
-	bool workload_recorded;
 	struct scope scope;
 	bool has_scope;
 	struct probes *probes;

@@ -44,8 +44,12 @@ for direction in both in; do
 	check "$direction: n2 reaches another port there" reaches n2 n1 7001
 	check "$direction: the node reaches another port of n2's address" node_reaches n1 n2 7001
 
-	# As a unit that restarts: the same path, another cgroup.
-	check "$direction: the cgroup is made anew" bash -c "rmdir '$root/$group' && mkdir '$root/$group'"
+	# As a unit that restarts: the same path, another cgroup, and none for a while.
+	check "$direction: the cgroup is removed" rmdir "$root/$group"
+	sleep 1
+	check "$direction: while there is none, a process of no cgroup reaches n2 from the node's address" \
+		bash -c "echo \$\$ >'$root/cgroup.procs' && exec ip netns exec '$(ns n1)' '$traffic' reach -t 800 -p 7000 $(address4 n2) | grep -q yes"
+	mkdir "$root/$group"
 	check "$direction: it is found again" wait_for 2 not node_reaches n1 n2 7000
 	revert cut
 	check_eq "$direction: ends well" "$inject_status" 130

@@ -166,8 +166,7 @@ static int file_allocate(struct disk_fill *fill, struct fill_file *file, uint64_
 		if (ret)
 			return ret;
 		bpf_session_renew(fill->session, clock_monotonic_ns() + LEASE_NS);
-		if (fill->spec->renew_others)
-			fill->spec->renew_others(fill->spec->renew_others_arg);
+		fault_spec_renew_others(fill->spec);
 		if (step > step_max)
 			step = step_max;
 		if (!fallocate(file->fd, 0, (off_t)file->filled_bytes, (off_t)step)) {

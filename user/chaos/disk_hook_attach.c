@@ -36,6 +36,7 @@ static int attach_some(struct disk_hook *hook, bool for_statfs, struct error *er
 			return error_set_errno(err, -errno, "cannot attach the kernel program %s",
 					       bpf_program__name(program));
 		hook->links[hook->link_count++] = link;
+		fault_spec_renew_others(hook->spec);
 	}
 	return 0;
 }
@@ -202,6 +203,7 @@ static int until_seen(struct disk_hook *hook, size_t index, struct error *err)
 		if (!ret)
 			return 0;
 		usleep(20000);
+		fault_spec_renew_others(hook->spec);
 	} while (ret == -EOPNOTSUPP && clock_monotonic_ns() < deadline_ns);
 	*err = last;
 	return ret;
