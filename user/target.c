@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "netdev.h"
 #include "netns.h"
@@ -232,6 +233,12 @@ static int take_locks(struct target *target, struct error *err)
 		if (i && !strcmp(names[i], names[i - 1]))
 			continue;
 		ret = host_lock_take(&target->locks[target->lock_count], names[i], target->node, other, err);
+		if (ret == -EBUSY && atoi(other) == getpid())
+			return error_set(
+				err, ret,
+				"node '%s' shares its network namespace, address or data_dir with another that "
+				"this trial targets (%s): target one of them",
+				target->node, other);
 		if (ret == -EBUSY)
 			return error_set(err, ret,
 					 "the target already has a fault (pid %d): wait, end it, or allow: [stacked]",
