@@ -189,14 +189,14 @@ void bpf_session_detach(struct bpf_session *session, size_t keep)
 	}
 }
 
-int bpf_session_activate(struct bpf_session *session, uint64_t deadline_ns, struct error *err)
+int bpf_session_activate(struct bpf_session *session, uint64_t duration_ns, struct error *err)
 {
-	__u64 not_yet = EVAL_DEADLINE_NOT_YET;
+	__u64 not_yet = EVAL_DEADLINE_NOT_YET, now_ns = clock_monotonic_ns();
 
-	bpf_session_renew(session, clock_monotonic_ns() + LEASE_NS);
+	bpf_session_renew(session, now_ns + LEASE_NS);
 	/* A signal, or another process, may have come while the hooks were attached. */
-	if (__atomic_compare_exchange_n(&session->ctl->deadline_ns, &not_yet, deadline_ns, false, __ATOMIC_ACQ_REL,
-					__ATOMIC_ACQUIRE))
+	if (__atomic_compare_exchange_n(&session->ctl->deadline_ns, &not_yet, now_ns + duration_ns, false,
+					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return 0;
 	return error_set(err, -ENODEV, "the fault was stopped before it was live: by 'eval cleanup --now'?");
 }

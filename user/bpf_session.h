@@ -43,10 +43,10 @@ bool bpf_session_is_attached(const struct bpf_session *session);
 void bpf_session_detach(struct bpf_session *session, size_t keep);
 
 /*
- * The control block: live until the deadline, while the lease is renewed. stop only stores to shared memory; what was
+ * The control block: live for duration_ns, while the lease is renewed. stop only stores to shared memory; what was
  * stopped before is not activated any more (-ENODEV).
  */
-int bpf_session_activate(struct bpf_session *session, uint64_t deadline_ns, struct error *err);
+int bpf_session_activate(struct bpf_session *session, uint64_t duration_ns, struct error *err);
 void bpf_session_renew(struct bpf_session *session, uint64_t lease_ns);
 void bpf_session_set_cgroup(struct bpf_session *session, uint64_t cgroup_id);
 void bpf_session_stop(struct bpf_session *session);

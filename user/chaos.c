@@ -90,8 +90,8 @@ int fault_activate(struct fault *fault, uint64_t duration_ns, struct error *err)
 	 */
 	mlockall(MCL_CURRENT);
 	fault->active = true;
+	ret = fault->spec->ops->activate(fault->state, duration_ns, err);
 	fault->deadline_ns = clock_monotonic_ns() + duration_ns;
-	ret = fault->spec->ops->activate(fault->state, fault->deadline_ns, err);
 	fault->lease_ns = clock_monotonic_ns() + LEASE_NS;
 	return ret;
 }

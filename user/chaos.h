@@ -82,7 +82,7 @@ struct chaos_ops {
 
 	/* The life of a fault, see above. Called through fault_*(). state is the chaos type's own. */
 	int (*prepare)(struct fault *fault, void **state, struct error *err);
-	int (*activate)(void *state, uint64_t deadline_ns, struct error *err);
+	int (*activate)(void *state, uint64_t duration_ns, struct error *err);
 	int (*renew)(void *state, uint64_t lease_ns, struct error *err);
 	void (*stop)(void *state);
 	int (*revert)(void *state, struct error *err);

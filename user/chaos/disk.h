@@ -43,7 +43,7 @@ struct disk_engine {
 	const char *name;
 	/* As struct chaos_ops; open also fills *shown, the engine in words. */
 	int (*open)(void **state, const struct fault_spec *spec, const char **shown, struct error *err);
-	int (*activate)(void *state, uint64_t deadline_ns, struct error *err);
+	int (*activate)(void *state, uint64_t duration_ns, struct error *err);
 	int (*renew)(void *state, uint64_t lease_ns, struct error *err);
 	void (*stop)(void *state);
 	int (*revert)(void *state, struct error *err);

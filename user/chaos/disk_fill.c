@@ -258,10 +258,10 @@ static void fill_show(const struct disk_fill *fill)
 	fill->shared->spaces[0].limit_bytes = left;
 }
 
-static int fill_activate(void *state, uint64_t deadline_ns, struct error *err)
+static int fill_activate(void *state, uint64_t duration_ns, struct error *err)
 {
 	struct disk_fill *fill = state;
-	int ret = bpf_session_activate(fill->session, deadline_ns, err);
+	int ret = bpf_session_activate(fill->session, duration_ns, err);
 
 	for (size_t i = 0; !ret && i < fill->file_count; i++)
 		ret = file_fill(fill, &fill->files[i], err);

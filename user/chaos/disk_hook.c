@@ -64,7 +64,7 @@ static void set_cgroup(struct disk_hook *hook)
 		bpf_session_set_cgroup(hook->session, target_cgroup_id(hook->spec->target));
 }
 
-static int hook_activate(void *state, uint64_t deadline_ns, struct error *err)
+static int hook_activate(void *state, uint64_t duration_ns, struct error *err)
 {
 	struct disk_hook *hook = state;
 	int ret = disk_hook_attach(hook, err);
@@ -74,7 +74,7 @@ static int hook_activate(void *state, uint64_t deadline_ns, struct error *err)
 	if (ret)
 		return ret;
 	set_cgroup(hook);
-	return bpf_session_activate(hook->session, deadline_ns, err);
+	return bpf_session_activate(hook->session, duration_ns, err);
 }
 
 static int hook_renew(void *state, uint64_t lease_ns, struct error *err)

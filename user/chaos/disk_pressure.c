@@ -202,11 +202,11 @@ static int disk_prepare(struct fault *fault, void **state, struct error *err)
 	return 0;
 }
 
-static int disk_activate(void *state, uint64_t deadline_ns, struct error *err)
+static int disk_activate(void *state, uint64_t duration_ns, struct error *err)
 {
 	struct disk_fault *disk = state;
 
-	return disk->engine->activate(disk->state, deadline_ns, err);
+	return disk->engine->activate(disk->state, duration_ns, err);
 }
 
 static int disk_renew(void *state, uint64_t lease_ns, struct error *err)

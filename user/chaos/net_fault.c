@@ -67,7 +67,7 @@ static void set_cgroups(const struct net_fault *net)
 		bpf_session_set_cgroup(net->parts[i].session, id);
 }
 
-int net_fault_activate(void *state, uint64_t deadline_ns, struct error *err)
+int net_fault_activate(void *state, uint64_t duration_ns, struct error *err)
 {
 	struct net_fault *net = state;
 	int saved = -1, ret;
@@ -79,7 +79,7 @@ int net_fault_activate(void *state, uint64_t deadline_ns, struct error *err)
 	set_cgroups(net);
 	/* All hooks are there before the first bites. */
 	for (size_t i = 0; !ret && i < net->part_count; i++)
-		ret = bpf_session_activate(net->parts[i].session, deadline_ns, err);
+		ret = bpf_session_activate(net->parts[i].session, duration_ns, err);
 	if (ret)
 		net_fault_stop(net);
 	return ret;
