@@ -17,6 +17,11 @@ test_namespaces=()
 test_pids=()
 test_cleanups=()
 
+# A killed test of the same pid cannot have cleaned up.
+for netns in /run/netns/et$$-*; do
+	[[ ! -e $netns ]] || ip netns delete "${netns##*/}" 2>/dev/null
+done
+
 # --- Results --------------------------------------------------------------------------------------------------
 
 ok() {

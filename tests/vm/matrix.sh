@@ -15,7 +15,7 @@ echo "$4: $5 $6"
 trap 'rm "$0.$4"; exit 143' TERM && touch "$0.$4"
 case $4 in
 good) echo "5 passed, 0 failed, 1 skipped" ;;
-bad) echo "3 passed, 2 failed, 0 skipped"; status=1 ;;
+bad) printf 'failed:\n  net/a: b\n  net/c: d\n\n'; echo "3 passed, 2 failed, 0 skipped"; status=1 ;;
 odd) echo "1 passed, 0 failed, 0 skipped"; status=125 ;;
 hung) echo "vm: hung: still running after $3 s: killed"; status=124 ;;
 gone) echo "vm: http://x/linux.deb is no longer there: run scripts/vm.sh refresh"; status=77 ;;
@@ -38,6 +38,7 @@ matrix_is() {
 matrix_is "one guest" good "5 passed, 0 failed, 1 skipped (0)"
 check_match "its output is shown, and had the suites" "$text" "good: net fault"
 matrix_is "several: the sum" "good bad good2" "8 passed, 3 failed, 1 skipped (1)"
+check_match "what failed is told again at the end" "$text" $'failed: bad: net/a: b\nfailed: bad: net/c: d\n.*skipped$'
 check_match "a guest without a closing line is one failure" "$text" "failed: good2: its tests did not run to their end \(exit status 0\)"
 matrix_is "a status that no test explains" odd "1 passed, 1 failed, 0 skipped (1)"
 matrix_is "a guest that hung" "good hung" "5 passed, 1 failed, 1 skipped (1)"
@@ -99,6 +100,7 @@ all_is() {
 all_is "here and in guests" cli "good bad" "9 passed, 2 failed, 1 skipped (1)"
 all_is "here alone" cli "" "1 passed, 0 failed, 0 skipped (0)"
 all_is "no such suite here" none good "5 passed, 1 failed, 1 skipped (1)"
+check_match "what failed here is told again at the end" "$text" $'\n5 passed[^\n]+\n\nfailed: this host: none: no such tests\n.*skipped$'
 mv "$tree/tests/run" "$tree/tests/run.gone"
 all_is "what does not run is one failure" cli good "5 passed, 1 failed, 1 skipped (1)"
 
