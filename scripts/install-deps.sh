@@ -23,7 +23,7 @@ packages=(
 	# lab, and what its scripts are made of
 	etcd-server etcd-client iproute2 e2fsprogs mount util-linux curl jq procps
 	# make check
-	shellcheck clang-format clang-tidy cppcheck valgrind
+	shellcheck clang-format clang-tidy cppcheck libc6-dbg
 )
 # An etcd that is there already, from wherever, is as good, and its service is not ours to touch.
 command -v etcd >/dev/null && packages=("${packages[@]/#etcd-server/}")
