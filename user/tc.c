@@ -6,23 +6,20 @@
 #include <libmnl/libmnl.h>
 #include <linux/pkt_cls.h>
 #include <linux/rtnetlink.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "netlink.h"
 
-struct walk {
-	int (*visit)(const struct tc_filter *filter, void *data);
-	void *data;
-	unsigned int ifindex;
-	int ret; /* of visit, or what a qdisc says */
+struct filter_list {
+	struct tc_filter *filters;
+	size_t count, room;
 };
 
-static int tc_dump(uint16_t type, unsigned int ifindex, uint32_t parent, mnl_cb_t handle, struct walk *walk)
-{
-	const struct tcmsg tc = {.tcm_ifindex = (int)ifindex, .tcm_parent = parent};
-
-	return netlink_dump(type, &tc, sizeof(tc), handle, NULL, walk) ?: walk->ret;
-}
+struct qdisc_search {
+	unsigned int ifindex;
+	int found; /* as tc_has_clsact tells it */
+};
 
 static uint32_t program_id_of(const struct nlattr *options)
 {
@@ -37,7 +34,7 @@ static int filter_reply(const struct nlmsghdr *message, void *data)
 {
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
 	const struct nlattr *attr, *options = NULL;
-	struct walk *walk = data;
+	struct filter_list *list = data;
 	struct tc_filter filter = {
 		.ifindex = (unsigned int)tc->tcm_ifindex,
 		.parent = tc->tcm_parent,
@@ -46,8 +43,7 @@ static int filter_reply(const struct nlmsghdr *message, void *data)
 		.protocol = ntohs((uint16_t)tc->tcm_info),
 	};
 
-	/* What is left of the dump is read all the same. */
-	if (message->nlmsg_type != RTM_NEWTFILTER || walk->ret)
+	if (message->nlmsg_type != RTM_NEWTFILTER)
 		return MNL_CB_OK;
 	mnl_attr_for_each (attr, message, sizeof(*tc)) {
 		if (mnl_attr_get_type(attr) == TCA_KIND)
@@ -59,37 +55,61 @@ static int filter_reply(const struct nlmsghdr *message, void *data)
 	}
 	if (filter.is_bpf && options)
 		filter.program_id = program_id_of(options);
-	walk->ret = walk->visit(&filter, walk->data);
+	if (list->count == list->room) {
+		size_t room = list->room ? list->room * 2 : 16;
+		struct tc_filter *grown = reallocarray(list->filters, room, sizeof(*grown));
+
+		if (!grown) {
+			errno = ENOMEM;
+			return MNL_CB_ERROR;
+		}
+		list->filters = grown;
+		list->room = room;
+	}
+	list->filters[list->count++] = filter;
 	return MNL_CB_OK;
+}
+
+static void filters_forget(void *data)
+{
+	struct filter_list *list = data;
+
+	list->count = 0;
 }
 
 int tc_each_filter(unsigned int ifindex, uint32_t parent, int (*visit)(const struct tc_filter *filter, void *data),
 		   void *data)
 {
-	struct walk walk = {.visit = visit, .data = data, .ifindex = ifindex};
+	const struct tcmsg tc = {.tcm_ifindex = (int)ifindex, .tcm_parent = parent};
+	struct filter_list list = {};
+	int ret = netlink_dump(RTM_GETTFILTER, &tc, sizeof(tc), filter_reply, filters_forget, &list);
 
-	return tc_dump(RTM_GETTFILTER, ifindex, parent, filter_reply, &walk);
+	for (size_t i = 0; !ret && i < list.count; i++)
+		ret = visit(&list.filters[i], data);
+	free(list.filters);
+	return ret;
 }
 
 static int qdisc_reply(const struct nlmsghdr *message, void *data)
 {
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
 	const struct nlattr *attr;
-	struct walk *walk = data;
+	struct qdisc_search *search = data;
 
 	/* Older kernels dump every device's, whatever was asked for. */
-	if (message->nlmsg_type != RTM_NEWQDISC || tc->tcm_ifindex != (int)walk->ifindex ||
+	if (message->nlmsg_type != RTM_NEWQDISC || tc->tcm_ifindex != (int)search->ifindex ||
 	    tc->tcm_parent != TC_H_CLSACT)
 		return MNL_CB_OK;
 	mnl_attr_for_each (attr, message, sizeof(*tc))
 		if (mnl_attr_get_type(attr) == TCA_KIND)
-			walk->ret = strcmp(mnl_attr_get_str(attr), "clsact") ? -EEXIST : 1;
+			search->found = strcmp(mnl_attr_get_str(attr), "clsact") ? -EEXIST : 1;
 	return MNL_CB_OK;
 }
 
 int tc_has_clsact(unsigned int ifindex)
 {
-	struct walk walk = {.ifindex = ifindex};
+	const struct tcmsg tc = {.tcm_ifindex = (int)ifindex};
+	struct qdisc_search search = {.ifindex = ifindex};
 
-	return tc_dump(RTM_GETQDISC, ifindex, 0, qdisc_reply, &walk);
+	return netlink_dump(RTM_GETQDISC, &tc, sizeof(tc), qdisc_reply, NULL, &search) ?: search.found;
 }
