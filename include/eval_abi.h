@@ -20,7 +20,8 @@
 /*
  * One per fault and device, in a mmapable array map of one entry. Programs do nothing unless now is before both
  * deadline_ns and lease_ns (CLOCK_MONOTONIC); storing 0 to deadline_ns makes the fault inert at once, and for good: its
- * holder sets a deadline only in place of EVAL_DEADLINE_NOT_YET, so that one stopped on its way never goes live.
+ * holder sets a deadline only in place of EVAL_DEADLINE_NOT_YET, so that one stopped on its way never goes live. Up to
+ * deadline_ns it is the same in all versions, so that each sees and stops the others' faults.
  */
 #define EVAL_DEADLINE_NOT_YET 1ULL
 
@@ -45,6 +46,7 @@ struct eval_ctl {
 	char engine[16];
 };
 _Static_assert(sizeof(struct eval_ctl) == 336, "eval_ctl is ABI");
+_Static_assert(__builtin_offsetof(struct eval_ctl, deadline_ns) == 16, "in all versions");
 
 enum eval_direction { EVAL_EGRESS, EVAL_INGRESS, EVAL_DIRECTIONS };
 

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "bpf_filter.h"
@@ -314,6 +315,21 @@ json_t *bpf_inventory(struct error *err)
 	return TAKE_PTR(faults);
 }
 
+static int other_version_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
+{
+	json_array_append_new(data, json_pack("{s:i, s:i, s:b}", "abi_version", (int)ctl->abi_version, "map_id",
+					      (int)map_id, "stopped", !ctl->deadline_ns));
+	return 0;
+}
+
+json_t *bpf_inventory_other_versions(void)
+{
+	json_t *others = json_array();
+
+	bpf_walk_other_versions(other_version_visit, others, NULL);
+	return others;
+}
+
 struct stop {
 	FILE *report;
 	int count;
@@ -373,10 +389,34 @@ static int stop_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ct
 	return 0;
 }
 
+/* The one store that all versions have in common; the holder sees it and detaches. */
+static int stop_other_version(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
+{
+	struct stop *stop = data;
+	struct eval_ctl *mapped;
+
+	/* Shown, but stopped before. */
+	if (!ctl->deadline_ns)
+		return 0;
+	mapped = mmap(NULL, sizeof(*mapped), PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
+	if (mapped == MAP_FAILED) {
+		log_error("cannot stop a fault of another version of eval (map %u): %m", map_id);
+		return 0;
+	}
+	__atomic_store_n(&mapped->deadline_ns, 0, __ATOMIC_RELEASE);
+	munmap(mapped, sizeof(*mapped));
+	stop->count++;
+	if (stop->report)
+		fprintf(stop->report,
+			"stopped: a fault of another version of eval (ABI %u, map %u), which its holder detaches\n",
+			ctl->abi_version, map_id);
+	return 0;
+}
+
 int eval_stop_all(FILE *report, struct error *err)
 {
 	struct stop stop = {.report = report};
-	int ret = bpf_walk_faults(stop_visit, &stop, err);
+	int ret = bpf_walk_faults(stop_visit, &stop, err) ?: bpf_walk_other_versions(stop_other_version, &stop, err);
 
 	return ret ? ret : stop.count;
 }

@@ -19,11 +19,14 @@
  * New reference, NULL with err on failure.
  */
 json_t *bpf_inventory(struct error *err);
+/* Faults of evals with another EVAL_ABI_VERSION: an array of {"abi_version", "map_id", "stopped"}. New reference. */
+json_t *bpf_inventory_other_versions(void);
 /* Of the "hooks" above: it is on a delay line, not on the fault's device. */
 bool bpf_hook_is_of_line(const json_t *hook);
 /*
- * Emergency stop: makes every fault of ours on this host inert and detaches its device's hooks, whoever holds it;
- * what a delay line holds is still delivered. Tells what it stopped, a line each. Returns how many.
+ * Emergency stop: makes every fault of ours on this host inert and detaches its device's hooks, whoever holds it (those
+ * of another version of eval its holder detaches); what a delay line holds is still delivered. Tells what it stopped, a
+ * line each. Returns how many.
  */
 int eval_stop_all(FILE *report, struct error *err);
 /*

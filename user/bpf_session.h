@@ -62,11 +62,13 @@ json_t *bpf_session_evidence(const struct bpf_session *session);
 json_t *bpf_stats_to_json(const struct eval_stats *stats, bool with_delays);
 
 /*
- * Every live control block of this host, by walking the kernel's map ids. visit gets a descriptor of the map
- * (closed afterwards) and its id; a non-zero return ends the walk and is returned.
+ * Every control block of this host, by walking the kernel's map ids. visit gets a descriptor of the map (closed
+ * afterwards) and its id; a non-zero return ends the walk and is returned. walk_other_versions: those of evals with
+ * another EVAL_ABI_VERSION, of which ctl holds what all have in common alone, up to deadline_ns.
  */
-int bpf_walk_faults(int (*visit)(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data), void *data,
-		    struct error *err);
+typedef int (*bpf_fault_visit)(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data);
+int bpf_walk_faults(bpf_fault_visit visit, void *data, struct error *err);
+int bpf_walk_other_versions(bpf_fault_visit visit, void *data, struct error *err);
 /*
  * True while the process that holds the fault lives: pid and start time agree, or, where it is in another PID namespace
  * and so cannot be seen from here, its lease is not long over.

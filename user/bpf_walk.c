@@ -2,6 +2,7 @@
 /* The kernel's own list of live faults: maps named eval_ctl that carry our magic. */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "bpf_session.h"
@@ -12,13 +13,23 @@
 /* A holder that cannot be seen, and that has not renewed its lease for so long, is taken for dead. */
 #define LEASE_GRACE_NS (10 * NSEC_PER_SEC)
 
-static bool map_is_ctl(int fd)
+/* A version's that differs may have a larger one. */
+#define CTL_SIZE_MAX 4096
+
+/* Reads the block of a map that is one; returns its size, else 0. */
+static size_t ctl_read(int fd, char block[CTL_SIZE_MAX])
 {
 	struct bpf_map_info info = {};
-	__u32 size = sizeof(info);
+	__u32 size = sizeof(info), zero = 0;
+	__u64 magic = 0;
 
-	return !bpf_obj_get_info_by_fd(fd, &info, &size) && !strcmp(info.name, EVAL_CTL_MAP) &&
-	       info.type == BPF_MAP_TYPE_ARRAY && info.value_size == sizeof(struct eval_ctl);
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) || strcmp(info.name, EVAL_CTL_MAP) ||
+	    info.type != BPF_MAP_TYPE_ARRAY || info.value_size > CTL_SIZE_MAX ||
+	    info.value_size < offsetof(struct eval_ctl, deadline_ns) + sizeof(__u64) ||
+	    bpf_map_lookup_elem(fd, &zero, block))
+		return 0;
+	memcpy(&magic, block, sizeof(magic));
+	return magic == EVAL_MAGIC ? info.value_size : 0;
 }
 
 static void ctl_terminate_strings(struct eval_ctl *ctl)
@@ -30,23 +41,35 @@ static void ctl_terminate_strings(struct eval_ctl *ctl)
 	ctl->engine[sizeof(ctl->engine) - 1] = '\0';
 }
 
-int bpf_walk_faults(int (*visit)(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data), void *data,
-		    struct error *err)
+struct walk {
+	bpf_fault_visit visit;
+	void *data;
+	bool others;
+};
+
+static int walk_visit(const struct walk *walk, int fd, __u32 id)
 {
-	__u32 id = 0, zero = 0;
+	char block[CTL_SIZE_MAX] = {};
+	size_t size = ctl_read(fd, block);
+	struct eval_ctl ctl;
+
+	memcpy(&ctl, block, sizeof(ctl));
+	if (!size || (size == sizeof(ctl) && ctl.abi_version == EVAL_ABI_VERSION) == walk->others)
+		return 0;
+	ctl_terminate_strings(&ctl);
+	return walk->visit(fd, id, &ctl, walk->data);
+}
+
+static int walk_maps(const struct walk *walk, struct error *err)
+{
+	__u32 id = 0;
 	int ret;
 
 	while (!(ret = bpf_map_get_next_id(id, &id))) {
 		_cleanup_close_ int fd = bpf_map_get_fd_by_id(id);
-		struct eval_ctl ctl;
 
 		/* A map may go between the two calls; one that is not ours may be closed to us. */
-		if (fd < 0 || !map_is_ctl(fd) || bpf_map_lookup_elem(fd, &zero, &ctl))
-			continue;
-		if (ctl.magic != EVAL_MAGIC || ctl.abi_version != EVAL_ABI_VERSION)
-			continue;
-		ctl_terminate_strings(&ctl);
-		ret = visit(fd, id, &ctl, data);
+		ret = fd < 0 ? 0 : walk_visit(walk, fd, id);
 		if (ret)
 			return ret;
 	}
@@ -55,6 +78,16 @@ int bpf_walk_faults(int (*visit)(int map_fd, unsigned int map_id, const struct e
 	if (ret == -EPERM)
 		return error_set(err, ret, "reading the kernel's BPF objects needs root");
 	return error_set_errno(err, ret, "cannot walk the kernel's BPF maps");
+}
+
+int bpf_walk_faults(bpf_fault_visit visit, void *data, struct error *err)
+{
+	return walk_maps(&(struct walk){.visit = visit, .data = data}, err);
+}
+
+int bpf_walk_other_versions(bpf_fault_visit visit, void *data, struct error *err)
+{
+	return walk_maps(&(struct walk){.visit = visit, .data = data, .others = true}, err);
 }
 
 static bool lease_is_young(const struct eval_ctl *ctl)

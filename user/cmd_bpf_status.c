@@ -161,6 +161,18 @@ static void print_faults(const json_t *faults)
 		print_fault(fault);
 }
 
+static void print_other_versions(const json_t *others)
+{
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach (others, i, other)
+		printf("  of another version of eval (ABI %" JSON_INTEGER_FORMAT ", map %" JSON_INTEGER_FORMAT
+		       "): %s; that eval's bpf-status tells more\n",
+		       integer(other, "abi_version"), integer(other, "map_id"),
+		       json_is_true(json_object_get(other, "stopped")) ? "stopped" : "'eval cleanup --now' stops it");
+}
+
 static void print_leftovers(const json_t *leftovers)
 {
 	const json_t *leftover;
@@ -238,13 +250,15 @@ static int print_status(const struct status_options *asked, const json_t *featur
 		return EXIT_HOST;
 	}
 	uname(&kernel);
-	status = json_pack("{s:O, s:o, s:i, s:s, s:O}", "faults", faults, "leftovers", find_leftovers(faults), "swept",
-			   swept, "kernel", kernel.release, "features", features);
+	status = json_pack("{s:O, s:o, s:o, s:i, s:s, s:O}", "faults", faults, "other_versions",
+			   bpf_inventory_other_versions(), "leftovers", find_leftovers(faults), "swept", swept,
+			   "kernel", kernel.release, "features", features);
 	if (asked->json) {
 		json_dumpf(status, stdout, asked->watch ? JSON_COMPACT : JSON_INDENT(2));
 		putchar('\n');
 	} else {
 		print_faults(faults);
+		print_other_versions(json_object_get(status, "other_versions"));
 		print_leftovers(json_object_get(status, "leftovers"));
 		if (swept)
 			printf("  removed just now: the filters of %d fault%s whose process and guard were killed\n",

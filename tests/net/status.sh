@@ -105,4 +105,23 @@ check_match "a dead run's cgroup is left over" "$("$eval_bin" bpf-status)" "left
 check "eval cleanup removes it" bash -c "'$eval_bin' cleanup --db '$work/none.db' && [[ ! -d $root/$stale ]]"
 check_match "then nothing is left" "$("$eval_bin" bpf-status)" "left over: nothing"
 
+# --- Of another version of eval -------------------------------------------------------------------------------
+# Its control block: our magic, another ABI version and another size, a deadline far away.
+mkdir "$work/bpf" && mount -t bpf bpf "$work/bpf"
+on_cleanup umount "$work/bpf"
+bpftool map create "$work/bpf/ctl" type array key 4 value 352 entries 1 name eval_ctl flags 0x400
+read -ra bytes < <(printf '%s ' 63 68 61 6f 65 76 61 6c  09 00 00 00  01 00 00 00; printf 'ff %.0s' {1..7}; printf '7f '; printf '00 %.0s' {25..352})
+bpftool map update pinned "$work/bpf/ctl" key 0 0 0 0 value hex "${bytes[@]}"
+others() { "$eval_bin" bpf-status --json | jq -c '.other_versions[] | [.abi_version, .stopped]'; }
+check_eq "a fault of another version is no fault of this one" "$(fault_count)" 0
+check_eq "but it is told" "$(others)" "[9,false]"
+check_match "… and what stops it" "$("$eval_bin" bpf-status)" "of another version of eval \(ABI 9, map [0-9]+\): 'eval cleanup --now' stops it"
+check_match "cleanup --now stops it, too" "$("$eval_bin" cleanup --now)" "stopped: a fault of another version of eval \(ABI 9, .*1 fault stopped"
+check_eq "its deadline is gone" "$(others)" "[9,true]"
+check_eq "… and nothing else changed" "$(bpftool -j map lookup pinned "$work/bpf/ctl" key 0 0 0 0 | jq -r '.value | join(" ")')" \
+	"$(printf '0x%s ' "${bytes[@]:0:16}"; printf '0x00 %.0s' {17..24}; printf '0x%s ' "${bytes[@]:24}" | sed 's/ $//')"
+check_match "the next one has nothing to stop" "$("$eval_bin" cleanup --now)" "^0 faults stopped$"
+rm "$work/bpf/ctl"
+check_eq "and it is gone with its holder" "$(others)" ""
+
 done_testing
