@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ struct bpf_session {
 	struct eval_ctl *ctl; /* shared with the kernel */
 	int stats_fd;         /* of the object, not owned */
 	bool has_delays;
+	volatile sig_atomic_t stopped; /* by its holder */
 	struct session_hook hooks[SESSION_HOOKS_MAX];
 	size_t hook_count;
 };
@@ -213,12 +215,20 @@ void bpf_session_set_cgroup(struct bpf_session *session, uint64_t cgroup_id)
 
 void bpf_session_stop(struct bpf_session *session)
 {
+	session->stopped = true;
 	__atomic_store_n(&session->ctl->deadline_ns, 0, __ATOMIC_RELEASE);
 }
 
 bool bpf_session_is_stopped(const struct bpf_session *session)
 {
 	return !__atomic_load_n(&session->ctl->deadline_ns, __ATOMIC_ACQUIRE);
+}
+
+int bpf_session_check(const struct bpf_session *session, struct error *err)
+{
+	if (session->stopped || !bpf_session_is_stopped(session))
+		return 0;
+	return error_set(err, -ENODEV, "the fault was stopped from outside: by 'eval cleanup --now'?");
 }
 
 void bpf_session_drain(struct bpf_session *session)

@@ -52,6 +52,8 @@ void bpf_session_set_cgroup(struct bpf_session *session, uint64_t cgroup_id);
 void bpf_session_stop(struct bpf_session *session);
 /* True: its deadline is taken away, by bpf_session_stop() or from outside (eval cleanup --now). */
 bool bpf_session_is_stopped(const struct bpf_session *session);
+/* -ENODEV, with err, where that came from outside alone. */
+int bpf_session_check(const struct bpf_session *session, struct error *err);
 /* Stops for good, and from here the lines' hooks restore what the device's hooks did: these may go. */
 void bpf_session_drain(struct bpf_session *session);
 

@@ -123,7 +123,7 @@ for type in latency network_partition; do
 	inject_end vanish 5
 	check_eq "$type, device removed: it ends at once with 1" "$inject_status" 1
 	check_eq "$type, device removed: message" "$(grep error "$work/vanish.err")" \
-		"eval: error: the fault's hooks on eth0 went away: was the device removed, or did 'eval cleanup --now' stop every fault?"
+		"eval: error: the fault's hooks on eth0 went away: was the device removed, or were they detached by force?"
 	check_number "$type, device removed: its counters are kept" "$(evidence vanish .hit) >= 5"
 	check "$type, device removed: nothing is left" wait_for 3 nothing_left_in a
 

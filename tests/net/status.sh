@@ -124,4 +124,15 @@ check_match "the next one has nothing to stop" "$("$eval_bin" cleanup --now)" "^
 rm "$work/bpf/ctl"
 check_eq "and it is gone with its holder" "$(others)" ""
 
+# What another version's cleanup --now does to a fault of this one.
+inject other network_partition --for 60s --netns "$n1" --peer 10.99.0.2
+map=$(our_faults | jq .map_id)
+read -ra bytes < <(bpftool -j map lookup id "$map" key 0 0 0 0 | jq -r '.value | join(" ")')
+bytes[16]=0 bytes[17]=0 bytes[18]=0 bytes[19]=0 bytes[20]=0 bytes[21]=0 bytes[22]=0 bytes[23]=0
+bpftool map update id "$map" key 0 0 0 0 value "${bytes[@]}"
+inject_end other 5
+check_match "a fault that another version stopped: its holder ends" "$inject_status $(cat "$work/other.err")" \
+	"^1 .*the fault was stopped from outside: by 'eval cleanup --now'\?"
+check "… and nothing is left" wait_for 3 nothing_left_in n1
+
 done_testing

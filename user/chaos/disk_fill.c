@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -39,7 +38,6 @@ struct disk_fill {
 	struct fill_file *files;  /* one per file system */
 	size_t file_count;
 	uint64_t first_hit_ns;
-	volatile sig_atomic_t stopped; /* by the signal handler */
 };
 
 static const struct fill_file *find_file(const struct disk_fill *fill, const struct fs_id *fs)
@@ -147,7 +145,7 @@ static int fill_open(void **state, const struct fault_spec *spec, const char **s
 /* A step that was under way when the file was emptied may have filled it again. */
 static int check_stopped(struct disk_fill *fill, struct fill_file *file, struct error *err)
 {
-	if (!fill->stopped && !bpf_session_is_stopped(fill->session))
+	if (!bpf_session_is_stopped(fill->session))
 		return 0;
 	file->filled_bytes = 0;
 	if (ftruncate(file->fd, 0))
@@ -278,10 +276,11 @@ static void fill_release(struct disk_fill *fill)
 static int fill_renew(void *state, uint64_t lease_ns, struct error *err)
 {
 	struct disk_fill *fill = state;
+	int ret = bpf_session_check(fill->session, err);
 
-	if (!fill->stopped && bpf_session_is_stopped(fill->session)) {
+	if (ret) {
 		fill_release(fill);
-		return error_set(err, -ENODEV, "the fault was stopped from outside: by 'eval cleanup --now'?");
+		return ret;
 	}
 	fill_show(fill);
 	bpf_session_renew(fill->session, lease_ns);
@@ -293,7 +292,6 @@ static void fill_stop(void *state)
 {
 	struct disk_fill *fill = state;
 
-	fill->stopped = true;
 	bpf_session_stop(fill->session);
 	for (size_t i = 0; i < fill->file_count; i++)
 		if (fill->files[i].fd >= 0 && ftruncate(fill->files[i].fd, 0))

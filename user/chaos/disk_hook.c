@@ -80,9 +80,10 @@ static int hook_activate(void *state, uint64_t duration_ns, struct error *err)
 static int hook_renew(void *state, uint64_t lease_ns, struct error *err)
 {
 	struct disk_hook *hook = state;
+	int ret = bpf_session_check(hook->session, err);
 
-	if (!hook->stopped && bpf_session_is_stopped(hook->session))
-		return error_set(err, -ENODEV, "the fault was stopped from outside: by 'eval cleanup --now'?");
+	if (ret)
+		return ret;
 	set_cgroup(hook);
 	bpf_session_renew(hook->session, lease_ns);
 	return 0;
@@ -93,7 +94,6 @@ static void hook_stop(void *state)
 {
 	struct disk_hook *hook = state;
 
-	hook->stopped = true;
 	bpf_session_stop(hook->session);
 }
 

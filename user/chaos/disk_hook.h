@@ -33,7 +33,7 @@ struct disk_hook {
 	char why_no_statfs[128];
 	struct error why_not_growth; /* by_growth: of no meaning */
 	double attach_ms, detach_ms;
-	bool stopped, sampling;
+	bool sampling;
 	pthread_t sampler;
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* under lock: end_sampling */

@@ -97,8 +97,7 @@ static const struct net_part *find_unhooked(const struct net_fault *net)
 static int hooks_gone(const struct net_part *part, struct error *err)
 {
 	return error_set(err, -ENODEV,
-			 "the fault's hooks on %s went away: was the device removed, or did 'eval cleanup --now' stop "
-			 "every fault?",
+			 "the fault's hooks on %s went away: was the device removed, or were they detached by force?",
 			 part->device->name);
 }
 
@@ -117,10 +116,15 @@ int net_fault_renew(void *state, uint64_t lease_ns, struct error *err)
 {
 	struct net_fault *net = state;
 	const struct net_part *unhooked;
+	int ret = 0;
 
 	/* First: what follows may wait for a lock of all network devices. */
-	for (size_t i = 0; i < net->part_count; i++)
+	for (size_t i = 0; i < net->part_count; i++) {
 		bpf_session_renew(net->parts[i].session, lease_ns);
+		ret = ret ?: bpf_session_check(net->parts[i].session, err);
+	}
+	if (ret)
+		return ret;
 	set_cgroups(net);
 	parts_renew(net);
 	unhooked = find_unhooked(net);
