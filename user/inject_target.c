@@ -10,8 +10,8 @@
 
 int inject_target_exit_code(int code)
 {
-	static const int usage[] = {EINVAL,       ENOENT,     ENODEV, EADDRNOTAVAIL, ENETUNREACH,
-				    EHOSTUNREACH, EOPNOTSUPP, EPERM,  EROFS};
+	static const int usage[] = {EINVAL, ENOENT,       ENODEV,     EADDRNOTAVAIL, ENETUNREACH,
+				    E2BIG,  EHOSTUNREACH, EOPNOTSUPP, EPERM,         EROFS};
 
 	for (size_t i = 0; i < ARRAY_SIZE(usage); i++)
 		if (code == -usage[i])

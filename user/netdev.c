@@ -248,9 +248,11 @@ int netdev_route(const struct endpoint *to, int (*visit_device)(unsigned int ifi
 	if (!ret && !visit.found)
 		ret = route_ask(socket, to, 0, &visit);
 	mnl_socket_close(socket);
+	endpoint_format(to, text);
+	if (ret == -ENODEV)
+		return error_set(err, ret, "the device that leads to peer %s has just gone", text);
 	if (ret || !visit.found)
-		return error_set(err, ret ? ret : -ENETUNREACH, "no route to peer %s from the target",
-				 endpoint_format(to, text));
+		return error_set(err, ret ? ret : -ENETUNREACH, "no route to peer %s from the target", text);
 	return 0;
 }
 

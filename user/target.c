@@ -147,6 +147,10 @@ static int find_devices(struct target *target, const struct target_spec *spec, s
 	for (size_t i = 0; i < target->peer_count; i++) {
 		int ret = netdev_route(&target->peers[i], add_route_device, target, err);
 
+		if (ret == -E2BIG)
+			return error_set(err, ret,
+					 "more than %d devices lead to the peers: name one (interface, --dev)",
+					 DEVICES_MAX);
 		if (ret)
 			return ret;
 	}

@@ -104,6 +104,20 @@ check_fails "not root: exit 3" 3 as_nobody inject "${delay[@]}" --peer 10.99.0.2
 check_eq "not root: message" "$output" "eval: error: injecting needs root: run it with sudo"
 check_fails "not root: wrong usage is told first" 2 as_nobody inject latency --for 1s --peer 10.99.0.2
 
+# --- Too many devices -----------------------------------------------------------------------------------------
+make_ns many
+peers=()
+for ((i = 1; i <= 17; i++)); do
+	ip -n "$(ns many)" link add "l$i" type veth peer name "r$i"
+	for side in l r; do
+		ip -n "$(ns many)" addr add "10.8$([[ $side == l ]] && echo 0 || echo 1).$i.1/24" dev "$side$i"
+		ip -n "$(ns many)" link set "$side$i" up
+		peers+=(--peer "10.8$([[ $side == l ]] && echo 0 || echo 1).$i.2")
+	done
+done
+check_fails "34 devices lead to the peers: exit 2" 2 "$eval_bin" inject network_partition --for 1s --netns "$(ns many)" "${peers[@]}"
+check_eq "… and why" "$output" "eval: error: more than 32 devices lead to the peers: name one (interface, --dev)"
+
 # --- A fault that touches nothing -----------------------------------------------------------------------------
 check_fails "nothing hit: exit 1" 1 "$eval_bin" inject latency --for 300ms --min-ms 1 --max-ms 2 --netns "$n1" --peer 10.99.0.77
 check_match "nothing hit: said so" "$output" "eval: warning: the fault touched nothing: no packet matched while it was live"
