@@ -17,7 +17,6 @@ engine=$(engine_here)
 
 # Milliseconds from SINCE to the first write that worked.
 worked_after() { awk -v since="$1" '$1 >= since && $2 == "ok" { printf "%.0f\n", ($1 - since) * 1000; exit }' "$probe_log"; }
-works_after() { [[ -n $(worked_after "$1") ]]; }
 was_refused_after() { awk -v since="$1" '$1 >= since && $2 == "ENOSPC" { found = 1 } END { exit !found }' "$probe_log"; }
 is_refused() { [[ $(tail -n 1 "$probe_log") == *" ENOSPC" ]]; }
 works() { [[ $(tail -n 1 "$probe_log") == *" ok" ]]; }
@@ -37,20 +36,23 @@ start_load() {
 	wait_for 10 test -e "$1/load.1.0" && wait_for 5 works
 }
 
-# killed_live ENGINE DIR ROUND: killed at a random moment of the fault's life.
+# killed_live ENGINE DIR ROUND: killed at a random moment of the fault's life. What went wrong is in $why.
 killed_live() {
 	local since=$EPOCHREALTIME refused=yes
+	why="no fault"
 	pressure "live$3" "$2" --engine "$1" --fill-percent 100 || return 1
+	why="not refused since $since"
 	# The fill engine leaves what a file system needs for itself.
 	[[ $1 == fill ]] || wait_for 5 was_refused_after "$since" || return 1
 	sleep_ms $((RANDOM % 1500))
 	# What the file system frees meanwhile (of a delayed allocation, say) counts as left: then there is nothing to recover from.
 	[[ $1 == fill ]] || EVAL_TIME_FACTOR=1 wait_for 3 is_refused || refused=no
 	since=$EPOCHREALTIME
+	why="no write works since $since"
 	kill -KILL "$inject_pid"
 	wait "$inject_pid" 2>/dev/null
-	# A write that was under way does not count.
-	wait_for 2 works_after "$since" || return 1
+	# Without a write since where one was under way already, or the file system freed something right before.
+	wait_for 2 works || return 1
 	[[ $1 == fill || $refused == no ]] || worked_after "$since" >>"$work/$1.recovery"
 }
 
@@ -72,7 +74,8 @@ killed_on() {
 	fi
 	programs=$(bpf_state)
 	for ((round = 1; round <= $2; round++)); do
-		killed_live "$engine" "$disk/data" "$fs$round" || bad+=("live $round: $(tail -n 2 "$probe_log")")
+		killed_live "$engine" "$disk/data" "$fs$round" ||
+			bad+=("live $round: $why: $(tail -n 2 "$probe_log")")
 		((round % 2)) || killed_early "$engine" "$disk/data" "$fs$round" || bad+=("early $round: $(tail -n 2 "$probe_log")")
 	done
 	check_eq "$engine: $fs: killed $2 times while live and half as often while starting: writes work again" "${bad[*]}" ""
