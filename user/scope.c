@@ -23,7 +23,8 @@
 
 void scope_prefix(char out[SCOPE_NAME_SIZE], pid_t coordinator, uint64_t start_ticks)
 {
-	snprintf(out, SCOPE_NAME_SIZE, "eval-%d-%" PRIu64 "-", (int)coordinator, start_ticks);
+	snprintf(out, SCOPE_NAME_SIZE, "eval-%d-%" PRIu64 "-%" PRIu64 "-", (int)coordinator, start_ticks,
+		 process_pid_namespace());
 }
 
 static int cgroup_root_open(void)
@@ -208,11 +209,14 @@ void scope_each_stale(void (*visit)(int root_fd, const char *name, void *data), 
 		return;
 	}
 	while ((entry = readdir(dir))) {
-		uint64_t ticks;
+		uint64_t ticks, pid_namespace;
 		int coordinator, worker;
 
-		if (sscanf(entry->d_name, "eval-%d-%" SCNu64 "-%dw", &coordinator, &ticks, &worker) == 3 &&
-		    process_start_ticks(coordinator) != ticks)
+		/* Of another PID namespace nobody here can tell whether it lives; with that ends all that it started.
+		 */
+		if (sscanf(entry->d_name, "eval-%d-%" SCNu64 "-%" SCNu64 "-%dw", &coordinator, &ticks, &pid_namespace,
+			   &worker) == 4 &&
+		    pid_namespace == process_pid_namespace() && process_start_ticks(coordinator) != ticks)
 			visit(root_fd, entry->d_name, data);
 	}
 }

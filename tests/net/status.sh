@@ -98,12 +98,19 @@ check_fails "stray argument: exit 2" 2 "$eval_bin" bpf-status stray
 # --- Left over ------------------------------------------------------------------------------------------------
 # A cgroup as a dead coordinator leaves it: no process has this pid with this start time.
 root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-stale=eval-$$-1-1w
+stale=eval-$$-1-$(stat -L -c %i /proc/self/ns/pid)-1w
 mkdir "$root/$stale"
 on_cleanup bash -c "[[ ! -d $root/$stale ]] || rmdir $root/$stale"
 check_match "a dead run's cgroup is left over" "$("$eval_bin" bpf-status)" "left over:.*$stale.*'eval cleanup' removes"
 check "eval cleanup removes it" bash -c "'$eval_bin' cleanup --db '$work/none.db' && [[ ! -d $root/$stale ]]"
 check_match "then nothing is left" "$("$eval_bin" bpf-status)" "left over: nothing"
+# A live one's, by its pid and start time, is that of nobody in another PID namespace.
+alive=eval-$$-$(cut -d ' ' -f 22 "/proc/$$/stat")-$(stat -L -c %i /proc/self/ns/pid)-1w
+mkdir "$root/$alive"
+on_cleanup bash -c "[[ ! -d $root/$alive ]] || rmdir $root/$alive"
+check_match "a live run's cgroup is not left over" "$("$eval_bin" bpf-status)" "left over: nothing"
+check_match "… nor seen from another PID namespace" "$("${elsewhere[@]}" bpf-status)" "left over: nothing"
+check "… nor removed from there" bash -c "$(printf '%q ' "${elsewhere[@]}") cleanup --db '$work/none.db' && [[ -d $root/$alive ]]"
 
 # --- Of another version of eval -------------------------------------------------------------------------------
 # Its control block: our magic, another ABI version and another size, a deadline far away.
