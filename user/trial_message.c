@@ -78,7 +78,8 @@ static json_t *event_new(const struct trial *trial, const char *kind, const char
 	return body;
 }
 
-/* In the place of a message that no datagram holds: an event that says so. False: that did not work either. */
+/* In the place of a message that no datagram holds, or whose end the coordinator would not get: an event that says so.
+ * False: that did not work either. */
 static bool replace_oversized(const struct trial *trial, struct outbox_message *message)
 {
 	size_t length = strlen(message->text);
@@ -102,9 +103,12 @@ void trial_flush(struct trial *trial)
 {
 	while (trial->outbox) {
 		struct outbox_message *first = trial->outbox;
-		ssize_t sent =
-			send(trial->job->socket_fd, first->text, strlen(first->text), MSG_DONTWAIT | MSG_NOSIGNAL);
+		size_t length = strlen(first->text);
+		ssize_t sent;
 
+		if (length > TRIAL_MESSAGE_MAX && replace_oversized(trial, first))
+			continue;
+		sent = send(trial->job->socket_fd, first->text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (sent < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
 			return;
 		if (sent < 0 && errno == EMSGSIZE && replace_oversized(trial, first))
