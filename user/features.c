@@ -100,7 +100,7 @@ static int probe_tap(void)
 
 static int probe_sch_fq(void)
 {
-	char buffer[MNL_NLMSG_HDRLEN + 4096];
+	char buffer[MNL_NLMSG_HDRLEN + 4096] = {};
 	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	struct tcmsg *tc;

@@ -212,7 +212,7 @@ static int route_reply(const struct nlmsghdr *message, void *data)
 static int route_ask(struct mnl_socket *socket, const struct endpoint *to, unsigned int flags,
 		     struct route_visit *visit)
 {
-	char buffer[MNL_NLMSG_HDRLEN + 8192];
+	char buffer[MNL_NLMSG_HDRLEN + 8192] = {};
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	bool ipv4 = endpoint_is_ipv4(to);
 	struct rtmsg *route;
@@ -306,7 +306,7 @@ int netdev_set_up(const char *name, unsigned int queue_length, struct error *err
 static int request(struct nlmsghdr *message, mnl_cb_t reply, void *data)
 {
 	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	char buffer[MNL_NLMSG_HDRLEN + 8192];
+	char buffer[MNL_NLMSG_HDRLEN + 8192] = {};
 	ssize_t size;
 	int ret = 0;
 
@@ -336,7 +336,7 @@ static int tx_dropped_reply(const struct nlmsghdr *message, void *data)
 
 uint64_t netdev_tx_dropped(const char *name, uint64_t *known)
 {
-	char buffer[MNL_NLMSG_HDRLEN + 256];
+	char buffer[MNL_NLMSG_HDRLEN + 256] = {};
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	uint64_t before = *known;
 
@@ -348,7 +348,7 @@ uint64_t netdev_tx_dropped(const char *name, uint64_t *known)
 
 int netdev_add_veth(const char *name, const char *peer, int peer_netns_fd)
 {
-	char buffer[MNL_NLMSG_HDRLEN + 1024];
+	char buffer[MNL_NLMSG_HDRLEN + 1024] = {};
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	struct nlattr *link_info, *data, *peer_info;
 
@@ -373,7 +373,7 @@ int netdev_add_veth(const char *name, const char *peer, int peer_netns_fd)
 
 int netdev_delete(const char *name)
 {
-	char buffer[MNL_NLMSG_HDRLEN + 256];
+	char buffer[MNL_NLMSG_HDRLEN + 256] = {};
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 
 	message->nlmsg_type = RTM_DELLINK;
@@ -412,7 +412,7 @@ void netdev_receive_in_order(const char *name)
 
 int netdev_set_fq(const char *name, const struct netdev_fq *fq, struct error *err)
 {
-	char buffer[MNL_NLMSG_HDRLEN + 512];
+	char buffer[MNL_NLMSG_HDRLEN + 512] = {};
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	struct nlattr *options;
 	struct tcmsg *tc;

@@ -33,7 +33,8 @@ tree=${BUILD:-build}/valgrind
 rm -rf "$tree" && mkdir -p "$tree" || exit 1
 git ls-files -z | tar -c --null -T - | tar -x -C "$tree" || exit 1
 cd "$tree" || exit 1
-make -j"$(nproc)" CFLAGS="-O1 -g -include $PWD/scripts/check/valgrind.h" eval || exit 1
+mapfile -t tools < <(basename -s .c tests/tools/*.c)
+make -j"$(nproc)" CFLAGS="-O1 -g -include $PWD/scripts/check/valgrind.h" eval "${tools[@]/#/build/tools/}" || exit 1
 mkdir -p build/memcheck && chmod 1777 build/memcheck # some tests give up root
 mv eval build/eval-itself
 cat >./eval <<END
@@ -46,8 +47,8 @@ END
 chmod +x eval
 EVAL_TIME_FACTOR=10 tests/run "$@"
 
-# An ioctl that valgrind does not know (NS_GET_NSTYPE) is no finding.
-sed -i '/^==[0-9]*== \(Warning: noted but unhandled ioctl\|   This could cause spurious value\|   See README_MISSING_SYSCALL\)/d' \
+# What valgrind does not know (an ioctl, NS_GET_NSTYPE, and commands of bpf()) is no finding.
+sed -i '/^--[0-9]*-- WARNING: unhandled eBPF command/d; /^==[0-9]*== \(Warning: noted but unhandled ioctl\|   This could cause spurious value\|   See README_MISSING_SYSCALL\)/d' \
 	build/memcheck/*
 mapfile -t logs < <(grep -lE '^==[0-9]+== ' build/memcheck/* 2>/dev/null)
 echo "valgrind: $(find build/memcheck -type f | wc -l) processes, ${#logs[@]} of them with findings"
