@@ -21,7 +21,7 @@
  * One per fault and device, in a mmapable array map of one entry. Programs do nothing unless now is before both
  * deadline_ns and lease_ns (CLOCK_MONOTONIC); storing 0 to deadline_ns makes the fault inert at once, and for good: its
  * holder sets a deadline only in place of EVAL_DEADLINE_NOT_YET, so that one stopped on its way never goes live. Up to
- * deadline_ns it is the same in all versions, so that each sees and stops the others' faults.
+ * deadline_ns it is the same in all versions, and at most 4096 bytes, so that each sees and stops the others' faults.
  */
 #define EVAL_DEADLINE_NOT_YET 1ULL
 

@@ -22,7 +22,7 @@ packages=(
 	libclang-rt-dev # libFuzzer, ASan and UBSan of clang
 	# lab, and what its scripts are made of
 	etcd-server etcd-client iproute2 e2fsprogs mount util-linux curl jq procps
-	# make check
+	# make check, make valgrind
 	shellcheck clang-format clang-tidy cppcheck libc6-dbg
 )
 # An etcd that is there already, from wherever, is as good, and its service is not ours to touch.

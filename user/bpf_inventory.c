@@ -332,7 +332,7 @@ json_t *bpf_inventory_other_versions(void)
 
 struct stop {
 	FILE *report;
-	int count;
+	int count, failed;
 };
 
 bool bpf_hook_is_of_line(const json_t *hook)
@@ -375,8 +375,10 @@ static int stop_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ct
 	_cleanup_json_ json_t *faults = json_array();
 	struct stop *stop = data;
 
-	if (make_inert(map_fd, ctl))
+	if (make_inert(map_fd, ctl)) {
+		stop->failed++;
 		return 0;
+	}
 	inventory_visit(map_fd, map_id, ctl, faults);
 	device_hooks_detach(json_array_get(faults, 0));
 	if (bpf_filters_needed())
@@ -400,7 +402,7 @@ static int stop_other_version(int map_fd, unsigned int map_id, const struct eval
 		return 0;
 	mapped = mmap(NULL, sizeof(*mapped), PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
 	if (mapped == MAP_FAILED) {
-		log_error("cannot stop a fault of another version of eval (map %u): %m", map_id);
+		stop->failed++;
 		return 0;
 	}
 	__atomic_store_n(&mapped->deadline_ns, 0, __ATOMIC_RELEASE);
@@ -408,7 +410,8 @@ static int stop_other_version(int map_fd, unsigned int map_id, const struct eval
 	stop->count++;
 	if (stop->report)
 		fprintf(stop->report,
-			"stopped: a fault of another version of eval (ABI %u, map %u), which its holder detaches\n",
+			"stopped: a fault of another version of eval (ABI %u, map %u); its holder, if it lives, "
+			"detaches it\n",
 			ctl->abi_version, map_id);
 	return 0;
 }
@@ -418,6 +421,9 @@ int eval_stop_all(FILE *report, struct error *err)
 	struct stop stop = {.report = report};
 	int ret = bpf_walk_faults(stop_visit, &stop, err) ?: bpf_walk_other_versions(stop_other_version, &stop, err);
 
+	if (!ret && stop.failed)
+		return error_set(err, -EIO, "%d fault%s could not be stopped: see bpf-status, and end their holders",
+				 stop.failed, stop.failed == 1 ? "" : "s");
 	return ret ? ret : stop.count;
 }
 

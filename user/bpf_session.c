@@ -226,7 +226,8 @@ bool bpf_session_is_stopped(const struct bpf_session *session)
 
 int bpf_session_check(const struct bpf_session *session, struct error *err)
 {
-	if (session->stopped || !bpf_session_is_stopped(session))
+	/* In this order: a signal's handler may stop it between the two. */
+	if (!bpf_session_is_stopped(session) || session->stopped)
 		return 0;
 	return error_set(err, -ENODEV, "the fault was stopped from outside: by 'eval cleanup --now'?");
 }

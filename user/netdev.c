@@ -62,12 +62,16 @@ int netdev_find(struct target_device *out, const char *name, struct error *err)
 	struct ifreq ifr;
 	char names[256];
 	unsigned int ifindex;
+	int ret;
 
 	if (strlen(name) >= IFNAMSIZ)
 		return error_set(err, -ENODEV, "'%s' is too long for a device name", name);
 	name_set(&ifr, name);
 	ifindex = if_nametoindex(name);
-	if (!ifindex || device_ioctl(SIOCGIFHWADDR, &ifr)) {
+	ret = ifindex ? device_ioctl(SIOCGIFHWADDR, &ifr) : -errno;
+	if (ret && ret != -ENODEV)
+		return error_set_errno(err, ret, "cannot look at device '%s'", name);
+	if (ret) {
 		list_names(names, sizeof(names));
 		return error_set(err, -ENODEV, "no device '%s' here; there are: %s", name, names);
 	}
@@ -82,7 +86,8 @@ int netdev_find_index(struct target_device *out, unsigned int ifindex, struct er
 	char name[IF_NAMESIZE];
 
 	if (!if_indextoname(ifindex, name))
-		return error_set(err, -ENODEV, "device %u is gone", ifindex);
+		return errno == ENXIO ? error_set(err, -ENODEV, "device %u is gone", ifindex)
+				      : error_set_errno(err, -errno, "cannot look at device %u", ifindex);
 	return netdev_find(out, name, err);
 }
 
@@ -251,6 +256,8 @@ int netdev_route(const struct endpoint *to, int (*visit_device)(unsigned int ifi
 	endpoint_format(to, text);
 	if (ret == -ENODEV)
 		return error_set(err, ret, "the device that leads to peer %s has just gone", text);
+	if (ret == -EMFILE || ret == -ENFILE || ret == -ENOMEM)
+		return error_set_errno(err, ret, "cannot look for the way to peer %s", text);
 	if (ret || !visit.found)
 		return error_set(err, ret ? ret : -ENETUNREACH, "no route to peer %s from the target", text);
 	return 0;

@@ -120,14 +120,16 @@ static int parse_protect(struct target *target, const char *const *texts, struct
 static int add_route_device(unsigned int ifindex, void *data)
 {
 	struct target *target = data;
+	int ret;
 
 	for (size_t i = 0; i < target->device_count; i++)
 		if (target->devices[i].ifindex == ifindex)
 			return 0;
 	if (target->device_count == DEVICES_MAX)
 		return -E2BIG;
-	if (netdev_find_index(&target->devices[target->device_count], ifindex, NULL))
-		return -ENODEV;
+	ret = netdev_find_index(&target->devices[target->device_count], ifindex, NULL);
+	if (ret)
+		return ret;
 	target->device_count++;
 	return 0;
 }

@@ -196,6 +196,12 @@ static int hold(struct trial *trial, struct error *err)
 		trial_abort_end(trial);
 		return 0;
 	}
+	/* Whether it was live until now. */
+	trial_renew(trial);
+	if (trial->chaos_error.code) {
+		*err = trial->chaos_error;
+		return err->code;
+	}
 	trial_enter(trial, PHASE_REVERT, 0);
 	return end_chaos(trial, err);
 }

@@ -121,6 +121,12 @@ check_match "cleanup --now: the trial says why" "$(db stop "SELECT error_text FR
 kill -INT $coordinator
 end_of $coordinator
 check "cleanup --now: nothing is left" wait_for 3 nothing_left_in n1
+# Before the lease was renewed for the first time.
+campaign late "$eval_bin cleanup --now; false"
+sed -i 's/duration_seconds: 60/duration_seconds: 0.4/' "$work/late.yaml"
+"$eval_bin" run campaign "$work/late.yaml" --db "$work/late.db" >"$work/out" 2>&1
+check_match "cleanup --now: also at the end of the hold" \
+	"$(db late "SELECT status, error_stage, error_text FROM trials WHERE id LIKE '%-1'")" "^failed.hold.*stopped from outside.*cleanup --now"
 
 # --- The default gateway --------------------------------------------------------------------------------------
 

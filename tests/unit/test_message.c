@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the worker tells the coordinator: a message that no datagram holds is lost, and that is told. */
+/* What the worker tells the coordinator: a message that no datagram holds is lost, and that is told. Needs root. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

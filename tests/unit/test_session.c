@@ -75,6 +75,28 @@ static void assert_stays_inert(struct fixture *fixture)
 	assert_int_equal(deadline_of(fixture), 0);
 }
 
+static void tells_who_stopped_it(void **state)
+{
+	struct fixture fixture = {};
+	struct eval_ctl ctl;
+	struct error err = {};
+	__u32 zero = 0;
+
+	open_session(&fixture);
+	assert_int_equal(bpf_session_activate(fixture.session, NSEC_PER_SEC, NULL), 0);
+	assert_int_equal(bpf_session_check(fixture.session, &err), 0);
+	assert_int_equal(bpf_map__lookup_elem(fixture.skel->maps.eval_ctl, &zero, sizeof(zero), &ctl, sizeof(ctl), 0),
+			 0);
+	ctl.deadline_ns = 0;
+	assert_int_equal(bpf_map__update_elem(fixture.skel->maps.eval_ctl, &zero, sizeof(zero), &ctl, sizeof(ctl), 0),
+			 0);
+	assert_int_equal(bpf_session_check(fixture.session, &err), -ENODEV);
+	assert_non_null(strstr(err.text, "stopped from outside"));
+	bpf_session_stop(fixture.session);
+	assert_int_equal(bpf_session_check(fixture.session, &err), 0);
+	close_session(&fixture);
+}
+
 static void stopped_on_its_way(void **state)
 {
 	struct fixture fixture = {};
@@ -108,6 +130,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(goes_live),
+		cmocka_unit_test(tells_who_stopped_it),
 		cmocka_unit_test(stopped_on_its_way),
 		cmocka_unit_test(stopped_from_outside),
 	};

@@ -50,6 +50,6 @@ const char *disk_hook_statfs(const struct fault_spec *spec);
 int disk_hook_attach(struct disk_hook *hook, struct error *err);
 void disk_hook_detach(struct disk_hook *hook);
 
-/* disk_hook_sample.c: the real space, now and every 200 ms. */
+/* disk_hook_sample.c: the real space, now and every 200 ms or a little more. */
 int disk_hook_start_sampling(struct disk_hook *hook, struct error *err);
 void disk_hook_end_sampling(struct disk_hook *hook);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The kernel charges what files grow by; the real file system says what that came to. So space that others free or
- * use counts within 200 ms, and no error of the charges lasts longer.
+ * The kernel charges what files grow by; the real file system says what that came to. So space that others free counts
+ * within 200 ms, what they use soon after, and no error of the charges lasts longer.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -13,8 +13,8 @@
 
 #define SAMPLE_NS (200 * NSEC_PER_MSEC)
 #define SAMPLE_TRIES 8
-#define LOW_PAUSE_NS 1000000L
-#define LOW_PAUSE_NS_MAX 16000000L
+#define LOW_PAUSE_NS NSEC_PER_MSEC
+#define LOW_PAUSE_NS_MAX (16 * NSEC_PER_MSEC)
 
 static int available_now(const struct disk_file_system *fs, uint64_t *bytes)
 {
@@ -35,6 +35,17 @@ static uint64_t ahead_now(const struct disk_hook *hook, const struct eval_disk_s
 		return 0;
 	return bpf_prog_test_run_opts(bpf_program__fd(hook->skel->progs.disk_sum_ahead), &opts) ? 0
 												: space->ahead_bytes;
+}
+
+/* With the lock. False: sampling is to end; true: the time is over. */
+static bool wait_for_end(struct disk_hook *hook, uint64_t time_ns)
+{
+	uint64_t at_ns = clock_monotonic_ns() + time_ns;
+	struct timespec at = {.tv_sec = (time_t)(at_ns / NSEC_PER_SEC), .tv_nsec = (long)(at_ns % NSEC_PER_SEC)};
+
+	while (!hook->end_sampling && pthread_cond_timedwait(&hook->wake, &hook->lock, &at) != ETIMEDOUT)
+		continue;
+	return !hook->end_sampling;
 }
 
 struct reading {
@@ -68,17 +79,18 @@ static int space_read(const struct disk_hook *hook, size_t index, struct reading
  * ext4 counts what it writes back twice for a moment (ext4_mb_mark_diskspace_used takes it, and
  * ext4_da_update_reserve_space later gives back what was promised): less than was expected counts if it stays so.
  */
-static void sample_space(const struct disk_hook *hook, size_t index)
+static void sample_space(struct disk_hook *hook, size_t index)
 {
 	struct eval_disk_space *space = &hook->shared->spaces[index];
 	struct reading most, next;
 
 	if (space_read(hook, index, &most))
 		return;
-	for (long pause_ns = LOW_PAUSE_NS; pause_ns <= LOW_PAUSE_NS_MAX; pause_ns *= 4) {
+	for (uint64_t pause_ns = LOW_PAUSE_NS; pause_ns <= LOW_PAUSE_NS_MAX; pause_ns *= 4) {
 		if (most.charged + most.left >= space->limit_bytes)
 			break;
-		nanosleep(&(struct timespec){.tv_nsec = pause_ns}, NULL);
+		if (!wait_for_end(hook, pause_ns))
+			return;
 		if (!space_read(hook, index, &next) && next.charged + next.left > most.charged + most.left)
 			most = next;
 	}
@@ -87,7 +99,7 @@ static void sample_space(const struct disk_hook *hook, size_t index)
 
 static void sample(struct disk_hook *hook)
 {
-	for (size_t i = 0; i < hook->file_system_count; i++)
+	for (size_t i = 0; i < hook->file_system_count && !hook->end_sampling; i++)
 		sample_space(hook, i);
 	__atomic_add_fetch(&hook->shared->samples, 1, __ATOMIC_RELEASE);
 }
@@ -97,14 +109,8 @@ static void *sample_thread(void *data)
 	struct disk_hook *hook = data;
 
 	pthread_mutex_lock(&hook->lock);
-	while (!hook->end_sampling) {
-		uint64_t next_ns = clock_monotonic_ns() + SAMPLE_NS;
-		struct timespec next = {.tv_sec = (time_t)(next_ns / NSEC_PER_SEC),
-					.tv_nsec = (long)(next_ns % NSEC_PER_SEC)};
-
-		if (pthread_cond_timedwait(&hook->wake, &hook->lock, &next) == ETIMEDOUT)
-			sample(hook);
-	}
+	while (wait_for_end(hook, SAMPLE_NS))
+		sample(hook);
 	pthread_mutex_unlock(&hook->lock);
 	return NULL;
 }
@@ -123,6 +129,7 @@ static int reserve(struct disk_hook *hook, struct error *err)
 		if (ret)
 			return ret;
 		hook->shared->spaces[i].reserved_bytes = fs->reserved_bytes;
+		hook->shared->spaces[i].limit_bytes = fs->available_bytes - fs->reserved_bytes;
 	}
 	return 0;
 }
@@ -135,12 +142,14 @@ int disk_hook_start_sampling(struct disk_hook *hook, struct error *err)
 
 	if (ret)
 		return ret;
-	sample(hook);
 	pthread_mutex_init(&hook->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&hook->wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);
+	pthread_mutex_lock(&hook->lock);
+	sample(hook);
+	pthread_mutex_unlock(&hook->lock);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	ret = pthread_create(&hook->sampler, NULL, sample_thread, hook);

@@ -119,16 +119,15 @@ int net_fault_renew(void *state, uint64_t lease_ns, struct error *err)
 	int ret = 0;
 
 	/* First: what follows may wait for a lock of all network devices. */
-	for (size_t i = 0; i < net->part_count; i++) {
+	for (size_t i = 0; i < net->part_count; i++)
 		bpf_session_renew(net->parts[i].session, lease_ns);
-		ret = ret ?: bpf_session_check(net->parts[i].session, err);
-	}
-	if (ret)
-		return ret;
 	set_cgroups(net);
 	parts_renew(net);
 	unhooked = find_unhooked(net);
-	return unhooked ? hooks_gone(unhooked, err) : 0;
+	/* What stops it from outside makes it inert before it detaches. */
+	for (size_t i = 0; !ret && i < net->part_count; i++)
+		ret = bpf_session_check(net->parts[i].session, err);
+	return ret || !unhooked ? ret : hooks_gone(unhooked, err);
 }
 
 void net_fault_stop(void *state)
