@@ -68,11 +68,11 @@ fi
 # With fq on the device TCP leaves it to fq, which what comes back from a line has passed by.
 in_ns n1 tc qdisc replace dev eth0 root fq
 for line in fq tap; do
-	iperf --fq-rate 20M -t 12 >"$work/iperf" &
+	iperf --fq-rate 20M -t 9 >"$work/iperf" &
 	paced=$!
 	sleep 3
 	delay paced --min-ms 20 --max-ms 20 --line $line
-	sleep 5
+	sleep 3
 	revert paced
 	wait "$paced"
 	check_number "paced, $line: the fault has hit" "$(evidence paced .hit) > 100"
