@@ -29,26 +29,31 @@ fuzz() {
 		>"$work/$name" 2>&1
 }
 
-names=()
-for source in "$top"/tests/fuzz/fuzz_*.c; do
-	name=${source##*/fuzz_}
-	names+=("${name%.c}")
-done
-for i in "${!names[@]}"; do
-	while (($(jobs -rp | wc -l) >= $(nproc))); do
-		sleep 0.1
-	done
-	fuzz "${names[i]}" &
-	test_pids[i]=$!
-done
-for i in "${!names[@]}"; do
-	name=${names[i]}
-	if wait "${test_pids[i]}"; then
+# collect_one: waits for a target to end. Not by polling: bash forgets a status once its pid is another process's.
+declare -A name_of=()
+collect_one() {
+	local pid status=0 name
+	wait -n -p pid "${!name_of[@]}" || status=$?
+	name=${name_of[$pid]}
+	unset "name_of[$pid]"
+	if ((status)); then
+		not_ok "$name" "exit status $status" "$(tail -n 40 "$work/$name")"
+	else
 		ok "$name"
 		diag "$(grep -E '^#[0-9]+[[:space:]]+DONE' "$work/$name" | tail -n 1)"
-	else
-		not_ok "$name" "$(tail -n 40 "$work/$name")"
 	fi
+}
+
+for source in "$top"/tests/fuzz/fuzz_*.c; do
+	name=${source##*/fuzz_}
+	name=${name%.c}
+	((${#name_of[@]} < $(nproc))) || collect_one
+	fuzz "$name" &
+	test_pids+=("$!")
+	name_of[$!]=$name
+done
+while ((${#name_of[@]})); do
+	collect_one
 done
 
 done_testing
