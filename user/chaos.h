@@ -109,8 +109,8 @@ int fault_new(struct fault **out, const struct fault_spec *spec, struct error *e
 int fault_activate(struct fault *fault, uint64_t duration_ns, struct error *err);
 /*
  * Renews the lease; call it at least every LEASE_RENEW_NS while active. -ENODEV: a device went away, and the fault's
- * hooks with it, or it was stopped from outside. -ETIME: the lease had lapsed, so the target was not under chaos for a while; it is not renewed. A
- * fault that reports either is to be reverted.
+ * hooks with it, or it was stopped from outside. -ETIME: the lease had lapsed, so the target was not under chaos for a
+ * while; it is not renewed. A fault that reports either is to be reverted.
  */
 int fault_renew(struct fault *fault, struct error *err);
 /* Inert at once (stores to shared memory only, safe to repeat); detaching is left to fault_revert. */

@@ -21,7 +21,8 @@ int netdev_find_index(struct target_device *out, unsigned int ifindex, struct er
 int netdev_list_up(struct target_device **out, size_t *count, struct error *err);
 /*
  * Calls visit with each device that the routing table sends packets for address to (several with multipath).
- * -ENETUNREACH where there is no route, -ENODEV where its device is gone by now. An own address leads to loopback, NETDEV_LOOPBACK_IFINDEX.
+ * -ENETUNREACH where there is no route, -ENODEV where its device is gone by now. An own address leads to loopback,
+ * NETDEV_LOOPBACK_IFINDEX.
  */
 int netdev_route(const struct endpoint *to, int (*visit)(unsigned int ifindex, void *data), void *data,
 		 struct error *err);

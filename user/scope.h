@@ -35,7 +35,7 @@ int scope_destroy(struct scope *scope, uint64_t wait_ns);
 int scope_sweep(const char *name_start);
 /* The same, waiting at most wait_ns until none is. */
 int scope_sweep_wait(const char *name_start, uint64_t wait_ns);
-/* Calls visit with each scope whose coordinator was of this PID namespace and is dead; root_fd is where its cgroup is. */
+/* Calls visit with each scope whose coordinator is dead (and of this PID namespace); root_fd is where its cgroup is. */
 void scope_each_stale(void (*visit)(int root_fd, const char *name, void *data), void *data);
 /* Sweeps the scopes of coordinators that are dead, waiting at most wait_ns. Returns how many it found. */
 int scope_sweep_stale(uint64_t wait_ns);

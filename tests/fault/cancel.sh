@@ -77,7 +77,7 @@ watch_pairs() {
 	done
 }
 end_watch() {
-	kill -INT "${watchers[@]}"
+	kill "${watchers[@]}"
 	wait "${watchers[@]}" 2>/dev/null
 }
 # Milliseconds from $1 until no ping is lost or delayed any more: to the one sent after the last of those, by the slowest

@@ -71,7 +71,7 @@ watch_pairs() {
 	done
 }
 end_watch() {
-	kill -INT "${watchers[@]}"
+	kill "${watchers[@]}"
 	wait "${watchers[@]}" 2>/dev/null
 }
 # normal_after PAIR SINCE: as netlib.sh's, of one pair.
