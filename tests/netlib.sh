@@ -181,6 +181,21 @@ watch_mark() {
 	since=$EPOCHREALTIME
 }
 
+# iperf_start: a server on n2. iperf OPTION…: from n1 to it; its report is in $work/iperf. Between two runs the server has no
+# socket for a moment.
+iperf_start() {
+	spawn_in n2 iperf3 -s -p 5201
+	iperf -n 1
+}
+iperf() {
+	local i
+	for ((i = 0; i < 50; i++)); do
+		in_ns n1 iperf3 -J -c "$(address4 n2)" -p 5201 "$@" >"$work/iperf" 2>&1 && return
+		grep -q 'unable to connect' "$work/iperf" || return
+		sleep 0.1
+	done
+}
+
 # normal_after NAME: milliseconds from the mark to the first ping sent that is as without a fault; nothing if there is
 # none yet. A delayed ping takes 100 ms or more here.
 normal_after() {

@@ -152,12 +152,9 @@ check "what is in the line at revert is delivered" wait_for 2 arrived 50
 check_eq "and counted" "$(evidence drained .devices[0].egress.line.delivered)" "$(evidence drained .devices[0].egress.hit)"
 
 # --- Order and integrity --------------------------------------------------------------------------------------
-spawn_in n2 iperf3 -s -p 5201
+iperf_start
 # Where they arrive: what the sender takes for reordering may be its own repeat after a jump in the delay.
 out_of_order() { counter n2 TcpExtTCPOFOQueue; }
-iperf() { in_ns n1 iperf3 -J -c "$(address4 n2)" -p 5201 "$@" >"$work/iperf" 2>&1; }
-iperf_works() { iperf -n 1; }
-wait_for 5 iperf_works
 delay order "${peers[@]}" --min-ms 20 --max-ms 80
 before=$(out_of_order) before_repeats=$(counter n1 TcpRetransSegs)
 iperf -t 4

@@ -29,13 +29,10 @@ for line in auto "${lines[@]}"; do
 done
 
 # --- A bulk flow across inject and revert ---------------------------------------------------------------------
-spawn_in n2 iperf3 -s -p 5201
-iperf() { in_ns n1 iperf3 -J -i $stall -c "$(address4 n2)" -p 5201 "$@"; }
-iperf_works() { iperf -n 1; }
-wait_for 5 iperf_works
+iperf_start
 for line in "${lines[@]}"; do
 	before=$(counter n1 TcpExtTCPTimeouts)
-	iperf -t $bulk_seconds >"$work/iperf" &
+	iperf -i $stall -t $bulk_seconds &
 	bulk=$!
 	for round in 1 2; do
 		sleep 0.5
@@ -68,7 +65,7 @@ fi
 # With fq on the device TCP leaves it to fq, which what comes back from a line has passed by.
 in_ns n1 tc qdisc replace dev eth0 root fq
 for line in fq tap; do
-	iperf --fq-rate 20M -t 9 >"$work/iperf" &
+	iperf -i $stall --fq-rate 20M -t 9 &
 	paced=$!
 	sleep 3
 	delay paced --min-ms 20 --max-ms 20 --line $line
