@@ -18,7 +18,7 @@ test_pids=()
 test_cleanups=()
 
 # A killed test of the same pid cannot have cleaned up.
-for netns in /run/netns/et$$-*; do
+for netns in "/run/netns/et$$"-*; do
 	[[ ! -e $netns ]] || ip netns delete "${netns##*/}" 2>/dev/null
 done
 
@@ -195,6 +195,8 @@ make_switch() {
 	done
 }
 
+# end_pids PID…: by SIGTERM, and by SIGKILL where that is of no use. SIGINT is ignored in the background, and a child that
+# has only just been forked may lose both, so that a plain wait could be for ever.
 end_pids() {
 	local pid
 	for pid; do
@@ -207,6 +209,8 @@ end_pids() {
 
 test_exit() {
 	local status=$? i
+	# A child that gets a signal before it has put aside the traps that it was forked with.
+	[[ $BASHPID == "$$" ]] || exit "$status"
 	trap '' INT TERM HUP
 	for ((i = ${#test_cleanups[@]} - 1; i >= 0; i--)); do
 		eval "${test_cleanups[i]}" >/dev/null 2>&1

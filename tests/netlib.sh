@@ -163,8 +163,7 @@ flow_count() { grep -c ^echo "$work/$1.flow"; }
 flow_passed() { (($(flow_count "$1") >= $2)); }
 flow_is_closed() { grep -qv ^echo "$work/$1.flow"; }
 
-# watch_start NAME: pings n2 from n1 every 2 ms from here on (emulated: 10 ms). watch_end NAME ends it; not by SIGINT, which
-# a process in the background ignores until it is ping.
+# watch_start NAME: pings n2 from n1 every 2 ms from here on (emulated: 10 ms). watch_end NAME ends it.
 watch_start() {
 	spawn_in n1 ping -n -D -i "$(is_emulated && echo 0.01 || echo 0.002)" -W 1 "$(address4 n2)"
 	eval "watch_pid_$1=$spawned"
@@ -172,8 +171,7 @@ watch_start() {
 }
 watch_end() {
 	local pid=watch_pid_$1
-	kill "${!pid}" 2>/dev/null
-	wait "${!pid}" 2>/dev/null
+	end_pids "${!pid}"
 }
 # watch_mark NAME: what matters begins now. The time is in $since.
 watch_mark() {

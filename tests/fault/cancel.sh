@@ -77,8 +77,7 @@ watch_pairs() {
 	done
 }
 end_watch() {
-	kill "${watchers[@]}"
-	wait "${watchers[@]}" 2>/dev/null
+	end_pids "${watchers[@]}"
 }
 # Milliseconds from $1 until no ping is lost or delayed any more: to the one sent after the last of those, by the slowest
 # pair. Nothing if some pair has no ping that is as without chaos.

@@ -71,8 +71,7 @@ watch_pairs() {
 	done
 }
 end_watch() {
-	kill "${watchers[@]}"
-	wait "${watchers[@]}" 2>/dev/null
+	end_pids "${watchers[@]}"
 }
 # normal_after PAIR SINCE: as netlib.sh's, of one pair.
 normal_after_pair() {

@@ -46,8 +46,6 @@ begin() {
 	nsenter --net="/run/netns/$(ns n1)" ping -n -D -i 0.01 -W 1 10.99.0.2 >"$work/watch" 2>&1 &
 	watcher=$!
 }
-# Not by SIGINT, which a process in the background ignores until it is ping.
-end_watch() { kill "$watcher"; wait "$watcher" 2>/dev/null; }
 # Milliseconds from $1 to the first ping sent that was answered.
 normal_after() {
 	sed -n 's/^\[\([0-9.]*\)\].* time=\([0-9.]*\) ms.*/\1 \2/p' "$work/watch" |
@@ -57,7 +55,7 @@ is_normal() { [[ -n $(normal_after "$1") ]]; }
 # check_normal NAME SINCE
 check_normal() {
 	wait_for 5 is_normal "$2"
-	end_watch
+	end_pids "$watcher"
 	check_number "$1: traffic is normal again" "0$(normal_after "$2") <= 200 * ${EVAL_TIME_FACTOR:-1} && $(grep -c time= "$work/watch")"
 }
 end_of() { status=0; wait "$1" 2>/dev/null || status=$?; }
@@ -65,7 +63,7 @@ cgroup_of() { [[ -z $cgroups ]] || find "$cgroups" -maxdepth 1 -name "eval-$1-*"
 nothing_left() { nothing_left_in n1 && is_over "$(cat "$work/daemon")" && [[ -z $(cgroup_of "$coordinator") ]]; }
 
 begin "the guard"
-end_watch
+end_pids "$watcher"
 kill -KILL "$guard"
 end_of "$coordinator"
 check_eq "the guard: the campaign does not need it to end well" "$status $(db 'SELECT status FROM trials')" "0 completed"
