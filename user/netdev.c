@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 
 #include "netlink.h"
+#include "util/array.h"
 #include "util/cleanup.h"
 
 /* The largest that veth takes: a line must carry whatever its device does. */
@@ -125,21 +126,17 @@ static bool is_wanted(const struct nlmsghdr *message, const char **name)
 static int list_add(const struct nlmsghdr *message, void *data)
 {
 	struct device_list *list = data;
+	struct target_device *grown;
 	const char *name;
 
 	if (message->nlmsg_type != RTM_NEWLINK || !is_wanted(message, &name))
 		return MNL_CB_OK;
-	if (list->count == list->room) {
-		size_t room = list->room ? list->room * 2 : 16;
-		struct target_device *grown = realloc(list->devices, room * sizeof(*grown));
-
-		if (!grown) {
-			errno = ENOMEM;
-			return MNL_CB_ERROR;
-		}
-		list->devices = grown;
-		list->room = room;
+	grown = array_reserve(list->devices, list->count, &list->room, 16, sizeof(*grown));
+	if (!grown) {
+		errno = ENOMEM;
+		return MNL_CB_ERROR;
 	}
+	list->devices = grown;
 	/* It may be gone by now. */
 	if (!netdev_find(&list->devices[list->count], name, NULL))
 		list->count++;

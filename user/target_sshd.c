@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/process.h"
 
@@ -27,15 +28,11 @@ struct socket_table {
 
 static int table_add(struct socket_table *table, uint64_t inode, uint16_t port)
 {
-	if (table->count == table->room) {
-		size_t room = table->room ? table->room * 2 : 256;
-		struct socket_row *rows = realloc(table->rows, room * sizeof(*rows));
+	struct socket_row *rows = array_reserve(table->rows, table->count, &table->room, 256, sizeof(*rows));
 
-		if (!rows)
-			return -ENOMEM;
-		table->rows = rows;
-		table->room = room;
-	}
+	if (!rows)
+		return -ENOMEM;
+	table->rows = rows;
 	table->rows[table->count++] = (struct socket_row){.inode = inode, .local_port = port};
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "netlink.h"
+#include "util/array.h"
 
 struct filter_list {
 	struct tc_filter *filters;
@@ -35,13 +36,13 @@ static int filter_reply(const struct nlmsghdr *message, void *data)
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
 	const struct nlattr *attr, *options = NULL;
 	struct filter_list *list = data;
-	struct tc_filter filter = {
-		.ifindex = (unsigned int)tc->tcm_ifindex,
-		.parent = tc->tcm_parent,
-		.handle = tc->tcm_handle,
-		.priority = (uint16_t)(tc->tcm_info >> 16),
-		.protocol = ntohs((uint16_t)tc->tcm_info),
-	};
+	struct tc_filter *grown, filter = {
+					 .ifindex = (unsigned int)tc->tcm_ifindex,
+					 .parent = tc->tcm_parent,
+					 .handle = tc->tcm_handle,
+					 .priority = (uint16_t)(tc->tcm_info >> 16),
+					 .protocol = ntohs((uint16_t)tc->tcm_info),
+				 };
 
 	if (message->nlmsg_type != RTM_NEWTFILTER)
 		return MNL_CB_OK;
@@ -55,17 +56,12 @@ static int filter_reply(const struct nlmsghdr *message, void *data)
 	}
 	if (filter.is_bpf && options)
 		filter.program_id = program_id_of(options);
-	if (list->count == list->room) {
-		size_t room = list->room ? list->room * 2 : 16;
-		struct tc_filter *grown = reallocarray(list->filters, room, sizeof(*grown));
-
-		if (!grown) {
-			errno = ENOMEM;
-			return MNL_CB_ERROR;
-		}
-		list->filters = grown;
-		list->room = room;
+	grown = array_reserve(list->filters, list->count, &list->room, 16, sizeof(*grown));
+	if (!grown) {
+		errno = ENOMEM;
+		return MNL_CB_ERROR;
 	}
+	list->filters = grown;
 	list->filters[list->count++] = filter;
 	return MNL_CB_OK;
 }

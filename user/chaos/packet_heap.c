@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "util/array.h"
+
 static bool leaves_before(const struct held_packet *a, const struct held_packet *b)
 {
 	if (a->departure_ns != b->departure_ns)
@@ -22,17 +24,13 @@ static void swap(struct packet_heap *heap, size_t a, size_t b)
 
 int packet_heap_push(struct packet_heap *heap, struct held_packet *packet)
 {
+	struct held_packet **packets =
+		array_reserve(heap->packets, heap->count, &heap->room, 1024, sizeof(struct held_packet *));
 	size_t at = heap->count;
 
-	if (heap->count == heap->room) {
-		size_t room = heap->room ? heap->room * 2 : 1024;
-		struct held_packet **packets = realloc(heap->packets, room * sizeof(struct held_packet *));
-
-		if (!packets)
-			return -ENOMEM;
-		heap->packets = packets;
-		heap->room = room;
-	}
+	if (!packets)
+		return -ENOMEM;
+	heap->packets = packets;
 	packet->arrival = heap->arrivals++;
 	heap->bytes += packet->size;
 	heap->packets[heap->count++] = packet;
