@@ -214,7 +214,7 @@ static int route_reply(const struct nlmsghdr *message, void *data)
 static int route_ask(struct mnl_socket *socket, const struct endpoint *to, unsigned int flags,
 		     struct route_visit *visit)
 {
-	char buffer[MNL_NLMSG_HDRLEN + 8192] = {};
+	char buffer[MNL_NLMSG_HDRLEN + 8192];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	bool ipv4 = endpoint_is_ipv4(to);
 	struct rtmsg *route;
@@ -250,14 +250,14 @@ int netdev_route(const struct endpoint *to, int (*visit_device)(unsigned int ifi
 	if (!ret && !visit.found)
 		ret = route_ask(socket, to, 0, &visit);
 	mnl_socket_close(socket);
+	if (!ret && visit.found)
+		return 0;
 	endpoint_format(to, text);
 	if (ret == -ENODEV)
 		return error_set(err, ret, "the device that leads to peer %s has just gone", text);
 	if (ret == -EMFILE || ret == -ENFILE || ret == -ENOMEM)
 		return error_set_errno(err, ret, "cannot look for the way to peer %s", text);
-	if (ret || !visit.found)
-		return error_set(err, ret ? ret : -ENETUNREACH, "no route to peer %s from the target", text);
-	return 0;
+	return error_set(err, ret ? ret : -ENETUNREACH, "no route to peer %s from the target", text);
 }
 
 static bool address_equals(const struct sockaddr *sa, const struct endpoint *address)
@@ -310,7 +310,7 @@ int netdev_set_up(const char *name, unsigned int queue_length, struct error *err
 static int request(struct nlmsghdr *message, mnl_cb_t reply, void *data)
 {
 	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	char buffer[MNL_NLMSG_HDRLEN + 8192] = {};
+	char buffer[MNL_NLMSG_HDRLEN + 8192];
 	ssize_t size;
 	int ret = 0;
 

@@ -185,22 +185,19 @@ static int hold(struct trial *trial, struct error *err)
 	from_ns = trial->times.injected_ns;
 	trial_enter(trial, PHASE_HOLD, trial->settings->duration_seconds);
 	ret = trial_pump(trial, from_ns + seconds_to_ns(trial->settings->duration_seconds), chaos_ended_early);
-	if (!ret) {
+	if (ret && ret != -ETIMEDOUT)
+		return error_set(err, ret, "stopped");
+	/* Whether it was live until now. */
+	if (ret && trial->live)
+		trial_renew(trial);
+	if (trial->chaos_error.code) {
 		*err = trial->chaos_error;
 		return err->code;
 	}
-	if (ret != -ETIMEDOUT)
-		return error_set(err, ret, "stopped");
 	if (!trial->plan->chaos) {
 		trial->times.reverted_ns = clock_monotonic_ns();
 		trial_abort_end(trial);
 		return 0;
-	}
-	/* Whether it was live until now. */
-	trial_renew(trial);
-	if (trial->chaos_error.code) {
-		*err = trial->chaos_error;
-		return err->code;
 	}
 	trial_enter(trial, PHASE_REVERT, 0);
 	return end_chaos(trial, err);

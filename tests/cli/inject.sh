@@ -108,11 +108,11 @@ check_fails "not root: wrong usage is told first" 2 as_nobody inject latency --f
 make_ns many
 peers=()
 for ((i = 1; i <= 17; i++)); do
-	ip -n "$(ns many)" link add "l$i" type veth peer name "r$i"
-	for side in l r; do
-		ip -n "$(ns many)" addr add "10.8$([[ $side == l ]] && echo 0 || echo 1).$i.1/24" dev "$side$i"
-		ip -n "$(ns many)" link set "$side$i" up
-		peers+=(--peer "10.8$([[ $side == l ]] && echo 0 || echo 1).$i.2")
+	ip -n "$(ns many)" link add "v0-$i" type veth peer name "v1-$i"
+	for side in 0 1; do
+		ip -n "$(ns many)" addr add "10.8$side.$i.1/24" dev "v$side-$i"
+		ip -n "$(ns many)" link set "v$side-$i" up
+		peers+=(--peer "10.8$side.$i.2")
 	done
 done
 check_fails "34 devices lead to the peers: exit 2" 2 "$eval_bin" inject network_partition --for 1s --netns "$(ns many)" "${peers[@]}"

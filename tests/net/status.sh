@@ -98,14 +98,15 @@ check_fails "stray argument: exit 2" 2 "$eval_bin" bpf-status stray
 # --- Left over ------------------------------------------------------------------------------------------------
 # A cgroup as a dead coordinator leaves it: no process has this pid with this start time.
 root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-stale=eval-$$-1-$(stat -L -c %i /proc/self/ns/pid)-1w
+pid_namespace=$(stat -L -c %i /proc/self/ns/pid)
+stale=eval-$$-1-$pid_namespace-1w
 mkdir "$root/$stale"
 on_cleanup bash -c "[[ ! -d $root/$stale ]] || rmdir $root/$stale"
 check_match "a dead run's cgroup is left over" "$("$eval_bin" bpf-status)" "left over:.*$stale.*'eval cleanup' removes"
 check "eval cleanup removes it" bash -c "'$eval_bin' cleanup --db '$work/none.db' && [[ ! -d $root/$stale ]]"
 check_match "then nothing is left" "$("$eval_bin" bpf-status)" "left over: nothing"
 # A live one's, by its pid and start time, is that of nobody in another PID namespace.
-alive=eval-$$-$(cut -d ' ' -f 22 "/proc/$$/stat")-$(stat -L -c %i /proc/self/ns/pid)-1w
+alive=eval-$$-$(cut -d ' ' -f 22 "/proc/$$/stat")-$pid_namespace-1w
 mkdir "$root/$alive"
 on_cleanup bash -c "[[ ! -d $root/$alive ]] || rmdir $root/$alive"
 check_match "a live run's cgroup is not left over" "$("$eval_bin" bpf-status)" "left over: nothing"
@@ -136,7 +137,7 @@ check "and it is gone with its holder" wait_for 3 no_others
 inject other network_partition --for 60s --netns "$n1" --peer 10.99.0.2
 map=$(our_faults | jq .map_id)
 read -ra bytes < <(bpftool -j map lookup id "$map" key 0 0 0 0 | jq -r '.value | join(" ")')
-bytes[16]=0 bytes[17]=0 bytes[18]=0 bytes[19]=0 bytes[20]=0 bytes[21]=0 bytes[22]=0 bytes[23]=0
+for i in {16..23}; do bytes[i]=0; done # deadline_ns
 bpftool map update id "$map" key 0 0 0 0 value "${bytes[@]}"
 inject_end other 5
 check_match "a fault that another version stopped: its holder ends" "$inject_status $(cat "$work/other.err")" \
