@@ -212,7 +212,7 @@ void scope_each_stale(void (*visit)(int root_fd, const char *name, void *data), 
 		uint64_t ticks, pid_namespace;
 		int coordinator, worker;
 
-		/* Whether one of another PID namespace lives, nobody here can tell. All that it started ends with that. */
+		/* Whether one of another PID namespace lives, nobody here can tell; all of it ends with that. */
 		if (sscanf(entry->d_name, "eval-%d-%" SCNu64 "-%" SCNu64 "-%dw", &coordinator, &ticks, &pid_namespace,
 			   &worker) == 4 &&
 		    pid_namespace == process_pid_namespace() && process_start_ticks(coordinator) != ticks)
