@@ -25,9 +25,8 @@ add_up() {
 	cat "$logs/$1.log"
 	echo
 	closing=$(tail -n 1 "$logs/$1.log")
-	# What tests/run says of tests that failed, and of those that it ran twice.
-	mapfile -t -O "${#notes[@]}" notes < <(sed -n -e '/^failed:$/,/^$/s/^  /failed: '"$1"': /p' \
-		-e '/^failed at first/,/^$/s/^  /failed at first: '"$1"': /p' "$logs/$1.log")
+	# What tests/run says of tests that failed.
+	mapfile -t -O "${#notes[@]}" notes < <(sed -n '/^failed:$/,/^$/s/^  /failed: '"$1"': /p' "$logs/$1.log")
 	if [[ $2 == 77 ]]; then
 		((++skipped))
 		notes+=("skipped: $1: $(sed -n 's/^vm: //p' "$logs/$1.log" | tail -n 1)")
