@@ -16,11 +16,14 @@ usage: scripts/vm.sh COMMAND
   refresh                        renews scripts/kernels.lock
 
 Options of run, test and shell, before KERNEL: --memory SIZE (2G), --cpus N (2), --timeout SECONDS (600; test 3600;
-shell: none), --accel kvm|tcg (what works), --disk FILE (an image: /dev/vda, once the guest has loaded virtio_blk). The
-guest is the host's root with Debian's kernel: what is written there is gone afterwards, but for the disk. The checkout
-is at the same path, and a command starts in the folder where you are; it gets no input and a fresh environment, with
-EVAL_GUEST (the KERNEL) and EVAL_TIME_FACTOR (how much longer than here it may wait). The cache is $EVAL_CACHE, else
-~/.cache/eval; about 1 GiB for all four.
+shell: none), --accel kvm|tcg (what works), --disk FILE (an image: /dev/vda, once the guest has loaded virtio_blk),
+--icount (emulated, one processor: the guest's clock counts its instructions, 2 ns each, and skips idle time, so that a
+busy host cannot make it late, but it leaps while the guest waits for the host's files: for figures that repeat, and to
+try what fails now and then; 5.10 does not come up).
+The guest is the host's root with Debian's kernel: what is written there is gone afterwards, but for the disk. The
+checkout is at the same path, and a command starts in the folder where you are; it gets no input and a fresh environment,
+with EVAL_GUEST (the KERNEL) and EVAL_TIME_FACTOR (how much longer than here it may wait). The cache is $EVAL_CACHE,
+else ~/.cache/eval; about 1 GiB for all four.
 
 Exit status: the command's; else 2 bad usage, 77 the kernel can no longer be had, 124 the time was over, 125 this host
 or the guest failed.
@@ -161,6 +164,7 @@ start_qemu() {
 	console=file,id=console,path=$run_folder/console
 	[[ $mode != shell ]] || console=stdio,id=console,mux=on,signal=off,logfile=$run_folder/console
 	[[ $mode != shell ]] || ports+=(-mon chardev=console) messages=quiet
+	[[ -z $icount ]] || ports+=(-icount "$icount")
 	# shellcheck disable=SC2054 # qemu's own commas
 	[[ -z $disk ]] || ports+=(-device virtio-blk-pci,drive=disk
 		-blockdev "driver=raw,node-name=disk,file.driver=file,file.filename=${disk//,/,,}")
@@ -283,9 +287,18 @@ option_value() {
 	[[ $2 =~ ^$3$ ]] || wrong_usage "$1 does not take '$2'"
 }
 
+# Only the emulator counts instructions, in one thread.
+check_icount() {
+	[[ $accel != kvm ]] || wrong_usage "--icount counts instructions, which KVM cannot: leave out --accel kvm"
+	[[ ${cpus:-1} == 1 ]] || wrong_usage "--icount takes one processor: leave out --cpus $cpus"
+	[[ $kernel != 5.10 ]] || wrong_usage "--icount: 5.10 does not come up under it; 6.1 and later do"
+	accel=tcg cpus=1
+}
+
 cmd_guest() {
-	local memory=2G cpus=2 limit=0 accel='' disk='' kernel bring='' mode=run command=()
+	local memory=2G cpus='' limit=0 accel='' disk='' icount='' kernel bring='' mode=run command=()
 	while [[ ${1:-} == --* ]]; do
+		[[ $1 == --icount ]] && { icount=shift=1,sleep=off; shift; continue; }
 		(($# > 1)) || wrong_usage "$1 needs a value"
 		case $1 in
 		--memory) option_value "$1" "$2" '[1-9][0-9]*[MG]'; memory=$2 ;;
@@ -301,6 +314,8 @@ cmd_guest() {
 	kernel=$1
 	shift
 	known_kernel "$kernel"
+	[[ -z $icount ]] || check_icount
+	: "${cpus:=2}"
 	case $verb in
 	run)
 		[[ ${1:-} == -- ]] && shift

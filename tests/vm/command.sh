@@ -25,6 +25,10 @@ refused "unknown option" 2 'unknown option --cpu' run --cpu 2 6.1 -- true
 refused "wrong memory" 2 "--memory does not take '2'" run --memory 2 6.1 -- true
 refused "wrong time" 2 "--timeout does not take '0'" run --timeout 0 6.1 -- true
 refused "a disk that is not there" 2 "--disk: cannot write to a file $work/none" run --disk "$work/none" 6.1 -- true
+refused "--icount with KVM" 2 '--icount counts instructions, which KVM cannot' run --icount --accel kvm 6.1 -- true
+refused "--icount with two processors" 2 '--icount takes one processor: leave out --cpus 2' run --cpus 2 --icount 6.1 -- true
+refused "--icount on 5.10" 2 '--icount: 5.10 does not come up under it; 6.1 and later do' test --icount 5.10
+check_match "--icount is in the help" "$("$vm" --help)" '--icount \(emulated'
 refused "option without a value" 2 '--timeout needs a value' test --timeout
 refused "shell without a terminal" 2 'shell needs a terminal' shell 6.1
 check_eq "list: four kernels, none fetched" "$("$vm" list | grep -c 'not fetched')" 4

@@ -101,6 +101,12 @@ check "a panic: the console is kept" grep -q 'Kernel panic' "$BUILD/vm/$kernel.c
 check_fails "a guest that ends early: exit 125" 125 "$vm" run "$kernel" -- busybox poweroff -f
 check_match "a guest that ends early: said so" "$output" "vm: $kernel: the guest ended before its command did"
 
+# Its clock does not follow the host's.
+counting=$kernel
+[[ $kernel != 5.10 ]] || counting=6.1
+output=$("$vm" run --timeout 300 --icount "$counting" -- sh -c 'nproc; sleep 600; echo over')
+check_eq "--icount: one processor, and 600 s of sleep in less than 300" "$output" $'1\nover'
+
 # The first qemu does nothing at all, the second is a real one.
 mkdir "$work/bin"
 cat >"$work/bin/qemu-system-x86_64" <<END

@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# time limit: 150 s
+# not in guests: it is about processes, whatever the kernel
+# A process that hangs in the kernel (a write to a frozen file system) holds up neither a campaign, nor its end, nor that
+# of its guard.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+eval_bin=/tmp/hfl/slow-eval
+need_root
+
+unset EVAL_DB
+name="what hangs in the kernel"
+dd if=/dev/zero of="$work/image" bs=1M count=16 status=none
+mkdir "$work/frozen"
+if ! { mkfs.ext4 -q -F "$work/image" && mount -o loop "$work/image" "$work/frozen"; } 2>/dev/null; then
+	skip "$name" "no ext4 on a loop device here"
+	done_testing
+	exit 0
+fi
+on_cleanup umount -l "$work/frozen"
+
+cat >"$work/hang.yaml" <<END
+trials_per_combination: 1
+include_baseline: true
+chaos_types: []
+defaults: {warmup_seconds: 0, duration_seconds: 60, recovery_seconds: 1}
+subjects:
+  - name: one
+    reset: "true"
+    nodes: [{name: n1, address: 10.98.0.1}]
+    workload: "echo \$\$ >$work/load; exec dd if=/dev/zero of=$work/frozen/file count=1"
+END
+hangs() { grep -q '^State:.D' "/proc/$(cat "$work/load")/status"; }
+
+fsfreeze -f "$work/frozen" || exit 1
+on_cleanup fsfreeze -u "$work/frozen"
+spawn "$eval_bin" run campaign "$work/hang.yaml" --db "$work/hang.db"
+check "$name: it hangs" wait_for 10 hangs
+guard=$(pgrep -P "$spawned" -x eval-guard)
+kill -INT "$spawned"
+check "$name: the campaign ends" wait_for 30 is_over "$spawned"
+wait "$spawned"
+check_eq "$name: interrupted" "$? $(sqlite3 "$work/hang.db" 'SELECT status FROM trials')" "130 interrupted"
+check "$name: the guard ends" wait_for 15 is_over "$guard"
+check_eq "$name: it is told" "$(sqlite3 "$work/hang.db" "SELECT count(*) FROM events WHERE kind = 'left_behind'")" 1
+fsfreeze -u "$work/frozen"
+check "$name: then it dies" wait_for 10 is_over "$(cat "$work/load")"
+check "$name: cleanup removes its cgroup" "$eval_bin" cleanup --db "$work/none.db"
+check_eq "$name: nothing is left" \
+	"$(find "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)" -maxdepth 1 -name "eval-$spawned-*")" ""
+
+# --- Without a signal: every command that the campaign waits for ----------------------------------------------
+hang_forever="exec dd if=/dev/zero of=$work/frozen/file count=1"
+# campaign RESET PROBE CLEANUP
+campaign() {
+	cat >"$work/hang.yaml" <<-END
+		trials_per_combination: 1
+		include_baseline: true
+		chaos_types: []
+		defaults: {warmup_seconds: 0, duration_seconds: 1, recovery_seconds: 1, retries: 0}
+		subjects:
+		  - name: one
+		    reset: {exec: "$1", timeout_seconds: 1}
+		    cleanup: {exec: "$3", timeout_seconds: 1}
+		    nodes: [{name: n1, address: 10.98.0.1}]
+		    probes: [{name: disk, exec: "$2", every_ms: 100, timeout_ms: 500}]
+	END
+	rm -f "$work"/hang.db*
+	spawn timeout 60 "$eval_bin" run campaign "$work/hang.yaml" --db "$work/hang.db"
+	wait "$spawned"
+}
+db() { sqlite3 "$work/hang.db" "$1"; }
+fsfreeze -f "$work/frozen" || exit 1
+survives="timed out after [0-9.]+ s, and hangs in the kernel: it survives SIGKILL"
+
+	"$(db 'SELECT commands_json FROM trials' | jq -c '.[0] | [.exit_code, .signal, .survived_kill, .seconds < 30]')" \
+	'\[null,null,true,true\]'
+
+campaign true "$hang_forever" "$hang_forever"
+check_eq "probes and cleanup hang: the campaign ends" "$?" 1
+check_eq "probes hang: not recovered" "$(db 'SELECT status, verdict FROM trials')" "completed|fail"
+check_match "probes hang: bad samples" "$(db "SELECT group_concat(DISTINCT ok), max(error) FROM samples")" "^0\|$survives"
+check_match "cleanup hangs: is told" "$(db "SELECT text FROM events WHERE kind = 'cleanup_failed'")" "$survives"
+
+# The probe's own last second counts, not those that it takes to see that it does not die.
+sed -i -e 's/recovery_seconds: 1,/recovery_seconds: 60,/' -e 's/cleanup: .*/cleanup: "true"/' "$work/hang.yaml"
+spawn "$eval_bin" run campaign "$work/hang.yaml" --db "$work/hang.db" --fresh
+recovers() { [[ $(db "SELECT count(*) FROM events WHERE phase = 'recover' AND campaign_id = (SELECT max(id) FROM campaigns)") -gt 0 ]]; }
+check "probes hang: it waits for them to recover" wait_for 20 recovers
+began=$(now_ms)
+kill -INT "$spawned"
+wait "$spawned"
+check_eq "Ctrl+C while many probes hang: exit status" "$?" 130
+check_number "Ctrl+C while many probes hang: $(($(now_ms) - began)) ms" "$(now_ms) - $began <= $(patience 20) * 1000"
+fsfreeze -u "$work/frozen"
+
+done_testing
