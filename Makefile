@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # make [all]        builds ./eval                    make test       installs what is missing, runs the suites here
 # make test-unit | test-cli | test-net | test-fault | test-disk | test-smoke | test-vm   one suite       and a smoke test on Linux 6.1
-# make test-matrix  VM_SUITES on each of KERNELS, in guests (scripts/vm.sh), two at a time
-# make test-all     test, test-vm and test-matrix    make demo       the main job on a real cluster
+# make test-matrix  VM_SUITES on each of KERNELS, in guests (scripts/vm.sh), three at a time
+# make test-gate    what .ci/run runs: all here, and on each of KERNELS what differs there
+# make test-all     all here and all of VM_SUITES on all KERNELS    make demo       the main job on a real cluster
 # make fuzz         SECONDS=600 for each target      make valgrind   the command line tests under valgrind
 # make coverage     statement coverage of user/ by unit, cli, net and fault tests
 # make bench        figures, not pass or fail        make check      format, clang-tidy, cppcheck, shellcheck, layers
@@ -50,7 +51,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_
 FUZZ_OBJECTS := $(LIB_OBJECTS:$(BUILD)/user/%=$(BUILD)/fuzz/user/%)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
-.PHONY: all deps test $(SUITES:%=test-%) test-build test-matrix test-all fuzzers fuzz demo bench bench-vm check valgrind \
+.PHONY: all deps test $(SUITES:%=test-%) test-build test-matrix test-gate test-all fuzzers fuzz demo bench bench-vm check valgrind \
 	coverage format install clean
 all: eval
 
@@ -114,6 +115,10 @@ deps:
 test: deps
 	$(Q)$(MAKE) --no-print-directory test-build fuzzers
 	$(Q)tests/all "unit cli net fault disk fuzz vm/command vm/matrix" 6.1 smoke
+
+test-gate: deps
+	$(Q)$(MAKE) --no-print-directory test-build fuzzers
+	$(Q)tests/all --gate "unit cli net fault disk fuzz vm" "$(KERNELS)" "$(VM_SUITES)"
 
 test-all: deps
 	$(Q)$(MAKE) --no-print-directory test-build fuzzers

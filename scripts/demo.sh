@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # The main job on a real cluster: runs examples/etcd-lab.yaml, prints its table, leaves nothing but the records in
-# build/demo. `sudo make demo` installs and builds first. Exits as eval does: 0 if every trial did what it should.
+# build/demo, or the folder that is given. `sudo make demo` installs and builds first. Exits as eval does: 0 if every trial did what it should.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 campaign=examples/etcd-lab.yaml
-records=build/demo
+records=${1:-build/demo}
 limit=240 # seconds; it takes about a minute
 
 [[ $EUID == 0 ]] || { echo "demo: needs root: sudo make demo" >&2; exit 3; }
@@ -21,8 +21,8 @@ end() {
 	done
 	exit "$status"
 }
-mkdir -p build || exit 1
-exec 9>build/demo.lock
+mkdir -p "$(dirname "$records")" || exit 1
+exec 9>"$records.lock"
 flock -n 9 || { echo "demo: another one runs" >&2; exit 3; }
 trap end EXIT
 trap 'exit 130' INT TERM HUP
@@ -32,7 +32,9 @@ mkdir -p "$records" || exit 1
 echo "Three etcd nodes, six trials, two at a time: how do writes fare when the network misbehaves, or a disk is full?"
 echo
 began=$SECONDS status=0
-timeout --foreground --kill-after=10 "$limit" ./eval run campaign "$campaign" --db "$records/eval.db" --fresh 9>&- ||
+command=(./eval run campaign "$campaign" --db "$records/eval.db" --fresh)
+echo "\$ ${command[*]}"
+timeout --foreground --kill-after=10 "$limit" "${command[@]}" 9>&- ||
 	status=$?
 if [[ $status == 124 ]]; then
 	echo "demo: not over after $limit s" >&2

@@ -16,7 +16,8 @@ usage: scripts/vm.sh COMMAND
   refresh                        renews scripts/kernels.lock
 
 Options of run, test and shell, before KERNEL: --memory SIZE (2G), --cpus N (2), --timeout SECONDS (600; test 3600;
-shell: none), --accel kvm|tcg (what works), --disk FILE (an image: /dev/vda, once the guest has loaded virtio_blk),
+shell: none), --accel kvm|tcg (what works), --logs FOLDER (test: where its logs go), --disk FILE (an image: /dev/vda, once
+the guest has loaded virtio_blk),
 --icount (emulated, one processor: the guest's clock counts its instructions, 2 ns each, and skips idle time, so that a
 busy host cannot make it late, but it leaps while the guest waits for the host's files: for figures that repeat, and to
 try what fails now and then; 5.10 does not come up).
@@ -249,8 +250,8 @@ boot() {
 }
 
 bring_files() {
-	local target=$build/vm/$kernel
 	[[ -n $bring ]] || return 0
+	[[ -n $target ]] || target=$build/vm/$kernel
 	rm -rf "$target"
 	{ mkdir -p "$target" && tar -C "$target" -xf "$run_folder/files" 2>/dev/null; } ||
 		echo "vm: $kernel: its logs did not arrive" >&2
@@ -296,7 +297,7 @@ check_icount() {
 }
 
 cmd_guest() {
-	local memory=2G cpus='' limit=0 accel='' disk='' icount='' kernel bring='' mode=run command=()
+	local memory=2G cpus='' limit=0 accel='' disk='' icount='' kernel bring='' target='' mode=run command=()
 	while [[ ${1:-} == --* ]]; do
 		[[ $1 == --icount ]] && { icount=shift=1,sleep=off; shift; continue; }
 		(($# > 1)) || wrong_usage "$1 needs a value"
@@ -305,6 +306,7 @@ cmd_guest() {
 		--cpus) option_value "$1" "$2" '[1-9][0-9]?'; cpus=$2 ;;
 		--timeout) option_value "$1" "$2" '[1-9][0-9]{0,6}'; limit=$2 ;;
 		--accel) option_value "$1" "$2" '(kvm|tcg)'; accel=$2 ;;
+		--logs) target=$2 ;;
 		--disk) disk=$2; [[ -f $disk && -w $disk ]] || wrong_usage "--disk: cannot write to a file $disk" ;;
 		*) wrong_usage "unknown option $1" ;;
 		esac

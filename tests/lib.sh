@@ -11,6 +11,8 @@ export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034 # for tests
 eval_bin=$top/eval
+# The test's own number, which its names have. $$ alone is 2 in each PID namespace of own_namespaces.
+test_id=${EVAL_TEST_ID:-$$}
 work=$(mktemp -d "${TMPDIR:-/tmp}/eval-test.XXXXXX") || exit 1
 test_count=0
 test_namespaces=()
@@ -18,7 +20,7 @@ test_pids=()
 test_cleanups=()
 
 # A killed test of the same pid cannot have cleaned up.
-for netns in "/run/netns/et$$"-*; do
+for netns in "/run/netns/et$test_id"-*; do
 	[[ ! -e $netns ]] || ip netns delete "${netns##*/}" 2>/dev/null
 done
 
@@ -106,6 +108,23 @@ need_root() {
 	[[ $EUID == 0 ]] || { echo "Bail out! needs root"; exit 1; }
 }
 
+# own_namespaces "$@": runs the test anew in a PID and a mount namespace of its own, where /run/netns and the labs' folders
+# are empty. So it sees no process, network namespace, lab or fault but those that it made, 'eval cleanup --now' stops no
+# other's, and whatever it leaves ends with it. Called before the test makes anything.
+own_namespaces() {
+	[[ -z ${EVAL_TEST_ID:-} ]] || return 0
+	need_root
+	rm -rf "$work"
+	# shellcheck disable=SC2016 # the inner shell's. Process 1 is not the test: it collects what the test orphans.
+	EVAL_TEST_ID=$$ exec unshare --pid --fork --kill-child --mount --mount-proc -- bash -c '
+		awk "\$2 ~ /\/run\/netns\/|\/evlab\/|\/eval-test\./ { print \$2 }" /proc/self/mounts | sort -r | xargs -r umount -l
+		for folder in /run/netns /run/evlab /var/lib/evlab; do
+			mkdir -p "$folder" && mount -t tmpfs own "$folder" || exit 1
+		done
+		"$@"
+		exit $?' - "$0" "$@"
+}
+
 # --- Waiting --------------------------------------------------------------------------------------------------
 
 now_ms() {
@@ -156,7 +175,7 @@ on_cleanup() {
 	test_cleanups+=("$(printf '%q ' "$@")")
 }
 
-ns() { echo "et$$-$1"; }
+ns() { echo "et$test_id-$1"; }
 in_ns() {
 	local name
 	name=$(ns "$1")
@@ -233,11 +252,8 @@ bpf_programs() {
 	sed -n 's/^int \([a-z0-9_]*\)(struct .*/\1/p; s/^int BPF_PROG(\([a-z0-9_]*\).*/\1/p' "$top"/bpf/*.bpf.c | cut -c 1-15
 }
 
-# Programs and maps of ours, by name: others on this host (systemd's, say) come and go as they like.
-bpf_state() {
-	bpftool --json prog show | jq -r '.[] | .name // empty' | grep -xF "$(bpf_programs)" | sed 's/^/program /' | sort
-	bpftool --json map show | jq -r '.[] | .name // empty' | grep '^eval_' | sed 's/^/map /' | sort
-}
+# The programs and maps of faults whose holder is, or was, in this PID namespace: for tests in one of their own.
+bpf_state() { "$top/build/tools/own_bpf" | sort; }
 
 # network_state [NETNS…]: links, addresses, qdiscs, filters, tcx and XDP programs of this and other namespaces,
 # without what changes by itself.

@@ -97,7 +97,7 @@ sleep_until() { sleep "$(awk "BEGIN { left = $1 - $EPOCHREALTIME; print (left > 
 evidence() { event_of "$1" reverted | jq -r ".evidence | $2"; }
 
 # Faults in this test's namespaces; others may run on this host. A fault is there as long as any program of it is.
-our_faults() { "$eval_bin" bpf-status --json | jq -c ".faults[] | select(.netns // \"\" | startswith(\"et$$-\"))"; }
+our_faults() { "$eval_bin" bpf-status --json | jq -c ".faults[] | select(.netns // \"\" | startswith(\"et$test_id-\"))"; }
 fault_count() { our_faults | grep -c .; }
 nothing_live() { [[ $(fault_count) == 0 ]]; }
 lines_in() { in_ns "$1" ip -oneline link show | grep -c evline; }

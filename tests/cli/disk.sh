@@ -4,6 +4,7 @@
 # disk_pressure by hand: what it refuses and in which words, and the fill engine on a file system of the test's own.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
+own_namespaces "$@"
 need_root
 
 # refused MESSAGE_REGEX ARGUMENT…

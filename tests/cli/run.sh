@@ -19,7 +19,7 @@ script() {
 # case_is NAME STATUS SUMMARY [REGEX [VARIABLE=VALUE…]]: runs the tree's only test.
 case_is() {
 	local status=0 text
-	text=$(env -u EVAL_GUEST EVAL_TIME_FACTOR=1 "${@:5}" "$tree/tests/run" "${wanted:-cli}" 2>&1) || status=$?
+	text=$(env -u EVAL_GUEST EVAL_TIME_FACTOR=1 "${@:5}" "$tree/tests/run" ${options:-} "${wanted:-cli}" 2>&1) || status=$?
 	check_eq "$1: summary" "$(tail -n 1 <<<"$text") ($status)" "$3 ($2)"
 	[[ -z ${4:-} ]] || check_match "$1: reason" "$text" "$4"
 	rm -f "$tree"/tests/cli/*.sh
@@ -70,15 +70,21 @@ case_is "several plans, as cmocka prints them" 1 "2 passed, 1 failed, 0 skipped"
 script slow '# time limit: 1 s' 'echo "ok 1 - a"; echo 1..1; sleep 2'
 case_is "emulated guests have more time" 0 "1 passed, 0 failed, 0 skipped" "" EVAL_TIME_FACTOR=10
 script host '# not in guests: it is about the host' 'echo "ok 1 - a"; echo 1..1'
-case_is "what is not for guests" 1 "0 passed, 1 failed, 0 skipped" "cli: no such tests.*not in guests: cli/host" EVAL_GUEST=6.1
+case_is "what is not for guests" 1 "0 passed, 1 failed, 0 skipped" "cli: no such tests.*not on this kernel: cli/host" EVAL_GUEST=6.1
 script host '# not in guests: it is about the host' 'echo "ok 1 - a"; echo 1..1'
 wanted=cli/host case_is "unless it is named" 0 "1 passed, 0 failed, 0 skipped" "" EVAL_GUEST=6.1
 script some '# guests: 6.1 6.12: two are enough' 'echo "ok 1 - a"; echo 1..1'
-case_is "what is for some guests" 1 "0 passed, 1 failed, 0 skipped" "cli: no such tests.*not in guests: cli/some" EVAL_GUEST=sid
+case_is "what is for some guests" 1 "0 passed, 1 failed, 0 skipped" "cli: no such tests.*not on this kernel: cli/some" EVAL_GUEST=sid
 script some '# guests: 6.1 6.12: two are enough' 'echo "ok 1 - a"; echo 1..1'
 case_is "… in one of them" 0 "1 passed, 0 failed, 0 skipped" "" EVAL_GUEST=6.12
 script some '# guests: 6.1 6.12: two are enough' 'echo "ok 1 - a"; echo 1..1'
 case_is "… and on the host" 0 "1 passed, 0 failed, 0 skipped"
+script some '# gate: 6.1: one is enough' 'echo "ok 1 - a"; echo 1..1'
+case_is "what is for the gate on another kernel: outside the gate" 0 "1 passed, 0 failed, 0 skipped" "" EVAL_GUEST=sid
+script some '# gate: 6.1: one is enough' 'echo "ok 1 - a"; echo 1..1'
+options=--gate case_is "… in it" 1 "0 passed, 1 failed, 0 skipped" "not on this kernel: cli/some" EVAL_GUEST=sid
+script some '# gate: 6.1: one is enough' 'echo "ok 1 - a"; echo 1..1'
+options=--gate case_is "… and on its own" 0 "1 passed, 0 failed, 0 skipped" "" EVAL_GUEST=6.1
 for factor in 1 10; do
 	: >"$work/times"
 	script late "echo once >>$work/times" "(( \$(wc -l <$work/times) > 1)) && echo 'ok 1 - in time' || echo 'not ok 1 - in time'" "echo 1..1"
@@ -86,6 +92,28 @@ for factor in 1 10; do
 		EVAL_TIME_FACTOR=$factor
 	check_eq "… and is not run again, time factor $factor" "$(wc -l <"$work/times")" 1
 done
+
+# Lanes. Each notes when it began and ended; those that may take longest come first.
+lane() { # NAME HEAD…
+	# shellcheck disable=SC2016 # for the script
+	script "$1" "${@:2}" "echo \"+$1\" >>$work/lanes; sleep 0.3; echo \"-$1\" >>$work/lanes" 'echo "ok 1 - a"; echo 1..1'
+}
+lanes_are() {
+	: >"$work/lanes"
+	lane a
+	lane b '# time limit: 200 s'
+	lane c '# alone: it measures'
+	lane d '# time limit: 300 s'
+	options=$2 case_is "$1" 0 "$3" "${4:-}" "${@:5}"
+}
+lanes_are "three lanes" "" "4 passed, 0 failed, 0 skipped" $'^4 tests: 1 one by one, 3 in 3 lanes\n  1 of 4  ok +cli/c .*\n  4 of 4 .*\ncli +4 tests, [0-9.]+ s\nall of them in'
+check_match "the one that must be alone ran first, and alone" "$(tr -d '\n' <"$work/lanes")" '^\+c-c\+d\+b\+a-'
+lanes_are "two lanes" "--lanes 2" "4 passed, 0 failed, 0 skipped"
+check_match "never more than two at once" "$(tr -d '\n' <"$work/lanes")" '^\+c-c\+d\+b-[db](-[db])?\+a-'
+lanes_are "alone ones only" "--only alone" "1 passed, 0 failed, 0 skipped"
+lanes_are "the others only" "--only beside" "3 passed, 0 failed, 0 skipped"
+lanes_are "in a guest one by one" "" "4 passed, 0 failed, 0 skipped" "0 one by one, 4 in 1 lane" EVAL_GUEST=6.1
+check_eq "… in the order of names" "$(tr -d '\n' <"$work/lanes")" "+a-a+b-b+c-c+d-d"
 
 case_is "a suite without tests" 1 "0 passed, 1 failed, 0 skipped" "cli: no such tests"
 

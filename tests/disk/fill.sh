@@ -5,6 +5,7 @@
 # The fill engine: space is really taken, by a file without a name, and comes back.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
+own_namespaces "$@"
 # shellcheck source=tests/netlib.sh
 source "$(dirname "$0")/../netlib.sh"
 # shellcheck source=tests/disklib.sh

@@ -5,6 +5,7 @@
 # On each file system the holder is killed at any moment while fio writes: writes work again at once, and nothing is left.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
+own_namespaces "$@"
 # shellcheck source=tests/netlib.sh
 source "$(dirname "$0")/../netlib.sh"
 # shellcheck source=tests/disklib.sh

@@ -15,7 +15,7 @@ for i in 0 1 2 3; do
 	members+=("a$i=10.99.0.1$i/24" "b$i=10.99.0.2$i/24")
 done
 make_switch sw "${members[@]}" || exit 1
-prefix=/run/netns/et$$
+prefix=/run/netns/et$test_id
 mkdir "$work/pids"
 
 # campaign PHASE: eight trials, of which the first four stay in PHASE, or in the next where nothing can hold them up.
@@ -34,8 +34,8 @@ subjects:
     reset: "test \$EVAL_PHASE != $stay || test -e $work/go || { sleep 300 & touch $work/pids/\$! $work/pids/\$\$; wait; }"
     ready: {exec: "test \$EVAL_PHASE != $stay || test -e $work/go || { sleep 300 & touch $work/pids/\$! $work/pids/\$\$; wait; }", timeout_seconds: 60}
     nodes:
-      - {name: a, address: "10.99.0.1{instance}", netns: "et$$-a{instance}"}
-      - {name: b, address: "10.99.0.2{instance}", netns: "et$$-b{instance}"}
+      - {name: a, address: "10.99.0.1{instance}", netns: "et$test_id-a{instance}"}
+      - {name: b, address: "10.99.0.2{instance}", netns: "et$test_id-b{instance}"}
     workload: "setsid sleep 300 & touch $work/pids/\$! $work/pids/\$\$; exec nsenter --net=$prefix-a\$EVAL_INSTANCE ping -q -i 0.05 10.99.0.2\$EVAL_INSTANCE"
     probes: [{name: ping, exec: "nsenter --net=$prefix-a\$EVAL_INSTANCE ping -c 1 -W 1 -q 10.99.0.2\$EVAL_INSTANCE", every_ms: 100, timeout_ms: 1000}]
 chaos_types:

@@ -6,6 +6,7 @@
 # whoever runs it.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
+own_namespaces "$@"
 # shellcheck source=tests/netlib.sh
 source "$(dirname "$0")/../netlib.sh"
 

@@ -128,32 +128,32 @@ check_number "out of memory: probes were killed, too" "$(oom_kills) >= 3"
 # reset makes the pair anew each time; what happens in mid-trial is the workload's doing.
 make_ns sw || exit 1
 cat >"$work/pair" <<END
-for name in va vb; do ip netns delete et$$-\$name 2>/dev/null; ip netns add et$$-\$name || exit 1; done
+for name in va vb; do ip netns delete et$test_id-\$name 2>/dev/null; ip netns add et$test_id-\$name || exit 1; done
 . $work/link
 END
 cat >"$work/link" <<END
-ip -n et$$-va link add eth0 type veth peer name eth0 netns et$$-vb
-ip -n et$$-va addr add 10.99.1.1/24 dev eth0; ip -n et$$-vb addr add 10.99.1.2/24 dev eth0
-ip -n et$$-va link set eth0 up; ip -n et$$-vb link set eth0 up
+ip -n et$test_id-va link add eth0 type veth peer name eth0 netns et$test_id-vb
+ip -n et$test_id-va addr add 10.99.1.1/24 dev eth0; ip -n et$test_id-vb addr add 10.99.1.2/24 dev eth0
+ip -n et$test_id-va link set eth0 up; ip -n et$test_id-vb link set eth0 up
 END
-test_namespaces+=("et$$-va" "et$$-vb")
+test_namespaces+=("et$test_id-va" "et$test_id-vb")
 # Another device, and another namespace, of the same name, and what hooks they have.
 cat >"$work/hooks" <<END
-for way in ingress egress; do ip netns exec et$$-va tc filter show dev eth0 \$way; done
-ip -n et$$-va link show dev eth0 | grep -o 'xdp.*'
+for way in ingress egress; do ip netns exec et$test_id-va tc filter show dev eth0 \$way; done
+ip -n et$test_id-va link show dev eth0 | grep -o 'xdp.*'
 END
 cat >"$work/other_device" <<END
-ip -n et$$-va link delete eth0
+ip -n et$test_id-va link delete eth0
 . $work/link
-ip netns exec et$$-va ping -n -q -c 3 -i 0.05 -W 1 10.99.1.2 >$work/pinged 2>&1 && touch $work/passes
+ip netns exec et$test_id-va ping -n -q -c 3 -i 0.05 -W 1 10.99.1.2 >$work/pinged 2>&1 && touch $work/passes
 sh $work/hooks >$work/new_hooks 2>&1
 END
 cat >"$work/other_namespace" <<END
-ip netns delete et$$-va
-ip netns add et$$-va
-ip -n et$$-va link add eth0 type veth peer name eth1
-ip -n et$$-va addr add 10.99.1.1/24 dev eth0
-ip -n et$$-va link set eth0 up
+ip netns delete et$test_id-va
+ip netns add et$test_id-va
+ip -n et$test_id-va link add eth0 type veth peer name eth1
+ip -n et$test_id-va addr add 10.99.1.1/24 dev eth0
+ip -n et$test_id-va link set eth0 up
 sh $work/hooks >$work/new_hooks 2>&1
 END
 # vanishing NAME COMMAND TYPE: two trials, in the first of which the command runs in the hold, which abort_if tells of. The
@@ -166,10 +166,10 @@ subjects:
   - name: pair
     reset: "case \$EVAL_TRIAL in *-2) while ! test -e $work/looked; do sleep 0.05; done;; esac; rm -f $work/held; sh $work/pair"
     nodes:
-      - {name: a, address: 10.99.1.1, netns: et$$-va}
-      - {name: b, address: 10.99.1.2, netns: et$$-vb}
+      - {name: a, address: 10.99.1.1, netns: et$test_id-va}
+      - {name: b, address: 10.99.1.2, netns: et$test_id-vb}
     workload: |
-      nsenter --net=/run/netns/et$$-va ping -q -i 0.02 10.99.1.2 &
+      nsenter --net=/run/netns/et$test_id-va ping -q -i 0.02 10.99.1.2 &
       case \$EVAL_TRIAL in *-1) while ! test -e $work/held; do sleep 0.05; done; sleep 0.3; $2;; esac
       sleep 300
 chaos_types: [{type: $3, target: a}]
@@ -189,8 +189,8 @@ vanish() {
 	run "$1"
 	is_told "$1" "$4"
 }
-vanish "device gone" "ip -n et$$-va link delete eth0" network_partition "^failed hold the fault's hooks on eth0 went away"
-vanish "device gone, delayed" "ip -n et$$-va link delete eth0" latency "^failed hold the fault's hooks on eth0 went away"
+vanish "device gone" "ip -n et$test_id-va link delete eth0" network_partition "^failed hold the fault's hooks on eth0 went away"
+vanish "device gone, delayed" "ip -n et$test_id-va link delete eth0" latency "^failed hold the fault's hooks on eth0 went away"
 # back NAME SCRIPT TYPE ERE: from outside, as the workload may end with the trial; what came in its place has no hook.
 back() {
 	rm -f "$work/new_hooks" "$work/passes" "$work/held" "$work/looked"
@@ -210,9 +210,9 @@ for type in network_partition latency; do
 	check "device gone and back, $type: packets pass the new one" test -e "$work/passes"
 done
 # The fault's descriptors keep the namespace alive: its name is gone, the chaos is not.
-vanish "namespace gone" "ip netns delete et$$-va" network_partition "^completed - -"
+vanish "namespace gone" "ip netns delete et$test_id-va" network_partition "^completed - -"
 back "namespace gone and back" other_namespace network_partition "^completed - -"
-vanish "device down and up" "ip -n et$$-va link set eth0 down; sleep 0.2; ip -n et$$-va link set eth0 up" network_partition "^completed - -"
+vanish "device down and up" "ip -n et$test_id-va link set eth0 down; sleep 0.2; ip -n et$test_id-va link set eth0 up" network_partition "^completed - -"
 
 # --- Limits, outputs, locales, names --------------------------------------------------------------------------
 
@@ -239,9 +239,9 @@ subjects:
   - name: pair
     reset: "sh $work/pair"
     nodes:
-      - {name: a, address: 10.99.1.1, netns: et$$-va}
-      - {name: b, address: 10.99.1.2, netns: et$$-vb}
-    workload: "exec nsenter --net=/run/netns/et$$-va ping -q -i 0.02 10.99.1.2"
+      - {name: a, address: 10.99.1.1, netns: et$test_id-va}
+      - {name: b, address: 10.99.1.2, netns: et$test_id-vb}
+    workload: "exec nsenter --net=/run/netns/et$test_id-va ping -q -i 0.02 10.99.1.2"
     probes: [{name: p, exec: "true", every_ms: 50, timeout_ms: 500}]
 chaos_types: [{type: $type, target: a$([[ $type != latency ]] || echo ", params: {min_ms: 10, max_ms: 10}")}]
 END

@@ -22,7 +22,7 @@ make_ns "${lost[@]}" || exit 1
 for ((i = 0; i < lanes; i++)); do
 	ip -n "$(ns "c$i")" addr add "10.99.0.3$i/32" dev lo || exit 1
 done
-prefix=/run/netns/et$$
+prefix=/run/netns/et$test_id
 
 # What a trial suffers follows from its number: index modulo 13. Kind 10 has a target without a route to anybody;
 # kind 11's workload kills the worker in revert, which a latency spends on delivering what it holds.
@@ -47,9 +47,9 @@ subjects:
     ready: {exec: ". $work/suffer; test \$kind != 2 && { test \$kind != 3 || test \$EVAL_PHASE = ready; }", timeout_seconds: 0.3}
     roles: ". $work/suffer; test \$kind != 4 || exit 1; test \$kind = 10 && echo c || echo a"
     nodes:
-      - {name: a, address: "10.99.0.1{instance}", netns: "et$$-a{instance}"}
-      - {name: b, address: "10.99.0.2{instance}", netns: "et$$-b{instance}"}
-      - {name: c, address: "10.99.0.3{instance}", netns: "et$$-c{instance}"}
+      - {name: a, address: "10.99.0.1{instance}", netns: "et$test_id-a{instance}"}
+      - {name: b, address: "10.99.0.2{instance}", netns: "et$test_id-b{instance}"}
+      - {name: c, address: "10.99.0.3{instance}", netns: "et$test_id-c{instance}"}
     workload: |
       . $work/suffer
       test \$kind != 5 || exit 1
@@ -78,7 +78,7 @@ printf '%s\n' 'link show' 'netns list-id' >"$work/ip.batch"
 known_namespaces() {
 	local name
 	for name in "${members[@]%%=*}" "${lost[@]}"; do
-		ip -n "et$$-$name" -oneline -batch "$work/ip.batch" | sed "s/^/$name: /"
+		ip -n "et$test_id-$name" -oneline -batch "$work/ip.batch" | sed "s/^/$name: /"
 	done
 	printf '%s\n' "$prefix"-*
 }

@@ -9,7 +9,7 @@ source "$(dirname "$0")/../netlib.sh"
 
 make_nodes 2
 root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-group=et$$-node
+group=et$test_id-node
 mkdir "$root/$group" || exit 1
 on_cleanup rmdir "$root/$group"
 

@@ -3,6 +3,7 @@
 # not in guests: it is about a script and etcd, whatever the kernel
 # The lab: up, writes, survives its leader, and leaves nothing.
 source "$(dirname "$0")/../lib.sh"
+own_namespaces "$@"
 need_root
 
 lab=$top/scripts/lab.sh

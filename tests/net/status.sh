@@ -3,6 +3,7 @@
 # eval bpf-status: what is live, read from the kernel alone.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
+own_namespaces "$@"
 # shellcheck source=tests/netlib.sh
 source "$(dirname "$0")/../netlib.sh"
 

@@ -10,51 +10,61 @@ cp "$top/tests/run" "$top/tests/all" "$top/tests/lib.sh" "$top/tests/skips.list"
 printf '#!/bin/bash\necho "ok 1 - a"; echo 1..1\n' >"$tree/tests/cli/good.sh"
 cat >"$tree/scripts/vm.sh" <<'END'
 #!/bin/bash
-# test --timeout SECONDS KERNEL SUITE…
-echo "$4: $5 $6"
-trap 'rm "$0.$4"; exit 143' TERM && touch "$0.$4"
-case $4 in
+# test --timeout SECONDS --logs FOLDER KERNEL [--gate] SUITE
+shift 5
+kernel=$1
+me=$0.$1.${!#}
+echo "$*"
+trap 'rm "$me"; exit 143' TERM && touch "$me"
+case $kernel in
 good) echo "5 passed, 0 failed, 1 skipped" ;;
 bad) printf 'failed:\n  net/a: b\n  net/c: d\n\n'; echo "3 passed, 2 failed, 0 skipped"; status=1 ;;
 odd) echo "1 passed, 0 failed, 0 skipped"; status=125 ;;
-hung) echo "vm: hung: still running after $3 s: killed"; status=124 ;;
+hung) echo "vm: hung: still running: killed"; status=124 ;;
 gone) echo "vm: http://x/linux.deb is no longer there: run scripts/vm.sh refresh"; status=77 ;;
-pair*) while (($(ls "$0".pair* 2>/dev/null | wc -l) < 2)); do sleep 0.02; done; sleep 0.2; echo "1 passed, 0 failed, 0 skipped" ;;
+trio*) while (($(ls "$0".trio* 2>/dev/null | wc -l) < 3)); do sleep 0.02; done; sleep 0.2; echo "1 passed, 0 failed, 0 skipped" ;;
 waits) sleep 60 & wait ;;
 esac
 ls "$0".* 2>/dev/null | wc -l >>"${0%/*}/together"
-rm "$0.$4"
+rm "$me"
 exit "${status:-0}"
 END
 chmod +x "$tree"/tests/cli/good.sh "$tree/scripts/vm.sh"
 unset BUILD
 
+gate='' suites=''
+# matrix_is NAME KERNELS CLOSING: $suites on them, default net.
+# shellcheck disable=SC2086 # words
 matrix_is() {
 	local status=0
-	text=$("$tree/scripts/vm/matrix.sh" "$2" net fault 2>&1) || status=$?
+	text=$("$tree/scripts/vm/matrix.sh" $gate "$2" ${suites:-net} 2>&1) || status=$?
 	check_eq "$1" "$(tail -n 1 <<<"$text") ($status)" "$3"
 }
 
 matrix_is "one guest" good "5 passed, 0 failed, 1 skipped (0)"
-check_match "its output is shown, and had the suites" "$text" "good: net fault"
+check_match "its output is shown, and had the suite" "$text" $'\n''good net'
+gate=--gate matrix_is "for the gate" good "5 passed, 0 failed, 1 skipped (0)"
+check_match "… says so to the guest" "$text" $'\n''good --gate net'
+suites="net fault" matrix_is "each suite has a guest of its own" good "10 passed, 0 failed, 2 skipped (0)"
+check_match "… which is told" "$text" $'== good (net|fault): [0-9]+ s\n.*== good (net|fault): '
 matrix_is "several: the sum" "good bad good2" "8 passed, 3 failed, 1 skipped (1)"
-check_match "what failed is told again at the end" "$text" $'failed: bad: net/a: b\nfailed: bad: net/c: d\n.*skipped$'
-check_match "a guest without a closing line is one failure" "$text" "failed: good2: its tests did not run to their end \(exit status 0\)"
+check_match "what failed is told again at the end" "$text" $'failed: bad net: net/a: b\nfailed: bad net: net/c: d\n.*skipped$'
+check_match "a guest without a closing line is one failure" "$text" "failed: good2 net: its tests did not run to their end \(exit status 0\)"
 matrix_is "a status that no test explains" odd "1 passed, 1 failed, 0 skipped (1)"
 matrix_is "a guest that hung" "good hung" "5 passed, 1 failed, 1 skipped (1)"
-check_match "which is told" "$text" "failed: hung: .*exit status 124"
+check_match "which is told" "$text" "failed: hung net: .*exit status 124"
 matrix_is "a kernel that can no longer be had" "gone good" "5 passed, 0 failed, 2 skipped (0)"
-check_match "… and what to do" "$text" "skipped: gone: .* is no longer there: run scripts/vm.sh refresh"
+check_match "… and what to do" "$text" "skipped: gone net: .* is no longer there: run scripts/vm.sh refresh"
 rm -f "$tree/scripts/together"
-matrix_is "two at a time" "pair1 pair2 pair3 pair4" "4 passed, 0 failed, 0 skipped (0)"
-check_eq "never more" "$(sort -n "$tree/scripts/together" | tail -n 1)" 2
+matrix_is "three at a time" "trio1 trio2 trio3 trio4 trio5 trio6" "6 passed, 0 failed, 0 skipped (0)"
+check_eq "never more" "$(sort -n "$tree/scripts/together" | tail -n 1)" 3
 check_fails "no kernel: usage" 2 "$tree/scripts/vm/matrix.sh" "" net
 
 spawn "$tree/scripts/vm/matrix.sh" "waits" net
-check "interrupted: a guest runs" wait_for 5 test -e "$tree/scripts/vm.sh.waits"
+check "interrupted: a guest runs" wait_for 5 test -e "$tree/scripts/vm.sh.waits.net"
 kill -TERM "$spawned"
 check "interrupted: it ends" wait_for 5 is_over "$spawned"
-check "interrupted: the guest does, too" test ! -e "$tree/scripts/vm.sh.waits"
+check "interrupted: the guest does, too" test ! -e "$tree/scripts/vm.sh.waits.net"
 
 cat >"$tree/tests/cli/slow.sh" <<'END'
 #!/bin/bash
@@ -84,8 +94,8 @@ interrupted_all() {
 interrupted_all here "$work/slow.pid" cli/slow ""
 check "tests/all, interrupted here: the test does, too" is_over "$(cat "$work/slow.pid")"
 echo "9 passed, 0 failed, 0 skipped" >"$tree/build/vm/summary"
-interrupted_all "in a guest" "$tree/scripts/vm.sh.waits" "" waits
-check "tests/all, interrupted in a guest: the guest does, too" test ! -e "$tree/scripts/vm.sh.waits"
+interrupted_all "in a guest" "$tree/scripts/vm.sh.waits.net" "" waits
+check "tests/all, interrupted in a guest: the guest does, too" test ! -e "$tree/scripts/vm.sh.waits.net"
 check "tests/all, interrupted in a guest: an earlier result is gone" test ! -e "$tree/build/vm/summary"
 rm "$tree/tests/cli/slow.sh"
 
@@ -100,7 +110,7 @@ all_is() {
 all_is "here and in guests" cli "good bad" "9 passed, 2 failed, 1 skipped (1)"
 all_is "here alone" cli "" "1 passed, 0 failed, 0 skipped (0)"
 all_is "no such suite here" none good "5 passed, 1 failed, 1 skipped (1)"
-check_match "what failed here is told again at the end" "$text" $'\n5 passed[^\n]+\n\nfailed: this host: none: no such tests\n.*skipped$'
+check_match "what failed here is told again at the end" "$text" $'\nfailed: this host: none: no such tests\nall of it in 0 min [0-9]+ s\n.*skipped$'
 mv "$tree/tests/run" "$tree/tests/run.gone"
 all_is "what does not run is one failure" cli good "5 passed, 1 failed, 1 skipped (1)"
 
