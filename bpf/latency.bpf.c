@@ -10,6 +10,11 @@ static __always_inline int tap_enter(struct __sk_buff *skb, const struct eval_fl
 	struct eval_line_header header = {.magic = EVAL_MAGIC};
 	__u32 bytes = skb->len;
 
+	/* tun would write the tag, VLAN 0 and a priority that is lost here, into the middle of our header. */
+	if (skb->vlan_present && bpf_skb_vlan_pop(skb)) {
+		stats->failed++;
+		return TCX_NEXT;
+	}
 	/* Refused without GSO above 16 KiB (SKB_MAX_ALLOC): more than any usual MTU. */
 	if (bpf_skb_change_head(skb, sizeof(header), 0)) {
 		stats->failed++;

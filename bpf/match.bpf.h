@@ -9,7 +9,11 @@
 
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd
+#define ETH_P_8021Q 0x8100
+#define ETH_P_8021AD 0x88a8
 #define ETH_HLEN 14
+#define VLAN_VID_MASK 0x0fff
+#define VLAN_TAGS_MAX 2
 #define IP_OFFSET_MASK 0x1fff
 #define IPV6_EXTENSIONS_MAX 6
 /* vmlinux.h has enums only; these are macros of UAPI in6.h. */
@@ -18,6 +22,9 @@
 #define IPPROTO_FRAGMENT 44
 #define IPPROTO_ICMPV6 58
 #define IPPROTO_DSTOPTS 60
+/* RFC 4861: router and neighbour solicitation and advertisement, redirect. */
+#define ND_TYPE_FIRST 133
+#define ND_TYPE_LAST 137
 
 /* UAPI verdicts of tcx; TCX_NEXT lets programs behind ours run too. */
 #define TCX_NEXT (-1)
@@ -110,19 +117,53 @@ static __always_inline int packet_load_ports(const struct packet_source *from, _
 	return 0;
 }
 
+/* Headers that say nothing of what they carry: a packet of such a protocol was not followed to its end. */
+static __always_inline bool is_extension(__u32 protocol)
+{
+	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING || protocol == IPPROTO_FRAGMENT ||
+	       protocol == IPPROTO_AH || protocol == IPPROTO_DSTOPTS;
+}
+
+/* The length of an extension whose second byte is units. */
+static __always_inline __u32 extension_bytes(__u8 protocol, __u8 units)
+{
+	if (protocol == IPPROTO_FRAGMENT)
+		return 8;
+	return protocol == IPPROTO_AH ? (units + 2) * 4 : (units + 1) * 8;
+}
+
 static __always_inline int packet_parse_ipv4(const struct packet_source *from, __u32 offset, struct eval_flow_key *flow)
 {
 	struct iphdr ip;
 
-	if (packet_load(from, offset, &ip, sizeof(ip)) || ip.version != 4)
+	if (packet_load(from, offset, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
 		return -1;
 	address_from_ipv4(flow->source, ip.saddr);
 	address_from_ipv4(flow->destination, ip.daddr);
 	flow->protocol = ip.protocol;
 	/* Only a first fragment has ports; the others match by address alone. */
-	if (has_ports(ip.protocol) && !(ip.frag_off & bpf_htons(IP_OFFSET_MASK)))
-		packet_load_ports(from, offset + ip.ihl * 4, flow);
+	if (ip.frag_off & bpf_htons(IP_OFFSET_MASK))
+		return 0;
+	offset += ip.ihl * 4;
+	if (ip.protocol == IPPROTO_AH) {
+		__u8 extension[2];
+
+		if (packet_load(from, offset, extension, sizeof(extension)))
+			return 0;
+		flow->protocol = extension[0];
+		offset += extension_bytes(IPPROTO_AH, extension[1]);
+	}
+	if (has_ports(flow->protocol))
+		packet_load_ports(from, offset, flow);
 	return 0;
+}
+
+/* As ARP is: a partition that stopped it would end ssh to the peer, which is protected, and outlive itself. */
+static __always_inline bool is_neighbour_discovery(const struct packet_source *from, __u32 offset)
+{
+	__u8 type;
+
+	return !packet_load(from, offset, &type, sizeof(type)) && type >= ND_TYPE_FIRST && type <= ND_TYPE_LAST;
 }
 
 static __always_inline int packet_parse_ipv6(const struct packet_source *from, __u32 offset, struct eval_flow_key *flow)
@@ -140,38 +181,57 @@ static __always_inline int packet_parse_ipv6(const struct packet_source *from, _
 	for (int i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
 		__u8 extension[4];
 
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
-		    next != IPPROTO_FRAGMENT)
+		if (!is_extension(next))
 			break;
 		if (packet_load(from, offset, extension, sizeof(extension)))
 			return -1;
-		if (next == IPPROTO_FRAGMENT) {
-			offset += 8;
-			if ((extension[2] << 8 | extension[3]) & 0xfff8) {
-				flow->protocol = extension[0];
-				return 0;
-			}
-		} else {
-			offset += (extension[1] + 1) * 8;
+		if (next == IPPROTO_FRAGMENT && (extension[2] << 8 | extension[3]) & 0xfff8) {
+			flow->protocol = extension[0];
+			return 0;
 		}
+		offset += extension_bytes(next, extension[1]);
 		next = extension[0];
 	}
 	flow->protocol = next;
 	if (has_ports(next))
 		packet_load_ports(from, offset, flow);
+	return next == IPPROTO_ICMPV6 && is_neighbour_discovery(from, offset) ? -1 : 0;
+}
+
+/*
+ * A frame with VLAN 0 carries a priority alone and is the device's own, as one without a tag is (commit 36b2f61a42c2).
+ * -1: it is another VLAN's, whose own device sees it without the tag.
+ */
+static __always_inline int packet_skip_tags(const struct packet_source *from, __be16 *ethertype, __u32 *offset)
+{
+	if (!from->is_frame && from->skb->vlan_present && from->skb->vlan_tci & VLAN_VID_MASK)
+		return -1;
+#pragma unroll
+	for (int i = 0; i < VLAN_TAGS_MAX; i++) {
+		__be16 tag[2];
+
+		if (*ethertype != bpf_htons(ETH_P_8021Q) && *ethertype != bpf_htons(ETH_P_8021AD))
+			return 0;
+		if (packet_load(from, *offset, tag, sizeof(tag)) || tag[0] & bpf_htons(VLAN_VID_MASK))
+			return -1;
+		*ethertype = tag[1];
+		*offset += sizeof(tag);
+	}
 	return 0;
 }
 
-/* Not IP (ARP, LLDP): -1, never ours. Nor is a packet with a VLAN tag: the VLAN's own device sees it without. */
+/* Not IP (ARP, LLDP), or another VLAN's: -1, never ours. */
 static __always_inline int packet_parse(const struct packet_source *from, __be16 ethertype, struct eval_flow_key *flow)
 {
+	__u32 offset = match_config.l3_offset;
+
 	__builtin_memset(flow, 0, sizeof(*flow));
-	if (from->skb && from->skb->vlan_present)
+	if (packet_skip_tags(from, &ethertype, &offset))
 		return -1;
 	if (ethertype == bpf_htons(ETH_P_IP))
-		return packet_parse_ipv4(from, match_config.l3_offset, flow);
+		return packet_parse_ipv4(from, offset, flow);
 	if (ethertype == bpf_htons(ETH_P_IPV6))
-		return packet_parse_ipv6(from, match_config.l3_offset, flow);
+		return packet_parse_ipv6(from, offset, flow);
 	return -1;
 }
 
@@ -231,9 +291,14 @@ static __always_inline bool cgroup_matches(struct __sk_buff *skb, const struct e
 	return bpf_map_lookup_elem(&learned, &reverse);
 }
 
-/* A later fragment has no ports: it is left alone where one of its protocol's may be protected. */
+/*
+ * A later fragment has no ports: it is left alone where one of its protocol's may be protected. So is what was not
+ * followed to its end where any port is.
+ */
 static __always_inline bool packet_is_protected(const struct eval_flow_key *flow, __u16 local_port, __u16 remote_port)
 {
+	if (is_extension(flow->protocol))
+		return match_config.protect_tcp || match_config.protect_udp;
 	if (flow->protocol == IPPROTO_TCP ? !match_config.protect_tcp
 					  : flow->protocol != IPPROTO_UDP || !match_config.protect_udp)
 		return false;

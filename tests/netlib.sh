@@ -112,10 +112,10 @@ has_tcx() { grep -qaw tcx_link /sys/kernel/btf/vmlinux; }
 # has_fq: an fq line can be had here.
 has_fq() { "$eval_bin" bpf-status --json | jq -e '.features[] | select(.name == "sch_fq").usable' >/dev/null; }
 
-# other_start HOOK [MARK [PRIORITY]]: somebody else's program on n1's $other_device (eth0), see tests/tools/hook.c. other_ask: the packets
-# that it has seen so far are in $seen, those with the mark in $marked. other_end ends it.
+# other_start HOOK [MARK [PRIORITY]]: somebody else's program on the $other_device (eth0) of $other_node (n1), see
+# tests/tools/hook.c. other_ask: the packets that it has seen so far are in $seen, those with the mark in $marked. other_end ends it.
 other_start() {
-	coproc stranger { in_ns n1 "$hook" "${other_device:-eth0}" "$@"; }
+	coproc stranger { in_ns "${other_node:-n1}" "$hook" "${other_device:-eth0}" "$@"; }
 	read -r -t "$(patience 5)" line <&"${stranger[0]}"
 	[[ $line == ready ]]
 }

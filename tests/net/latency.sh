@@ -51,6 +51,13 @@ check_eq "ingress 20 ms: nothing on the way out" "$(evidence ingress .devices[0]
 delay both "${peers[@]}" --min-ms 15 --max-ms 15 --direction both
 delayed "both 15 ms" 30 0.8
 revert both
+# A priority and no more: what comes with VLAN 0 is the device's own.
+other_node=n2 other_start tag || not_ok "n2's packets have tags"
+delay tagged "${peers[@]}" --min-ms 20 --max-ms 20 --direction ingress
+delayed "VLAN 0, ingress 20 ms" 20 0.5
+revert tagged
+check_eq "VLAN 0, ingress 20 ms: all that was delayed came back" "$(evidence tagged '.devices[0].ingress | .hit - .line.delivered')" 0
+other_end
 delay decimals "${peers[@]}" --min-ms 0.5 --max-ms 0.5
 delayed "0.5 ms" 0.5 0.25
 revert decimals

@@ -188,9 +188,22 @@ for node in n1 n3 n4; do
 	in_ns "$node" ip neigh flush all
 done
 check_eq "ARP and neighbour discovery of other pairs work anew" "$(unreached)" "$(pairs n1 n2)"
+# Nor is it cut between the pair, as what is protected goes on: also where IPv6 asks for the neighbour anew.
+check_eq "protect: tcp/22 of a peer whose neighbour entry is gone, IPv6" "$(tcp_reached n1 "$(address6 n2)" 22)" 1
 revert neighbours
 all_reached() { [[ -z $(unreached) ]]; }
 check "and between the pair after revert, once the kernel asks again" wait_for 10 all_reached
+
+# --- VLAN 0: a priority, on a packet that is the device's own ---------------------------------------------------
+other_node=n2 other_start tag || not_ok "n2's packets have tags"
+check "VLAN 0: is there" wait_for 5 in_ns n1 ping -n -c 1 -W 1 "$(address4 n2)"
+for engine in tc xdp; do
+	cut tagged n1 "${list[@]}" --direction in --engine $engine
+	check_eq "VLAN 0, $engine: is cut" "$(rtts n1 "$(address4 n2)" 3)$(rtts n1 "$(address6 n2)" 3)" ""
+	check_eq "VLAN 0, $engine: ssh is not" "$(tcp_reached n1 "$(address4 n2)" 22)" 1
+	revert tagged
+done
+other_end
 
 # --- A device that runs an XDP program already ----------------------------------------------------------------
 other_start xdp || not_ok "another XDP program is there"

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Somebody else's program on a hook: hook DEVICE ingress|egress|xdp [MARK [PRIORITY]]
- * Counts and lets pass. Prints "ready", then for each line on standard input "seen N marked N", where marked
- * counts those whose skb->mark is MARK. Ends with its input. Before Linux 6.6 it is a filter of clsact's,
- * of that priority (10).
+ * Somebody else's program on a hook: hook DEVICE ingress|egress|tag|xdp [MARK [PRIORITY]]
+ * Counts and lets pass; tag: on egress, and gives each packet a tag with VLAN 0 and a priority. Prints "ready", then
+ * for each line on standard input "seen N marked N", where marked counts those whose skb->mark is MARK. Ends with its
+ * input. Before Linux 6.6 it is a filter of clsact's, of that priority (10).
  */
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +36,17 @@
 		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4), MAP_FD(1, fd), CALL(BPF_FUNC_map_lookup_elem), \
 		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2, 0), MOV_IMM(1, 1), \
 		INSN(BPF_STX | BPF_DW | BPF_ATOMIC, 0, 1, 0, BPF_ADD)
+
+static int tag_load(void)
+{
+	const struct bpf_insn tag[] = {
+		MOV_IMM(2, htons(ETH_P_8021Q)),       MOV_IMM(3, 0x6000),
+		CALL(BPF_FUNC_skb_vlan_push),         MOV_IMM(0, TCX_NEXT),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "someone_else", "GPL", tag, sizeof(tag) / sizeof(*tag), NULL);
+}
 
 static int program_load(int map_fd, bool xdp, unsigned int mark)
 {
@@ -108,6 +121,7 @@ static void answer(int map_fd)
 int main(int argc, char **argv)
 {
 	bool xdp = argc > 2 && !strcmp(argv[2], "xdp");
+	bool tag = argc > 2 && !strcmp(argv[2], "tag");
 	unsigned int mark = argc > 3 ? (unsigned int)strtoul(argv[3], NULL, 0) : 0;
 	unsigned int priority = argc > 4 ? (unsigned int)strtoul(argv[4], NULL, 0) : 10;
 	enum bpf_attach_type hook;
@@ -115,12 +129,12 @@ int main(int argc, char **argv)
 	int map_fd, program_fd, attached;
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: hook DEVICE ingress|egress|xdp [MARK [PRIORITY]]\n");
+		fprintf(stderr, "usage: hook DEVICE ingress|egress|tag|xdp [MARK [PRIORITY]]\n");
 		return 2;
 	}
-	hook = xdp ? BPF_XDP : (enum bpf_attach_type)(strcmp(argv[2], "egress") ? TCX_INGRESS : TCX_EGRESS);
+	hook = xdp ? BPF_XDP : (enum bpf_attach_type)(strcmp(argv[2], "ingress") ? TCX_EGRESS : TCX_INGRESS);
 	map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "someone_count", 4, 8, 2, NULL);
-	program_fd = program_load(map_fd, xdp, mark);
+	program_fd = tag ? tag_load() : program_load(map_fd, xdp, mark);
 	attached = bpf_link_create(program_fd, (int)if_nametoindex(argv[1]), hook, NULL);
 	if (attached == -EINVAL && !xdp)
 		attached = clsact_attach(&clsact, program_fd, argv[1], hook == TCX_EGRESS, priority);
