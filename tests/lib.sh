@@ -110,9 +110,9 @@ need_root() {
 
 # own_namespaces "$@": runs the test anew in a PID and a mount namespace of its own, where /run/netns and the labs' folders
 # are empty. So it sees no process, network namespace, lab or fault but those that it made, 'eval cleanup --now' stops no
-# other's, and whatever it leaves ends with it. Called before the test makes anything.
+# other's, and whatever it leaves ends with it. Called before the test makes anything. A guest is the test's own already.
 own_namespaces() {
-	[[ -z ${EVAL_TEST_ID:-} ]] || return 0
+	[[ -z ${EVAL_TEST_ID:-}${EVAL_GUEST:-} ]] || return 0
 	need_root
 	rm -rf "$work"
 	# shellcheck disable=SC2016 # the inner shell's. Process 1 is not the test: it collects what the test orphans.

@@ -93,10 +93,11 @@ for factor in 1 10; do
 	check_eq "… and is not run again, time factor $factor" "$(wc -l <"$work/times")" 1
 done
 
-# Lanes. Each notes when it began and ended; those that may take longest come first.
+# Lanes. Each notes when it began and ended; those that may take longest come first. All but c wait until $STARTED have begun.
 lane() { # NAME HEAD…
 	# shellcheck disable=SC2016 # for the script
-	script "$1" "${@:2}" "echo \"+$1\" >>$work/lanes; sleep 0.3; echo \"-$1\" >>$work/lanes" 'echo "ok 1 - a"; echo 1..1'
+	script "$1" "${@:2}" "echo \"+$1\" >>$work/lanes; [[ $1 == c ]] || until ((\$(grep -c ^+ $work/lanes) >= \${STARTED:-0})); do sleep 0.05; done
+		sleep 0.1; echo \"-$1\" >>$work/lanes" 'echo "ok 1 - a"; echo 1..1'
 }
 lanes_are() {
 	: >"$work/lanes"
@@ -106,9 +107,9 @@ lanes_are() {
 	lane d '# time limit: 300 s'
 	options=$2 case_is "$1" 0 "$3" "${4:-}" "${@:5}"
 }
-lanes_are "three lanes" "" "4 passed, 0 failed, 0 skipped" $'^4 tests: 1 one by one, 3 in 3 lanes\n  1 of 4  ok +cli/c .*\n  4 of 4 .*\ncli +4 tests, [0-9.]+ s\nall of them in'
+lanes_are "three lanes" "" "4 passed, 0 failed, 0 skipped" $'^4 tests: 1 one by one, 3 in 3 lanes\n  1 of 4  ok +cli/c .*\n  4 of 4 .*\ncli +4 tests, [0-9.]+ s\nall of them in' STARTED=4
 check_match "the one that must be alone ran first, and alone" "$(tr -d '\n' <"$work/lanes")" '^\+c-c\+d\+b\+a-'
-lanes_are "two lanes" "--lanes 2" "4 passed, 0 failed, 0 skipped"
+lanes_are "two lanes" "--lanes 2" "4 passed, 0 failed, 0 skipped" "" STARTED=3
 check_match "never more than two at once" "$(tr -d '\n' <"$work/lanes")" '^\+c-c\+d\+b-[db](-[db])?\+a-'
 lanes_are "alone ones only" "--only alone" "1 passed, 0 failed, 0 skipped"
 lanes_are "the others only" "--only beside" "3 passed, 0 failed, 0 skipped"

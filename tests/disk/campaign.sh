@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# gate: 5.10 6.12: one kernel of each kind of hook is enough for what the coordinator does
 # A campaign whose leader's disk is full: who writes there gets ENOSPC during the hold and at no other time, and the records
 # tell it.
 # shellcheck source=tests/lib.sh

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# gate: 6.12: one kernel is enough for what etcd does with a full disk
 # time limit: 120 s
 # A real Raft cluster whose follower's disk is full, by the hook (the demo shows the fill engine): that node ends for want
 # of space, the others go on, and afterwards it comes back.

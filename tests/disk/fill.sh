@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# gate: 6.1: one kernel is enough for what file systems do by themselves
 # time limit: 150 s
-# guests: 6.1: one is enough for what the file systems do by themselves
 # The fill engine: space is really taken, by a file without a name, and comes back.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# gate: 6.12: one kernel is enough for what SQLite does with a full disk
 # time limit: 180 s
 # guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, which are late
 # A database under pressure: it is told that the disk is full, stays consistent, and works afterwards.

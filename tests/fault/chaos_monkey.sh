@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# gate: 6.1 6.12: one kernel of each way to attach is enough for what takes minutes
 # time limit: 1500 s
-# guests: 6.1 6.12: two are enough for what takes minutes
 # Campaigns of 40 short trials, two at a time, killed (SIGKILL) at random moments and resumed each time. After each kill
 # traffic is normal within 200 ms and within 3 s nothing of ours is left in bpf, tc, links, namespaces, mounts, processes;
 # in the end each trial has exactly one final row.

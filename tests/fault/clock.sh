@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# gate: 6.12: one kernel is enough for what the kernel has no part in
 # time limit: 90 s
-# guests: 6.12: one is enough for what the kernel has no part in
 # The wall clock jumps an hour forward and back all through a campaign: nothing waits by it, nothing is measured by it.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# gate: 6.1 6.12: one kernel of each way to attach is enough for what programs do with packets
 # What a delay line is made of is not there: auto takes the other line, and a forced one says what is missing.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

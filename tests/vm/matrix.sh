@@ -111,6 +111,20 @@ all_is "here and in guests" cli "good bad" "9 passed, 2 failed, 1 skipped (1)"
 all_is "here alone" cli "" "1 passed, 0 failed, 0 skipped (0)"
 all_is "no such suite here" none good "5 passed, 1 failed, 1 skipped (1)"
 check_match "what failed here is told again at the end" "$text" $'\nfailed: this host: none: no such tests\nall of it in 0 min [0-9]+ s\n.*skipped$'
+
+# Somebody else's fault.
+cat >"$tree/eval" <<'END'
+#!/bin/bash
+[[ "$*" == "bpf-status --json" ]] || exit 9
+echo '{"faults": [{"type": "latency", "target": "n1", "device": "eth0", "holder_pid": 77}]}'
+END
+chmod +x "$tree/eval"
+all_fails() { "$tree/tests/all" cli ""; }
+check_fails "a fault is live on the host: nothing runs" 1 all_fails
+check_match "… and which one, and what to do" "$output" "latency on n1, held by pid 77.*sudo ./eval cleanup --now"
+check "… and no result" test ! -e "$tree/build/summary"
+sed -i 's/\[{.*}\]/[]/' "$tree/eval"
+all_is "no fault is live" cli "" "1 passed, 0 failed, 0 skipped (0)"
 mv "$tree/tests/run" "$tree/tests/run.gone"
 all_is "what does not run is one failure" cli good "5 passed, 1 failed, 1 skipped (1)"
 
