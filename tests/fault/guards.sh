@@ -30,6 +30,8 @@ chaos_types: [{type: network_partition, target: n1}]
 END
 }
 start() {
+	# Here, not by the child: what the last one said must not be taken for this one's.
+	: >"$work/out"
 	"$eval_bin" run campaign "$work/$1.yaml" --db "$work/$1.db" --json >"$work/out" 2>"$work/err" </dev/null &
 	coordinator=$!
 	test_pids+=("$coordinator")
@@ -159,12 +161,12 @@ mkdir -p /run/sshd
 spawn_in n1 "$(type -P sshd)" -D -e -f /dev/null -p 2222 -h "$work/host_key" -o PidFile=none -o StrictModes=no \
 	-o UsePAM=no -o PermitRootLogin=prohibit-password -o AuthorizedKeysFile="$work/key.pub"
 ssh_n1() {
-	in_ns n2 ssh -F /dev/null -i "$work/key" -p 2222 -o BatchMode=yes -o ConnectTimeout=3 -o LogLevel=ERROR \
+	in_ns n2 ssh -F /dev/null -i "$work/key" -p 2222 -o BatchMode=yes -o ConnectTimeout="$(patience 10)" -o LogLevel=ERROR \
 		-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null root@10.99.0.1 "$@"
 }
 session_answers() {
 	echo "$RANDOM" >&"${session[1]}"
-	read -r -t 3 _ <&"${session[0]}"
+	read -r -t "$(patience 10)" _ <&"${session[0]}"
 }
 check "$name: sshd runs on a port of its own" wait_for 5 ssh_n1 true
 coproc session { ssh_n1 cat; }
@@ -195,7 +197,8 @@ cuts_off "ssh and sudo" "sudo -n sh $work/cut"
 # tmux's server has no parent of ours.
 on_cleanup tmux -S "$work/tmux" kill-server
 cuts_off "ssh, tmux and sudo" "tmux -S $work/tmux new -d 'sudo -n sh $work/cut'"
-eval "exec ${session[1]}>&-"
-wait "$session_pid" 2>/dev/null
+[[ -z ${session[1]:-} ]] || eval "exec ${session[1]}>&-"
+wait_for 10 is_over "$session_pid"
+end_pids "$session_pid"
 
 done_testing

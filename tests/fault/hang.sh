@@ -90,7 +90,8 @@ check_match "cleanup hangs: is told" "$(db "SELECT text FROM events WHERE kind =
 # The probe's own last second counts, not those that it takes to see that it does not die.
 sed -i -e 's/recovery_seconds: 1,/recovery_seconds: 60,/' -e 's/cleanup: .*/cleanup: "true"/' "$work/hang.yaml"
 spawn "$eval_bin" run campaign "$work/hang.yaml" --db "$work/hang.db" --fresh
-recovers() { [[ $(db "SELECT count(*) FROM events WHERE phase = 'recover' AND campaign_id = (SELECT max(id) FROM campaigns)") -gt 0 ]]; }
+# Of the one that runs: the one before has recovered, too, and is the newest until this one is recorded.
+recovers() { [[ $(db "SELECT count(*) FROM events WHERE phase = 'recover' AND campaign_id = (SELECT id FROM campaigns WHERE status = 'running')") -gt 0 ]]; }
 check "probes hang: it waits for them to recover" wait_for 20 recovers
 began=$(now_ms)
 kill -INT "$spawned"
