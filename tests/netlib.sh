@@ -83,7 +83,8 @@ revert() {
 inject_end() {
 	local pid=inject_pid_$1
 	inject_status=0
-	wait_for "${2:-15}" is_over "${!pid}" || diag "inject $1 does not end"
+	# What hangs must not hold up the test: it fails here, and not at its time limit.
+	wait_for "${2:-15}" is_over "${!pid}" || { diag "inject $1 does not end"; kill -KILL "${!pid}"; }
 	wait "${!pid}" 2>/dev/null || inject_status=$?
 }
 
@@ -95,6 +96,9 @@ sleep_until() { sleep "$(awk "BEGIN { left = $1 - $EPOCHREALTIME; print (left > 
 
 # evidence NAME JQ_FILTER: of a reverted fault, as text.
 evidence() { event_of "$1" reverted | jq -r ".evidence | $2"; }
+
+# has_hit COUNT: of this test's only fault.
+has_hit() { (($(our_faults | jq '[.egress, .ingress | .hit // 0] | add') >= $1)); }
 
 # Faults in this test's namespaces; others may run on this host. A fault is there as long as any program of it is.
 our_faults() { "$eval_bin" bpf-status --json | jq -c ".faults[] | select(.netns // \"\" | startswith(\"et$test_id-\"))"; }
@@ -113,22 +117,38 @@ has_tcx() { grep -qaw tcx_link /sys/kernel/btf/vmlinux; }
 has_fq() { "$eval_bin" bpf-status --json | jq -e '.features[] | select(.name == "sch_fq").usable' >/dev/null; }
 
 # other_start HOOK [MARK [PRIORITY]]: somebody else's program on the $other_device (eth0) of $other_node (n1), see
-# tests/tools/hook.c. other_ask: the packets that it has seen so far are in $seen, those with the mark in $marked. other_end ends it.
+# tests/tools/hook.c. other_ask: the packets that it has seen so far are in $seen, those with the mark in $marked. other_end ends
+# it. No coproc: bash forgets that at the moment when it ends, and then set -u ends the test.
 other_start() {
-	coproc stranger { in_ns "${other_node:-n1}" "$hook" "${other_device:-eth0}" "$@"; }
-	read -r -t "$(patience 5)" line <&"${stranger[0]}"
-	[[ $line == ready ]]
+	rm -f "$work/other" && mkfifo "$work/other" || return 1
+	# Here, not by the child: see inject_start.
+	: >"$work/other.out"
+	# For reading as well, so that it opens at once, and writing fails in no case.
+	exec {other_fd}<>"$work/other"
+	nsenter --net="/run/netns/$(ns "${other_node:-n1}")" -- "$hook" "${other_device:-eth0}" "$@" \
+		<"$work/other" >"$work/other.out" 2>"$work/other.err" {other_fd}>&- &
+	other_pid=$!
+	test_pids+=("$!")
+	other_lines=1
+	wait_for 10 other_answered
+	[[ $(<"$work/other.out") == ready ]] && return 0
+	diag "somebody else's program is not there:" "$(cat "$work/other.out" "$work/other.err")"
+	other_end
+	return 1
 }
+other_answered() { (($(wc -l <"$work/other.out") >= other_lines)) || is_over "$other_pid"; }
 other_ask() {
-	local line
 	seen='' marked=''
-	echo >&"${stranger[1]}"
-	read -r -t "$(patience 5)" _ seen _ marked <&"${stranger[0]}"
+	echo >&"$other_fd"
+	((++other_lines))
+	wait_for 10 other_answered
+	read -r _ seen _ marked < <(sed -n "${other_lines}p" "$work/other.out")
 }
 other_end() {
-	local pid=$stranger_PID
-	eval "exec ${stranger[1]}>&-"
-	wait "$pid" 2>/dev/null
+	echo end >&"$other_fd"
+	exec {other_fd}>&-
+	wait_for 10 is_over "$other_pid" || diag "somebody else's program does not end"
+	end_pids "$other_pid"
 }
 
 # rtts NODE ADDRESS COUNT [PING_OPTION…]: milliseconds, one a line.
@@ -155,8 +175,7 @@ start_flow() {
 
 end_flow() {
 	local pid=flow_pid_$1
-	kill "${!pid}"
-	wait "${!pid}" 2>/dev/null
+	end_pids "${!pid}"
 }
 
 flow_count() { grep -c ^echo "$work/$1.flow"; }
@@ -192,6 +211,27 @@ iperf() {
 		grep -q 'unable to connect' "$work/iperf" || return
 		sleep 0.1
 	done
+}
+
+# bulk_start OPTION…: a bulk flow from n1 to n2 that runs until bulk_end, however long what comes between takes; iperf_start
+# first. Its report is in $work/iperf, with what ended it as .error ($bulk_ended, where that was us).
+bulk_ended='interrupt - the client has terminated'
+bulk_start() {
+	local i
+	bulk_from=$(counter n2 TcpInSegs)
+	for ((i = 0; i < 50; i++)); do
+		spawn_in n1 iperf3 -J -c "$(address4 n2)" -p 5201 -t 600 "$@"
+		bulk_pid=$spawned bulk_report=$work/spawn.$((${#test_pids[@]} - 1))
+		wait_for 10 bulk_settled
+		is_over "$bulk_pid" || return 0
+		sleep 0.1
+	done
+	return 1
+}
+bulk_settled() { is_over "$bulk_pid" || (($(counter n2 TcpInSegs) >= bulk_from + 50)); }
+bulk_end() {
+	end_pids "$bulk_pid"
+	cp "$bulk_report" "$work/iperf"
 }
 
 # normal_after NAME: milliseconds from the mark to the first ping sent that is as without a fault; nothing if there is

@@ -7,8 +7,8 @@ source "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/netlib.sh
 source "$(dirname "$0")/../netlib.sh"
 
-late_ms=0 bulk_seconds=6 stall=0.5
-is_emulated && late_ms=25 bulk_seconds=18 stall=2
+late_ms=0 stall=0.5
+is_emulated && late_ms=25 stall=2
 make_nodes 2
 delay() { inject "$1" latency --for 60s --netns "$(ns n1)" --peer "$(address4 n2)" "${@:2}"; }
 rtts n1 "$(address4 n2)" 3 >/dev/null # resolves the neighbour
@@ -32,22 +32,23 @@ done
 iperf_start
 for line in "${lines[@]}"; do
 	before=$(counter n1 TcpExtTCPTimeouts)
-	iperf -i $stall -t $bulk_seconds &
-	bulk=$!
+	bulk_start -i $stall || not_ok "bulk, $line: it runs"
 	for round in 1 2; do
 		sleep 0.5
 		delay bulk --min-ms 20 --max-ms 20 --line "$line"
 		sleep 1
+		wait_for 5 has_hit 100
 		revert bulk
 		check_number "bulk, $line, round $round: delayed" "$(evidence bulk .hit) > 0"
 		check_eq "bulk, $line, round $round: all of it came back" \
 			"$(evidence bulk '.devices[0].egress | .hit - .line.delivered')" 0
 	done
-	wait "$bulk"
-	check_eq "bulk, $line: not reset" "$(jq -r .error "$work/iperf")" null
+	sleep $stall
+	bulk_end
+	check_eq "bulk, $line: not reset" "$(jq -r .error "$work/iperf")" "$bulk_ended"
 	check_number "bulk, $line: never stalled for $stall s" \
 		"$(jq --argjson stall "$stall" '[.intervals[].sum | select(.seconds > $stall * 0.8).bytes] | min' "$work/iperf") > 0"
-	diag "$line: $(jq '.end.sum_received.bits_per_second / 1e6 | floor' "$work/iperf") Mbit/s, $(($(counter n1 TcpExtTCPTimeouts) - before)) timeouts"
+	diag "$line: $(jq '.end.sum_sent.bits_per_second / 1e6 | floor' "$work/iperf") Mbit/s, $(($(counter n1 TcpExtTCPTimeouts) - before)) timeouts"
 done
 
 # --- fq alone -------------------------------------------------------------------------------------------------
@@ -65,15 +66,17 @@ fi
 # With fq on the device TCP leaves it to fq, which what comes back from a line has passed by.
 in_ns n1 tc qdisc replace dev eth0 root fq
 for line in fq tap; do
-	iperf -i $stall --fq-rate 20M -t 9 &
-	paced=$!
+	bulk_start -i $stall --fq-rate 20M || not_ok "paced, $line: it runs"
 	sleep 3
 	delay paced --min-ms 20 --max-ms 20 --line $line
 	sleep 3
+	wait_for 5 has_hit 101
 	revert paced
-	wait "$paced"
+	sleep 3
+	bulk_end
 	check_number "paced, $line: the fault has hit" "$(evidence paced .hit) > 100"
-	rates=$(jq -c '[.intervals[].sum | select(.start > 2).bits_per_second / 1e6 | floor]' "$work/iperf")
+	rates=$(jq -c --argjson stall "$stall" '[.intervals[].sum | select(.start > 2 and .seconds > $stall * 0.8).bits_per_second /
+		1e6 | floor]' "$work/iperf")
 	check_number "paced, $line: 20 Mbit/s stay 20 during and after the fault: $rates" "$(jq max <<<"$rates") < 45"
 done
 in_ns n1 tc qdisc del dev eth0 root
@@ -143,15 +146,18 @@ else
 	skip "lost on the way" "it sets a sysctl that a host's other users need"
 fi
 
-# More than fits, in jumbo frames.
+# More than fits, in frames so large that all of it is sent, and looked at, well within the delay.
 for node in n1 n2; do
-	in_ns $node ip link set eth0 mtu 15500
-	ip -n "$(ns sw)" link set $node mtu 15500
+	in_ns $node ip link set eth0 mtu 62000
+	ip -n "$(ns sw)" link set $node mtu 62000
 done
 delay full --min-ms 10000 --max-ms 10000 --line fq
-in_ns n1 "$traffic" datagrams -n 20000 -s 15000 -i 0 "$(address4 n2)"
+began=$(now_ms)
+in_ns n1 "$traffic" datagrams -n 5000 -s 60000 -i 0 "$(address4 n2)"
+took=$(($(now_ms) - began))
 held=$(our_faults | jq .egress.line.held_bytes)
 check_number "full line: $((held >> 20)) MiB held" "$held > 200 * 2^20 && $held <= 256 * 2^20"
+diag "full line: sent in $took ms, looked at after $(($(now_ms) - began)) ms"
 check_number "full line: dropped, counted while live" "$(our_faults | jq .egress.line.line_dropped) > 0"
 revert full
 check_eq "full line: what was hit was delivered or counted as dropped" \

@@ -2,8 +2,8 @@
 /*
  * Somebody else's program on a hook: hook DEVICE ingress|egress|tag|xdp [MARK [PRIORITY]]
  * Counts and lets pass; tag: on egress, and gives each packet a tag with VLAN 0 and a priority. Prints "ready", then
- * for each line on standard input "seen N marked N", where marked counts those whose skb->mark is MARK. Ends with its
- * input. Before Linux 6.6 it is a filter of clsact's, of that priority (10).
+ * for each line on standard input "seen N marked N", where marked counts those whose skb->mark is MARK. Ends at a line
+ * "end", or with its input. Before Linux 6.6 it is a filter of clsact's, of that priority (10).
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -109,7 +109,7 @@ static void answer(int map_fd)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	puts("ready");
-	while (fgets(line, sizeof(line), stdin)) {
+	while (fgets(line, sizeof(line), stdin) && strcmp(line, "end\n")) {
 		unsigned long long counts[2] = {};
 
 		for (unsigned int i = 0; i < 2; i++)
