@@ -2,10 +2,12 @@
 /*
  * disk_probe FILE SIZE [MS]: tries to make FILE grow by SIZE from 0, every millisecond or every MS, and shrinks it
  * again. Prints a line "SECONDS RESULT" whenever that changes: the time of day before the first try with that result,
- * and "ok" or an error.
+ * and "ok" or an error. After a SIGUSR1 also, ahead of its first "ok", a line "# refused N": how many tries were not.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,13 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+
+static volatile sig_atomic_t marked;
+
+static void on_mark(int signal_number)
+{
+	marked = 1;
+}
 
 static const char *try_growth(int fd, const char *buffer, size_t size)
 {
@@ -34,6 +43,7 @@ int main(int argc, char **argv)
 	_cleanup_free_ char *buffer = calloc(1, size ?: 1);
 	_cleanup_close_ int fd = -1;
 	const char *last = "";
+	unsigned long refused = 0;
 
 	if (!size || !buffer) {
 		fprintf(stderr, "usage: disk_probe FILE SIZE [MS]\n");
@@ -44,16 +54,24 @@ int main(int argc, char **argv)
 		perror(argv[1]);
 		return 1;
 	}
+	sigaction(SIGUSR1, &(struct sigaction){.sa_handler = on_mark, .sa_flags = SA_RESTART}, NULL);
 	for (;;) {
 		struct timespec now;
 		const char *result;
+		bool counts = marked;
 
 		clock_gettime(CLOCK_REALTIME, &now);
 		result = try_growth(fd, buffer, size);
-		if (strcmp(result, last)) {
-			printf("%lld.%06ld %s\n", (long long)now.tv_sec, now.tv_nsec / 1000, result);
-			fflush(stdout);
+		if (counts && strcmp(result, "ok")) {
+			refused++;
+		} else if (counts) {
+			printf("# refused %lu\n", refused);
+			marked = 0;
+			refused = 0;
 		}
+		if (strcmp(result, last))
+			printf("%lld.%06ld %s\n", (long long)now.tv_sec, now.tv_nsec / 1000, result);
+		fflush(stdout);
 		last = result;
 		usleep(pause_ms * 1000);
 	}
