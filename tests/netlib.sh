@@ -254,6 +254,20 @@ inject_kind() {
 	inject "$1" "$type" --for "$3" --netns "$(ns n1)" --peer "$(address4 n2)" "${options[@]}"
 }
 
+# has_children COORDINATOR: its $worker and its $guard. In no process of its own, each of which takes so long in a guest that what is
+# to be killed may be over.
+has_children() {
+	local pid children comm
+	worker='' guard=''
+	read -ra children <"/proc/$1/task/$1/children"
+	for pid in "${children[@]}"; do
+		read -r comm <"/proc/$pid/comm"
+		[[ $comm != eval-trial ]] || worker=$pid
+		[[ $comm != eval-guard ]] || guard=$pid
+	done 2>/dev/null
+	[[ -n $worker && -n $guard ]]
+}
+
 # How late an end that the kernel keeps to by a time may be seen.
 timer_late_ms=100
 ! is_emulated || timer_late_ms=900

@@ -28,20 +28,6 @@ subjects:
 chaos_types: [{type: network_partition, target: n1}]
 END
 db() { sqlite3 -cmd '.timeout 5000' "$work/crash.db" "$1"; }
-# set_child VARIABLE NAME: the coordinator's child of that name. Without a process of its own, each of which takes time in a guest.
-set_child() {
-	local pid children comm
-	read -ra children <"/proc/$coordinator/task/$coordinator/children"
-	for pid in "${children[@]}"; do
-		read -r comm <"/proc/$pid/comm" && [[ $comm == "$2" ]] && printf -v "$1" %s "$pid"
-	done 2>/dev/null
-}
-has_children() {
-	worker='' guard=''
-	set_child worker eval-trial
-	set_child guard eval-guard
-	[[ -n $worker && -n $guard ]]
-}
 start() {
 	rm -f "$work/out" "$work/daemon"
 	"$eval_bin" run campaign "$work/crash.yaml" --db "$work/crash.db" --json "$@" >"$work/out" 2>"$work/err" </dev/null &
@@ -55,7 +41,7 @@ begin() {
 	nsenter --net="/run/netns/$(ns n1)" ping -n -O -D -i 0.01 -W 1 10.99.0.2 >"$work/watch" 2>&1 &
 	watcher=$!
 	test_pids+=("$watcher")
-	wait_for 15 has_children || not_ok "$1: worker and guard are there" "$(cat "$work/out" "$work/err")"
+	wait_for 15 has_children "$coordinator" || not_ok "$1: worker and guard are there" "$(cat "$work/out" "$work/err")"
 	wait_for 15 bites || not_ok "$1: the chaos bites" "$(cat "$work/out" "$work/err")"
 }
 bites() { [[ $(<"$work/out") == *first_effect* ]]; }
