@@ -133,20 +133,22 @@ revert second
 start_flow running n1 "$(address4 n2)" -i 5000
 start_flow beside n1 "$(address4 n3)" -i 5000
 from_running=$(flow_count running) from_beside=$(flow_count beside)
-timeouts=$(counter n2 TcpExtTCPTimeouts)
+timeouts=$(counter n2 TcpExtTCPTimeouts) line_late_ms=0
 for ((round = 0; round < rounds; round++)); do
 	delay running --peer "$(address4 n2)" --min-ms 20 --max-ms 20 --direction both
 	flow_goes_on running 20
 	revert running
 	flow_goes_on running 20
+	# A line in a process of its own waits for a busy guest's processor, which the flow beside it does not.
+	! is_emulated || line_late_ms=$(evidence running "[.devices[0] | .egress, .ingress | .line.late_max_us / 1000] | add | [., $line_late_ms] | max | round")
 done
 longest_echo() { awk -v from="$2" '/^echo/ && ++n > from && $3 > max { max = $3 } END { print max / 1000 }' "$work/$1.flow"; }
 longest=$(longest_echo running "$from_running") longest_beside=$(longest_echo beside "$from_beside")
 check_eq "a running flow is not reset" "$(flow_is_closed running; echo $?)" 1
 end_flow running
 end_flow beside
-check_number "a running flow is never stalled: longest echo $longest ms, of one beside it $longest_beside ms" \
-	"$longest <= $longest_beside + 40 + $stall_ms"
+check_number "a running flow is never stalled: longest echo $longest ms, of one beside it $longest_beside ms, line late by $line_late_ms ms" \
+	"$longest <= $longest_beside + $line_late_ms + 40 + $stall_ms"
 diag "timeouts: $(($(counter n2 TcpExtTCPTimeouts) - timeouts))"
 
 # --- What the line holds when the fault ends ------------------------------------------------------------------
