@@ -15,12 +15,14 @@ delay() { inject "$1" latency --for 60s --netns "$(ns n1)" --line "${LINE:-auto}
 delayed() {
 	local kind got
 	for kind in 4 6; do
-		got=$(rtts n1 "$("address$kind" n2)" "${pings:-20}" | median)
+		got=$(rtts n1 "$("address$kind" n2)" "${pings:-20}" | typical)
 		check_number "$1, IPv$kind: ping takes $2 ms more" \
 			"$got - ${base[kind]} - $2 <= $3 + $late_ms && $got - ${base[kind]} - $2 >= -$3 - $base_error_ms"
 	done
 }
-flow_median() { tail -n $samples "$work/$1.flow" | awk '/^echo/ { print $3 / 1000 }' | median; }
+# Of round trips: the median; the least of them in an emulated guest, where a busy host adds to some of them, and takes from none.
+typical() { if is_emulated; then sort -g | head -n 1; else median; fi; }
+flow_typical() { tail -n $samples "$work/$1.flow" | awk '/^echo/ { print $3 / 1000 }' | typical; }
 flow_goes_on() { wait_for 5 flow_passed "$1" $(($(flow_count "$1") + ${2:-samples + 10})); }
 
 # An emulated guest is late for reasons of its own.
@@ -28,14 +30,14 @@ late_ms=0 base_error_ms=0 stall_ms=150 bulk_bytes=10000000 samples=30 rounds=3
 is_emulated && late_ms=15 base_error_ms=3 stall_ms=200 bulk_bytes=1000000 samples=60 rounds=2
 make_nodes 3
 peers=(--peer "$(address4 n2)" --peer "$(address6 n2)")
-base=([4]=$(rtts n1 "$(address4 n2)" 40 | median) [6]=$(rtts n1 "$(address6 n2)" 40 | median))
+base=([4]=$(rtts n1 "$(address4 n2)" 40 | typical) [6]=$(rtts n1 "$(address6 n2)" 40 | typical))
 diag "base: ${base[4]} ms, IPv6 ${base[6]} ms"
 
 # --- How long -------------------------------------------------------------------------------------------------
 delay egress "${peers[@]}" --min-ms 50 --max-ms 50
 pings=40 delayed "egress 50 ms" 50 0.5
 # Who is no peer sees nothing of it.
-got=$(rtts n1 "$(address4 n3)" 10 | median)
+got=$(rtts n1 "$(address4 n3)" 10 | typical)
 check_number "egress 50 ms: another node is not delayed" "$got < 10 + $late_ms"
 revert egress
 check_number "egress 50 ms: every ping is counted, once" "$(evidence egress .devices[0].egress.hit) >= 80"
@@ -65,7 +67,7 @@ revert decimals
 
 # --- Which packets --------------------------------------------------------------------------------------------
 delay all --peer all --min-ms 20 --max-ms 20
-got=$(rtts n1 "$(address4 n3)" 10 | median)
+got=$(rtts n1 "$(address4 n3)" 10 | typical)
 check_number "peer all: any node" "$got >= 20 && $got < 25 + $late_ms"
 revert all
 # Which packets are chosen is the same with any line.
@@ -74,15 +76,15 @@ if [[ ${LINE:-auto} != tap ]]; then
 	start_flow port7001 n1 "$(address4 n2)" -p 7001
 	delay ports "${peers[@]}" --min-ms 30 --max-ms 30 --ports 7001
 	flow_goes_on port7000 && flow_goes_on port7001
-	got=$(flow_median port7001)
+	got=$(flow_typical port7001)
 	check_number "ports: the port is delayed" "$got >= 30 && $got < 40 + $late_ms"
-	check_number "ports: another is not" "$(flow_median port7000) < 10 + $late_ms"
-	check_number "ports: ping is not" "$(rtts n1 "$(address4 n2)" 10 | median) < 10 + $late_ms"
+	check_number "ports: another is not" "$(flow_typical port7000) < 10 + $late_ms"
+	check_number "ports: ping is not" "$(rtts n1 "$(address4 n2)" 10 | typical) < 10 + $late_ms"
 	revert ports
 	for protocol in tcp icmp; do
 		delay protocol "${peers[@]}" --min-ms 30 --max-ms 30 --protocol $protocol
 		flow_goes_on port7000
-		got="$(rtts n1 "$(address4 n2)" 10 | median) $(rtts n1 "$(address6 n2)" 10 | median) $(flow_median port7000)"
+		got="$(rtts n1 "$(address4 n2)" 10 | typical) $(rtts n1 "$(address6 n2)" 10 | typical) $(flow_typical port7000)"
 		read -r ping4 ping6 tcp <<<"$got"
 		if [[ $protocol == tcp ]]; then
 			check_number "protocol tcp: TCP alone" "$tcp >= 30 && $ping4 < 10 + $late_ms && $ping6 < 10 + $late_ms"
@@ -118,7 +120,7 @@ check_eq "two faults: each counted the other's packets as they were" \
 ip -n "$(ns sw)" addr add 10.99.0.254/24 dev bridge
 inject bridge latency --for 60s --netns "$(ns sw)" --peer all --min-ms 20 --max-ms 20
 check_eq "peer all: a bridge, not its ports" "$(event_of bridge injected | jq -c .devices)" '["bridge"]'
-got=$(rtts sw "$(address4 n1)" 10 | median)
+got=$(rtts sw "$(address4 n1)" 10 | typical)
 check_number "peer all: a bridge's packet is delayed once" "$got >= 20 && $got < 25 + $late_ms"
 revert bridge
 delay first --peer all --min-ms 10 --max-ms 10
@@ -295,7 +297,7 @@ subdevice() {
 	wait_for 5 in_ns n1 ping -n -c 1 -W 1 10.98.0.2
 	delay sub --peer 10.98.0.2 --min-ms 20 --max-ms 20
 	check_eq "a $kind device is found by its route" "$(event_of sub injected | jq -c .devices)" '["sub0"]'
-	got=$(rtts n1 10.98.0.2 10 | median)
+	got=$(rtts n1 10.98.0.2 10 | typical)
 	check_number "a $kind device is delayed, once" "$got >= 20 && $got < 25 + $late_ms"
 	revert sub
 	for node in n1 n2; do
