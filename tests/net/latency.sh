@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # gate: 6.1 6.12: one kernel of each way to attach is enough for what programs do with packets
+# alone: it measures delays to half a millisecond
 # time limit: 150 s
 # latency with real traffic: how long, which packets, in which order, whole, and what stays as it was.
 # shellcheck source=tests/lib.sh
