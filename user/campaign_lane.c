@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "bpf_inventory.h"
@@ -12,6 +11,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/fds.h"
+#include "util/process.h"
 
 /* The dying take some milliseconds; without a guard nobody else would remove their cgroup. */
 #define SWEEP_WAIT_NS NSEC_PER_SEC
@@ -68,11 +68,11 @@ int lane_fork(struct campaign *campaign, struct lane *lane, struct error *err)
 		close(ends[0]);
 		return error_set_errno(err, code, "cannot start a worker");
 	}
-	lane->pidfd = (int)syscall(SYS_pidfd_open, lane->pid, 0);
+	lane->pidfd = process_pidfd(lane->pid);
 	if (lane->pidfd < 0) {
-		int code = -errno;
+		int code = lane->pidfd;
 
-		/* Its end would never be seen. */
+		/* Its end would never be seen. Not waited for yet: the number is its own. */
 		kill(lane->pid, SIGKILL);
 		waitpid(lane->pid, NULL, 0);
 		lane->pid = 0;

@@ -10,6 +10,7 @@
 #include "campaign_internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/process.h"
 
 /* Events and samples are stored at least that often. */
 #define FLUSH_NS NSEC_PER_SEC
@@ -19,7 +20,7 @@
 #define KILL_PATIENCE_NS (5 * NSEC_PER_SEC)
 
 /* For the signal handler, which tells the workers itself: the loop may be waiting for the disk. */
-static volatile pid_t *worker_pids;
+static volatile int *worker_pidfds; /* 0: none; the standard descriptors are none of them */
 static volatile size_t worker_count;
 static volatile sig_atomic_t signal_received;
 static int handler_wake_fd = -1;
@@ -31,8 +32,8 @@ static void on_signal(int signal_number)
 
 	signal_received = signal_number;
 	for (size_t i = 0; i < worker_count; i++)
-		if (worker_pids[i] > 0)
-			kill(worker_pids[i], SIGTERM);
+		if (worker_pidfds[i])
+			process_signal(worker_pidfds[i], SIGTERM);
 	if (write(handler_wake_fd, &one, sizeof(one)) < 0)
 		errno = saved;
 	errno = saved;
@@ -68,8 +69,8 @@ int campaign_watch_signals(struct campaign *campaign, struct error *err)
 
 int campaign_watch_workers(const struct campaign *campaign, struct error *err)
 {
-	worker_pids = calloc(campaign->lane_count, sizeof(*worker_pids));
-	if (!worker_pids)
+	worker_pidfds = calloc(campaign->lane_count, sizeof(*worker_pidfds));
+	if (!worker_pidfds)
 		return error_set(err, -ENOMEM, "out of memory");
 	worker_count = campaign->lane_count;
 	return 0;
@@ -79,7 +80,7 @@ void campaign_stop(struct campaign *campaign)
 {
 	for (unsigned int i = 0; i < campaign->lane_count; i++)
 		if (campaign->lanes[i].pid > 0)
-			kill(campaign->lanes[i].pid, SIGTERM);
+			process_signal(campaign->lanes[i].pidfd, SIGTERM);
 	if (!campaign->stopping)
 		campaign->kill_ns = clock_monotonic_ns() + STOP_PATIENCE_NS;
 	campaign->stopping = true;
@@ -174,7 +175,7 @@ static void end_trial(struct campaign *campaign, struct lane *lane)
 {
 	unsigned int index = (unsigned int)(lane - campaign->lanes);
 
-	worker_pids[index] = 0;
+	worker_pidfds[index] = 0;
 	if (lane->pid > 0 && !lane->abandoned)
 		lane_reap(campaign, lane);
 	set_end(lane);
@@ -206,7 +207,7 @@ static void start_assigned(struct campaign *campaign)
 							 "reset", "error_errno", -err.code, "error_text", err.text));
 			end_trial(campaign, lane);
 		} else {
-			worker_pids[i] = lane->pid;
+			worker_pidfds[i] = lane->pidfd;
 		}
 	}
 }
@@ -305,7 +306,7 @@ static void kill_stragglers(struct campaign *campaign)
 			lane_abandon(campaign, lane);
 			end_trial(campaign, lane);
 		} else {
-			kill(lane->pid, SIGKILL);
+			process_signal(lane->pidfd, SIGKILL);
 		}
 	}
 	campaign->kill_ns = campaign->killed ? UINT64_MAX : clock_monotonic_ns() + KILL_PATIENCE_NS;

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "bpf_inventory.h"
@@ -18,6 +17,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/fds.h"
+#include "util/process.h"
 
 /* Between two tries at what is still dying: doubles from the first to the last. */
 #define RETRY_FIRST_MS 2
@@ -31,14 +31,21 @@
 #define WORKER_NEW (-1)
 #define WORKER_DONE (-2)
 
+/*
+ * With the pidfds of worker and group's leader, in this order, as SCM_RIGHTS: by the time that the guard reads it, their
+ * numbers may be others'.
+ */
 struct message {
 	pid_t worker;
 	pid_t group;
 };
 
+enum { MESSAGE_WORKER, MESSAGE_LEADER, MESSAGE_FDS };
+
 struct ward {
 	pid_t pid, group;
 	int pidfd; /* -1: dead, its scope is still being swept */
+	int group_pidfd; /* of the group's leader; -1: no group */
 };
 
 struct guardian {
@@ -56,20 +63,32 @@ static struct ward *ward_find(struct guardian *guardian, pid_t pid)
 	return NULL;
 }
 
-static struct ward *ward_add(struct guardian *guardian, pid_t pid)
+/* Takes pidfd. */
+static struct ward *ward_add(struct guardian *guardian, pid_t pid, int pidfd)
 {
 	struct ward *grown = realloc(guardian->wards, (guardian->count + 1) * sizeof(*grown));
 
-	if (!grown)
+	if (!grown) {
+		fd_close(pidfd);
 		return NULL;
+	}
 	guardian->wards = grown;
-	grown[guardian->count] = (struct ward){.pid = pid, .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
+	grown[guardian->count] = (struct ward){.pid = pid, .pidfd = pidfd, .group_pidfd = -1};
 	return &grown[guardian->count++];
+}
+
+/* Takes pidfd. */
+static void ward_set_group(struct ward *ward, pid_t group, int pidfd)
+{
+	fd_close(ward->group_pidfd);
+	ward->group_pidfd = pidfd;
+	ward->group = group;
 }
 
 static void ward_forget(struct guardian *guardian, struct ward *ward)
 {
 	fd_close(ward->pidfd);
+	fd_close(ward->group_pidfd);
 	*ward = guardian->wards[--guardian->count];
 }
 
@@ -78,31 +97,59 @@ static bool ward_sweep(const struct guardian *guardian, struct ward *ward)
 {
 	char name[SCOPE_NAME_SIZE];
 
-	if (ward->group > 0)
-		kill(-ward->group, SIGKILL);
-	ward->group = 0;
+	if (ward->group_pidfd >= 0)
+		scope_kill_group(ward->group_pidfd, ward->group);
+	ward_set_group(ward, 0, -1);
 	scope_name(name, guardian->prefix, ward->pid);
 	return !scope_sweep(name);
+}
+
+/* fds that did not come are -1. */
+static ssize_t receive(int fd, struct message *message, int fds[MESSAGE_FDS])
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(MESSAGE_FDS * sizeof(int))];
+	} control;
+	struct iovec data = {message, sizeof(*message)};
+	struct msghdr header = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	ssize_t got = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *rights = got > 0 ? CMSG_FIRSTHDR(&header) : NULL;
+
+	for (size_t i = 0; i < MESSAGE_FDS; i++)
+		fds[i] = -1;
+	if (rights && rights->cmsg_type == SCM_RIGHTS)
+		memcpy(fds, CMSG_DATA(rights), rights->cmsg_len - CMSG_LEN(0));
+	return got;
+}
+
+static void handle_message(struct guardian *guardian, const struct message *message, int fds[MESSAGE_FDS])
+{
+	struct ward *ward = ward_find(guardian, message->worker);
+
+	if (message->group == WORKER_DONE) {
+		if (ward)
+			ward_forget(guardian, ward);
+		return;
+	}
+	/* The worker's own word may come before the coordinator's. */
+	if (!ward)
+		ward = ward_add(guardian, message->worker, TAKE_FD(fds[MESSAGE_WORKER]));
+	if (message->group >= 0 && ward)
+		ward_set_group(ward, message->group, TAKE_FD(fds[MESSAGE_LEADER]));
 }
 
 static void read_messages(struct guardian *guardian)
 {
 	struct message message;
+	int fds[MESSAGE_FDS];
 	ssize_t got;
 
-	while ((got = recv(guardian->fd, &message, sizeof(message), MSG_DONTWAIT)) == sizeof(message)) {
-		struct ward *ward = ward_find(guardian, message.worker);
-
-		if (message.group == WORKER_DONE) {
-			if (ward)
-				ward_forget(guardian, ward);
-			continue;
-		}
-		/* The worker's own word may come before the coordinator's. */
-		if (!ward)
-			ward = ward_add(guardian, message.worker);
-		if (message.group >= 0 && ward)
-			ward->group = message.group;
+	while ((got = receive(guardian->fd, &message, fds)) == sizeof(message)) {
+		handle_message(guardian, &message, fds);
+		for (size_t i = 0; i < MESSAGE_FDS; i++)
+			fd_close(fds[i]);
 	}
 	if (!got || (got < 0 && errno != EAGAIN && errno != EINTR))
 		guardian->fd = fd_close(guardian->fd);
@@ -229,14 +276,30 @@ int guard_start(struct guard *guard, const char *prefix, const int *keep_fds, si
 
 static void tell(int guard_fd, struct message message)
 {
+	/* All of them are ours, or our children that we have not waited for: their numbers are theirs still. */
+	_cleanup_close_ int worker = process_pidfd(message.worker);
+	_cleanup_close_ int leader = message.group > 0 ? process_pidfd(message.group) : -1;
+	const int fds[MESSAGE_FDS] = {worker, leader};
+	const size_t size = (worker >= 0) * sizeof(int) * (leader >= 0 ? 2 : 1);
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(MESSAGE_FDS * sizeof(int))];
+	} control = {.header = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(size)}};
+	struct iovec data = {&message, sizeof(message)};
+	struct msghdr header = {.msg_iov = &data,
+				.msg_iovlen = 1,
+				.msg_control = size ? &control : NULL,
+				.msg_controllen = size ? CMSG_SPACE(size) : 0};
+
+	memcpy(CMSG_DATA(&control.header), fds, size);
 	/* A dead guard is no reason to stop: scopes are still destroyed by their workers. */
-	if (guard_fd >= 0 && send(guard_fd, &message, sizeof(message), MSG_NOSIGNAL) < 0)
+	if (guard_fd >= 0 && sendmsg(guard_fd, &header, MSG_NOSIGNAL) < 0)
 		return;
 }
 
 void guard_stop(struct guard *guard)
 {
-	_cleanup_close_ int pidfd = guard->pid > 0 ? (int)syscall(SYS_pidfd_open, guard->pid, 0) : -1;
+	_cleanup_close_ int pidfd = guard->pid > 0 ? process_pidfd(guard->pid) : -1;
 	struct pollfd fd = {.fd = pidfd, .events = POLLIN};
 	int ended = pidfd < 0;
 

@@ -14,6 +14,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
+#include "util/process.h"
 
 #define HALF (PROC_OUTPUT_MAX / 2)
 #define KILL_WAIT_NS (2 * NSEC_PER_SEC)
@@ -250,11 +251,14 @@ static bool reap(struct proc *proc)
 
 void proc_kill(struct proc *proc)
 {
-	/* The group exists as long as its leader is not reaped. By pid too: the child may not have come to setsid. */
+	/*
+	 * The leader is not reaped, so the group's number is no other's. The process itself too: it may not have come to
+	 * setsid.
+	 */
 	if (proc->pid <= 0 || proc->ended)
 		return;
 	kill(-proc->pid, SIGKILL);
-	kill(proc->pid, SIGKILL);
+	process_signal(proc->pidfd, SIGKILL);
 	if (!proc->killed_ns)
 		proc->killed_ns = clock_monotonic_ns();
 }

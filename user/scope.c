@@ -20,6 +20,8 @@
 #define SCOPE_DEPTH_MAX 16
 #define SCOPE_WAIT_STEP_NS 500000L
 #define ENVIRON_MAX (256 * 1024)
+/* Few descriptors may be left. */
+#define MEMBERS_AT_ONCE 16
 
 void scope_prefix(char out[SCOPE_NAME_SIZE], pid_t coordinator, uint64_t start_ticks)
 {
@@ -56,19 +58,38 @@ int scope_create(struct scope *scope, const char *prefix, pid_t worker, struct e
 	return scope->cgroup_fd < 0 ? error_set_errno(err, -errno, "cannot open cgroup %s", scope->name) : 0;
 }
 
-/* Before 5.14 (kernel commit 661ee6280931) there is no cgroup.kill. Repeated calls catch what forks meanwhile. */
+/* Up to `room` members; returns how many. */
+static size_t cgroup_members(int fd, int *pids, size_t room)
+{
+	int procs_fd = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	_cleanup_fclose_ FILE *procs = procs_fd < 0 ? NULL : fdopen(procs_fd, "re");
+	size_t count = 0;
+
+	if (!procs)
+		fd_close(procs_fd);
+	while (procs && count < room && fscanf(procs, "%d", &pids[count]) == 1)
+		count += pids[count] > 0;
+	return count;
+}
+
+/*
+ * Before 5.14 (kernel commit 661ee6280931) there is no cgroup.kill. A number that is still listed after its descriptor
+ * was opened is that process, or the descriptor's is dead. Repeated calls catch the rest, and what forks meanwhile.
+ */
 static void cgroup_kill_members(int fd)
 {
-	int procs_fd = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC), pid;
-	_cleanup_fclose_ FILE *procs = procs_fd < 0 ? NULL : fdopen(procs_fd, "re");
+	int pids[MEMBERS_AT_ONCE], again[2 * MEMBERS_AT_ONCE], pidfds[MEMBERS_AT_ONCE];
+	size_t count = cgroup_members(fd, pids, ARRAY_SIZE(pids)), listed;
 
-	if (!procs) {
-		fd_close(procs_fd);
-		return;
+	for (size_t i = 0; i < count; i++)
+		pidfds[i] = process_pidfd(pids[i]);
+	listed = cgroup_members(fd, again, ARRAY_SIZE(again));
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; pidfds[i] >= 0 && j < listed; j++)
+			if (again[j] == pids[i])
+				process_signal(pidfds[i], SIGKILL);
+		fd_close(pidfds[i]);
 	}
-	while (fscanf(procs, "%d", &pid) == 1)
-		if (pid > 0)
-			kill(pid, SIGKILL);
 }
 
 static void cgroup_kill(int fd)
@@ -103,13 +124,13 @@ static int cgroup_remove(int parent_fd, const char *name, unsigned int depth)
 	return !unlinkat(parent_fd, name, AT_REMOVEDIR) || errno == ENOENT ? 0 : -EBUSY;
 }
 
-/* True where /proc/PID/environ has EVAL_SCOPE= with a value that starts so. */
-static bool environ_names_scope(int proc_fd, const char *pid, const char *name_start)
+/* True where /proc/PID/environ has a variable that starts so. */
+static bool environ_has(int proc_fd, const char *pid, const char *wanted)
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_close_ int fd = -1;
-	char path[64], wanted[SCOPE_NAME_SIZE + 16];
-	size_t used = 0, length;
+	char path[64];
+	size_t used = 0;
 	ssize_t got;
 
 	snprintf(path, sizeof(path), "%.20s/environ", pid);
@@ -120,14 +141,14 @@ static bool environ_names_scope(int proc_fd, const char *pid, const char *name_s
 	while (used < ENVIRON_MAX && (got = read(fd, text + used, ENVIRON_MAX - used)) > 0)
 		used += (size_t)got;
 	text[used] = '\0';
-	length = (size_t)snprintf(wanted, sizeof(wanted), SCOPE_VARIABLE "=%s", name_start);
 	for (size_t at = 0; at < used; at += strlen(text + at) + 1)
-		if (!strncmp(text + at, wanted, length))
+		if (!strncmp(text + at, wanted, strlen(wanted)))
 			return true;
 	return false;
 }
 
-static int marked_kill(const char *name_start)
+/* Kills every process whose environment has a variable that starts so; session: only those in it, 0: any. */
+static int marked_kill(const char *wanted, pid_t session)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/proc");
 	struct dirent *entry;
@@ -135,13 +156,40 @@ static int marked_kill(const char *name_start)
 
 	while (dir && (entry = readdir(dir))) {
 		int pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
+		_cleanup_close_ int pidfd = -1;
 
-		if (pid <= 1 || pid == getpid() || !environ_names_scope(dirfd(dir), entry->d_name, name_start))
+		if (pid <= 1 || pid == getpid() || (session && getsid(pid) != session) ||
+		    !environ_has(dirfd(dir), entry->d_name, wanted))
 			continue;
-		kill(pid, SIGKILL);
+		/* Only now is it worth a descriptor; then the look that counts. */
+		pidfd = process_pidfd(pid);
+		if (pidfd < 0 || (session && getsid(pid) != session) ||
+		    !environ_has(dirfd(dir), entry->d_name, wanted))
+			continue;
+		process_signal(pidfd, SIGKILL);
 		found++;
 	}
 	return found;
+}
+
+static int scope_kill_marked(const char *name_start)
+{
+	char wanted[SCOPE_NAME_SIZE + 16];
+
+	snprintf(wanted, sizeof(wanted), SCOPE_VARIABLE "=%s", name_start);
+	return marked_kill(wanted, 0);
+}
+
+void scope_kill_group(int leader_pidfd, pid_t group)
+{
+	/* 0 would be every session. */
+	if (group <= 1)
+		return;
+	/* Before Linux 6.9 its members are those of the leader's session that have a command's environment. */
+	if (process_signal_group(leader_pidfd, SIGKILL) == -EINVAL) {
+		process_signal(leader_pidfd, SIGKILL);
+		marked_kill("EVAL_TRIAL=", group);
+	}
 }
 
 static void wait_step(void)
@@ -159,7 +207,7 @@ int scope_destroy(struct scope *scope, uint64_t wait_ns)
 		if (root_fd >= 0)
 			ret = cgroup_remove(root_fd, scope->name, 0);
 		else
-			ret = marked_kill(scope->name) ? -EBUSY : 0;
+			ret = scope_kill_marked(scope->name) ? -EBUSY : 0;
 		if (!ret || clock_monotonic_ns() >= end_ns)
 			break;
 		wait_step();
@@ -179,7 +227,7 @@ int scope_sweep(const char *name_start)
 	if (!dir || faccessat(dirfd(dir), ".", W_OK, 0)) {
 		if (!dir)
 			fd_close(root_fd);
-		return marked_kill(name_start);
+		return scope_kill_marked(name_start);
 	}
 	while ((entry = readdir(dir)))
 		if (!strncmp(entry->d_name, name_start, strlen(name_start)) && cgroup_remove(root_fd, entry->d_name, 0))

@@ -35,6 +35,8 @@ int scope_destroy(struct scope *scope, uint64_t wait_ns);
 int scope_sweep(const char *name_start);
 /* The same, waiting at most wait_ns until none is. */
 int scope_sweep_wait(const char *name_start, uint64_t wait_ns);
+/* Kills the process group, and session, that the process leads or led. Of no other with the same number. */
+void scope_kill_group(int leader_pidfd, pid_t group);
 /* Calls visit with each scope whose coordinator is dead (and of this PID namespace); root_fd is where its cgroup is. */
 void scope_each_stale(void (*visit)(int root_fd, const char *name, void *data), void *data);
 /* Sweeps the scopes of coordinators that are dead, waiting at most wait_ns. Returns how many it found. */

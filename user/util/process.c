@@ -2,10 +2,12 @@
 #include "util/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "util/cleanup.h"
 
@@ -32,18 +34,96 @@ uint64_t process_start_ticks(pid_t pid)
 	return state == 'Z' || state == 'X' ? 0 : ticks;
 }
 
-int process_name(const char *pid, char *name, size_t size)
+int process_open(const char *pid)
 {
-	_cleanup_fclose_ FILE *f = NULL;
 	char path[64];
+	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
-	name[0] = '\0';
-	f = fopen(path, "re");
-	if (!f || (!fgets(name, (int)size, f) && ferror(f)))
+	snprintf(path, sizeof(path), "/proc/%.20s", pid);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static FILE *open_below(int proc_fd, const char *name)
+{
+	int fd = openat(proc_fd, name, O_RDONLY | O_CLOEXEC);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "re");
+
+	if (!f)
+		fd_close(fd);
+	return f;
+}
+
+/* 1: real, effective, saved and file system user id are 0. As we see it: root of a user namespace is another user. */
+static int is_roots(int proc_fd)
+{
+	_cleanup_fclose_ FILE *f = open_below(proc_fd, "status");
+	unsigned int ids[4];
+	char line[256];
+
+	if (!f)
 		return -errno;
-	name[strcspn(name, "\n")] = '\0';
-	return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Uid: %u %u %u %u", &ids[0], &ids[1], &ids[2], &ids[3]) == 4)
+			return !(ids[0] | ids[1] | ids[2] | ids[3]);
+	return ferror(f) ? -errno : 0;
+}
+
+static int read_name(int proc_fd, struct process_binary *out)
+{
+	_cleanup_fclose_ FILE *f = open_below(proc_fd, "comm");
+
+	if (!f || (!fgets(out->name, sizeof(out->name), f) && ferror(f)))
+		return -errno;
+	out->name[strcspn(out->name, "\n")] = '\0';
+	return 1;
+}
+
+/* Path and owner are those of one descriptor: the process may execute something else meanwhile. */
+static int read_binary(int fd, struct process_binary *out)
+{
+	static const char deleted[] = " (deleted)";
+	char link[64], path[4096];
+	ssize_t length;
+	struct stat st;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, sizeof(path) - 1);
+	if (length < 0 || fstat(fd, &st))
+		return -errno;
+	path[length] = '\0';
+	if ((size_t)length > strlen(deleted) && !strcmp(path + length - strlen(deleted), deleted))
+		path[(size_t)length - strlen(deleted)] = '\0';
+	snprintf(out->name, sizeof(out->name), "%.63s", strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
+	out->known = true;
+	out->is_trusted = S_ISREG(st.st_mode) && !st.st_uid && !(st.st_mode & S_IWOTH) &&
+			  (!st.st_gid || !(st.st_mode & S_IWGRP));
+	out->device = st.st_dev;
+	out->inode = st.st_ino;
+	return 1;
+}
+
+int process_root_binary(int proc_fd, struct process_binary *out)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int ret;
+
+	*out = (struct process_binary){};
+	/* Cheap, and true of nearly all: the folder is its user's, or root's where the process hides something. */
+	if (fstat(proc_fd, &st))
+		return process_without_gone(-errno);
+	if (st.st_uid)
+		return 0;
+	ret = is_roots(proc_fd);
+	if (ret <= 0)
+		return process_without_gone(ret);
+	fd = openat(proc_fd, "exe", O_PATH | O_CLOEXEC);
+	if (fd < 0 && (errno == EACCES || errno == EPERM))
+		ret = read_name(proc_fd, out);
+	else
+		ret = fd < 0 ? -errno : read_binary(fd, out);
+	return ret < 0 ? process_without_gone(ret) : ret;
 }
 
 int process_without_gone(int code)
@@ -56,4 +136,28 @@ uint64_t process_pid_namespace(void)
 	struct stat st;
 
 	return stat("/proc/self/ns/pid", &st) ? 0 : st.st_ino;
+}
+
+int process_pidfd(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int send_signal(int pidfd, int signal_number, unsigned int flags)
+{
+	return syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, flags) ? -errno : 0;
+}
+
+int process_signal(int pidfd, int signal_number)
+{
+	return send_signal(pidfd, signal_number, 0);
+}
+
+int process_signal_group(int pidfd, int signal_number)
+{
+	const unsigned int process_group = 1U << 2; /* PIDFD_SIGNAL_PROCESS_GROUP, newer than our headers */
+
+	return send_signal(pidfd, signal_number, process_group);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -10,8 +11,32 @@
  * only not yet waited for.
  */
 uint64_t process_start_ticks(pid_t pid);
-/* Its name (/proc/PID/comm), without an end of line. Returns 0 or a negative errno; pid is as in /proc. */
-int process_name(const char *pid, char *name, size_t size);
+
+/* The binary of a process, which it cannot choose, unlike its name. */
+struct process_binary {
+	char name[64];   /* last part of its path, without the " (deleted)" of one that was upgraded meanwhile */
+	bool known;      /* false: it is closed to us, and name is the process's own word (comm) */
+	bool is_trusted; /* known, root's, and nobody else may write it */
+	dev_t device;
+	ino_t inode;
+};
+/* The folder of a process in /proc (pid is as there): what is read below it is of that process or gone. */
+int process_open(const char *pid);
+/*
+ * 1: all four user ids of the process are root's, and it has a binary. 0: another user's, a kernel thread, or gone.
+ * proc_fd is process_open's.
+ */
+int process_root_binary(int proc_fd, struct process_binary *out);
+
+/*
+ * A kill goes to a process, not to a number that may be another's by now: open first, then look whether it is the right
+ * one, then signal (pidfd_open: Linux 5.3, which all of our kernels have). Both return a negative errno on failure.
+ */
+int process_pidfd(pid_t pid);
+int process_signal(int pidfd, int signal_number);
+/* The process group that the process leads or led, also when it is dead. -EINVAL before Linux 6.9 (e1fb1dc08e73). */
+int process_signal_group(int pidfd, int signal_number);
+
 /* Of an error of looking at a process: 0 where it went away meanwhile (ENOENT, ESRCH), else the error. */
 int process_without_gone(int code);
 /* The inode of this process's PID namespace, 0 where it cannot be told. */
