@@ -245,14 +245,20 @@ static __always_inline __u32 rule_find(void *map, const __u8 address[16], __u16 
 	return rule ? *rule : 0;
 }
 
-static __always_inline bool port_is_protected(__u8 protocol, __u16 port, bool local)
+/* local: the target's own address and port; NULL: port is the other end's. */
+static __always_inline bool port_is_protected(__u8 protocol, __u16 port, const __u8 *local)
 {
 	struct eval_protect_key key = {.port = port, .protocol = protocol};
 
 	if (bpf_map_lookup_elem(&protect, &key))
 		return true;
+	if (!local)
+		return false;
 	key.local_only = 1;
-	return local && bpf_map_lookup_elem(&protect, &key);
+	if (bpf_map_lookup_elem(&protect, &key))
+		return true;
+	__builtin_memcpy(key.address, local, 16);
+	return bpf_map_lookup_elem(&protect, &key);
 }
 
 static __always_inline bool protocol_matches(__u32 protocol)
@@ -295,7 +301,8 @@ static __always_inline bool cgroup_matches(struct __sk_buff *skb, const struct e
  * A later fragment has no ports: it is left alone where one of its protocol's may be protected. So is what was not
  * followed to its end where any port is.
  */
-static __always_inline bool packet_is_protected(const struct eval_flow_key *flow, __u16 local_port, __u16 remote_port)
+static __always_inline bool packet_is_protected(const struct eval_flow_key *flow, const __u8 *local, __u16 local_port,
+						__u16 remote_port)
 {
 	if (is_extension(flow->protocol))
 		return match_config.protect_tcp || match_config.protect_udp;
@@ -304,8 +311,8 @@ static __always_inline bool packet_is_protected(const struct eval_flow_key *flow
 		return false;
 	if (!local_port && !remote_port)
 		return true;
-	return port_is_protected(flow->protocol, local_port, true) ||
-	       port_is_protected(flow->protocol, remote_port, false);
+	return port_is_protected(flow->protocol, local_port, local) ||
+	       port_is_protected(flow->protocol, remote_port, NULL);
 }
 
 /* Is the packet between the node and one of the peers, and not protected? */
@@ -330,7 +337,7 @@ static __always_inline bool packet_matches(struct __sk_buff *skb, const struct e
 	}
 	if (!(rule & EVAL_RULE_MATCH) && !own_port && !(rule_find(&rules, remote, remote_port) & EVAL_RULE_MATCH))
 		return false;
-	return !packet_is_protected(flow, local_port, remote_port);
+	return !packet_is_protected(flow, local, local_port, remote_port);
 }
 
 /* For a fault on the way in only: what the node's cgroup sends tells which answers are the node's. */

@@ -16,6 +16,7 @@
 #define EVAL_STATS_MAP "eval_stats"
 #define EVAL_LINE_MAP "eval_line"
 #define EVAL_DISK_MAP "eval_disk"
+#define EVAL_PROTECT_MAP "protect"
 
 /*
  * One per fault and device, in a mmapable array map of one entry. Programs do nothing unless now is before both
@@ -105,7 +106,9 @@ enum eval_rule {
 	EVAL_RULE_SERVICE = 2, /* this address, any port, where the local end is a port of the node's own */
 };
 
+/* The address is the target's own, all zero = any; only with local_only. */
 struct eval_protect_key {
+	__u8 address[16];
 	__u16 port;
 	__u8 protocol;
 	__u8 local_only;

@@ -13,6 +13,7 @@
 #include "bpf_session.h"
 #include "chaos.h"
 #include "netns.h"
+#include "target.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
@@ -183,6 +184,27 @@ static void stats_add(json_t *fault, int stats_fd, int line_fd)
 	}
 }
 
+/* What the fault never touches, as its programs know it; none for a disk. */
+static void protect_add(json_t *fault, const struct program *program)
+{
+	_cleanup_close_ int fd = program_map_open(program, EVAL_PROTECT_MAP);
+	struct eval_protect_key key, *last = NULL;
+	json_t *list;
+
+	if (fd < 0 || json_object_get(fault, "protect"))
+		return;
+	list = json_array();
+	for (; !bpf_map_get_next_key(fd, last, &key); last = &key) {
+		struct protect_port port = {
+			.protocol = key.protocol, .port = key.port, .local_only = key.local_only};
+		char text[ENDPOINT_TEXT_SIZE];
+
+		memcpy(port.address, key.address, sizeof(port.address));
+		json_array_append_new(list, json_string(protect_format(&port, text)));
+	}
+	json_object_set_new(fault, "protect", list);
+}
+
 /* The kernel lets a device's name have any bytes, JSON does not: none of our faults may be hidden for that. */
 static json_t *text_of(const char *bytes)
 {
@@ -290,6 +312,7 @@ static int inventory_visit(int map_fd, unsigned int map_id, const struct eval_ct
 		    !(program_has_map(&program, map_id) || (disk_map && program_has_map(&program, disk_map))))
 			continue;
 		hooks_add(json_object_get(fault, "hooks"), &program, ctl->holder_pid);
+		protect_add(fault, &program);
 		/* Not every program uses both. */
 		if (stats_fd < 0)
 			stats_fd = program_map_open(&program, EVAL_STATS_MAP);

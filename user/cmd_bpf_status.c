@@ -126,6 +126,19 @@ static void print_place(const json_t *fault)
 		       integer(fault, "netns_ino"));
 }
 
+static void print_protected(const json_t *fault)
+{
+	const json_t *list = json_object_get(fault, "protect"), *item;
+	size_t i;
+
+	if (!list)
+		return;
+	fputs("    untouched", stdout);
+	json_array_foreach (list, i, item)
+		printf("%s %s", i ? "," : "", json_string_value(item));
+	puts(json_array_size(list) ? "" : " nothing is protected");
+}
+
 static void print_fault(const json_t *fault)
 {
 	bool alive = json_is_true(json_object_get(fault, "holder_alive"));
@@ -146,6 +159,7 @@ static void print_fault(const json_t *fault)
 	else
 		puts("    time left none: inert");
 	print_hooks(fault);
+	print_protected(fault);
 	print_direction(fault, "egress");
 	print_direction(fault, "ingress");
 	print_disk(json_object_get(fault, "disk"));

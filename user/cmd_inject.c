@@ -56,8 +56,8 @@ static const struct argp_option common_options[] = {
 	{"address", OPTION_ADDRESS, "ADDR[:PORT]", 0, "the target's own address, where others share the namespace", 2},
 	{"data-dir", OPTION_DATA_DIR, "DIR", 0, "directory on the disk that fills up; repeat for more", 2},
 	{"cgroup", OPTION_CGROUP, "C", 0, "only what this cgroup (v2) does", 2},
-	{"protect", OPTION_PROTECT, "PROTO/PORT", 0, "never touch this port (default: tcp/22)", 2},
-	{"allow", OPTION_ALLOW, "GUARD", 0, "switch a guard off: gateway, root_fs, shared_fs, stacked", 2},
+	{"protect", OPTION_PROTECT, "PROTO/PORT", 0, "never touch this port, beside tcp/22 and what root's sshd serves", 2},
+	{"allow", OPTION_ALLOW, "GUARD", 0, "switch a guard off: " TARGET_GUARDS_TEXT, 2},
 	{NULL, 0, NULL, 0, "Where, from a campaign file:", 3},
 	{"config", OPTION_CONFIG, "FILE", 0, "campaign file that describes the node", 3},
 	{"node", OPTION_NODE, "N", 0, "the node's name in it (SUBJECT/NODE where it has several subjects)", 3},
@@ -120,6 +120,14 @@ static void parse_field_option(int key, const char *arg, struct inject *inject, 
 		json_object_set_new(inject->params, field->name, value);
 }
 
+static bool is_guard(const char *word)
+{
+	for (size_t i = 0; target_guards[i]; i++)
+		if (!strcmp(word, target_guards[i]))
+			return true;
+	return false;
+}
+
 static error_t parse_where(int key, char *arg, struct inject *inject, const struct argp_state *state)
 {
 	struct inject_where *where = &inject->where;
@@ -150,9 +158,8 @@ static error_t parse_where(int key, char *arg, struct inject *inject, const stru
 		ret = word_add(where->protect, arg);
 		break;
 	case OPTION_ALLOW:
-		if (strcmp(arg, "gateway") && strcmp(arg, "root_fs") && strcmp(arg, "shared_fs") &&
-		    strcmp(arg, "stacked"))
-			argp_error(state, "allow: '%s' is none of gateway, root_fs, shared_fs, stacked", arg);
+		if (!is_guard(arg))
+			argp_error(state, "allow: '%s' is none of " TARGET_GUARDS_TEXT, arg);
 		ret = word_add(where->allow, arg);
 		break;
 	case OPTION_CONFIG:

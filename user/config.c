@@ -10,10 +10,6 @@
 #include "util/text.h"
 
 #define PARALLEL_MAX 256
-#define PROTECT_DEFAULT "tcp/22"
-
-/* Guards of target.c and the disk's; SPEC.md "allow". */
-static const char *const guards[] = {"gateway", "root_fs", "shared_fs", "stacked", NULL};
 
 /* Exact to 2^63 − 1, what SQLite and JSON hold: a double would lose digits. */
 static void read_seed(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
@@ -45,7 +41,6 @@ static void read_protect(struct reader *reader, const struct ynode *value, const
 {
 	struct config *config = object;
 
-	strings_clear(&config->protect);
 	for (const struct ynode *item = list_first(value); item; item = list_next(value, item)) {
 		struct protect_port ignored;
 		struct error err = {0};
@@ -67,7 +62,7 @@ static void read_allow(struct reader *reader, const struct ynode *value, const s
 	const char *guard;
 
 	for (const struct ynode *item = list_first(value); item; item = list_next(value, item))
-		if (scalar_choice(reader, item, key->name, guards, &guard))
+		if (scalar_choice(reader, item, key->name, target_guards, &guard))
 			reader->failed |= !strings_append(&config->allow, guard);
 }
 
@@ -146,7 +141,7 @@ static int config_init(struct config *config, struct reader *reader)
 	config->trials_per_combination = 1;
 	config->parallel = 1;
 	level_init(&reader->defaults);
-	if (!strings_append(&config->protect, PROTECT_DEFAULT) || !strings_append(&config->allow, NULL))
+	if (!strings_append(&config->protect, NULL) || !strings_append(&config->allow, NULL))
 		return -ENOMEM;
 	return 0;
 }

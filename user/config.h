@@ -92,7 +92,7 @@ struct config {
 	unsigned int trials_per_combination, parallel;
 	double cooldown_seconds;
 	bool include_baseline;
-	struct strings protect; /* default tcp/22 */
+	struct strings protect; /* beside PROTECT_DEFAULT */
 	struct strings allow;
 	struct subject *subjects;
 	size_t subject_count;

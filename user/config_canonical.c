@@ -112,6 +112,24 @@ static json_t *subject_to_json(const struct config *config, size_t index)
 			 "trials", trials_to_json(config, index));
 }
 
+/* What is protected in the end, in whatever words and order the file asks for it. */
+static json_t *protect_to_json(const struct config *config)
+{
+	json_t *list = json_array();
+	bool lifted = false, is_default = false;
+
+	for (size_t i = 0; i < config->allow.count; i++)
+		lifted |= !strcmp(config->allow.items[i], "ssh");
+	if (!lifted)
+		json_array_append_new(list, json_string(PROTECT_DEFAULT));
+	for (size_t i = 0; i < config->protect.count; i++) {
+		is_default = !strcmp(config->protect.items[i], PROTECT_DEFAULT);
+		if (lifted || !is_default)
+			json_array_append_new(list, json_string(config->protect.items[i]));
+	}
+	return list;
+}
+
 char *config_canonical(const struct config *config)
 {
 	_cleanup_json_ json_t *root = NULL;
@@ -122,7 +140,7 @@ char *config_canonical(const struct config *config)
 	root = json_pack("{s:i, s:o, s:i, s:o, s:o, s:o}", "format", CANONICAL_FORMAT, "seed",
 			 config->seed_given ? json_integer((json_int_t)config->seed) : json_null(),
 			 "trials_per_combination", config->trials_per_combination, "protect",
-			 strings_to_json(&config->protect), "allow", strings_to_json(&config->allow), "subjects",
+			 protect_to_json(config), "allow", strings_to_json(&config->allow), "subjects",
 			 subjects);
 	return root ? json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 }

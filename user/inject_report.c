@@ -20,6 +20,16 @@ static void print_event(const char *event, json_t *fields)
 	fflush(stdout);
 }
 
+static void print_protected(const struct target *target)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	printf("never touched:%s", target->protect_count ? "" : " nothing is protected");
+	for (size_t i = 0; i < target->protect_count; i++)
+		printf("%s %s", i ? "," : "", protect_format(&target->protect[i], text));
+	putchar('\n');
+}
+
 void inject_report_started(const struct inject_report *report, const char *engine)
 {
 	const struct target *target = report->spec->target;
@@ -33,8 +43,8 @@ void inject_report_started(const struct inject_report *report, const char *engin
 			json_array_append_new(devices, json_string(target->devices[i].name));
 		for (size_t i = 0; i < target->directory_count; i++)
 			json_array_append_new(data_dirs, json_string(target->directories[i].path));
-		fields = json_pack("{s:s, s:s, s:O, s:O, s:O, s:f, s:o}", "type", report->spec->ops->name, "engine",
-				   engine, "devices", devices, "data_dirs", data_dirs, "params", report->spec->params,
+		fields = json_pack("{s:s, s:s, s:O, s:O, s:o, s:O, s:f, s:o}", "type", report->spec->ops->name, "engine",
+				   engine, "devices", devices, "data_dirs", data_dirs, "protect", target_protect_json(target), "params", report->spec->params,
 				   "seconds", report->seconds, "seed",
 				   json_sprintf("%llu", (unsigned long long)report->spec->seed));
 		print_event("injected", fields);
@@ -46,6 +56,8 @@ void inject_report_started(const struct inject_report *report, const char *engin
 	for (size_t i = 0; i < target->directory_count; i++)
 		printf("%s %s", i ? "," : "", target->directories[i].path);
 	printf(" for %g s, seed %llu; Ctrl+C ends it\n", report->seconds, (unsigned long long)report->spec->seed);
+	if (target->device_count)
+		print_protected(target);
 	fflush(stdout);
 }
 

@@ -54,7 +54,6 @@ static int open_disk_by_hand(struct target **out, const struct chaos_ops *ops, c
 static int open_by_hand(struct target **out, const struct chaos_ops *ops, const struct inject_where *where,
 			struct error *err)
 {
-	static const char *const default_protect[] = {"tcp/22", NULL};
 	struct target_spec spec = {
 		.node = where->netns ? where->netns : where->interface,
 		.addresses = where->addresses[0] ? where->addresses : NULL,
@@ -62,7 +61,7 @@ static int open_by_hand(struct target **out, const struct chaos_ops *ops, const 
 		.interface = where->interface,
 		.cgroup = where->cgroup,
 		.needs_own_traffic = ops->needs & CHAOS_NEEDS_OWN_TRAFFIC,
-		.protect = where->protect[0] ? where->protect : default_protect,
+		.protect = where->protect,
 		.allow = where->allow,
 	};
 

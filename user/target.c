@@ -19,6 +19,8 @@
 /* Each device carries hooks, maps and perhaps a delay line: more than this is a mistake. */
 #define DEVICES_MAX 32
 
+const char *const target_guards[] = {"gateway", "root_fs", "shared_fs", "ssh", "stacked", NULL};
+
 static size_t list_count(const char *const *list)
 {
 	size_t count = 0;
@@ -103,18 +105,51 @@ static int parse_endpoints(struct endpoint **out, size_t *count, const char *con
 	return 0;
 }
 
-static int parse_protect(struct target *target, const char *const *texts, struct error *err)
+int target_protect_add(struct target *target, const struct protect_port *port)
 {
-	size_t total = list_count(texts);
+	struct protect_port *grown;
 
-	target->protect = calloc(total + 1, sizeof(*target->protect));
-	if (!target->protect)
-		return error_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < total; i++)
-		if (protect_parse(&target->protect[i], texts[i], err))
-			return -EINVAL;
-	target->protect_count = total;
+	for (size_t i = 0; i < target->protect_count; i++)
+		if (!memcmp(&target->protect[i], port, sizeof(*port)))
+			return 0;
+	grown = realloc(target->protect, (target->protect_count + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	target->protect = grown;
+	grown[target->protect_count++] = *port;
 	return 0;
+}
+
+static int protect_text(struct target *target, const char *text, struct error *err)
+{
+	struct protect_port port;
+	int ret = protect_parse(&port, text, err);
+
+	if (ret)
+		return ret;
+	return target_protect_add(target, &port) ? error_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+/* Beside PROTECT_DEFAULT. */
+static int parse_protect(struct target *target, const struct target_spec *spec, struct error *err)
+{
+	int ret = list_has(spec->allow, "ssh") ? 0 : protect_text(target, PROTECT_DEFAULT, err);
+
+	for (size_t i = 0; !ret && spec->protect && spec->protect[i]; i++)
+		ret = protect_text(target, spec->protect[i], err);
+	return ret;
+}
+
+json_t *target_protect_json(const struct target *target)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < target->protect_count; i++) {
+		char text[ENDPOINT_TEXT_SIZE];
+
+		json_array_append_new(list, json_string(protect_format(&target->protect[i], text)));
+	}
+	return list;
 }
 
 static int add_route_device(unsigned int ifindex, void *data)
@@ -318,7 +353,7 @@ static int target_look_around(struct target *target, const struct target_spec *s
 		ret = find_devices(target, spec, err);
 	if (!ret)
 		ret = check_devices(target, err);
-	if (!ret)
+	if (!ret && !list_has(spec->allow, "ssh"))
 		ret = target_protect_sshd(target, err);
 	/* Not where the namespace is the node's own: nobody's way in leads through there. */
 	if (!ret && !target->own_netns && !list_has(spec->allow, "gateway"))
@@ -368,7 +403,7 @@ static int target_fill_network(struct target *target, const struct target_spec *
 				 "name the peers, or allow: [gateway]");
 	if (parse_endpoints(&target->locals, &target->local_count, spec->addresses, err) ||
 	    parse_endpoints(&target->peers, &target->peer_count, spec->peers, err) ||
-	    parse_protect(target, spec->protect, err))
+	    parse_protect(target, spec, err))
 		return err ? err->code : -EINVAL;
 	if (!target->peers_all && !target->peer_count)
 		return error_set(err, -EINVAL, "no peers: the fault would touch nothing");

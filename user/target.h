@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,13 +27,23 @@ int endpoint_parse(struct endpoint *out, const char *text, struct error *err);
 const char *endpoint_format(const struct endpoint *endpoint, char out[ENDPOINT_TEXT_SIZE]);
 bool endpoint_is_ipv4(const struct endpoint *endpoint);
 
-/* Parses "tcp/22" or "udp/53". */
+/* Protected whatever else is, unless allow: [ssh] lifts it together with what sshd serves. */
+#define PROTECT_DEFAULT "tcp/22"
+
 struct protect_port {
 	uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
 	uint16_t port;    /* host order */
-	bool local_only;  /* only where it is the target's own port */
+	bool local_only;  /* only where it is the target's own port: sshd's */
+	uint8_t address[16]; /* with local_only: the target's own, all zero = any */
 };
+/* Parses "tcp/22" or "udp/53". */
 int protect_parse(struct protect_port *out, const char *text, struct error *err);
+/* "tcp/22"; of sshd's "sshd 10.0.0.5:2222", of any address "sshd *:2222". */
+const char *protect_format(const struct protect_port *protect, char out[ENDPOINT_TEXT_SIZE]);
+
+/* What `allow` may switch off, ends with NULL. */
+extern const char *const target_guards[];
+#define TARGET_GUARDS_TEXT "gateway, root_fs, shared_fs, ssh, stacked"
 
 /* As strings, placeholders already expanded. Lists end with NULL; a missing string or list is NULL. */
 struct target_spec {
@@ -45,7 +56,7 @@ struct target_spec {
 	bool peers_all;               /* every address, whatever peers says */
 	bool needs_own_traffic;       /* all that the node sends, not only from its ports, must be told apart */
 	const char *const *data_dirs; /* NULL: none is needed, the target is one of the network */
-	const char *const *protect;
+	const char *const *protect; /* beside PROTECT_DEFAULT */
 	const char *const *allow; /* names of guards switched off */
 };
 
@@ -75,7 +86,7 @@ struct target {
 	struct endpoint *peers;
 	size_t peer_count;
 	bool peers_all;
-	struct protect_port *protect; /* asked for, plus the ports that sshd serves in the target's netns */
+	struct protect_port *protect; /* asked for, plus PROTECT_DEFAULT and what sshd serves in the target's netns */
 	size_t protect_count;
 	struct target_directory
 		*directories; /* of a target whose disk is meant: it has no devices, peers or addresses */
@@ -94,6 +105,9 @@ struct target {
  */
 int target_open(struct target **out, const struct target_spec *spec, struct error *err);
 void target_free(struct target *target);
+
+/* What the fault never touches, as protect_format writes it; empty for a disk. */
+json_t *target_protect_json(const struct target *target);
 
 /* Of the target's cgroup as it is now, 0 where it does not exist: a unit that restarts gets another. */
 uint64_t target_cgroup_id(const struct target *target);

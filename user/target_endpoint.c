@@ -104,3 +104,20 @@ int protect_parse(struct protect_port *out, const char *text, struct error *err)
 	*out = parsed;
 	return 0;
 }
+
+const char *protect_format(const struct protect_port *protect, char out[ENDPOINT_TEXT_SIZE])
+{
+	static const uint8_t any[16];
+	struct endpoint own = {.port = protect->port};
+	char text[ENDPOINT_TEXT_SIZE];
+
+	memcpy(own.address, protect->address, sizeof(own.address));
+	if (!protect->local_only)
+		snprintf(out, ENDPOINT_TEXT_SIZE, "%s/%u", protect->protocol == IPPROTO_UDP ? "udp" : "tcp",
+			 protect->port);
+	else if (!memcmp(protect->address, any, sizeof(any)))
+		snprintf(out, ENDPOINT_TEXT_SIZE, "sshd *:%u", protect->port);
+	else
+		snprintf(out, ENDPOINT_TEXT_SIZE, "sshd %.58s", endpoint_format(&own, text));
+	return out;
+}

@@ -3,7 +3,9 @@
 
 #include "target.h"
 
-/* Adds the local ports of every sshd socket in the current network namespace to target->protect. */
+/* Once each. Zero what is not used. -ENOMEM. */
+int target_protect_add(struct target *target, const struct protect_port *port);
+/* Adds the local addresses and ports of every sshd socket in the current network namespace to target->protect. */
 int target_protect_sshd(struct target *target, struct error *err);
 /* -EPERM where a peer is a default gateway of the current network namespace. */
 int target_refuse_gateway(const struct target *target, struct error *err);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The ports that sshd serves in the calling thread's network namespace, from the socket table and the descriptors
- * of the sshd processes: the way in of whoever runs us, also through sudo (which strips SSH_CONNECTION) or tmux.
+ * What root's sshd serves in the calling thread's network namespace, by address and port, from the socket table and the
+ * descriptors of its processes: the way in of whoever runs us, also through sudo (which strips SSH_CONNECTION) or tmux.
+ * A process is sshd's by its binary and its user, not by its name, which everybody can choose.
  */
 #include "target_internal.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -18,7 +20,8 @@
 
 struct socket_row {
 	uint64_t inode;
-	uint16_t local_port;
+	struct protect_port local;
+	bool is_any, is_sshd;
 };
 
 struct socket_table {
@@ -26,15 +29,28 @@ struct socket_table {
 	size_t count, room;
 };
 
-static int table_add(struct socket_table *table, uint64_t inode, uint16_t port)
+/* The kernel prints addresses as words in its own order: "0100007F" is 127.0.0.1 on a little-endian machine. */
+static bool row_parse(struct socket_row *row, const char *line)
 {
-	struct socket_row *rows = array_reserve(table->rows, table->count, &table->room, 256, sizeof(*rows));
+	uint32_t words[4] = {0, 0, htonl(0xffff)};
+	unsigned int port;
+	char hex[33];
+	size_t count;
 
-	if (!rows)
-		return -ENOMEM;
-	table->rows = rows;
-	table->rows[table->count++] = (struct socket_row){.inode = inode, .local_port = port};
-	return 0;
+	if (sscanf(line, " %*d: %32[0-9A-Fa-f]:%x %*s %*s %*s %*s %*s %*s %*s %" SCNu64, hex, &port, &row->inode) !=
+		    3 ||
+	    !row->inode)
+		return false;
+	count = strlen(hex) / 8;
+	if (count != 1 && count != 4)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		sscanf(hex + 8 * i, "%8" SCNx32, &words[4 - count + i]);
+	row->is_any = count == 1 ? !words[3] : !(words[0] | words[1] | words[2] | words[3]);
+	row->local = (struct protect_port){.protocol = IPPROTO_TCP, .port = (uint16_t)port, .local_only = true};
+	if (!row->is_any)
+		memcpy(row->local.address, words, sizeof(words));
+	return true;
 }
 
 static int table_read(struct socket_table *table, const char *path)
@@ -46,54 +62,55 @@ static int table_read(struct socket_table *table, const char *path)
 	if (!f)
 		return errno == ENOENT ? 0 : -errno;
 	while (fgets(line, sizeof(line), f)) {
-		unsigned int port;
-		uint64_t inode;
+		struct socket_row row = {}, *rows;
 
-		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*s %*s %*s %*s %*s %*s %*s %" SCNu64, &port, &inode) == 2 &&
-		    inode && table_add(table, inode, (uint16_t)port))
+		if (!row_parse(&row, line))
+			continue;
+		rows = array_reserve(table->rows, table->count, &table->room, 256, sizeof(*rows));
+		if (!rows)
 			return -ENOMEM;
+		table->rows = rows;
+		rows[table->count++] = row;
 	}
 	return ferror(f) ? -EIO : 0;
 }
 
-/* 1: it is. One that went away has nothing to protect; one that we cannot look at may have. */
-static int process_is_sshd(const char *pid)
+/* "sshd", "sshd-session" (OpenSSH 9.8), "sshd-auth" (10.0), "sshd.pam" (Alpine), "dropbear", "dropbearmulti". */
+static bool is_sshd_name(const char *name)
 {
-	char name[32];
-	int ret = process_name(pid, name, sizeof(name));
-
-	return ret ? process_without_gone(ret) : !strncmp(name, "sshd", 4);
+	return (!strncmp(name, "sshd", 4) && strchr("-.", name[4])) || !strcmp(name, "dropbear") ||
+	       !strcmp(name, "dropbearmulti");
 }
 
-static int protect_local_port(struct target *target, uint16_t port)
+/* 1: it is. A binary that others can write may be anything; one that is closed to us may be sshd, by its name. */
+static int process_is_sshd(int proc_fd)
 {
-	struct protect_port *grown;
+	struct process_binary binary;
+	int ret = process_root_binary(proc_fd, &binary);
 
-	for (size_t i = 0; i < target->protect_count; i++)
-		if (target->protect[i].protocol == IPPROTO_TCP && target->protect[i].port == port)
-			return 0;
-	grown = realloc(target->protect, (target->protect_count + 1) * sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	target->protect = grown;
-	grown[target->protect_count++] = (struct protect_port){
-		.protocol = IPPROTO_TCP,
-		.port = port,
-		.local_only = true,
-	};
-	return 0;
+	return ret <= 0 ? ret : (binary.is_trusted || !binary.known) && is_sshd_name(binary.name);
 }
 
-static int protect_sockets_of(struct target *target, const struct socket_table *table, const char *pid)
+static void mark_socket(struct socket_table *table, uint64_t inode)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->rows[i].inode == inode)
+			table->rows[i].is_sshd = true;
+}
+
+static int mark_sockets_of(struct socket_table *table, int proc_fd)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	const struct dirent *entry;
-	char path[64];
+	int fd = openat(proc_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
-	dir = opendir(path);
-	if (!dir)
-		return process_without_gone(-errno);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		int ret = process_without_gone(-errno);
+
+		fd_close(fd);
+		return ret;
+	}
 	while ((entry = readdir(dir))) {
 		char link[64];
 		uint64_t inode;
@@ -106,13 +123,27 @@ static int protect_sockets_of(struct target *target, const struct socket_table *
 		if (size <= 0)
 			continue;
 		link[size] = '\0';
-		if (sscanf(link, "socket:[%" SCNu64 "]", &inode) != 1)
-			continue;
-		for (size_t i = 0; i < table->count; i++)
-			if (table->rows[i].inode == inode && protect_local_port(target, table->rows[i].local_port))
-				return -ENOMEM;
+		if (sscanf(link, "socket:[%" SCNu64 "]", &inode) == 1)
+			mark_socket(table, inode);
 	}
 	return 0;
+}
+
+static int look_at(struct socket_table *table, const char *pid)
+{
+	_cleanup_close_ int proc_fd = process_open(pid);
+	int ret = proc_fd < 0 ? process_without_gone(proc_fd) : process_is_sshd(proc_fd);
+
+	return ret <= 0 ? ret : mark_sockets_of(table, proc_fd);
+}
+
+/* True where another of sshd's sockets has the port on all addresses. */
+static bool is_covered(const struct socket_table *table, const struct socket_row *row)
+{
+	for (size_t i = 0; !row->is_any && i < table->count; i++)
+		if (table->rows[i].is_sshd && table->rows[i].is_any && table->rows[i].local.port == row->local.port)
+			return true;
+	return false;
 }
 
 int target_protect_sshd(struct target *target, struct error *err)
@@ -127,13 +158,12 @@ int target_protect_sshd(struct target *target, struct error *err)
 	ret = table_read(&table, "/proc/thread-self/net/tcp");
 	if (!ret)
 		ret = table_read(&table, "/proc/thread-self/net/tcp6");
-	while (!ret && (entry = readdir(proc))) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		ret = process_is_sshd(entry->d_name);
-		if (ret > 0)
-			ret = protect_sockets_of(target, &table, entry->d_name);
-	}
+	while (!ret && (entry = readdir(proc)))
+		if (isdigit((unsigned char)entry->d_name[0]))
+			ret = look_at(&table, entry->d_name);
+	for (size_t i = 0; !ret && i < table.count; i++)
+		if (table.rows[i].is_sshd && !is_covered(&table, &table.rows[i]))
+			ret = target_protect_add(target, &table.rows[i].local);
 	free(table.rows);
 	return ret ? error_set_errno(err, ret, "cannot find sshd's connections, which must not be touched") : 0;
 }

@@ -43,7 +43,7 @@ refused 2 "${argp}ports: '65536' is not a list of ports (1 to 65535, with commas
 refused 2 "${argp}protocol: 'sctp' is none of any|tcp|udp|icmp" "${delay[@]}" --protocol sctp "${there[@]}"
 refused 2 "${argp}direction: 'out' is none of egress|ingress|both" "${delay[@]}" --direction out "${there[@]}"
 refused 2 "${argp}seed: 'x' is not a whole number" "${delay[@]}" --seed x "${there[@]}"
-refused 2 "${argp}allow: 'everything' is none of gateway, root_fs, shared_fs, stacked" "${delay[@]}" --allow everything "${there[@]}"
+refused 2 "${argp}allow: 'everything' is none of gateway, root_fs, shared_fs, ssh, stacked" "${delay[@]}" --allow everything "${there[@]}"
 refused 2 "${argp}unrecognized option '--bogus'" "${delay[@]}" --bogus "${there[@]}"
 refused 2 "${argp}Too many arguments" "${delay[@]}" "${there[@]}" stray
 refused 2 "${error}'22' is no port to protect: write tcp/PORT or udp/PORT, like tcp/22" \

@@ -196,7 +196,7 @@ revert all
 other_goes_on_after ingress
 cut all n1 "${list[@]}" --protect tcp/7001
 check_eq "protect: a port of choice" "$(tcp_reached n2 "$(address4 n1)" 7001)" 1
-check_eq "protect: the choice replaces the default" "$(tcp_reached n2 "$(address4 n1)" 22)" 0
+check_eq "protect: tcp/22 stays protected beside it" "$(tcp_reached n2 "$(address4 n1)" 22)" 1
 revert all
 
 # --- Neighbours -----------------------------------------------------------------------------------------------

@@ -28,8 +28,7 @@ static void built_in_defaults(void **state)
 	assert_false(config->include_baseline);
 	assert_false(config->seed_given);
 	assert_null(config->name);
-	assert_int_equal(config->protect.count, 1);
-	assert_string_equal(config->protect.items[0], "tcp/22");
+	assert_int_equal(config->protect.count, 0);
 	assert_null(config->allow.items[0]);
 	assert_true(effective->settings.warmup_seconds == 5 && effective->settings.duration_seconds == 30 &&
 		    effective->settings.recovery_seconds == 30);
@@ -268,6 +267,9 @@ static void canonical_leaves_out_what_changes_no_trial(void **state)
 	/* Where a value comes from and how it is written does not matter, what it is does. */
 	assert_same_canonical(LAB LATENCY, "defaults: {duration_seconds: 30.0, retries: 1}\n" LAB LATENCY);
 	assert_same_canonical(LAB LATENCY, LATENCY LAB);
+	/* tcp/22 is protected in any case. */
+	assert_same_canonical(LAB LATENCY, "protect: []\n" LAB LATENCY);
+	assert_same_canonical(LAB LATENCY, "protect: [tcp/22]\n" LAB LATENCY);
 	assert_same_canonical(
 		LAB LATENCY,
 		LAB "chaos_types:\n  - params: {max_ms: 2.0, min_ms: 1, direction: egress}\n    type: latency\n");
@@ -279,7 +281,8 @@ static void canonical_has_what_changes_a_trial(void **state)
 	assert_other_canonical("seed: 2\n" LAB LATENCY, "seed: 1\n" LAB LATENCY);
 	assert_other_canonical(LAB LATENCY, "trials_per_combination: 2\n" LAB LATENCY);
 	assert_other_canonical(LAB LATENCY, "include_baseline: true\n" LAB LATENCY);
-	assert_other_canonical(LAB LATENCY, "protect: []\n" LAB LATENCY);
+	assert_other_canonical(LAB LATENCY, "protect: [udp/53]\n" LAB LATENCY);
+	assert_other_canonical("protect: [tcp/22]\nallow: [ssh]\n" LAB LATENCY, "allow: [ssh]\n" LAB LATENCY);
 	assert_other_canonical(LAB LATENCY, "allow: [gateway]\n" LAB LATENCY);
 	assert_other_canonical(LAB LATENCY, "defaults: {duration_seconds: 31}\n" LAB LATENCY);
 	assert_other_canonical(LAB LATENCY, "defaults: {target: n1}\n" LAB LATENCY);

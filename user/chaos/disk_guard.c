@@ -36,17 +36,18 @@ static int writes_on(int fds, const char *name, const struct fs_id *fs)
 }
 
 /* 1: one of the process's files is on the file system and open for writing: a database, for what else has a name? */
-static int process_writes_on(const char *pid, const struct fs_id *fs)
+static int process_writes_on(int proc_fd, const struct fs_id *fs)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	const struct dirent *entry;
-	char path[64];
-	int ret = 0;
+	int ret = 0, fd = openat(proc_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
-	dir = opendir(path);
-	if (!dir)
-		return process_without_gone(-errno);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		ret = process_without_gone(-errno);
+		fd_close(fd);
+		return ret;
+	}
 	while (!ret && (entry = readdir(dir))) {
 		/* Not its output. */
 		if (atoi(entry->d_name) <= STDERR_FILENO)
@@ -58,27 +59,21 @@ static int process_writes_on(const char *pid, const struct fs_id *fs)
 }
 
 /*
- * 1: the process is an eval's, of this file or of another (an installed one, or one that was built anew meanwhile). Of
- * a process that has more privileges than we have only the name can be read: by that it may be ours, or is not.
+ * 1: the process is an eval's, of this file or of another (an installed one, or one that was built anew meanwhile). A
+ * database is written by root only, so that what other users call "eval" is none.
  */
-static int is_eval(const char *pid, const struct stat *own)
+static int is_eval(int proc_fd, const struct stat *own)
 {
-	char path[64], name[32];
-	struct stat file;
-	int ret, code;
+	struct process_binary binary;
+	int ret = process_root_binary(proc_fd, &binary);
 
-	snprintf(path, sizeof(path), "/proc/%.20s/exe", pid);
-	code = stat(path, &file) ? -errno : 0;
-	if (!code && is_same(own, &file))
+	if (ret <= 0)
+		return ret;
+	if (binary.known && binary.device == own->st_dev && binary.inode == own->st_ino)
 		return 1;
-	if (code && code != -EACCES && code != -EPERM)
-		return process_without_gone(code);
-	ret = process_name(pid, name, sizeof(name));
-	if (ret)
-		return process_without_gone(ret);
-	if (strcmp(name, "eval") && strncmp(name, "eval-", 5))
+	if (strcmp(binary.name, "eval") && (binary.known || strncmp(binary.name, "eval-", 5)))
 		return 0;
-	return code ? code : 1;
+	return binary.known ? 1 : -EACCES;
 }
 
 /* 1: that of any campaign on this host. Not to be able to look is not a no. */
@@ -92,11 +87,14 @@ static int holds_database(const struct fs_id *fs)
 	if (!dir || stat("/proc/self/exe", &own))
 		return -errno;
 	while (!ret && (entry = readdir(dir))) {
+		_cleanup_close_ int proc_fd = -1;
+
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		ret = is_eval(entry->d_name, &own);
+		proc_fd = process_open(entry->d_name);
+		ret = proc_fd < 0 ? process_without_gone(proc_fd) : is_eval(proc_fd, &own);
 		if (ret == 1)
-			ret = process_writes_on(entry->d_name, fs);
+			ret = process_writes_on(proc_fd, fs);
 	}
 	return ret;
 }

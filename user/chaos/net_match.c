@@ -53,7 +53,7 @@ int net_match_prepare(struct bpf_object *obj, struct eval_match_config *config, 
 	if (bpf_object_size_map(obj, "rules", target->peer_count * 2, err) ||
 	    bpf_object_size_map(obj, "locals", target->local_count, err) ||
 	    bpf_object_size_map(obj, "ports", ports, err) ||
-	    bpf_object_size_map(obj, "protect", target->protect_count, err))
+	    bpf_object_size_map(obj, EVAL_PROTECT_MAP, target->protect_count, err))
 		return err ? err->code : -EINVAL;
 	return 0;
 }
@@ -123,12 +123,13 @@ static int fill_ports(int fd, const json_t *ports, struct error *err)
 static int fill_protect(int fd, const struct target *target, struct error *err)
 {
 	for (size_t i = 0; i < target->protect_count; i++) {
-		const struct eval_protect_key key = {
+		struct eval_protect_key key = {
 			.port = target->protect[i].port,
 			.protocol = target->protect[i].protocol,
 			.local_only = target->protect[i].local_only,
 		};
 
+		memcpy(key.address, target->protect[i].address, sizeof(key.address));
 		if (map_add(fd, &key, 1, err))
 			return -EIO;
 	}
@@ -140,7 +141,7 @@ int net_match_fill(struct bpf_object *obj, const struct fault_spec *spec, struct
 	if (fill_peers(bpf_object_map_fd(obj, "rules"), spec->target, err) ||
 	    fill_locals(bpf_object_map_fd(obj, "locals"), spec->target, err) ||
 	    fill_ports(bpf_object_map_fd(obj, "ports"), json_object_get(spec->params, "ports"), err) ||
-	    fill_protect(bpf_object_map_fd(obj, "protect"), spec->target, err))
+	    fill_protect(bpf_object_map_fd(obj, EVAL_PROTECT_MAP), spec->target, err))
 		return -EIO;
 	return 0;
 }
