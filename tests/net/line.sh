@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# time limit: 120 s
+# time limit: 180 s
 # The delay lines: which one is chosen, a bulk flow across inject and revert, and what an fq line alone does.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
