@@ -12,6 +12,7 @@
 #include "report.h"
 #include "scope.h"
 #include "util/cleanup.h"
+#include "util/json.h"
 
 #define WATCH_SECONDS 1
 
@@ -268,7 +269,7 @@ static int print_status(const struct status_options *asked, const json_t *featur
 			   bpf_inventory_other_versions(), "leftovers", find_leftovers(faults), "swept", swept,
 			   "kernel", kernel.release, "features", features);
 	if (asked->json) {
-		json_dumpf(status, stdout, asked->watch ? JSON_COMPACT : JSON_INDENT(2));
+		json_print(status, asked->watch ? JSON_COMPACT : JSON_INDENT(2), stdout);
 		putchar('\n');
 	} else {
 		print_faults(faults);

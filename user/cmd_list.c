@@ -7,6 +7,7 @@
 #include "report.h"
 #include "store.h"
 #include "util/cleanup.h"
+#include "util/json.h"
 
 enum option_key { OPTION_DB = 256, OPTION_JSON };
 
@@ -115,7 +116,7 @@ int cmd_list(int argc, char **argv)
 		return EXIT_HOST;
 	}
 	if (asked.json) {
-		json_dumpf(campaigns, stdout, JSON_INDENT(2));
+		json_print(campaigns, JSON_INDENT(2), stdout);
 		putchar('\n');
 	} else if (json_array_size(campaigns)) {
 		print_campaigns(campaigns);

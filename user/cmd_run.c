@@ -10,6 +10,7 @@
 #include "features.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 
 #define PARALLEL_MAX 256
 
@@ -122,7 +123,7 @@ static int dry_run(const struct run *run, const struct config *config)
 	if (run->campaign.progress == PROGRESS_JSON) {
 		_cleanup_json_ json_t *json = plan_to_json(plan);
 
-		json_dumpf(json, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
+		json_print(json, JSON_COMPACT | JSON_REAL_PRECISION(15), stdout);
 		putchar('\n');
 	} else {
 		plan_print(plan, stdout);

@@ -7,6 +7,7 @@
 #include "report.h"
 #include "store.h"
 #include "util/cleanup.h"
+#include "util/json.h"
 
 enum option_key { OPTION_DB = 256, OPTION_JSON };
 
@@ -46,7 +47,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static void print_json(const json_t *value)
 {
-	json_dumpf(value, stdout, JSON_INDENT(2));
+	json_print(value, JSON_INDENT(2), stdout);
 	putchar('\n');
 }
 

@@ -7,6 +7,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/json.h"
 
 static void print_event(const char *event, json_t *fields)
 {
@@ -15,7 +16,7 @@ static void print_event(const char *event, json_t *fields)
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
 	json_object_set_new(fields, "at", json_string(at));
 	json_object_set_new(fields, "event", json_string(event));
-	json_dumpf(fields, stdout, JSON_COMPACT);
+	json_print(fields, JSON_COMPACT, stdout);
 	putchar('\n');
 	fflush(stdout);
 }

@@ -10,6 +10,7 @@
 #include "util/cleanup.h"
 #include "util/error.h"
 #include "util/fds.h"
+#include "util/terminal.h"
 
 static const struct {
 	const char *name;
@@ -74,6 +75,7 @@ int main(int argc, char **argv)
 {
 	/* What we open must not become the output of whoever prints. */
 	fds_fill_standard();
+	terminal_filter_standard();
 	/* A closed pipe is an error from write, not the death of a fault's holder in mid-revert. */
 	signal(SIGPIPE, SIG_IGN);
 	/* So is a file at its RLIMIT_FSIZE. */

@@ -12,7 +12,10 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/json.h"
 #include "util/output.h"
+#include "util/terminal.h"
+#include "util/text.h"
 
 #define REDRAW_NS (200 * NSEC_PER_MSEC)
 #define LINE_MAX_COLUMNS 240
@@ -32,7 +35,8 @@ struct progress {
 	enum progress_mode mode;
 	int fd;
 	struct output *output;
-	FILE *file; /* collects in text what is emitted next */
+	FILE *memory; /* collects in text what is emitted next */
+	FILE *file;   /* leads there through the filter */
 	char *text;
 	size_t text_size;
 	bool live;
@@ -50,10 +54,11 @@ int progress_new(struct progress **out, enum progress_mode mode, FILE *file, uns
 
 	if (!progress)
 		return -ENOMEM;
-	progress->fd = fileno(file);
+	progress->fd = terminal_fd(file);
 	progress->lanes = calloc(lanes, sizeof(*progress->lanes));
 	progress->output = output_new(progress->fd);
-	progress->file = open_memstream(&progress->text, &progress->text_size);
+	progress->memory = open_memstream(&progress->text, &progress->text_size);
+	progress->file = progress->memory ? terminal_stream(progress->memory) : NULL;
 	if (!progress->lanes || !progress->output || !progress->file) {
 		progress_free(progress);
 		return -ENOMEM;
@@ -75,6 +80,8 @@ void progress_free(struct progress *progress)
 		progress_clear(progress);
 		fclose(progress->file);
 	}
+	if (progress->memory)
+		fclose(progress->memory);
 	free(progress->text);
 	output_free(progress->output);
 	free(progress->lanes);
@@ -98,19 +105,24 @@ static void emit(struct progress *progress)
 	size_t lost;
 
 	fflush(progress->file);
+	/* Also where nothing came: its size is that of what was written since the rewind. */
+	fflush(progress->memory);
 	output_flush(progress->output);
 	lost = output_poll_fd(progress->output) < 0 ? output_take_lost(progress->output) : 0;
 	if (lost)
 		tell_lost(progress, lost);
 	if (progress->text_size)
 		output_add(progress->output, progress->text, progress->text_size);
-	rewind(progress->file);
+	rewind(progress->memory);
 }
 
 void progress_clear(struct progress *progress)
 {
+	char code[32];
+
+	snprintf(code, sizeof(code), "\033[%uA\033[J", progress->drawn);
 	if (progress->drawn)
-		fprintf(progress->file, "\033[%uA\033[J", progress->drawn);
+		terminal_code(progress->file, code);
 	progress->drawn = 0;
 	emit(progress);
 }
@@ -127,7 +139,7 @@ static void print_json(struct progress *progress, const char *event, const char 
 	if (fields)
 		json_object_update_missing(line, fields);
 	json_decref(fields);
-	json_dumpf(line, progress->file, JSON_COMPACT);
+	json_print(line, JSON_COMPACT, progress->file);
 	fputc('\n', progress->file);
 	emit(progress);
 }
@@ -343,7 +355,9 @@ static uint64_t time_to_go_ns(const struct progress *progress)
 
 static void draw_line(struct progress *progress, size_t columns, const char *text)
 {
-	fprintf(progress->file, "%.*s\033[K\n", (int)columns - 1, text);
+	fprintf(progress->file, "%.*s", text_cut(text, (int)columns - 1), text);
+	terminal_code(progress->file, "\033[K");
+	fputc('\n', progress->file);
 	progress->drawn++;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/terminal.h"
 
 #define TABLE_WIDTH 140
 #define CELL_SIZE 160
@@ -167,8 +168,12 @@ static void print_row(FILE *out, const size_t widths[ARRAY_SIZE(columns)], const
 		fill_cell(cell, &columns[c], trial);
 		shorten(cell, widths[c]);
 		start = colour && columns[c].coloured ? colour_of(cell) : "";
-		fprintf(out, columns[c].text ? "%*s%s%-*s%s" : "%*s%s%*s%s", (int)gap_before(c), "", start,
-			(int)widths[c], cell, start[0] ? "\033[0m" : "");
+		fprintf(out, "%*s", (int)gap_before(c), "");
+		if (start[0])
+			terminal_code(out, start);
+		fprintf(out, columns[c].text ? "%-*s" : "%*s", (int)widths[c], cell);
+		if (start[0])
+			terminal_code(out, "\033[0m");
 	}
 	fputc('\n', out);
 }
@@ -287,5 +292,5 @@ void report_table_for(FILE *out, int reader_fd, const json_t *trials)
 
 void report_table(FILE *out, const json_t *trials)
 {
-	report_table_for(out, fileno(out), trials);
+	report_table_for(out, terminal_fd(out), trials);
 }

@@ -11,7 +11,9 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 #include "util/output.h"
+#include "util/terminal.h"
 
 #define LINE_SIZE 1000
 
@@ -100,12 +102,75 @@ static void a_file_goes_on_where_it_is(void **state)
 	assert_line(fileno(file), 3);
 }
 
+static void assert_filtered(const char *from, const char *wanted)
+{
+	/* Whole, and byte by byte: what is cut off waits for its end. */
+	for (int step = 0; step < 2; step++) {
+		char *text = NULL;
+		size_t size = 0;
+		FILE *below = open_memstream(&text, &size), *stream = terminal_stream(below);
+
+		assert_non_null(stream);
+		for (size_t i = 0; from[i]; i++) {
+			fputc(from[i], stream);
+			if (step)
+				fflush(stream);
+		}
+		fclose(stream);
+		fclose(below);
+		assert_string_equal(text, wanted);
+		free(text);
+	}
+}
+
+static void what_drives_a_terminal(void **state)
+{
+	assert_filtered("plain, \xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\n\tend", "plain, \xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\n\tend");
+	assert_filtered("a\033[2Jb\rc\ad\x7f" "e", "a?[2Jb?c?d?e");
+	assert_filtered("\xc2\x9b" "31m \xc2\x80 \xc2\x9f \xc2\xa0", "?31m ? ? \xc2\xa0");
+	assert_filtered("\x9b" "31m \xff \xc0\x9b \xed\xa0\x80", "?31m ? ?? ???");
+	assert_filtered("cut \xe2\x82", "cut ?");
+}
+
+static void codes_of_our_own_pass(void **state)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *below = open_memstream(&text, &size), *stream = terminal_stream(below);
+
+	fputs("a\033", stream);
+	terminal_code(stream, "\033[31m");
+	fputs("b", stream);
+	fclose(stream);
+	fclose(below);
+	assert_string_equal(text, "a?\033[31mb");
+	free(text);
+}
+
+static void json_has_no_controls(void **state)
+{
+	_cleanup_json_ json_t *value = json_pack("{s:s}", "a\x7f", "\033 \x7f \xc2\x9b \xc2\xa0"), *again = NULL;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	json_print(value, JSON_COMPACT, out);
+	fclose(out);
+	assert_string_equal(text, "{\"a\\u007F\":\"\\u001B \\u007F \\u009B \xc2\xa0\"}");
+	again = json_loads(text, 0, NULL);
+	assert_true(json_equal(value, again));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(full_pipe),
 		cmocka_unit_test(reader_is_gone),
 		cmocka_unit_test(a_file_goes_on_where_it_is),
+		cmocka_unit_test(what_drives_a_terminal),
+		cmocka_unit_test(codes_of_our_own_pass),
+		cmocka_unit_test(json_has_no_controls),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -1,38 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "util/json.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/text.h"
 
 #define REPLACEMENT "\xef\xbf\xbd"
-
-static bool is_continuation(unsigned char c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-/* Length of the valid character (RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF), 0: not valid. */
-static size_t utf8_length(const unsigned char *s, size_t size)
-{
-	if (s[0] && s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		return size >= 2 && is_continuation(s[1]) ? 2 : 0;
-	if (s[0] >= 0xe0 && s[0] <= 0xef) {
-		if (size < 3 || !is_continuation(s[1]) || !is_continuation(s[2]))
-			return 0;
-		return (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ? 0 : 3;
-	}
-	if (s[0] >= 0xf0 && s[0] <= 0xf4) {
-		if (size < 4 || !is_continuation(s[1]) || !is_continuation(s[2]) || !is_continuation(s[3]))
-			return 0;
-		return (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ? 0 : 4;
-	}
-	return 0;
-}
 
 json_t *json_text(const char *bytes, size_t size)
 {
@@ -42,11 +16,28 @@ json_t *json_text(const char *bytes, size_t size)
 	if (!text)
 		return NULL;
 	for (size_t i = 0; i < size;) {
-		size_t length = utf8_length((const unsigned char *)bytes + i, size - i);
+		size_t length = text_utf8_length(bytes + i, size - i);
 
 		memcpy(text + used, length ? bytes + i : REPLACEMENT, length ? length : strlen(REPLACEMENT));
 		used += length ? length : strlen(REPLACEMENT);
 		i += length ? length : 1;
 	}
 	return json_stringn(text, used);
+}
+
+/* What jansson leaves as it is: DEL and C1, inside of strings alone. */
+void json_print(const json_t *value, size_t flags, FILE *out)
+{
+	_cleanup_free_ char *text = json_dumps(value, flags);
+
+	for (const char *c = text ?: ""; *c; c++) {
+		unsigned char first = (unsigned char)c[0], second = (unsigned char)c[1];
+
+		if (first == 0x7f)
+			fputs("\\u007F", out);
+		else if (first == 0xc2 && second < 0xa0)
+			fprintf(out, "\\u%04X", *++c & 0xff);
+		else
+			fputc(first, out);
+	}
 }

@@ -3,9 +3,12 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /*
  * A JSON string of any bytes: each that is no part of valid UTF-8, and each NUL, becomes U+FFFD. For text that
  * comes from outside (output of commands, paths, database files); json_string() returns NULL for such text.
  */
 json_t *json_text(const char *bytes, size_t size);
+/* As json_dumpf, and DEL and C1, which drive a terminal, are escaped too. */
+void json_print(const json_t *value, size_t flags, FILE *out);

@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "util/cleanup.h"
+
 #define NEAREST_LENGTH_MAX 48
 
 /* Edits between a and b, where swapped neighbours count as one (optimal string alignment). */
@@ -122,4 +124,46 @@ int text_cut(const char *text, int max)
 	for (length = max; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;)
 		length--;
 	return length;
+}
+
+static bool is_continuation(unsigned char c)
+{
+	return (c & 0xc0) == 0x80;
+}
+
+size_t text_utf8_length(const char *text, size_t size)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	if (s[0] && s[0] < 0x80)
+		return 1;
+	if (s[0] >= 0xc2 && s[0] <= 0xdf)
+		return size >= 2 && is_continuation(s[1]) ? 2 : 0;
+	if (s[0] >= 0xe0 && s[0] <= 0xef) {
+		if (size < 3 || !is_continuation(s[1]) || !is_continuation(s[2]))
+			return 0;
+		return (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ? 0 : 3;
+	}
+	if (s[0] >= 0xf0 && s[0] <= 0xf4) {
+		if (size < 4 || !is_continuation(s[1]) || !is_continuation(s[2]) || !is_continuation(s[3]))
+			return 0;
+		return (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ? 0 : 4;
+	}
+	return 0;
+}
+
+bool text_utf8_is_cut(const char *text, size_t size)
+{
+	static const char *const ends[] = {"\x80", "\x80\x80", "\x80\x80\x80", "\xa0", "\xa0\x80", "\x90", "\x90\x80\x80"};
+	char whole[8];
+
+	for (size_t i = 0; size < 4 && i < ARRAY_SIZE(ends); i++) {
+		size_t more = strlen(ends[i]);
+
+		memcpy(whole, text, size);
+		memcpy(whole + size, ends[i], more);
+		if (text_utf8_length(whole, size + more) == size + more)
+			return true;
+	}
+	return false;
 }

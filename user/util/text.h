@@ -13,5 +13,9 @@ bool text_is_name(const char *text, size_t max);
 bool text_has_control(const char *text);
 /* Prints text with each control character as '?' and each newline as "\n". */
 void text_print(const char *text, FILE *out);
+/* Length of the valid character (RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF), 0: not valid. */
+size_t text_utf8_length(const char *text, size_t size);
+/* True where text is the start of a valid character that more bytes could end. */
+bool text_utf8_is_cut(const char *text, size_t size);
 /* At most max, and not inside a UTF-8 character: the precision of a "%.*s" that shortens. */
 int text_cut(const char *text, int max);
