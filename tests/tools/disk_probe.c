@@ -2,7 +2,8 @@
 /*
  * disk_probe FILE SIZE [MS]: tries to make FILE grow by SIZE from 0, every millisecond or every MS, and shrinks it
  * again. Prints a line "SECONDS RESULT" whenever that changes: the time of day before the first try with that result,
- * and "ok" or an error. After a SIGUSR1 also, ahead of its first "ok", a line "# refused N": how many tries were not.
+ * and "ok" or an error. After a SIGUSR1 also, ahead of its first "ok", which is printed in any case, a line "# refused N":
+ * how many tries were not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -68,6 +69,7 @@ int main(int argc, char **argv)
 			printf("# refused %lu\n", refused);
 			marked = 0;
 			refused = 0;
+			last = "";
 		}
 		if (strcmp(result, last))
 			printf("%lld.%06ld %s\n", (long long)now.tv_sec, now.tv_nsec / 1000, result);
