@@ -2,8 +2,8 @@
 /*
  * disk_probe FILE SIZE [MS]: tries to make FILE grow by SIZE from 0, every millisecond or every MS, and shrinks it
  * again. Prints a line "SECONDS RESULT" whenever that changes: the time of day before the first try with that result,
- * and "ok" or an error. After a SIGUSR1 also, ahead of its first "ok", which is printed in any case, a line "# refused N":
- * how many tries were not.
+ * and "ok" or an error. After a SIGUSR1 also, ahead of its first "ok", which is printed in any case, a line "# refused
+ * N": how many tries were not.
  */
 #include <errno.h>
 #include <fcntl.h>
