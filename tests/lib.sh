@@ -245,6 +245,9 @@ trap test_exit EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT HUP
 
+# A test that looks before eval has made the database makes it: private, as eval's are, or root would not write it.
+sqlite3() { (umask 077 && exec sqlite3 "$@"); }
+
 # --- What must be the same afterwards -------------------------------------------------------------------------
 
 # The names of our programs, one a line, as the kernel keeps them.

@@ -3,7 +3,6 @@
 #include "store_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -89,67 +88,6 @@ const char *store_path(const struct store *store)
 	return store->path;
 }
 
-static const char *advice(int os_error)
-{
-	return (os_error == EACCES || os_error == EPERM) && geteuid() ? "run as root, or name another file by --db"
-								      : "name another file by --db";
-}
-
-/* Each missing folder of path, mode 0700. */
-static int make_folders(const char *path, struct error *err)
-{
-	_cleanup_free_ char *folder = strdup(path);
-
-	if (!folder)
-		return error_set_errno(err, -ENOMEM, "database %s", path);
-	for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (access(folder, F_OK) && mkdir(folder, 0700) && errno != EEXIST)
-			return error_set(err, -errno, "cannot make folder %s for database %s: %s; %s", folder, path,
-					 strerror(errno), advice(errno));
-		*slash = '/';
-	}
-	return 0;
-}
-
-static int create_file(const char *path, struct error *err)
-{
-	_cleanup_close_ int fd = -1;
-	int ret = make_folders(path, err);
-
-	if (ret)
-		return ret;
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 && errno != EEXIST)
-		return error_set(err, -errno, "cannot create database %s: %s; %s", path, strerror(errno),
-				 advice(errno));
-	return 0;
-}
-
-/*
- * Looks before SQLite does, whose one message is "unable to open". The file is not opened for that: closing a
- * descriptor of a database drops the locks of every connection that this process has to it.
- */
-static int check_file(const char *path, enum store_mode mode, struct error *err)
-{
-	struct stat st;
-
-	if (stat(path, &st)) {
-		if (errno == ENOENT && mode == STORE_WRITE)
-			return create_file(path, err);
-		if (errno == ENOENT)
-			return error_set(err, -ENOENT, "no database %s; name one by --db or EVAL_DB", path);
-		return error_set(err, -errno, "cannot open database %s: %s; %s", path, strerror(errno), advice(errno));
-	}
-	if (S_ISDIR(st.st_mode))
-		return error_set(err, -EISDIR, "database %s is a directory; name a file by --db", path);
-	if (!S_ISREG(st.st_mode))
-		return error_set(err, -EINVAL, "database %s is not a regular file; name another by --db", path);
-	if (access(path, mode == STORE_WRITE ? R_OK | W_OK : R_OK))
-		return error_set(err, -errno, "cannot open database %s: %s; %s", path, strerror(errno), advice(errno));
-	return 0;
-}
-
 /* The pragma's answer is the mode in force: "wal" also where it was that before. */
 static int use_wal(struct store *store, struct error *err)
 {
@@ -210,8 +148,8 @@ static char *make_uri(const char *path, const char *query)
 
 static int connect_to(struct store *store, const char *query, int *version, struct error *err)
 {
-	_cleanup_sqlite_ char *uri = make_uri(store->path, query);
-	int flags = store->mode == STORE_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, ret;
+	_cleanup_sqlite_ char *uri = make_uri(store->file, query);
+	int flags = store->mode == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, ret;
 
 	if (!uri)
 		return error_set_errno(err, -ENOMEM, "database %s", store->path);
@@ -225,39 +163,43 @@ static int connect_to(struct store *store, const char *query, int *version, stru
 	return ret ?: store_schema_check(store, version, err);
 }
 
+static int open_file(struct store *store, struct error *err)
+{
+	int version = 0, ret = store_file_find(&store->file, store->path, store->mode, err);
+
+	if (ret)
+		return ret;
+	store_file_guard(store->mode);
+	ret = connect_to(store, "", &version, err);
+	if ((ret == -EACCES || ret == -EROFS) && store->mode == STORE_READ)
+		ret = is_quiescent(store->file)
+			      ? connect_to(store, "?immutable=1", &version, err)
+			      : error_set(err, ret,
+					  "database %s is in use and its write-ahead log needs more rights to be read; "
+					  "run as root",
+					  store->path);
+	return ret || store->mode == STORE_READ ? ret : setup_writer(store, version, err);
+}
+
 int store_open(struct store **out, const char *path, enum store_mode mode, struct error *err)
 {
-	struct store *store;
-	int version = 0, ret;
+	struct store *store = calloc(1, sizeof(*store));
+	int ret;
 
 	if (!path)
 		path = getenv("EVAL_DB");
 	if (!path || !path[0])
 		path = DEFAULT_PATH;
-	ret = check_file(path, mode, err);
-	if (ret)
-		return ret;
-	store = calloc(1, sizeof(*store));
 	if (!store)
 		return error_set_errno(err, -ENOMEM, "database %s", path);
 	store->mode = mode;
 	store->path = strdup(path);
-	ret = store->path ? connect_to(store, "", &version, err) : error_set_errno(err, -ENOMEM, "database %s", path);
-	if ((ret == -EACCES || ret == -EROFS) && mode == STORE_READ)
-		ret = is_quiescent(path)
-			      ? connect_to(store, "?immutable=1", &version, err)
-			      : error_set(err, ret,
-					  "database %s is in use and its write-ahead log needs more rights to be read; "
-					  "run as root",
-					  path);
-	if (!ret && mode == STORE_WRITE)
-		ret = setup_writer(store, version, err);
-	if (ret) {
+	ret = store->path ? open_file(store, err) : error_set_errno(err, -ENOMEM, "database %s", path);
+	if (ret)
 		store_close(store);
-		return ret;
-	}
-	*out = store;
-	return 0;
+	else
+		*out = store;
+	return ret;
 }
 
 void store_close(struct store *store)
@@ -267,5 +209,6 @@ void store_close(struct store *store)
 	/* An open transaction is rolled back. */
 	sqlite3_close(store->db);
 	free(store->path);
+	free(store->file);
 	free(store);
 }

@@ -10,9 +10,10 @@
  * its companion X_at_monotonic_ns (store_moment sets both).
  *
  * Every writing function is durable when it returns 0, unless it stands between store_begin and store_commit.
- * Errors: -EBUSY locked by another process, -EROFS/-EACCES not writable, -ENOSPC disk full, -EPROTO a newer
- * schema, -EUCLEAN corrupt or not ours, -ENOENT no such file or row, -ENOTUNIQ an ambiguous id, -EISDIR a
- * directory, -EINVAL values that the schema refuses, -EIO anything else; err's text says what to do.
+ * Errors: -EBUSY locked by another process, -EROFS/-EACCES not writable, -EPERM not to be written by root
+ * (util/trusted.h), -ENOSPC disk full, -EPROTO a newer schema, -EUCLEAN corrupt or not ours, -ENOENT no such file or
+ * row, -ENOTUNIQ an ambiguous id, -EISDIR a directory, -EINVAL values that the schema refuses, -EIO anything else;
+ * err's text says what to do.
  */
 #pragma once
 
@@ -25,8 +26,9 @@
 struct store;
 
 enum store_mode {
-	STORE_READ,  /* needs no root; the file must exist */
-	STORE_WRITE, /* creates folder and file, migrates an older schema */
+	STORE_READ,   /* needs no root; the file must exist */
+	STORE_WRITE,  /* creates folder and file, migrates an older schema */
+	STORE_UPDATE, /* the same, but the file must exist */
 };
 
 /* path NULL: $EVAL_DB, else /var/lib/eval/eval.db. */

@@ -13,7 +13,8 @@
 
 struct store {
 	sqlite3 *db;
-	char *path;
+	char *path; /* as the user gave it */
+	char *file; /* absolute, without links: what SQLite opens */
 	enum store_mode mode;
 };
 
@@ -47,6 +48,14 @@ const struct store_column *store_column_find(const struct store_table *table, co
 int store_schema_check(struct store *store, int *version, struct error *err);
 /* Creates what is missing: tables, columns, indexes; in one transaction. */
 int store_schema_migrate(struct store *store, struct error *err);
+
+/*
+ * store_file.c: the path without links of the database to open, which STORE_WRITE creates. Refuses (-EPERM) what root
+ * is about to write and cannot trust.
+ */
+int store_file_find(char **out, const char *path, enum store_mode mode, struct error *err);
+/* From here on SQLite opens only files that root can trust, unless it is to read or this process is not root. */
+void store_file_guard(enum store_mode mode);
 
 /* Fills err from the connection's last failure and returns the negative errno. what: "write trial x". */
 int store_fail(struct store *store, struct error *err, const char *what);

@@ -10,7 +10,6 @@ db=$work/eval.db
 campaign='campaign-20261123T215643Z-3fd12c05'
 sqlite3 "$db" <"$top/tests/data/store/campaign.sql" || exit 1
 sqlite3 "$db" 'PRAGMA journal_mode = WAL' >/dev/null
-chmod 0600 "$db"
 
 list() { "$eval_bin" list --db "$db" "$@"; }
 show() { "$eval_bin" show --db "$db" "$@"; }
@@ -96,7 +95,7 @@ says 'a missing one by EVAL_DB' 3 "no database $work/none.db" env EVAL_DB="$work
 check_eq 'which nothing made' "$(ls "$work"/none.db* 2>/dev/null)" ''
 says 'a folder' 3 "database $work is a directory; name a file by --db" "$eval_bin" list --db "$work"
 says 'a device' 3 'database /dev/null is not a regular file' "$eval_bin" list --db /dev/null
-head -c 20000 /dev/urandom >"$work/noise.db"
+(umask 077 && dd if=/dev/urandom of="$work/noise.db" bs=20000 count=1 status=none)
 says 'not a database' 3 "database $work/noise.db: cannot read it: it is not a database" "$eval_bin" list --db "$work/noise.db"
 sqlite3 "$work/other.db" 'CREATE TABLE x (y)'
 says "another program's" 3 "database $work/other.db belongs to another program" "$eval_bin" list --db "$work/other.db"
@@ -124,7 +123,8 @@ fi
 mkfifo "$work/statements"
 sqlite3 "$work/busy.db" <"$top/tests/data/store/campaign.sql"
 sqlite3 "$work/busy.db" 'PRAGMA journal_mode = WAL' >/dev/null
-sqlite3 -batch "$work/busy.db" <"$work/statements" >"$work/said" 2>&1 &
+chmod 0644 "$work/busy.db"
+command sqlite3 -batch "$work/busy.db" <"$work/statements" >"$work/said" 2>&1 &
 test_pids+=($!)
 exec {statements}>"$work/statements"
 echo "UPDATE trials SET status = 'void'; BEGIN IMMEDIATE; UPDATE trials SET status = 'running'; SELECT 'open';" >&"$statements"

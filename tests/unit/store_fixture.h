@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "store_internal.h"
 #include "util/cleanup.h"
@@ -127,11 +128,13 @@ static inline void create_campaign(struct fixture *f)
 
 static inline void run_sql(const char *path, const char *sql)
 {
+	mode_t before = umask(077);
 	sqlite3 *db;
 
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
+	umask(before);
 }
 
 static inline const char *string_of(const json_t *row, const char *column)

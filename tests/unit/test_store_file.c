@@ -97,6 +97,7 @@ static void write_file(const char *path, const char *text)
 	_cleanup_fclose_ FILE *file = fopen(path, "w");
 
 	assert_non_null(file);
+	assert_int_equal(fchmod(fileno(file), 0600), 0);
 	fputs(text, file);
 }
 
@@ -225,6 +226,69 @@ static void test_reader_beside_a_writer(void **state)
 	store_close(reader);
 }
 
+/* What root is about to write must be nobody else's to read or write, nor what SQLite keeps beside it. */
+static void test_root_writes_private_files_only(void **state)
+{
+	struct fixture *f = *state;
+	struct store *reader = NULL;
+	char journal[128], log[128];
+
+	if (geteuid())
+		skip();
+	store_close(TAKE_PTR(f->store));
+	snprintf(journal, sizeof(journal), "%s-journal", f->path);
+	snprintf(log, sizeof(log), "%s-wal", f->path);
+	assert_int_equal(chmod(f->path, 0604), 0);
+	assert_open_fails(f, STORE_WRITE, -EPERM, "anyone can read");
+	assert_int_equal(chmod(f->path, 0602), 0);
+	assert_open_fails(f, STORE_UPDATE, -EPERM, "(mode 0602): chmod o-rw");
+	/* A reader is not refused; it leaves a log of the same mode. */
+	assert_ok(store_open(&reader, f->path, STORE_READ, &err));
+	store_close(reader);
+	assert_int_equal(chmod(f->path, 0600), 0);
+	assert_open_fails(f, STORE_WRITE, -EPERM, "eval.db-wal (mode 0602): chmod o-rw");
+	unlink(log);
+	snprintf(log, sizeof(log), "%s-shm", f->path);
+	unlink(log);
+	assert_int_equal(chmod(f->folder, 0777), 0);
+	assert_open_fails(f, STORE_WRITE, -EPERM, "(mode 0777): chmod o-w");
+	assert_int_equal(chmod(f->folder, 01777), 0);
+	write_file(journal, "theirs");
+	assert_int_equal(chown(journal, 65534, 65534), 0);
+	assert_open_fails(f, STORE_WRITE, -EPERM, "-journal belongs to user");
+	unlink(journal);
+	assert_ok(store_open(&f->store, f->path, STORE_WRITE, &err));
+}
+
+/* The same for a file that came between our look and SQLite's. */
+static void test_sqlite_opens_private_files_only(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *db = NULL;
+
+	if (geteuid())
+		skip();
+	store_close(TAKE_PTR(f->store));
+	store_file_guard(STORE_WRITE);
+	assert_int_equal(sqlite3_open_v2(f->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(chown(f->path, 65534, 65534), 0);
+	assert_int_equal(sqlite3_open_v2(f->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_CANTOPEN);
+	sqlite3_close(db);
+	assert_int_equal(chown(f->path, 0, 0), 0);
+	assert_ok(store_open(&f->store, f->path, STORE_WRITE, &err));
+}
+
+static void test_update_needs_the_file(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(TAKE_PTR(f->store));
+	unlink(f->path);
+	assert_open_fails(f, STORE_UPDATE, -ENOENT, "no database");
+	assert_int_equal(access(f->path, F_OK), -1);
+}
+
 /* Writes campaign after campaign, a byte after each that is durable, until it is killed. */
 static void write_until_killed(struct fixture *f, int acknowledge_fd)
 {
@@ -318,6 +382,9 @@ int main(void)
 		TEST(test_disk_full),
 		TEST(test_locked),
 		TEST(test_reader_beside_a_writer),
+		TEST(test_root_writes_private_files_only),
+		TEST(test_sqlite_opens_private_files_only),
+		TEST(test_update_needs_the_file),
 		TEST(test_killed_while_writing),
 		TEST(test_killed_in_mid_transaction),
 	};
