@@ -178,7 +178,7 @@ static struct config *load_quietly(const char *path)
 	_cleanup_fclose_ FILE *nowhere = fopen("/dev/null", "we");
 	struct config *config = NULL;
 
-	return nowhere && !config_load(&config, path, nowhere, &(struct error){}) ? config : NULL;
+	return nowhere && !config_load(&config, path, CONFIG_TO_RUN, nowhere, &(struct error){}) ? config : NULL;
 }
 
 /* The locks are held. Returns how many problems there were. */

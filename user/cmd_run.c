@@ -183,7 +183,7 @@ int cmd_run(int argc, char **argv)
 		return EXIT_USAGE;
 	run.campaign.config_path = run.config;
 	run.campaign.command_line = command_line ?: "";
-	ret = config_load(&config, run.config, stderr, &err);
+	ret = config_load(&config, run.config, run.dry_run ? CONFIG_TO_READ : CONFIG_TO_RUN, stderr, &err);
 	if (ret) {
 		/* Problems inside the file have been printed. */
 		if (ret != -EINVAL)

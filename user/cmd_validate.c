@@ -44,7 +44,7 @@ int cmd_validate(int argc, char **argv)
 
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &path);
-	r = config_load(&config, path, stderr, &err);
+	r = config_load(&config, path, CONFIG_TO_READ, stderr, &err);
 	if (r < 0) {
 		if (r != -EINVAL)
 			log_error("%s", err.text);

@@ -199,9 +199,9 @@ static int read_config(struct reader *reader, const char *path, FILE *problems, 
 	return r < 0 ? error_set(err, r, "out of memory") : 0;
 }
 
-int config_load(struct config **out, const char *path, FILE *problems, struct error *err)
+int config_load(struct config **out, const char *path, enum config_use use, FILE *problems, struct error *err)
 {
-	struct reader reader = {.config = calloc(1, sizeof(struct config))};
+	struct reader reader = {.use = use, .config = calloc(1, sizeof(struct config))};
 	int r;
 
 	if (!reader.config)

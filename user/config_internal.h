@@ -73,6 +73,7 @@ struct level {
 
 struct reader {
 	struct config *config;
+	enum config_use use;
 	struct problem *problems;
 	size_t problem_count, problem_dropped;
 	bool failed; /* an error, not only warnings, or no memory */

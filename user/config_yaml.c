@@ -2,13 +2,13 @@
 /* libyaml's events into a tree of nodes with their places. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <yaml.h>
 
 #include "config_internal.h"
 #include "util/cleanup.h"
+#include "util/trusted.h"
 
 struct builder {
 	struct reader *reader;
@@ -277,19 +277,20 @@ static bool check_bytes(struct reader *reader, const char *file, const unsigned 
 }
 
 /* Regular files only: a FIFO would hang, a device never end. */
-static int open_regular(const char *path, struct stat *st, struct error *err)
+static int open_regular(struct trusted *file, const char *path, struct error *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int ret = trusted_find(file, path, TRUSTED_LEAVE_MISSING);
 
-	if (fd < 0)
-		return error_set_errno(err, -errno, "cannot read %s", path);
-	if (fstat(fd, st) < 0)
-		return error_set_errno(err, -errno, "cannot read %s", path);
-	if (S_ISDIR(st->st_mode))
+	if (!ret && file->fd < 0)
+		ret = -ENOENT;
+	if (ret)
+		return error_set_errno(err, ret, "cannot read %s", path);
+	if (S_ISDIR(file->st.st_mode))
 		return error_set(err, -EISDIR, "cannot read %s: it is a directory, not a file", path);
-	if (!S_ISREG(st->st_mode))
+	if (!S_ISREG(file->st.st_mode))
 		return error_set(err, -EOPNOTSUPP, "cannot read %s: not a regular file", path);
-	return TAKE_FD(fd);
+	ret = trusted_open(file, O_RDONLY, TRUSTED_NO_WRITE);
+	return ret < 0 ? error_set_errno(err, ret, "cannot read %s", path) : ret;
 }
 
 static int read_all(int fd, const char *path, char *text, size_t *size, struct error *err)
@@ -345,15 +346,15 @@ static int document_add(struct reader *reader, const char *path, size_t *out, st
 int document_read(struct reader *reader, const char *path, size_t *out, struct error *err)
 {
 	_cleanup_free_ char *text = malloc(CONFIG_FILE_MAX + 1);
+	_cleanup_trusted_ struct trusted file = TRUSTED_NONE;
 	_cleanup_close_ int fd = -1;
 	struct place start = {.line = 1, .column = 1};
-	struct stat st;
 	size_t size = 0;
 	int r;
 
 	if (!text)
 		return error_set(err, -ENOMEM, "out of memory");
-	fd = open_regular(path, &st, err);
+	fd = open_regular(&file, path, err);
 	if (fd < 0)
 		return fd;
 	r = read_all(fd, path, text, &size, err);
@@ -363,10 +364,10 @@ int document_read(struct reader *reader, const char *path, size_t *out, struct e
 	if (r < 0)
 		return r;
 	start.file = reader->documents[*out].file;
-	if (!geteuid() && (st.st_mode & S_IWOTH))
-		report_error(reader, &start,
-			     "anyone can write this file (mode %04o), and its commands would run as root: chmod o-w it",
-			     st.st_mode & 07777);
+	if (file.why[0])
+		(reader->use == CONFIG_TO_RUN && !geteuid()
+			 ? report_error
+			 : report_warning)(reader, &start, "root runs no commands of this file: %s", file.why);
 	if (size > CONFIG_FILE_MAX) {
 		report_error(reader, &start, "the file is larger than 1 MiB");
 		return 0;

@@ -143,7 +143,7 @@ static int open_from_config(struct target **out, const struct chaos_ops *ops, co
 
 	if (!where->node)
 		return error_set(err, -EINVAL, "which node of %s? --node N", where->config);
-	ret = config_load(&config, where->config, stderr, err);
+	ret = config_load(&config, where->config, CONFIG_TO_RUN, stderr, err);
 	if (ret)
 		return err->code ? ret : error_set(err, ret, "%s is not valid", where->config);
 	subject = find_subject(config, where->node, &name, err);

@@ -37,5 +37,5 @@ static inline int fuzz_config(struct config **out, const void *text, size_t size
 	}
 	promise(!ftruncate(fd, 0) && pwrite(fd, text, size, 0) == (ssize_t)size);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return config_load(out, path, problems, &err);
+	return config_load(out, path, CONFIG_TO_READ, problems, &err);
 }

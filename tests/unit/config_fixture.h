@@ -35,7 +35,7 @@ static inline struct loaded load_text(const char *text)
 	fputs(text, file);
 	fchmod(fileno(file), 0644);
 	fclose(file);
-	loaded.code = config_load(&loaded.config, path, problems, &err);
+	loaded.code = config_load(&loaded.config, path, CONFIG_TO_RUN, problems, &err);
 	fclose(problems);
 	unlink(path);
 	rmdir(folder);

@@ -173,7 +173,7 @@ static void subject_files(void **state)
 	struct config *config = NULL;
 	struct error err = {0};
 
-	assert_int_equal(config_load(&config, "tests/data/good/harness.yaml", stderr, &err), 0);
+	assert_int_equal(config_load(&config, "tests/data/good/harness.yaml", CONFIG_TO_READ, stderr, &err), 0);
 	assert_int_equal(config->subject_count, 1);
 	assert_string_equal(config->subjects[0].name, "tikv");
 	assert_false(config->subjects[0].fresh);
@@ -194,9 +194,9 @@ static void refusal_leaves_out_alone(void **state)
 	struct error err = {0};
 	FILE *null = fopen("/dev/null", "w");
 
-	assert_int_equal(config_load(&config, "tests/data/bad/many.yaml", null, &err), -EINVAL);
-	assert_int_equal(config_load(&config, "/nonexistent/x.yaml", null, &err), -ENOENT);
-	assert_int_equal(config_load(&config, "/tmp", null, &err), -EISDIR);
+	assert_int_equal(config_load(&config, "tests/data/bad/many.yaml", CONFIG_TO_READ, null, &err), -EINVAL);
+	assert_int_equal(config_load(&config, "/nonexistent/x.yaml", CONFIG_TO_READ, null, &err), -ENOENT);
+	assert_int_equal(config_load(&config, "/tmp", CONFIG_TO_READ, null, &err), -EISDIR);
 	assert_ptr_equal(config, (struct config *)0x1);
 	assert_non_null(strstr(err.text, "/tmp"));
 	fclose(null);
