@@ -20,7 +20,7 @@
 
 #define STALE_WAIT_NS (2 * NSEC_PER_SEC)
 
-static void read_boot_id(char *out, size_t size)
+void campaign_boot_id(char *out, size_t size)
 {
 	_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
 
@@ -465,7 +465,7 @@ int campaign_run(const struct config *config, const struct campaign_options *opt
 
 	campaign.records_end = &campaign.records;
 	bpf_log_init();
-	read_boot_id(campaign.boot_id, sizeof(campaign.boot_id));
+	campaign_boot_id(campaign.boot_id, sizeof(campaign.boot_id));
 	ret = plan_new(&campaign.plan, config, clock_realtime_ns(), NULL, &err);
 	if (!ret)
 		ret = store_open(&campaign.store, options->db, STORE_WRITE, &err);

@@ -35,6 +35,9 @@ int campaign_lock_subjects(struct campaign_locks *locks, const struct config *co
 			   struct error *err);
 void campaign_unlock(struct campaign_locks *locks);
 
+/* The kernel's random name of this boot, "" if it cannot be read; 40 bytes hold it. */
+void campaign_boot_id(char *out, size_t size);
+
 /* Marks running rows of a dead coordinator interrupted; the caller holds the lock. Returns how many or an errno. */
 int campaign_bury_running(struct store *store, const char *campaign_id, struct error *err);
 

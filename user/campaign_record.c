@@ -300,10 +300,11 @@ json_t *record_host_columns(const struct campaign *campaign)
 
 	uname(&host);
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:n, s:n, s:n, s:n}", "status", "running", "holder_pid",
-			 (int)getpid(), "host", host.nodename, "kernel", host.release, "boot_id", campaign->boot_id,
-			 "started_at", at, "started_at_monotonic_ns", (json_int_t)now_ns, "ended_at",
-			 "ended_at_monotonic_ns", "exit_code", "summary");
+	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:n, s:n, s:n, s:n}", "config_path",
+			 campaign->config->path, "status", "running", "holder_pid", (int)getpid(), "host",
+			 host.nodename, "kernel", host.release, "boot_id", campaign->boot_id, "started_at", at,
+			 "started_at_monotonic_ns", (json_int_t)now_ns, "ended_at", "ended_at_monotonic_ns",
+			 "exit_code", "summary");
 }
 
 int campaign_bury_running(struct store *store, const char *campaign_id, struct error *err)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "bpf_inventory.h"
 #include "campaign.h"
@@ -12,21 +13,29 @@
 #include "scope.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/hash.h"
+#include "util/text.h"
+#include "util/trusted.h"
 
 #define SWEEP_WAIT_NS (3 * NSEC_PER_SEC)
 
-enum option_key { OPTION_NOW = 256, OPTION_DB };
+enum option_key { OPTION_NOW = 256, OPTION_RECORDED, OPTION_DB };
 
 static const struct argp_option options[] = {
 	{"now", OPTION_NOW, NULL, 0,
 	 "emergency stop: make every fault of ours on this host inert, running campaigns or not", 0},
+	{"recorded", OPTION_RECORDED, NULL, 0,
+	 "run the cleanup commands that campaign ID recorded, though its file is gone or has changed, or the machine "
+	 "has "
+	 "booted since",
+	 0},
 	{"db", OPTION_DB, "FILE", 0, "database (default: $EVAL_DB, else /var/lib/eval/eval.db)", 0},
 	{0},
 };
 
 struct cleanup {
 	const char *id, *db;
-	bool now;
+	bool now, recorded;
 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -36,6 +45,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPTION_NOW:
 		cleanup->now = true;
+		return 0;
+	case OPTION_RECORDED:
+		cleanup->recorded = true;
 		return 0;
 	case OPTION_DB:
 		cleanup->db = arg;
@@ -48,6 +60,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (cleanup->now && cleanup->id)
 			argp_error(state, "--now stops everything: it takes no campaign");
+		if (cleanup->recorded && !cleanup->id)
+			argp_error(state, "--recorded runs the commands of one campaign: which ID?");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -152,12 +166,12 @@ static int read_recorded(struct config *recorded, const json_t *campaign, const 
 }
 
 /* Returns how many instances failed. */
-static int clean_up_subjects(const struct config *recorded, const char *campaign_id)
+static int clean_up_subjects(const struct config *config, const char *campaign_id)
 {
 	int failed = 0;
 
-	for (size_t s = 0; s < recorded->subject_count; s++) {
-		const struct subject *subject = &recorded->subjects[s];
+	for (size_t s = 0; s < config->subject_count; s++) {
+		const struct subject *subject = &config->subjects[s];
 
 		for (unsigned int i = 0; subject->cleanup.exec && i < subject->instances; i++) {
 			struct error err = {};
@@ -173,16 +187,134 @@ static int clean_up_subjects(const struct config *recorded, const char *campaign
 	return failed;
 }
 
-static struct config *load_quietly(const char *path)
+/* Whether the file says today what the campaign was started with, and this is still where that happened. */
+static int check_current(const struct config *config, const json_t *campaign, struct error *err)
 {
-	_cleanup_fclose_ FILE *nowhere = fopen("/dev/null", "we");
-	struct config *config = NULL;
+	_cleanup_free_ char *canonical = config_canonical(config);
+	const char *path = report_string(campaign, "config_path", "?");
+	char hash[SHA256_HEX_SIZE], boot_id[40];
+	struct utsname host = {};
 
-	return nowhere && !config_load(&config, path, CONFIG_TO_RUN, nowhere, &(struct error){}) ? config : NULL;
+	if (!canonical)
+		return error_set(err, -ENOMEM, "out of memory");
+	sha256_hex(hash, canonical, strlen(canonical));
+	if (strcmp(hash, report_string(campaign, "hash", "")))
+		return error_set(err, -ESTALE, "%s has changed since", path);
+	uname(&host);
+	if (strcmp(host.nodename, report_string(campaign, "host", "")))
+		return error_set(err, -ESTALE, "it ran on host %.64s, this is %s", report_string(campaign, "host", "?"),
+				 host.nodename);
+	campaign_boot_id(boot_id, sizeof(boot_id));
+	if (strcmp(boot_id, report_string(campaign, "boot_id", "")))
+		return error_set(err, -ESTALE, "the machine has booted since");
+	return 0;
+}
+
+/* What the campaign file says now; NULL with why if it must not stand for what was recorded. */
+struct current {
+	struct config *config;
+	char *problems; /* of a file that is not valid */
+	struct error why;
+};
+
+static void load_current(struct current *current, const json_t *campaign)
+{
+	size_t size;
+	FILE *problems = open_memstream(&current->problems, &size);
+	int ret = problems ? config_load(&current->config, report_string(campaign, "config_path", "/"), CONFIG_TO_RUN,
+					 problems, &current->why)
+			   : error_set(&current->why, -ENOMEM, "out of memory");
+
+	if (problems)
+		fclose(problems);
+	if (!ret)
+		check_current(current->config, campaign, &current->why);
+}
+
+static void free_current(struct current *current)
+{
+	config_free(current->config);
+	free(current->problems);
+}
+
+static bool has_cleanup(const struct config *config)
+{
+	for (size_t i = 0; i < config->subject_count; i++)
+		if (config->subjects[i].cleanup.exec)
+			return true;
+	return false;
+}
+
+/* The commands that were not run, and how to run them after all. */
+static void print_recorded(const struct config *recorded, const json_t *campaign, const struct current *current,
+			   const struct cleanup *cleanup)
+{
+	const char *id = report_string(campaign, "id", "?");
+
+	fputs(current->problems ?: "", stderr);
+	log_error("%s: its cleanup was not run: %s; what was recorded:", id, current->why.text);
+	for (size_t i = 0; i < recorded->subject_count; i++) {
+		const struct subject *subject = &recorded->subjects[i];
+
+		if (!subject->cleanup.exec)
+			continue;
+		printf("  %s, %u instance%s, in ", subject->name, subject->instances,
+		       subject->instances == 1 ? "" : "s");
+		text_print(subject->cleanup.directory, stdout);
+		fputs(": ", stdout);
+		text_print(subject->cleanup.exec, stdout);
+		putchar('\n');
+	}
+	printf("if that is what you want: eval cleanup %s --recorded%s%s\n", id, cleanup->db ? " --db " : "",
+	       cleanup->db ?: "");
+}
+
+/* A relative command of the record is as good as the folder that it starts in. */
+static int check_folders(const struct config *recorded, struct error *err)
+{
+	for (size_t i = 0; i < recorded->subject_count; i++) {
+		_cleanup_trusted_ struct trusted folder = TRUSTED_NONE;
+		const struct command *command = &recorded->subjects[i].cleanup;
+		char path[PATH_MAX];
+		int ret;
+
+		if (!command->exec)
+			continue;
+		snprintf(path, sizeof(path), "%s/", command->directory);
+		ret = trusted_find(&folder, path, TRUSTED_LEAVE_MISSING);
+		if (ret)
+			return error_set_errno(err, ret, "cannot run its cleanup in %s", command->directory);
+		if (folder.why[0])
+			return error_set(err, -EPERM, "root runs no commands in %s: %s", command->directory,
+					 folder.why);
+	}
+	return 0;
+}
+
+/* Returns how many problems there were. */
+static int run_cleanup(const json_t *campaign, const struct config *recorded, const struct current *current,
+		       const struct cleanup *cleanup)
+{
+	const char *id = report_string(campaign, "id", "");
+	struct error err = {};
+
+	if (!has_cleanup(recorded))
+		return 0;
+	if (!cleanup->recorded && !current->why.code)
+		return clean_up_subjects(current->config, id);
+	if (!cleanup->recorded) {
+		print_recorded(recorded, campaign, current, cleanup);
+		return 1;
+	}
+	if (check_folders(recorded, &err)) {
+		log_error("%s: %s", id, err.text);
+		return 1;
+	}
+	return clean_up_subjects(recorded, id);
 }
 
 /* The locks are held. Returns how many problems there were. */
-static int clean_up_locked(struct store *store, const json_t *campaign, const struct config *recorded)
+static int bury_dead_run(struct store *store, const json_t *campaign)
 {
 	const char *id = report_string(campaign, "id", "");
 	struct error err = {};
@@ -197,42 +329,41 @@ static int clean_up_locked(struct store *store, const json_t *campaign, const st
 	}
 	if (ret < 0)
 		log_error("%s", err.text);
-	return (ret < 0) + clean_up_subjects(recorded, id);
+	return ret < 0;
 }
 
-enum running { RUNNING_IS_A_PROBLEM, RUNNING_IS_WELL };
-
 /* Returns how many problems there were. */
-static int clean_up_campaign(struct store *store, const json_t *campaign, enum running running)
+static int clean_up_campaign(struct store *store, const json_t *campaign, const struct cleanup *cleanup)
 {
-	struct config *config = load_quietly(report_string(campaign, "config_path", "/")), recorded = {};
+	struct config recorded = {};
+	struct current current = {};
 	struct campaign_locks locks = {};
 	struct error err = {};
 	int problems = 1, ret = campaign_lock(&locks, report_string(campaign, "hash", ""), "cleanup", &err);
 
-	if (ret == -EBUSY && running == RUNNING_IS_WELL) {
-		config_free(config);
+	/* One that runs is left alone, unless it was asked for. */
+	if (ret == -EBUSY && !cleanup->id)
 		return 0;
-	}
-	if (!ret && read_recorded(&recorded, campaign, config))
+	load_current(&current, campaign);
+	if (!ret && read_recorded(&recorded, campaign, current.config))
 		ret = error_set(&err, -ENOMEM, "out of memory");
 	/* As it was used, and as the file describes it now: another campaign may use either. */
 	if (!ret)
 		ret = campaign_lock_subjects(&locks, &recorded, "cleanup", &err);
-	if (!ret && config)
-		ret = campaign_lock_subjects(&locks, config, "cleanup", &err);
+	if (!ret && current.config)
+		ret = campaign_lock_subjects(&locks, current.config, "cleanup", &err);
 	if (ret)
 		log_error("%s: %s", report_string(campaign, "id", "?"), err.text);
 	else
-		problems = clean_up_locked(store, campaign, &recorded);
+		problems = bury_dead_run(store, campaign) + run_cleanup(campaign, &recorded, &current, cleanup);
 	campaign_unlock(&locks);
 	free_recorded(&recorded);
-	config_free(config);
+	free_current(&current);
 	return problems;
 }
 
 /* Without an ID: every campaign that a run died on. */
-static int clean_up_dead(struct store *store)
+static int clean_up_dead(struct store *store, const struct cleanup *cleanup)
 {
 	struct error err = {};
 	_cleanup_json_ json_t *campaigns = store_campaigns(store, &err);
@@ -246,7 +377,7 @@ static int clean_up_dead(struct store *store)
 	}
 	json_array_foreach (campaigns, i, campaign)
 		if (!strcmp(report_string(campaign, "status", ""), "running") || count_of(campaign, "running"))
-			problems += clean_up_campaign(store, campaign, RUNNING_IS_WELL);
+			problems += clean_up_campaign(store, campaign, cleanup);
 	return problems;
 }
 
@@ -255,14 +386,10 @@ static int clean_up_records(const struct cleanup *cleanup)
 	_cleanup_json_ json_t *campaign = NULL;
 	struct store *store;
 	struct error err = {};
-	int ret = store_open(&store, cleanup->db, STORE_READ, &err);
+	int ret = store_open(&store, cleanup->db, STORE_UPDATE, &err);
 
 	if (ret == -ENOENT && !cleanup->id)
 		return EXIT_OK;
-	if (!ret) {
-		store_close(store);
-		ret = store_open(&store, cleanup->db, STORE_WRITE, &err);
-	}
 	if (ret) {
 		log_error("%s", err.text);
 		return EXIT_HOST;
@@ -271,10 +398,9 @@ static int clean_up_records(const struct cleanup *cleanup)
 		campaign = store_campaign(store, cleanup->id, &err);
 		if (!campaign)
 			log_error("%s", err.text);
-		ret = campaign ? clean_up_campaign(store, campaign, RUNNING_IS_A_PROBLEM) ? EXIT_TRIALS : EXIT_OK
-			       : EXIT_USAGE;
+		ret = !campaign ? EXIT_USAGE : clean_up_campaign(store, campaign, cleanup) ? EXIT_TRIALS : EXIT_OK;
 	} else {
-		ret = clean_up_dead(store) ? EXIT_TRIALS : EXIT_OK;
+		ret = clean_up_dead(store, cleanup) ? EXIT_TRIALS : EXIT_OK;
 	}
 	store_close(store);
 	return ret;
@@ -288,7 +414,9 @@ int cmd_cleanup(int argc, char **argv)
 		.args_doc = "[ID]",
 		.doc = "Remove what a crashed run left and run its subjects' cleanup; safe to repeat.\v"
 		       "Without ID: every campaign whose run died; one that runs is left alone. Faults themselves end "
-		       "with the process that holds them.",
+		       "with the process that holds them. What runs is what the campaign file says now, as long as it "
+		       "is the one "
+		       "that was recorded, on the same host and boot; otherwise the recorded commands are printed.",
 	};
 	struct cleanup cleanup = {};
 	int swept, ret;
