@@ -283,10 +283,8 @@ static void print_quoted(FILE *out, const char *word)
 	fputc('\'', out);
 }
 
-/* A command line for a shell, to which a mere "eval" is a word of its own; the database ends it. */
-static void tell_command(const struct campaign *campaign, const char *verb, const char *file, const char *id_option)
+void campaign_tell_command(const char *verb, const char *file, const char *id_option, const char *id, const char *db)
 {
-	const struct campaign_options *options = campaign->options;
 	_cleanup_free_ char *command = NULL;
 	char program[PATH_MAX] = "";
 	size_t size;
@@ -302,10 +300,10 @@ static void tell_command(const struct campaign *campaign, const char *verb, cons
 		print_quoted(out, file);
 		fputc(' ', out);
 	}
-	fprintf(out, "%s%s", id_option, campaign->plan->campaign_id);
-	if (options->db) {
+	fprintf(out, "%s%s", id_option, id);
+	if (db) {
 		fputs(" --db ", out);
-		print_quoted(out, options->db);
+		print_quoted(out, db);
 	}
 	fclose(out);
 	log_info("%s", command);
@@ -313,7 +311,8 @@ static void tell_command(const struct campaign *campaign, const char *verb, cons
 
 static void tell_how_to_resume(const struct campaign *campaign)
 {
-	tell_command(campaign, "run campaign", campaign->options->config_path, "--resume=");
+	campaign_tell_command("run campaign", campaign->options->config_path, "--resume=", campaign->plan->campaign_id,
+			      campaign->options->db);
 }
 
 static int lost_store(struct campaign *campaign)
@@ -393,7 +392,7 @@ static int finish(struct campaign *campaign)
 	if (dirty) {
 		log_info("interrupted: %zu instance%s left to be cleaned up; this does it:", dirty,
 			 dirty == 1 ? " is" : "s are");
-		tell_command(campaign, "cleanup", NULL, "");
+		campaign_tell_command("cleanup", NULL, "", campaign->plan->campaign_id, campaign->options->db);
 	}
 	return ret;
 }

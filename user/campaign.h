@@ -35,6 +35,12 @@ int campaign_lock_subjects(struct campaign_locks *locks, const struct config *co
 			   struct error *err);
 void campaign_unlock(struct campaign_locks *locks);
 
+/*
+ * Says a command line for a shell, to which a mere "eval" is a word of its own: verb, file (NULL: none), id behind
+ * id_option ("--resume="), and the database if it was named.
+ */
+void campaign_tell_command(const char *verb, const char *file, const char *id_option, const char *id, const char *db);
+
 /* The kernel's random name of this boot, "" if it cannot be read; 40 bytes hold it. */
 void campaign_boot_id(char *out, size_t size);
 

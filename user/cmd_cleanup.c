@@ -265,8 +265,9 @@ static void print_recorded(const struct config *recorded, const json_t *campaign
 		text_print(subject->cleanup.exec, stdout);
 		putchar('\n');
 	}
-	printf("if that is what you want: eval cleanup %s --recorded%s%s\n", id, cleanup->db ? " --db " : "",
-	       cleanup->db ?: "");
+	fflush(stdout);
+	log_info("this runs it:");
+	campaign_tell_command("cleanup --recorded", NULL, "", id, cleanup->db);
 }
 
 /* A relative command of the record is as good as the folder that it starts in. */

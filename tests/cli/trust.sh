@@ -83,6 +83,14 @@ by_sudo() { env SUDO_UID="$(id -u $caller)" SUDO_GID="$(id -g $caller)" SUDO_USE
 check "the checkout of who called sudo" by_sudo "$eval_bin" run campaign "$work/sudo/c.yaml" --db "$work/sudo/eval.db"
 check "the checkout of who called sudo: its commands ran" ran
 check_eq "the checkout of who called sudo: validate" "$(by_sudo "$eval_bin" validate "$work/sudo/c.yaml" 2>&1 | grep -c warning)" 0
+# sudo itself, in a mount namespace whose sudoers let the caller.
+really_by_sudo() {
+	unshare --mount bash -c "mount -t tmpfs -o mode=0750 none /etc/sudoers.d &&
+		(umask 0337 && echo '$caller ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/eval-test) &&
+		exec setpriv --reuid $caller --regid $caller --init-groups sudo -n \"\$@\"" sudo "$@"
+}
+check "… by sudo itself" really_by_sudo "$eval_bin" run campaign "$work/sudo/c.yaml" --db "$work/sudo/eval.db" --fresh
+check "… by sudo itself: its commands ran" ran
 check_fails "a lone SUDO_UID is not sudo's" 2 env SUDO_UID="$(id -u $caller)" "$eval_bin" run campaign "$work/sudo/c.yaml"
 chown $them "$work/sudo/subjects/one.yaml"
 check_fails "a third's subject in it" 2 by_sudo "$eval_bin" run campaign "$work/sudo/c.yaml"
@@ -161,7 +169,7 @@ only_printed() {
 	check_fails "cleanup, $1: is a problem" 1 "$eval_bin" cleanup "$id" --db "$db"
 	check_match "cleanup, $1: says why" "$output" "error: $id: its cleanup was not run: $2"
 	check_match "cleanup, $1: prints the command" "$output" "one, 1 instance, in $work/[a-z]*(/subjects)?: touch $work/cleaned"
-	check_match "cleanup, $1: says how to run it" "$output" "eval cleanup $id --recorded --db $db"
+	check_match "cleanup, $1: says how to run it" "$output" "eval cleanup --recorded $id --db $db"
 	check_fails "cleanup, $1: nothing ran" 1 cleaned
 	check "cleanup, $1: --recorded" "$eval_bin" cleanup "$id" --recorded --db "$db"
 	check "cleanup, $1: --recorded ran it" cleaned
