@@ -88,12 +88,12 @@ static __always_inline __u64 ancestor_of_current(__u32 level)
 }
 
 /* The target's processes, and none of ours. */
-static __always_inline bool disk_is_for_current(void)
+static __always_inline bool disk_is_for_current(const struct eval_disk *disk)
 {
 	__u32 process = bpf_get_current_pid_tgid() >> 32;
 	const volatile struct eval_ctl *ctl;
 
-	if (process == disk_config.exempt[0] || process == disk_config.exempt[1])
+	if (process == disk->exempt[0] || process == disk->exempt[1])
 		return false;
 	if (!disk_config.has_cgroup)
 		return true;

@@ -59,7 +59,7 @@ static __always_inline int growth_check(struct eval_disk *disk, struct eval_disk
 		return disk_config.refusal;
 	}
 	now_ns = bpf_ktime_get_ns();
-	if (!fault_is_live(now_ns) || !disk_is_for_current() || !disk_is_below(disk, file->f_path.dentry))
+	if (!fault_is_live(now_ns) || !disk_is_for_current(disk) || !disk_is_below(disk, file->f_path.dentry))
 		return 0;
 	disk_count_seen();
 	if (call->call != EVAL_DISK_FALLOCATE) {
@@ -120,10 +120,26 @@ int BPF_PROG(disk_refuse_all, struct file *file, int mask, int ret)
 		return disk_config.refusal;
 	}
 	now_ns = bpf_ktime_get_ns();
-	if (!fault_is_live(now_ns) || !disk_is_for_current() || !disk_is_below(disk, file->f_path.dentry))
+	if (!fault_is_live(now_ns) || !disk_is_for_current(disk) || !disk_is_below(disk, file->f_path.dentry))
 		return 0;
 	disk_count_seen();
 	return disk_left(space) ? 0 : disk_refuse(disk, EVAL_DISK_WRITE, now_ns, 0);
+}
+
+/* Run by the holder: which of the tasks that hooks see it is. bpf_get_current_pid_tgid() knows no PID namespace. */
+SEC("raw_tp/sys_enter")
+int disk_who_asks(void *ctx)
+{
+	const struct task_struct *task = (void *)bpf_get_current_task();
+	struct eval_disk *disk = disk_state();
+	__u64 ids = bpf_get_current_pid_tgid();
+
+	if (!disk)
+		return 0;
+	disk->thread = ids;
+	disk->process = ids >> 32;
+	disk->parent = BPF_CORE_READ(task, real_parent, tgid);
+	return 0;
 }
 
 /* Run by the holder with each sample. */

@@ -26,8 +26,9 @@ static __always_inline int statfs_enter(__u64 buffer)
 {
 	struct statfs_call call = {.buffer = buffer};
 	__u32 thread = bpf_get_current_pid_tgid();
+	const struct eval_disk *disk = disk_state();
 
-	if (fault_is_live(bpf_ktime_get_ns()) && disk_is_for_current())
+	if (disk && fault_is_live(bpf_ktime_get_ns()) && disk_is_for_current(disk))
 		bpf_map_update_elem(&statfs_calls, &thread, &call, BPF_ANY);
 	return 0;
 }

@@ -9,7 +9,7 @@
 #endif
 
 #define EVAL_MAGIC 0x6c6176656f616863ULL
-#define EVAL_ABI_VERSION 2
+#define EVAL_ABI_VERSION 3
 
 /* Map names: how bpf-status, cleanup and the guard find a live fault. At most 15 characters (BPF_OBJ_NAME_LEN). */
 #define EVAL_CTL_MAP "eval_ctl"
@@ -32,10 +32,11 @@ struct eval_ctl {
 	__u32 kind; /* enum eval_kind */
 	__u64 deadline_ns;
 	__u64 lease_ns;
-	__u64 holder_start_ticks; /* /proc/PID/stat field 22: tells a reused pid */
+	__u64 holder_start_ticks; /* since the host's boot, whatever the time namespace: tells a reused pid */
 	__u32 holder_pid;
 	__u32 ifindex;
-	__u64 holder_pidns_ino; /* the PID namespace that holder_pid is of */
+	__u64 holder_pidns_ino;  /* the PID namespace that holder_pid is of */
+	__u64 holder_timens_ino; /* the time namespace that holder_start_ticks was read in; 0: none */
 	__u64 netns_ino;
 	__u32 draining;    /* 1: stopped for good; the line's hooks restore marks, the device's may go */
 	__u32 clsact;      /* 1: the device's clsact qdisc is ours: it goes with the last filter of it */
@@ -46,7 +47,7 @@ struct eval_ctl {
 	char device[16];
 	char engine[16];
 };
-_Static_assert(sizeof(struct eval_ctl) == 336, "eval_ctl is ABI");
+_Static_assert(sizeof(struct eval_ctl) == 344, "eval_ctl is ABI");
 _Static_assert(__builtin_offsetof(struct eval_ctl, deadline_ns) == 16, "in all versions");
 
 enum eval_direction { EVAL_EGRESS, EVAL_INGRESS, EVAL_DIRECTIONS };
@@ -190,18 +191,20 @@ struct eval_disk {
 	__u32 learning;     /* a thread of the holder: takes the inode of the next directory that it lists; 0: none */
 	__u32 probe_thread; /* the holder's self-test: refuse this thread's writes, whatever is left; 0: none */
 	__u64 learned_directory, learned_super_block;
-	__u64 program;        /* the kernel's address of the inode of eval's own binary */
-	__u32 probed;         /* bits by enum eval_disk_call: what the self-test came by */
+	__u64 program; /* the kernel's address of the inode of eval's own binary */
+	/* As the kernel's programs see them, which is not as a PID namespace does. */
+	__u32 exempt[2]; /* processes that are never refused: the holder and its coordinator; 0: none */
+	__u32 thread, process, parent, zero; /* disk_who_asks: of whoever ran it last */
+	__u32 probed;                        /* bits by enum eval_disk_call: what the self-test came by */
 	__u32 ctl_map;        /* id of the fault's eval_ctl, for bpf-status: not every program uses both maps */
 	char file_system[16]; /* of the last one learned: "ext4" */
 	char data_dirs[256];  /* for bpf-status */
 };
-_Static_assert(sizeof(struct eval_disk) == 576, "eval_disk is ABI");
+_Static_assert(sizeof(struct eval_disk) == 600, "eval_disk is ABI");
 
 /* Set before load. */
 struct eval_disk_config {
-	__u32 exempt[2]; /* processes that are never refused: the holder and its coordinator; 0: none */
-	__s32 refusal;   /* negative errno */
+	__s32 refusal; /* negative errno */
 	__u32 cgroup_level;
 	__u8 has_cgroup;
 	__u8 zero[3];

@@ -93,6 +93,7 @@ static void ctl_fill(struct eval_ctl *ctl, const struct fault_spec *spec, const 
 	ctl->holder_pid = (__u32)getpid();
 	ctl->holder_start_ticks = process_start_ticks(getpid());
 	ctl->holder_pidns_ino = process_pid_namespace();
+	ctl->holder_timens_ino = process_time_namespace();
 	ctl->netns_ino = spec->target->netns_ino;
 	ctl->deadline_ns = EVAL_DEADLINE_NOT_YET;
 	snprintf(ctl->campaign, sizeof(ctl->campaign), "%s", spec->campaign);

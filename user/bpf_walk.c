@@ -102,5 +102,9 @@ bool eval_ctl_holder_lives(const struct eval_ctl *ctl)
 {
 	if (ctl->holder_pidns_ino != process_pid_namespace())
 		return lease_is_young(ctl);
-	return process_start_ticks((pid_t)ctl->holder_pid) == ctl->holder_start_ticks && ctl->holder_start_ticks;
+	return process_lives(&(struct process_identity){
+		.pid = (pid_t)ctl->holder_pid,
+		.start_ticks = ctl->holder_start_ticks,
+		.time_namespace = ctl->holder_timens_ino,
+	});
 }

@@ -21,6 +21,8 @@
 #include "netdev.h"
 #include "probe.skel.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/process.h"
 
 static int probe_btf(void)
 {
@@ -189,13 +191,31 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(probes) == FEATURE_COUNT, "one probe per feature");
 
+/* By these numbers and clocks the kernel's programs and other evals know us. */
+static int check_namespaces(struct error *err)
+{
+	int ret = clock_join_namespace();
+
+	if (ret)
+		return error_set_errno(
+			err, ret,
+			"cannot tell how far this process's time namespace shifts its clocks, and a fault's "
+			"end hangs on them: run eval in the host's time namespace");
+	if (!process_pid_namespace())
+		return error_set(
+			err, -EPERM,
+			"/proc shows the processes of another PID namespace than the one eval is in: mount a /proc "
+			"of its own there (unshare --mount-proc), or run eval in the host's (nsenter -t 1 -p)");
+	return 0;
+}
+
 int features_check_host(struct error *err)
 {
 	if (geteuid())
 		return error_set(err, -EPERM, "injecting needs root: run it with sudo");
 	if (probe_btf())
 		return error_set(err, -ENOTSUP, "%s (/sys/kernel/btf/vmlinux is missing)", probes[FEATURE_BTF].missing);
-	return 0;
+	return check_namespaces(err);
 }
 
 bool features_locked_down(void)

@@ -8,6 +8,7 @@
 #include "bpf_session.h"
 #include "cmd.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/error.h"
 #include "util/fds.h"
 #include "util/terminal.h"
@@ -82,6 +83,8 @@ int main(int argc, char **argv)
 	signal(SIGXFSZ, SIG_IGN);
 	/* Ignored by whoever started us, children would vanish before they are waited for. */
 	signal(SIGCHLD, SIG_DFL);
+	/* What needs the clocks to be right asks again, and says why they are not. */
+	clock_join_namespace();
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;

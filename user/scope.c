@@ -25,8 +25,8 @@
 
 void scope_prefix(char out[SCOPE_NAME_SIZE], pid_t coordinator, uint64_t start_ticks)
 {
-	snprintf(out, SCOPE_NAME_SIZE, "eval-%d-%" PRIu64 "-%" PRIu64 "-", (int)coordinator, start_ticks,
-		 process_pid_namespace());
+	snprintf(out, SCOPE_NAME_SIZE, "eval-%d-%" PRIu64 "-%" PRIu64 "-%" PRIu64 "-", (int)coordinator, start_ticks,
+		 process_pid_namespace(), process_time_namespace());
 }
 
 static int cgroup_root_open(void)
@@ -245,6 +245,21 @@ int scope_sweep_wait(const char *name_start, uint64_t wait_ns)
 	return left;
 }
 
+/* Also the name of an eval that left the time namespace out: it was in the host's, or its start time is no use. */
+static bool scope_parse(const char *name, struct process_identity *coordinator)
+{
+	int worker, end = 0;
+
+	*coordinator = (struct process_identity){0};
+	if (sscanf(name, "eval-%d-%" SCNu64 "-%" SCNu64 "-%" SCNu64 "-%dw%n", &coordinator->pid,
+		   &coordinator->start_ticks, &coordinator->pid_namespace, &coordinator->time_namespace, &worker,
+		   &end) == 5)
+		return end && !name[end];
+	return sscanf(name, "eval-%d-%" SCNu64 "-%" SCNu64 "-%dw%n", &coordinator->pid, &coordinator->start_ticks,
+		      &coordinator->pid_namespace, &worker, &end) == 4 &&
+	       end && !name[end];
+}
+
 void scope_each_stale(void (*visit)(int root_fd, const char *name, void *data), void *data)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -257,13 +272,11 @@ void scope_each_stale(void (*visit)(int root_fd, const char *name, void *data), 
 		return;
 	}
 	while ((entry = readdir(dir))) {
-		uint64_t ticks, pid_namespace;
-		int coordinator, worker;
+		struct process_identity coordinator;
 
 		/* Whether one of another PID namespace lives, nobody here can tell; all of it ends with that. */
-		if (sscanf(entry->d_name, "eval-%d-%" SCNu64 "-%" SCNu64 "-%dw", &coordinator, &ticks, &pid_namespace,
-			   &worker) == 4 &&
-		    pid_namespace == process_pid_namespace() && process_start_ticks(coordinator) != ticks)
+		if (scope_parse(entry->d_name, &coordinator) && coordinator.pid_namespace == process_pid_namespace() &&
+		    !process_lives(&coordinator))
 			visit(root_fd, entry->d_name, data);
 	}
 }

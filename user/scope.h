@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * A scope: a set of processes that dies as a whole, whatever it forks or daemonizes. A cgroup v2
- * `eval-<coordinator pid>-<its start ticks>-<its PID namespace's inode>-<worker pid>w`; without cgroup v2 the name in
- * each member's environment (EVAL_SCOPE), found by reading /proc.
+ * `eval-<coordinator pid>-<its start ticks>-<its PID namespace's inode>-<its time namespace's>-<worker pid>w`; without
+ * cgroup v2 the name in each member's environment (EVAL_SCOPE), found by reading /proc.
  */
 #pragma once
 

@@ -291,55 +291,6 @@ static int take_locks(struct target *target, struct error *err)
 	return 0;
 }
 
-uint64_t target_cgroup_id(const struct target *target)
-{
-	union {
-		struct file_handle handle;
-		char room[sizeof(struct file_handle) + sizeof(uint64_t)];
-	} file = {.handle.handle_bytes = sizeof(uint64_t)};
-	uint64_t id = 0;
-	int mount_id;
-
-	/* A cgroup's id is its kernfs handle (kernel commit 67c0496e87d1). */
-	if (!name_to_handle_at(AT_FDCWD, target->cgroup_path, &file.handle, &mount_id, 0))
-		memcpy(&id, file.handle.f_handle, sizeof(id));
-	return id;
-}
-
-static int cgroup_find(struct target *target, const char *path, struct error *err)
-{
-	char root[128];
-	int length;
-
-	if (target_cgroup2_root(root, sizeof(root)))
-		return error_set(err, -ENOENT, "no cgroup v2 is mounted here, but the node has a cgroup");
-	length = asprintf(&target->cgroup_path, "%s%s%s", strncmp(path, root, strlen(root)) ? root : "",
-			  *path == '/' ? "" : "/", path);
-	if (length < 0) {
-		target->cgroup_path = NULL;
-		return error_set(err, -ENOMEM, "out of memory");
-	}
-	for (const char *c = target->cgroup_path + strlen(root); *c; c++)
-		if (*c == '/' && c[1] && c[1] != '/')
-			target->cgroup_level++;
-	if (!target_cgroup_id(target))
-		return error_set_errno(err, -errno, "cannot open cgroup '%s'", target->cgroup_path);
-	return 0;
-}
-
-int target_cgroup2_root(char *out, size_t size)
-{
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/mounts", "re");
-	char line[4096], path[128], type[32];
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%*s %127s %31s", path, type) == 2 && !strcmp(type, "cgroup2")) {
-			snprintf(out, size, "%s", path);
-			return 0;
-		}
-	return -ENOENT;
-}
-
 /* What has to be read inside the target's namespace. */
 static int target_look_around(struct target *target, const struct target_spec *spec, struct error *err)
 {
@@ -424,7 +375,7 @@ static int target_fill(struct target *target, const struct target_spec *spec, st
 	target->allow_root_fs = list_has(spec->allow, "root_fs");
 	target->allow_shared_fs = list_has(spec->allow, "shared_fs");
 	if (spec->cgroup && *spec->cgroup) {
-		ret = cgroup_find(target, spec->cgroup, err);
+		ret = target_find_cgroup(target, spec->cgroup, err);
 		if (ret)
 			return ret;
 	}

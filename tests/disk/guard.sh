@@ -55,13 +55,32 @@ check_eq "overlay: growth in data_dir and beside it" "$(grow "$disk/merged/data/
 revert overlay
 umount "$disk/merged"
 
-# --- Hooks that never see their own -----------------------------------------------------------------------------
-# In a PID namespace processes have other numbers there than in the kernel's programs.
+# --- A PID namespace ----------------------------------------------------------------------------------------------
+# Processes have other numbers there than in the kernel's programs.
 mkdir "$disk/apart"
-apart() { unshare --pid --fork --mount-proc "$eval_bin" inject disk_pressure --for 1s --data-dir "$disk/apart" --fill-percent 50 "$@"; }
-check_fails "in a PID namespace of its own: the self-test fails the fault" 1 apart --engine hook
-check_match "… which says what it did not see" "$output" "the hook is attached, but this kernel does not run it .*was not seen.*pid namespace"
-check_eq "nothing of it is left" "$("$eval_bin" bpf-status --json | jq '.faults | length')" 0
+printf '#!/bin/bash\nexec unshare --pid --fork --kill-child --mount-proc %q "$@"\n' "$eval_bin" >"$work/apart"
+chmod 0755 "$work/apart"
+plain=$eval_bin eval_bin=$work/apart
+pressure apart "$disk/apart" --engine hook --fill-percent 100 || not_ok "in a PID namespace of its own: a fault"
+eval_bin=$plain
+check_eq "in a PID namespace of its own: it bites outside, too" "$(grow "$disk/apart/new"), $(grow "$disk/outside")" "$full, ok"
+check_eq "… and is seen from outside" "$("$eval_bin" bpf-status --json | jq -c ".faults[] | select(.disk.data_dirs == \"$disk/apart\") | [.live, .holder_alive]")" \
+	"[true,true]"
+# SIGINT goes to unshare's child, eval; unshare ends with it.
+kill -INT "$(pgrep -P "$(pid_of apart)")"
+inject_end apart
+check_eq "… and ends well" "$inject_status $(grow "$disk/apart/new")" "130 ok"
+cat >"$work/apart.yaml" <<-END
+	defaults: {warmup_seconds: 0, duration_seconds: 1, recovery_seconds: 5}
+	subjects:
+	  - name: apart
+	    reset: "true"
+	    nodes: [{name: n1, data_dir: "$disk/apart"}]
+	    workload: {exec: "while sleep 0.1; do head -c 65536 /dev/zero >>'$disk/apart/grown'; done"}
+	chaos_types: [{type: disk_pressure, target: n1, params: {fill_percent: 100, engine: hook}}]
+END
+check "… and a campaign, whose database in data_dir is spared" "$work/apart" run campaign "$work/apart.yaml" --db "$disk/apart/own.db" --quiet
+check_eq "… bites" "$(sqlite3 -readonly "$disk/apart/own.db" "SELECT status, json_extract(evidence, '\$.hit') > 0 FROM trials")" "completed|1"
 
 # --- Databases of campaigns that run beside -------------------------------------------------------------------
 cat >"$work/other.yaml" <<-END

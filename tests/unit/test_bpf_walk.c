@@ -16,6 +16,7 @@ static struct eval_ctl held_by_us(void)
 		.holder_pid = (__u32)getpid(),
 		.holder_start_ticks = process_start_ticks(getpid()),
 		.holder_pidns_ino = process_pid_namespace(),
+		.holder_timens_ino = process_time_namespace(),
 	};
 }
 
@@ -45,11 +46,27 @@ static void in_another_pid_namespace_its_lease_tells(void **state)
 	assert_false(eval_ctl_holder_lives(&ctl));
 }
 
+/* Their offset need not be a whole number of ticks. */
+static void in_another_time_namespace_a_tick_is_forgiven(void **state)
+{
+	struct eval_ctl ctl = held_by_us();
+
+	ctl.holder_timens_ino++;
+	assert_true(eval_ctl_holder_lives(&ctl));
+	ctl.holder_start_ticks++;
+	assert_true(eval_ctl_holder_lives(&ctl));
+	ctl.holder_start_ticks -= 2;
+	assert_true(eval_ctl_holder_lives(&ctl));
+	ctl.holder_start_ticks--;
+	assert_false(eval_ctl_holder_lives(&ctl));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(here_its_pid_and_start_tell),
 		cmocka_unit_test(in_another_pid_namespace_its_lease_tells),
+		cmocka_unit_test(in_another_time_namespace_a_tick_is_forgiven),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -25,9 +26,9 @@ static int attach_some(struct disk_hook *hook, bool for_statfs, struct error *er
 	{
 		struct bpf_link *link;
 
-		/* The one of this type is run, not attached. */
+		/* Those of these types are run, not attached. */
 		if (!bpf_program__autoload(program) || bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL ||
-		    is_for_statfs(program) != for_statfs)
+		    bpf_program__type(program) == BPF_PROG_TYPE_RAW_TRACEPOINT || is_for_statfs(program) != for_statfs)
 			continue;
 		if (hook->link_count == DISK_LINKS_MAX)
 			return error_set(err, -ENOSPC, "internal: too many links");
@@ -114,6 +115,19 @@ static void add_file_system(struct disk_hook *hook, const struct target_director
 	hook->file_system_count++;
 }
 
+/* This thread, its process and the parent, by the numbers that the hooks see: in a PID namespace there are others. */
+static int who_am_i(struct disk_hook *hook, struct error *err)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	int ret = bpf_prog_test_run_opts(bpf_program__fd(hook->skel->progs.disk_who_asks), &opts);
+
+	if (ret)
+		return error_set_errno(err, ret, "cannot ask the kernel which process this is");
+	hook->shared->exempt[0] = hook->shared->process;
+	hook->shared->exempt[1] = *hook->spec->campaign ? hook->shared->parent : 0;
+	return 0;
+}
+
 /* Lists the directory while the hook looks on. */
 static int learn(struct disk_hook *hook, size_t index, struct error *err)
 {
@@ -122,7 +136,7 @@ static int learn(struct disk_hook *hook, size_t index, struct error *err)
 	char entries[4096];
 
 	shared->learned_directory = 0;
-	__atomic_store_n(&shared->learning, (__u32)gettid(), __ATOMIC_RELEASE);
+	__atomic_store_n(&shared->learning, shared->thread, __ATOMIC_RELEASE);
 	lseek(directory->fd, 0, SEEK_SET);
 	if (syscall(SYS_getdents64, directory->fd, entries, sizeof(entries)) < 0)
 		return error_set_errno(err, -errno, "cannot list data_dir '%s'", directory->path);
@@ -130,7 +144,7 @@ static int learn(struct disk_hook *hook, size_t index, struct error *err)
 	if (!shared->learned_directory)
 		return error_set(err, -EOPNOTSUPP,
 				 "the hook is attached, but this kernel does not run it (data_dir '%s' was not seen): "
-				 "is eval in a pid namespace of its own? Else use engine: fill",
+				 "use engine: fill",
 				 directory->path);
 	shared->directories[index] = shared->learned_directory;
 	add_file_system(hook, directory);
@@ -171,7 +185,7 @@ static int self_test(struct disk_hook *hook, const struct target_directory *dire
 		return error_set_errno(err, -errno, "cannot make a file for the self-test in data_dir '%s'",
 				       directory->path);
 	shared->probed = 0;
-	__atomic_store_n(&shared->probe_thread, (__u32)gettid(), __ATOMIC_RELEASE);
+	__atomic_store_n(&shared->probe_thread, shared->thread, __ATOMIC_RELEASE);
 	write_seen = is_refused(hook, write(fd, "", 1)) && shared->probed & 1U << EVAL_DISK_WRITE;
 	fallocate_seen = !hook->by_growth ||
 			 (is_refused(hook, fallocate(fd, 0, 0, 4096)) && shared->probed & 1U << EVAL_DISK_FALLOCATE);
@@ -216,6 +230,8 @@ int disk_hook_attach(struct disk_hook *hook, struct error *err)
 	int ret = attach_all(hook, err);
 
 	hook->attach_ms = (double)(clock_monotonic_ns() - from_ns) / NSEC_PER_MSEC;
+	if (!ret)
+		ret = who_am_i(hook, err);
 	for (size_t i = 0; !ret && i < target->directory_count; i++)
 		ret = until_seen(hook, i, err);
 	return ret;

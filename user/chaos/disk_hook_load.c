@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "chaos/disk_hook.h"
 #include "features.h"
@@ -33,8 +32,6 @@ int disk_hook_refusal(const struct fault_spec *spec)
 
 static void configure(const struct fault_spec *spec, struct eval_disk_config *config)
 {
-	config->exempt[0] = (__u32)getpid();
-	config->exempt[1] = *spec->campaign ? (__u32)getppid() : 0;
 	config->refusal = disk_hook_refusal(spec);
 	config->has_cgroup = spec->target->cgroup_path != NULL;
 	config->cgroup_level = spec->target->cgroup_level;

@@ -40,8 +40,7 @@ static uint64_t ahead_now(const struct disk_hook *hook, const struct eval_disk_s
 /* With the lock. False: sampling is to end; true: the time is over. */
 static bool wait_for_end(struct disk_hook *hook, uint64_t time_ns)
 {
-	uint64_t at_ns = clock_monotonic_ns() + time_ns;
-	struct timespec at = {.tv_sec = (time_t)(at_ns / NSEC_PER_SEC), .tv_nsec = (long)(at_ns % NSEC_PER_SEC)};
+	struct timespec at = clock_monotonic_timespec(clock_monotonic_ns() + time_ns);
 
 	while (!hook->end_sampling && pthread_cond_timedwait(&hook->wake, &hook->lock, &at) != ETIMEDOUT)
 		continue;

@@ -3,13 +3,26 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #define NSEC_PER_SEC 1000000000ULL
 #define NSEC_PER_MSEC 1000000ULL
 #define NSEC_PER_USEC 1000ULL
 
-/* CLOCK_MONOTONIC, the clock of bpf_ktime_get_ns(). */
+/*
+ * Learns how far this process's time namespace shifts the clocks below, which are the host's. Before Linux 6.1 a
+ * process that was started by unshare is not in the namespace, but its children are: it joins them. Call at the start,
+ * with one thread. Returns 0 or a negative errno.
+ */
+int clock_join_namespace(void);
+/* The host's CLOCK_MONOTONIC, the clock of bpf_ktime_get_ns(), which no time namespace shifts. */
 uint64_t clock_monotonic_ns(void);
+/* The same moment as the kernel takes it from this process. */
+struct timespec clock_monotonic_timespec(uint64_t monotonic_ns);
+/* CLOCK_BOOTTIME as this process's time namespace has it. */
+uint64_t clock_boottime_ns(void);
+/* A CLOCK_BOOTTIME that was read in this process's time namespace, as the host's. */
+uint64_t clock_boottime_to_host_ns(uint64_t boottime_ns);
 /* CLOCK_REALTIME since the epoch. */
 uint64_t clock_realtime_ns(void);
 

@@ -5,33 +5,78 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/clock.h"
 
-uint64_t process_start_ticks(pid_t pid)
+/* /proc/PID/stat's field 22; a dead process that is not yet waited for has one, too. 0 or a negative errno. */
+static int read_start(pid_t pid, char *state, uint64_t *ticks)
 {
 	_cleanup_fclose_ FILE *f = NULL;
 	char path[32], line[1024];
 	const char *after_name;
-	uint64_t ticks = 0;
-	char state;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	f = fopen(path, "re");
 	if (!f || !fgets(line, sizeof(line), f))
-		return 0;
+		return -ENOENT;
 	/* The name may hold spaces and parentheses: fields count from the last ')'. */
 	after_name = strrchr(line, ')');
-	if (!after_name)
+	if (!after_name ||
+	    sscanf(after_name + 1,
+		   " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64, state,
+		   ticks) != 2)
+		return -EINVAL;
+	return 0;
+}
+
+static uint64_t tick_ns(void)
+{
+	return NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+/* Before Linux 5.11 the file has the host's time in a time namespace, too. A child's, which starts now, tells. */
+static bool start_is_shifted(void)
+{
+	static int shifted = -1;
+	uint64_t from_ns = clock_boottime_ns(), ticks = 0;
+	pid_t child;
+	char state;
+
+	if (shifted >= 0 || clock_boottime_to_host_ns(from_ns) == from_ns)
+		return shifted > 0;
+	child = fork();
+	if (!child)
+		_exit(0);
+	shifted = child > 0 && !read_start(child, &state, &ticks) && (ticks + 1) * tick_ns() >= from_ns &&
+		  ticks * tick_ns() <= clock_boottime_ns();
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	return shifted;
+}
+
+uint64_t process_start_ticks(pid_t pid)
+{
+	uint64_t ticks;
+	char state;
+
+	if (read_start(pid, &state, &ticks) || state == 'Z' || state == 'X')
 		return 0;
-	if (sscanf(after_name + 1,
-		   " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64, &state,
-		   &ticks) != 2)
-		return 0;
-	return state == 'Z' || state == 'X' ? 0 : ticks;
+	return start_is_shifted() ? clock_boottime_to_host_ns(ticks * tick_ns()) / tick_ns() : ticks;
+}
+
+bool process_lives(const struct process_identity *identity)
+{
+	uint64_t ticks = process_start_ticks(identity->pid), slack;
+
+	slack = identity->time_namespace != process_time_namespace();
+	return ticks && ticks + slack >= identity->start_ticks && ticks <= identity->start_ticks + slack;
 }
 
 int process_open(const char *pid)
@@ -131,11 +176,26 @@ int process_without_gone(int code)
 	return code == -ENOENT || code == -ESRCH ? 0 : code;
 }
 
-uint64_t process_pid_namespace(void)
+static uint64_t own_namespace(const char *path)
 {
 	struct stat st;
 
-	return stat("/proc/self/ns/pid", &st) ? 0 : st.st_ino;
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+uint64_t process_pid_namespace(void)
+{
+	char self[16] = "";
+
+	/* As /proc numbers this process. */
+	if (readlink("/proc/self", self, sizeof(self) - 1) < 0 || atoi(self) != getpid())
+		return 0;
+	return own_namespace("/proc/self/ns/pid");
+}
+
+uint64_t process_time_namespace(void)
+{
+	return own_namespace("/proc/self/ns/time");
 }
 
 int process_pidfd(pid_t pid)

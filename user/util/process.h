@@ -7,10 +7,21 @@
 #include <sys/types.h>
 
 /*
- * Start time in clock ticks since boot (/proc/PID/stat field 22), 0 where there is no such process or it is dead and
- * only not yet waited for.
+ * Start time in clock ticks since the host's boot (/proc/PID/stat field 22, without what this time namespace shifts it
+ * by), 0 where there is no such process or it is dead and only not yet waited for.
  */
 uint64_t process_start_ticks(pid_t pid);
+/* A process by its pid, start time, and the namespaces that both were read in. */
+struct process_identity {
+	pid_t pid;
+	uint64_t start_ticks;
+	uint64_t pid_namespace, time_namespace; /* inodes; 0: this kernel has none, or it cannot be told */
+};
+/*
+ * True if that process lives. Not for one of another PID namespace, which cannot be seen from here. Across time
+ * namespaces the start time may differ by a tick: their offset need not be a whole number of ticks.
+ */
+bool process_lives(const struct process_identity *identity);
 
 /* The binary of a process, which it cannot choose, unlike its name. */
 struct process_binary {
@@ -36,8 +47,9 @@ int process_pidfd(pid_t pid);
 int process_signal(int pidfd, int signal_number);
 /* The process group that the process leads or led, also when it is dead. -EINVAL before Linux 6.9 (e1fb1dc08e73). */
 int process_signal_group(int pidfd, int signal_number);
-
 /* Of an error of looking at a process: 0 where it went away meanwhile (ENOENT, ESRCH), else the error. */
 int process_without_gone(int code);
-/* The inode of this process's PID namespace, 0 where it cannot be told. */
+/* The inode of this process's PID namespace, 0 where it cannot be told, or /proc shows the processes of another. */
 uint64_t process_pid_namespace(void);
+/* The inode of this process's time namespace, 0 where it cannot be told. */
+uint64_t process_time_namespace(void);
