@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 #include "util/error.h"
-#include "util/fs_id.h"
+#include "util/fs_stack.h"
 #include "util/host_lock.h"
 
 /* An IP address, IPv4 as ::ffff:a.b.c.d, network order; port in host order, 0 = any. */
@@ -71,7 +71,8 @@ struct target_directory {
 	int fd;
 	dev_t device;
 	ino_t inode;
-	struct fs_id fs;
+	struct fs_stack fs;
+	struct error fs_unknown; /* why not all of fs could be found; .code 0: it could */
 };
 
 struct target {
@@ -93,7 +94,7 @@ struct target {
 	size_t directory_count;
 	bool allow_root_fs, allow_shared_fs;
 	char *cgroup_path; /* absolute; NULL: none */
-	unsigned int cgroup_level;
+	unsigned int cgroup_level; /* from the host's root, whatever the cgroup namespace */
 	struct host_lock *locks; /* one fault at a time per target on a host */
 	size_t lock_count;
 };

@@ -9,58 +9,35 @@
 
 #include "target_internal.h"
 #include "util/cleanup.h"
+#include "util/mount.h"
 
-#define TYPE_SIZE 32
-
-/* The type of the mount that fd is on, as mountinfo names it. statfs will not do: 9p passes its server's answer on. */
-static int mount_type(int fd, char type[TYPE_SIZE])
+/* The type as mountinfo names it: statfs will not do, as 9p passes its server's answer on. */
+static int check_mount(const char *path, int fd, struct error *err)
 {
-	_cleanup_fclose_ FILE *mounts = NULL, *info = NULL;
-	char path[64], line[4096];
-	int id = -1, found;
+	struct mount mount = {0};
+	int ret = mount_find(&mount, fd, NULL);
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	info = fopen(path, "re");
-	while (info && id < 0 && fgets(line, sizeof(line), info))
-		sscanf(line, "mnt_id: %d", &id);
-	mounts = fopen("/proc/self/mountinfo", "re");
-	while (mounts && fgets(line, sizeof(line), mounts)) {
-		const char *rest = strstr(line, " - ");
-
-		if (sscanf(line, "%d", &found) == 1 && found == id && rest)
-			return sscanf(rest, " - %31s", type) == 1 ? 0 : -EINVAL;
-	}
-	return -ENOENT;
-}
-
-/* Of fuse.NAME the NAME. */
-static bool is_network(const char *type)
-{
-	static const char *const types[] = {"nfs",      "nfs4",    "cifs",      "smb3",     "smbfs", "9p",
-					    "virtiofs", "ceph",    "afs",       "coda",     "ncpfs", "ocfs2",
-					    "gfs2",     "lustre",  "beegfs",    "orangefs", "sshfs", "s3fs",
-					    "rclone",   "gcsfuse", "glusterfs", "curlftpfs"};
-
-	if (!strncmp(type, "fuse.", 5))
-		type += 5;
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (!strcmp(types[i], type))
-			return true;
-	return false;
+	if (ret)
+		return error_set_errno(err, ret, "cannot find the mount of data_dir '%s'", path);
+	if (mount_is_network(&mount))
+		ret = error_set(
+			err, -EOPNOTSUPP,
+			"data_dir '%s' is on a network file system (%s), whose space is another host's: inject there",
+			path, mount.type);
+	mount_free(&mount);
+	return ret;
 }
 
 static int directory_check(const char *path, int fd, struct error *err)
 {
-	char type[TYPE_SIZE];
 	struct statvfs space;
+	int ret;
 
 	if (fstatvfs(fd, &space))
 		return error_set_errno(err, -errno, "cannot ask data_dir '%s' for its space", path);
-	if (!mount_type(fd, type) && is_network(type))
-		return error_set(
-			err, -EOPNOTSUPP,
-			"data_dir '%s' is on a network file system (%s), whose space is another host's: inject there",
-			path, type);
+	ret = check_mount(path, fd, err);
+	if (ret)
+		return ret;
 	if (space.f_flag & ST_RDONLY)
 		return error_set(err, -EROFS, "data_dir '%s' is on a file system that is mounted read-only", path);
 	if (!space.f_blocks)
@@ -71,7 +48,7 @@ static int directory_check(const char *path, int fd, struct error *err)
 static int directory_open(struct target_directory *directory, const char *path, struct error *err)
 {
 	struct stat st;
-	int ret, fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 && errno == ENOTDIR)
 		return error_set(err, -EINVAL, "data_dir '%s' is not a directory", path);
@@ -85,9 +62,8 @@ static int directory_open(struct target_directory *directory, const char *path, 
 		return error_set_errno(err, -errno, "cannot identify data_dir '%s'", path);
 	directory->device = st.st_dev;
 	directory->inode = st.st_ino;
-	ret = fs_id_read(fd, &directory->fs);
-	if (ret)
-		return error_set_errno(err, ret, "cannot identify the file system of data_dir '%s'", path);
+	/* The hook engine does not need to know it. */
+	fs_stack_read(&directory->fs, fd, NULL, &directory->fs_unknown);
 	return directory_check(path, fd, err);
 }
 

@@ -73,7 +73,7 @@ static void gateway_that_cannot_be_looked_for(void **state)
 static void database_that_cannot_be_looked_for(void **state)
 {
 	/* A file system of its own. */
-	const struct target_directory directory = {.path = "/sys", .fs = {.device = 1}};
+	const struct target_directory directory = {.path = "/sys", .fs = {.ids = {{.device = 1}}, .count = 1}};
 	const struct target target = {}, root_allowed = {.allow_root_fs = true};
 	struct rlimit before;
 	struct error err = {};

@@ -40,10 +40,10 @@ struct disk_fill {
 	uint64_t first_hit_ns;
 };
 
-static const struct fill_file *find_file(const struct disk_fill *fill, const struct fs_id *fs)
+static const struct fill_file *find_file(const struct disk_fill *fill, const struct fs_stack *fs)
 {
 	for (size_t i = 0; i < fill->file_count; i++)
-		if (fs_id_is_same(&fill->files[i].directory->fs, fs))
+		if (fs_stack_meets(&fill->files[i].directory->fs, fs))
 			return &fill->files[i];
 	return NULL;
 }

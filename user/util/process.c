@@ -141,8 +141,8 @@ static int read_binary(int fd, struct process_binary *out)
 		path[(size_t)length - strlen(deleted)] = '\0';
 	snprintf(out->name, sizeof(out->name), "%.63s", strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
 	out->known = true;
-	out->is_trusted = S_ISREG(st.st_mode) && !st.st_uid && !(st.st_mode & S_IWOTH) &&
-			  (!st.st_gid || !(st.st_mode & S_IWGRP));
+	out->is_trusted =
+		S_ISREG(st.st_mode) && !st.st_uid && !(st.st_mode & S_IWOTH) && (!st.st_gid || !(st.st_mode & S_IWGRP));
 	out->device = st.st_dev;
 	out->inode = st.st_ino;
 	return 1;
