@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# time limit: 120 s
+# gate: 6.1: it is about mounts, and little about the kernel
 # The fill engine on file systems that are stacked on others: whose space it would take is found out, or it is refused.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
+own_namespaces "$@"
 # shellcheck source=tests/netlib.sh
 source "$(dirname "$0")/../netlib.sh"
 # shellcheck source=tests/disklib.sh

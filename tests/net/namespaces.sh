@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# gate: 5.10 6.1: time namespaces differ there
 # time limit: 150 s
 # eval in a time, cgroup or PID namespace of its own, and faults of the host seen from there, and the other way round.
 # The hook engine in a PID namespace is in disk/guard.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
+own_namespaces "$@"
 # shellcheck source=tests/netlib.sh
 source "$(dirname "$0")/../netlib.sh"
 
@@ -108,7 +110,7 @@ fi
 # --- Cgroup ---------------------------------------------------------------------------------------------------
 # A node two levels below what the namespace takes for the root, which is two below the host's.
 root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-outer=$root/et$$-outer
+outer=$root/et$test_id-outer
 mkdir -p "$outer/inner/node/deep"
 on_cleanup rmdir "$outer/inner/node/deep" "$outer/inner/node" "$outer/inner" "$outer"
 # node_reaches FOLDER: the same by a process of the node's cgroup.
@@ -130,7 +132,7 @@ for path in /node/deep "$root/node/deep"; do
 	check "cgroup $path: and nothing else" node_reaches "$outer/inner/node"
 	revert cut
 done
-inject cut "${node[@]}" --cgroup "et$$-outer/inner/node/deep" || not_ok "cgroup: a fault of outside"
+inject cut "${node[@]}" --cgroup "et$test_id-outer/inner/node/deep" || not_ok "cgroup: a fault of outside"
 check "cgroup: outside, too" not node_reaches "$outer/inner/node/deep"
 check_eq "cgroup: seen from there it lives" \
 	"$("$contained" bpf-status --json | jq -c ".faults[] | select(.netns == \"$n1\") | [.live, .holder_alive]")" "[true,true]"

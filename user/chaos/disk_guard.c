@@ -39,7 +39,6 @@ static int writes_on(int fds, const char *name, const char *pid, const struct fs
 	return fd < 0 ? -errno : is_on(fd, pid, fs, why);
 }
 
-/* 1: one of the process's files is on the file system and open for writing: a database, for what else has a name? */
 /* 1: one of the files of the process is on the file systems and open for writing: a database, for what else has a name?
  */
 static int process_writes_on(int proc_fd, const char *pid, const struct fs_stack *fs, struct error *why)
