@@ -16,7 +16,8 @@ int inject_target_exit_code(int code)
 	for (size_t i = 0; i < ARRAY_SIZE(usage); i++)
 		if (code == -usage[i])
 			return EXIT_USAGE;
-	return EXIT_TRIALS;
+	/* Not the request: eval cannot do it where it runs. */
+	return code == -ENOSYS ? EXIT_HOST : EXIT_TRIALS;
 }
 
 /* --peer all, where the type takes it and nothing else is named. */

@@ -130,11 +130,11 @@ int target_find_cgroup(struct target *target, const char *path, struct error *er
 		return error_set(err, -EINVAL, "'%s' is no cgroup (v2)", target->cgroup_path);
 	level = level_of(fd, root);
 	if (level < 0)
-		return error_set_errno(
-			err, level,
-			"cannot tell how deep below the host's root cgroup '%s' is, which the kernel counts "
-			"from there: eval is in a cgroup namespace of its own; run it in the host's",
-			target->cgroup_path);
+		return error_set(
+			err, -ENOSYS,
+			"cannot tell how deep below the host's root cgroup '%s' is, which the kernel counts from "
+			"there (%s): eval is in a cgroup namespace of its own; run it in the host's",
+			target->cgroup_path, strerror(-level));
 	target->cgroup_level = (unsigned int)level;
 	return 0;
 }

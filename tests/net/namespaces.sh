@@ -138,7 +138,7 @@ check_eq "cgroup: seen from there it lives" \
 	"$("$contained" bpf-status --json | jq -c ".faults[] | select(.netns == \"$n1\") | [.live, .holder_alive]")" "[true,true]"
 revert cut
 without=(setpriv --bounding-set -dac_read_search --inh-caps -dac_read_search --)
-check_fails "cgroup: the level cannot be told there" 1 "${without[@]}" "$contained" inject "${node[@]}" --cgroup /node/deep
+check_fails "cgroup: the level cannot be told there" 3 "${without[@]}" "$contained" inject "${node[@]}" --cgroup /node/deep
 check_match "cgroup: … which it says" "$output" "cannot tell how deep below the host's root cgroup"
 check_fails "cgroup: a folder that is none" 2 "$plain" inject "${node[@]}" --cgroup ../../..
 check_match "cgroup: … which it says" "$output" "is no cgroup"
