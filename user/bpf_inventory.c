@@ -195,8 +195,7 @@ static void protect_add(json_t *fault, const struct program *program)
 		return;
 	list = json_array();
 	for (; !bpf_map_get_next_key(fd, last, &key); last = &key) {
-		struct protect_port port = {
-			.protocol = key.protocol, .port = key.port, .local_only = key.local_only};
+		struct protect_port port = {.protocol = key.protocol, .port = key.port, .local_only = key.local_only};
 		char text[ENDPOINT_TEXT_SIZE];
 
 		memcpy(port.address, key.address, sizeof(port.address));

@@ -139,8 +139,7 @@ char *config_canonical(const struct config *config)
 		json_array_append_new(subjects, subject_to_json(config, i));
 	root = json_pack("{s:i, s:o, s:i, s:o, s:o, s:o}", "format", CANONICAL_FORMAT, "seed",
 			 config->seed_given ? json_integer((json_int_t)config->seed) : json_null(),
-			 "trials_per_combination", config->trials_per_combination, "protect",
-			 protect_to_json(config), "allow", strings_to_json(&config->allow), "subjects",
-			 subjects);
+			 "trials_per_combination", config->trials_per_combination, "protect", protect_to_json(config),
+			 "allow", strings_to_json(&config->allow), "subjects", subjects);
 	return root ? json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 }

@@ -32,8 +32,8 @@
 #define WORKER_DONE (-2)
 
 /*
- * With the pidfds of worker and group's leader, in this order, as SCM_RIGHTS: by the time that the guard reads it, their
- * numbers may be others'.
+ * With the pidfds of worker and group's leader, in this order, as SCM_RIGHTS: by the time that the guard reads it,
+ * their numbers may be others'.
  */
 struct message {
 	pid_t worker;
@@ -44,7 +44,7 @@ enum { MESSAGE_WORKER, MESSAGE_LEADER, MESSAGE_FDS };
 
 struct ward {
 	pid_t pid, group;
-	int pidfd; /* -1: dead, its scope is still being swept */
+	int pidfd;       /* -1: dead, its scope is still being swept */
 	int group_pidfd; /* of the group's leader; -1: no group */
 };
 
@@ -112,8 +112,10 @@ static ssize_t receive(int fd, struct message *message, int fds[MESSAGE_FDS])
 		char room[CMSG_SPACE(MESSAGE_FDS * sizeof(int))];
 	} control;
 	struct iovec data = {message, sizeof(*message)};
-	struct msghdr header = {
-		.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct msghdr header = {.msg_iov = &data,
+				.msg_iovlen = 1,
+				.msg_control = &control,
+				.msg_controllen = sizeof(control)};
 	ssize_t got = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	const struct cmsghdr *rights = got > 0 ? CMSG_FIRSTHDR(&header) : NULL;
 

@@ -44,9 +44,10 @@ void inject_report_started(const struct inject_report *report, const char *engin
 			json_array_append_new(devices, json_string(target->devices[i].name));
 		for (size_t i = 0; i < target->directory_count; i++)
 			json_array_append_new(data_dirs, json_string(target->directories[i].path));
-		fields = json_pack("{s:s, s:s, s:O, s:O, s:o, s:O, s:f, s:o}", "type", report->spec->ops->name, "engine",
-				   engine, "devices", devices, "data_dirs", data_dirs, "protect", target_protect_json(target), "params", report->spec->params,
-				   "seconds", report->seconds, "seed",
+		fields = json_pack("{s:s, s:s, s:O, s:O, s:o, s:O, s:f, s:o}", "type", report->spec->ops->name,
+				   "engine", engine, "devices", devices, "data_dirs", data_dirs, "protect",
+				   target_protect_json(target), "params", report->spec->params, "seconds",
+				   report->seconds, "seed",
 				   json_sprintf("%llu", (unsigned long long)report->spec->seed));
 		print_event("injected", fields);
 		return;

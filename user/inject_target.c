@@ -39,6 +39,7 @@ static int open_disk_by_hand(struct target **out, const struct chaos_ops *ops, c
 	struct target_spec spec = {
 		.node = where->data_dirs[0],
 		.data_dirs = where->data_dirs,
+		.is_disk = true,
 		.cgroup = where->cgroup,
 		.allow = where->allow,
 	};

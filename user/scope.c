@@ -163,8 +163,7 @@ static int marked_kill(const char *wanted, pid_t session)
 			continue;
 		/* Only now is it worth a descriptor; then the look that counts. */
 		pidfd = process_pidfd(pid);
-		if (pidfd < 0 || (session && getsid(pid) != session) ||
-		    !environ_has(dirfd(dir), entry->d_name, wanted))
+		if (pidfd < 0 || (session && getsid(pid) != session) || !environ_has(dirfd(dir), entry->d_name, wanted))
 			continue;
 		process_signal(pidfd, SIGKILL);
 		found++;

@@ -220,77 +220,6 @@ static int check_addresses(const struct target *target, struct error *err)
 			 endpoint_format(&target->locals[0], text));
 }
 
-#define LOCK_NAME_SIZE 128
-
-static size_t lock_names_count(const struct target *target)
-{
-	if (target->directory_count)
-		return target->directory_count;
-	if (target->own_netns)
-		return 1;
-	return target->local_count ? target->local_count : target->device_count;
-}
-
-/* A namespace of its own is the node, else each of its addresses is, or each device. */
-static void lock_name(const struct target *target, size_t index, char out[LOCK_NAME_SIZE])
-{
-	unsigned long long netns = target->netns_ino;
-	char address[ENDPOINT_TEXT_SIZE];
-
-	if (target->directory_count)
-		snprintf(out, LOCK_NAME_SIZE, "disk-%llx-%llu", (unsigned long long)target->directories[index].device,
-			 (unsigned long long)target->directories[index].inode);
-	else if (target->own_netns)
-		snprintf(out, LOCK_NAME_SIZE, "target-%llu", netns);
-	else if (target->local_count)
-		snprintf(out, LOCK_NAME_SIZE, "target-%llu-%s", netns,
-			 endpoint_format(&target->locals[index], address));
-	else
-		snprintf(out, LOCK_NAME_SIZE, "target-%llu-%s", netns, target->devices[index].name);
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
-/* All of them, in one order everywhere: of two at once one gets them. */
-static int take_locks(struct target *target, struct error *err)
-{
-	size_t count = lock_names_count(target);
-	_cleanup_free_ char(*names)[LOCK_NAME_SIZE] = calloc(count + 1, sizeof(*names));
-
-	target->locks = calloc(count + 1, sizeof(*target->locks));
-	if (!names || !target->locks)
-		return error_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < count; i++)
-		lock_name(target, i, names[i]);
-	qsort(names, count, sizeof(*names), compare_names);
-	for (size_t i = 0; i < count; i++) {
-		char other[HOST_LOCK_HOLDER_SIZE];
-		int ret;
-
-		/* One that is named twice. */
-		if (i && !strcmp(names[i], names[i - 1]))
-			continue;
-		ret = host_lock_take(&target->locks[target->lock_count], names[i], target->node, other, err);
-		if (ret == -EBUSY && atoi(other) == getpid())
-			return error_set(
-				err, ret,
-				"node '%s' shares its network namespace, address or data_dir with another that "
-				"this trial targets (%s): target one of them",
-				target->node, other);
-		if (ret == -EBUSY)
-			return error_set(err, ret,
-					 "the target already has a fault (pid %d): wait, end it, or allow: [stacked]",
-					 atoi(other));
-		if (ret)
-			return ret;
-		target->lock_count++;
-	}
-	return 0;
-}
-
 /* What has to be read inside the target's namespace. */
 static int target_look_around(struct target *target, const struct target_spec *spec, struct error *err)
 {
@@ -353,8 +282,7 @@ static int target_fill_network(struct target *target, const struct target_spec *
 				 "peers: all in this host's own namespace would touch the default gateway: "
 				 "name the peers, or allow: [gateway]");
 	if (parse_endpoints(&target->locals, &target->local_count, spec->addresses, err) ||
-	    parse_endpoints(&target->peers, &target->peer_count, spec->peers, err) ||
-	    parse_protect(target, spec, err))
+	    parse_endpoints(&target->peers, &target->peer_count, spec->peers, err) || parse_protect(target, spec, err))
 		return err ? err->code : -EINVAL;
 	if (!target->peers_all && !target->peer_count)
 		return error_set(err, -EINVAL, "no peers: the fault would touch nothing");
@@ -379,11 +307,11 @@ static int target_fill(struct target *target, const struct target_spec *spec, st
 		if (ret)
 			return ret;
 	}
-	ret = spec->data_dirs ? target_open_directories(target, spec->data_dirs, err)
-			      : target_fill_network(target, spec, err);
+	ret = spec->is_disk ? target_open_directories(target, spec->data_dirs, err)
+			    : target_fill_network(target, spec, err);
 	if (ret)
 		return ret;
-	return list_has(spec->allow, "stacked") ? 0 : take_locks(target, err);
+	return list_has(spec->allow, "stacked") ? 0 : target_claim(target, spec, err);
 }
 
 int target_open(struct target **out, const struct target_spec *spec, struct error *err)
@@ -394,6 +322,7 @@ int target_open(struct target **out, const struct target_spec *spec, struct erro
 	if (!target)
 		return error_set(err, -ENOMEM, "out of memory");
 	target->netns_fd = -1;
+	target->claim = HOST_LOCK_NONE;
 	ret = target_fill(target, spec, err);
 	if (ret) {
 		target_free(target);
@@ -408,9 +337,7 @@ void target_free(struct target *target)
 	if (!target)
 		return;
 	fd_close(target->netns_fd);
-	while (target->lock_count)
-		host_lock_release(&target->locks[--target->lock_count]);
-	free(target->locks);
+	host_lock_release(&target->claim);
 	free(target->node);
 	free(target->cgroup_path);
 	free(target->devices);

@@ -31,9 +31,9 @@ bool endpoint_is_ipv4(const struct endpoint *endpoint);
 #define PROTECT_DEFAULT "tcp/22"
 
 struct protect_port {
-	uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
-	uint16_t port;    /* host order */
-	bool local_only;  /* only where it is the target's own port: sshd's */
+	uint8_t protocol;    /* IPPROTO_TCP or IPPROTO_UDP */
+	uint16_t port;       /* host order */
+	bool local_only;     /* only where it is the target's own port: sshd's */
 	uint8_t address[16]; /* with local_only: the target's own, all zero = any */
 };
 /* Parses "tcp/22" or "udp/53". */
@@ -49,15 +49,16 @@ extern const char *const target_guards[];
 struct target_spec {
 	const char *node; /* for messages and records */
 	const char *const *addresses;
-	const char *netns;            /* name under /run/netns, path, or pid; NULL: this host's */
-	const char *interface;        /* NULL: each device that routes to a peer */
-	const char *cgroup;           /* cgroup v2 path; NULL or "": none */
-	const char *const *peers;     /* ADDR[:PORT] of everything that the fault may cut or delay to */
-	bool peers_all;               /* every address, whatever peers says */
-	bool needs_own_traffic;       /* all that the node sends, not only from its ports, must be told apart */
-	const char *const *data_dirs; /* NULL: none is needed, the target is one of the network */
+	const char *netns;        /* name under /run/netns, path, or pid; NULL: this host's */
+	const char *interface;    /* NULL: each device that routes to a peer */
+	const char *cgroup;       /* cgroup v2 path; NULL or "": none */
+	const char *const *peers; /* ADDR[:PORT] of everything that the fault may cut or delay to */
+	bool peers_all;           /* every address, whatever peers says */
+	bool needs_own_traffic;   /* all that the node sends, not only from its ports, must be told apart */
+	const char *const *data_dirs;
+	bool is_disk;               /* the fault is on data_dirs, else on the network; both tell which node it is */
 	const char *const *protect; /* beside PROTECT_DEFAULT */
-	const char *const *allow; /* names of guards switched off */
+	const char *const *allow;   /* names of guards switched off */
 };
 
 struct target_device {
@@ -93,10 +94,9 @@ struct target {
 		*directories; /* of a target whose disk is meant: it has no devices, peers or addresses */
 	size_t directory_count;
 	bool allow_root_fs, allow_shared_fs;
-	char *cgroup_path; /* absolute; NULL: none */
+	char *cgroup_path;         /* absolute; NULL: none */
 	unsigned int cgroup_level; /* from the host's root, whatever the cgroup namespace */
-	struct host_lock *locks; /* one fault at a time per target on a host */
-	size_t lock_count;
+	struct host_lock claim;    /* one fault at a time per target on a host: target_claim.c */
 };
 
 /*

@@ -7,6 +7,8 @@
 int target_protect_add(struct target *target, const struct protect_port *port);
 /* Adds the local addresses and ports of every sshd socket in the current network namespace to target->protect. */
 int target_protect_sshd(struct target *target, struct error *err);
+/* -EBUSY: another live fault has the same target. The claim ends with target->claim. */
+int target_claim(struct target *target, const struct target_spec *spec, struct error *err);
 /* -EPERM where a peer is a default gateway of the current network namespace. */
 int target_refuse_gateway(const struct target *target, struct error *err);
 

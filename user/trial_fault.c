@@ -184,12 +184,12 @@ static void set_metadata(struct trial *trial, uint64_t activate_ns)
 			json_array_append_new(data_dirs, json_string(target->directories[d].path));
 		for (size_t d = 0; d < target->device_count; d++)
 			json_array_append_new(devices, json_string(target->devices[d].name));
-		json_array_append_new(faults, json_pack("{s:s, s:s, s:o, s:I, s:o, s:o, s:o}", "target", target->node,
-							"engine", fault_engine(trial->faults[i].fault), "seed",
-							json_sprintf("%" PRIu64, trial->faults[i].spec.seed),
-							"netns_ino", (json_int_t)target->netns_ino, "devices", devices,
-							"data_dirs", data_dirs, "protect",
-							target_protect_json(target)));
+		json_array_append_new(faults,
+				      json_pack("{s:s, s:s, s:o, s:I, s:o, s:o, s:o}", "target", target->node, "engine",
+						fault_engine(trial->faults[i].fault), "seed",
+						json_sprintf("%" PRIu64, trial->faults[i].spec.seed), "netns_ino",
+						(json_int_t)target->netns_ino, "devices", devices, "data_dirs",
+						data_dirs, "protect", target_protect_json(target)));
 	}
 	trial_set(trial,
 		  json_pack("{s:s, s:{s:o, s:f, s:f}}", "engine", fault_engine(trial->faults[0].fault),

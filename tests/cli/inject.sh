@@ -86,7 +86,7 @@ refused 2 "$error$loopback" "${delay[@]}" --netns "$n1" --peer fd99::1
 refused 2 "${error}peers: all in this host's own namespace would touch the default gateway: name the peers, or allow: [gateway]" \
 	"${delay[@]}" --peer all
 inject first latency --min-ms 1 --max-ms 2 --for 60s "${there[@]}"
-refused 1 "${error}the target already has a fault (pid $(pid_of first)): wait, end it, or allow: [stacked]" \
+refused 1 "${error}the target already has a fault (pid $(pid_of first), on '$n1', has the same network namespace $n1): wait, end it, or allow: [stacked]" \
 	"${delay[@]}" "${there[@]}"
 inject second "${delay[@]}" --for 60s "${there[@]}" --allow stacked
 check_eq "a second fault with --allow stacked" $? 0

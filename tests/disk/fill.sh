@@ -147,6 +147,6 @@ check_eq "all: both were filled" "$(sqlite3 "$work/all.db" \
 	"SELECT status, json_extract(evidence, '\$.hit'), json_extract(evidence, '\$.seen') FROM trials")" "completed|2|2"
 sed -i "s|$work/n2/data|$work/n1/data|" "$work/all.yaml"
 check_fails "all: two nodes with one data_dir: refused" 1 "$eval_bin" run campaign "$work/all.yaml" --db "$work/one.db"
-check_match "all: two nodes with one data_dir: says so" "$output" "node 'n2' shares its .* \([0-9]+ n1\): target one of them"
+check_match "all: two nodes with one data_dir: says so" "$output" "node 'n2' shares its data_dir .* with node 'n1', .*: target one of them"
 
 done_testing

@@ -125,10 +125,17 @@ static void assert_filtered(const char *from, const char *wanted)
 
 static void what_drives_a_terminal(void **state)
 {
-	assert_filtered("plain, \xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\n\tend", "plain, \xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\n\tend");
-	assert_filtered("a\033[2Jb\rc\ad\x7f" "e", "a?[2Jb?c?d?e");
-	assert_filtered("\xc2\x9b" "31m \xc2\x80 \xc2\x9f \xc2\xa0", "?31m ? ? \xc2\xa0");
-	assert_filtered("\x9b" "31m \xff \xc0\x9b \xed\xa0\x80", "?31m ? ?? ???");
+	assert_filtered("plain, \xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\n\tend",
+			"plain, \xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\n\tend");
+	assert_filtered("a\033[2Jb\rc\ad\x7f"
+			"e",
+			"a?[2Jb?c?d?e");
+	assert_filtered("\xc2\x9b"
+			"31m \xc2\x80 \xc2\x9f \xc2\xa0",
+			"?31m ? ? \xc2\xa0");
+	assert_filtered("\x9b"
+			"31m \xff \xc0\x9b \xed\xa0\x80",
+			"?31m ? ?? ???");
 	assert_filtered("cut \xe2\x82", "cut ?");
 }
 

@@ -26,14 +26,18 @@ static bool is_current(int fd, const char *path)
 	return !fstat(fd, &ours) && !stat(path, &named) && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
 }
 
-static bool holder_lives(int fd, char *other)
+static void read_holder(int fd, char *other)
 {
 	ssize_t got = pread(fd, other, HOST_LOCK_HOLDER_SIZE - 1, 0);
-	pid_t pid;
 
 	other[got > 0 ? got : 0] = '\0';
 	other[strcspn(other, "\n")] = '\0';
-	pid = atoi(other);
+}
+
+bool host_lock_holder_lives(const char *other)
+{
+	pid_t pid = atoi(other);
+
 	return pid > 0 && (!kill(pid, 0) || errno == EPERM);
 }
 
@@ -45,7 +49,8 @@ static int try_lock(struct host_lock *lock, char *other, bool *lives, struct err
 	if (fd < 0)
 		return error_set_errno(err, -errno, "cannot open %s", lock->path);
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		*lives = holder_lives(fd, other);
+		read_holder(fd, other);
+		*lives = host_lock_holder_lives(other);
 		return -EBUSY;
 	}
 	if (!is_current(fd, lock->path))
@@ -76,7 +81,7 @@ int host_lock_take(struct host_lock *lock, const char *name, const char *word, c
 	}
 	if (ret)
 		return ret;
-	if (ftruncate(lock->fd, 0) || dprintf(lock->fd, "%d %s\n", (int)getpid(), word) < 0) {
+	if (ftruncate(lock->fd, 0) || dprintf(lock->fd, "%d %.*s\n", (int)getpid(), (int)strcspn(word, "\n"), word) < 0) {
 		ret = error_set_errno(err, -errno, "cannot write %s", lock->path);
 		host_lock_release(lock);
 	}

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "util/error.h"
 
 #define HOST_LOCK_DIRECTORY "/run/eval"
@@ -23,6 +25,8 @@ struct host_lock {
  */
 int host_lock_take(struct host_lock *lock, const char *name, const char *word, char other[HOST_LOCK_HOLDER_SIZE],
 		   struct error *err);
+/* Of the "PID WORD" of a holder. */
+bool host_lock_holder_lives(const char *other);
 /* Removes the file. Safe on one that is not held. */
 void host_lock_release(struct host_lock *lock);
 /* Removes the files that nobody holds; returns how many. */

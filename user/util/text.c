@@ -154,7 +154,8 @@ size_t text_utf8_length(const char *text, size_t size)
 
 bool text_utf8_is_cut(const char *text, size_t size)
 {
-	static const char *const ends[] = {"\x80", "\x80\x80", "\x80\x80\x80", "\xa0", "\xa0\x80", "\x90", "\x90\x80\x80"};
+	static const char *const ends[] = {"\x80",     "\x80\x80", "\x80\x80\x80", "\xa0",
+					   "\xa0\x80", "\x90",     "\x90\x80\x80"};
 	char whole[8];
 
 	for (size_t i = 0; size < 4 && i < ARRAY_SIZE(ends); i++) {
