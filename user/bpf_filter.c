@@ -41,17 +41,21 @@ bool bpf_filters_needed(void)
  */
 static int clsact_lock(void)
 {
+	/* It is waited for once, not once a fault. */
+	static bool holder_is_stuck;
 	_cleanup_close_ int fd = -1;
-	uint64_t end_ns = clock_monotonic_ns() + LOCK_WAIT_NS;
+	uint64_t end_ns = clock_monotonic_ns() + (holder_is_stuck ? 0 : LOCK_WAIT_NS);
 
 	if (mkdir(HOST_LOCK_DIRECTORY, 0700) && errno != EEXIST)
 		return -1;
 	fd = open(HOST_LOCK_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
-		if (errno != EWOULDBLOCK || clock_monotonic_ns() >= end_ns)
+		holder_is_stuck = errno == EWOULDBLOCK && clock_monotonic_ns() >= end_ns;
+		if (errno != EWOULDBLOCK || holder_is_stuck)
 			return -1;
 		poll(NULL, 0, LOCK_STEP_MS);
 	}
+	holder_is_stuck = false;
 	return TAKE_FD(fd);
 }
 

@@ -4,7 +4,6 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "util/error.h"
 
@@ -23,14 +22,3 @@ json_t *bpf_inventory(struct error *err);
 json_t *bpf_inventory_other_versions(void);
 /* Of the "hooks" above: it is on a delay line, not on the fault's device. */
 bool bpf_hook_is_of_line(const json_t *hook);
-/*
- * Emergency stop: makes every fault of ours on this host inert and detaches its device's hooks, whoever holds it (those
- * of another version of eval its holder detaches); what a delay line holds is still delivered. Tells what it stopped, a
- * line each. Returns how many.
- */
-int eval_stop_all(FILE *report, struct error *err);
-/*
- * Removes what filters dead holders left, and makes them inert first; for kernels without tcx, elsewhere they went with
- * their holder. Returns how many faults it swept, or a negative errno.
- */
-int eval_sweep_dead(struct error *err);

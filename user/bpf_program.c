@@ -7,6 +7,8 @@
 
 #include "util/cleanup.h"
 
+#define LINE_PROGRAM_PREFIX "line_"
+
 int program_read_fd(struct program *program, int fd)
 {
 	struct bpf_prog_info info = {.nr_map_ids = PROGRAM_MAPS_MAX, .map_ids = (__u64)(unsigned long)program->maps};
@@ -47,6 +49,11 @@ int program_map_open(const struct program *program, const char *name)
 			return TAKE_FD(fd);
 	}
 	return -ENOENT;
+}
+
+bool program_is_of_line(const char *name)
+{
+	return !strncmp(name, LINE_PROGRAM_PREFIX, strlen(LINE_PROGRAM_PREFIX));
 }
 
 bool program_drops(__u32 id)

@@ -21,5 +21,7 @@ int program_read_fd(struct program *program, int fd);
 bool program_has_map(const struct program *program, __u32 map_id);
 /* The map of this name among those that the program uses, as a descriptor. */
 int program_map_open(const struct program *program, const char *name);
+/* By its name: a delay line's, not one of a device's hooks. */
+bool program_is_of_line(const char *name);
 /* One of ours that drops packets: delays go behind it. */
 bool program_drops(__u32 id);

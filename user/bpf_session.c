@@ -12,6 +12,7 @@
 #include "bpf_filter.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/output.h"
 #include "util/process.h"
 
 /* Two on the device, and three on each of two fq lines. */
@@ -45,7 +46,7 @@ static int log_from_libbpf(enum libbpf_print_level level, const char *fmt, va_li
 		last_warning[strcspn(last_warning, "\n")] = '\0';
 	}
 	if (getenv("EVAL_DEBUG"))
-		return vfprintf(stderr, fmt, ap);
+		return vfprintf(output_stream(STDERR_FILENO), fmt, ap);
 	return 0;
 }
 

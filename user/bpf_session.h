@@ -65,12 +65,12 @@ json_t *bpf_stats_to_json(const struct eval_stats *stats, bool with_delays);
 
 /*
  * Every control block of this host, by walking the kernel's map ids. visit gets a descriptor of the map (closed
- * afterwards) and its id; a non-zero return ends the walk and is returned. walk_other_versions: those of evals with
- * another EVAL_ABI_VERSION, of which ctl holds what all have in common alone, up to deadline_ns.
+ * afterwards) and its id; a non-zero return ends the walk and is returned. visit_other gets the control blocks of evals
+ * with another EVAL_ABI_VERSION, of which ctl holds only what all versions share, up to deadline_ns. Each may be NULL.
  */
 typedef int (*bpf_fault_visit)(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data);
 int bpf_walk_faults(bpf_fault_visit visit, void *data, struct error *err);
-int bpf_walk_other_versions(bpf_fault_visit visit, void *data, struct error *err);
+int bpf_walk_all_versions(bpf_fault_visit visit, bpf_fault_visit visit_other, void *data, struct error *err);
 /*
  * True while the process that holds the fault lives: pid and start time agree, or, where it is in another PID namespace
  * and so cannot be seen from here, its lease is not long over.

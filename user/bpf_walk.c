@@ -42,22 +42,23 @@ static void ctl_terminate_strings(struct eval_ctl *ctl)
 }
 
 struct walk {
-	bpf_fault_visit visit;
+	bpf_fault_visit visit, visit_other;
 	void *data;
-	bool others;
 };
 
 static int walk_visit(const struct walk *walk, int fd, __u32 id)
 {
 	char block[CTL_SIZE_MAX] = {};
 	size_t size = ctl_read(fd, block);
+	bpf_fault_visit visit;
 	struct eval_ctl ctl;
 
 	memcpy(&ctl, block, sizeof(ctl));
-	if (!size || (size == sizeof(ctl) && ctl.abi_version == EVAL_ABI_VERSION) == walk->others)
+	visit = size == sizeof(ctl) && ctl.abi_version == EVAL_ABI_VERSION ? walk->visit : walk->visit_other;
+	if (!size || !visit)
 		return 0;
 	ctl_terminate_strings(&ctl);
-	return walk->visit(fd, id, &ctl, walk->data);
+	return visit(fd, id, &ctl, walk->data);
 }
 
 static int walk_maps(const struct walk *walk, struct error *err)
@@ -82,12 +83,12 @@ static int walk_maps(const struct walk *walk, struct error *err)
 
 int bpf_walk_faults(bpf_fault_visit visit, void *data, struct error *err)
 {
-	return walk_maps(&(struct walk){.visit = visit, .data = data}, err);
+	return bpf_walk_all_versions(visit, NULL, data, err);
 }
 
-int bpf_walk_other_versions(bpf_fault_visit visit, void *data, struct error *err)
+int bpf_walk_all_versions(bpf_fault_visit visit, bpf_fault_visit visit_other, void *data, struct error *err)
 {
-	return walk_maps(&(struct walk){.visit = visit, .data = data, .others = true}, err);
+	return walk_maps(&(struct walk){.visit = visit, .visit_other = visit_other, .data = data}, err);
 }
 
 static bool lease_is_young(const struct eval_ctl *ctl)

@@ -16,6 +16,7 @@
 #include "report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/output.h"
 #include "util/process.h"
 
 #define STALE_WAIT_NS (2 * NSEC_PER_SEC)
@@ -315,9 +316,34 @@ static void tell_how_to_resume(const struct campaign *campaign)
 			      campaign->options->db);
 }
 
+/* What was not read must at least be counted in the record. */
+static void end_output(struct campaign *campaign)
+{
+	size_t lost = progress_end(campaign->progress) + output_lost(output_standard(STDERR_FILENO));
+	char text[96];
+
+	if (!lost)
+		return;
+	snprintf(text, sizeof(text), "%zu lines of the output are lost: nobody read them", lost);
+	record_event(campaign, "output_lost", text);
+	record_settle(campaign);
+}
+
+static void tell_guard_lost(struct campaign *campaign)
+{
+	char text[96];
+
+	if (!campaign->guard.lost)
+		return;
+	snprintf(text, sizeof(text), "the guard (pid %d) was not told of %zu workers: it is stopped",
+		 (int)campaign->guard.pid, campaign->guard.lost);
+	log_warning("%s", text);
+	record_event(campaign, "guard_lost", text);
+}
+
 static int lost_store(struct campaign *campaign)
 {
-	progress_clear(campaign->progress);
+	progress_end(campaign->progress);
 	log_error("the campaign stops, all faults are inert: %s", campaign->store_error.text);
 	log_info("what was recorded before is kept; go on when the database is writable again:");
 	tell_how_to_resume(campaign);
@@ -329,6 +355,7 @@ static void record_end(struct campaign *campaign, const char *status, int exit_c
 	uint64_t now_ns = clock_monotonic_ns();
 	char at[RFC3339_SIZE];
 
+	tell_guard_lost(campaign);
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
 	record_event(campaign, status, status);
 	record_campaign(campaign,
@@ -345,7 +372,7 @@ static int interrupted(struct campaign *campaign)
 	progress_campaign(campaign->progress, "campaign_end",
 			  json_pack("{s:s, s:s}", "campaign", campaign->plan->campaign_id, "status", "interrupted"),
 			  "interrupted");
-	progress_end(campaign->progress);
+	end_output(campaign);
 	log_info("interrupted; all faults are inert. This resumes it:");
 	tell_how_to_resume(campaign);
 	return EXIT_INTERRUPTED;
@@ -384,7 +411,7 @@ static int finish(struct campaign *campaign)
 			  "done");
 	progress_clear(campaign->progress);
 	progress_table(campaign->progress, results);
-	progress_end(campaign->progress);
+	end_output(campaign);
 	if (unfinished + campaign->left_out) {
 		log_info("%zu trials are left; this runs them:", unfinished + campaign->left_out);
 		tell_how_to_resume(campaign);

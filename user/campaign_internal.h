@@ -27,9 +27,11 @@ struct lane {
 	enum trial_phase phase;
 	bool ended; /* its last message came */
 	bool abandoned;
-	json_t *columns;          /* of the trial's row */
-	json_t *commands;         /* commands_json */
-	json_t *events, *samples; /* not stored yet */
+	unsigned int stopped_looks; /* how often in a row it was found stopped (SIGSTOP) */
+	bool killed_stopped;        /* for that */
+	json_t *columns;            /* of the trial's row */
+	json_t *commands;           /* commands_json */
+	json_t *events, *samples;   /* not stored yet */
 };
 
 struct usage {
@@ -61,7 +63,8 @@ struct campaign {
 	bool stopping;
 	uint64_t kill_ns; /* when stopping: workers that are still there are killed, and then abandoned */
 	bool killed;
-	char *buffer; /* TRIAL_MESSAGE_MAX bytes */
+	uint64_t look_ns; /* when workers are looked at next */
+	char *buffer;     /* TRIAL_MESSAGE_MAX bytes */
 
 	/* The store: changes are collected, and written in one transaction per turn of the loop. */
 	struct record *records, **records_end;

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "bpf_inventory.h"
+#include "bpf_stop.h"
 #include "campaign_internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -80,7 +80,7 @@ int lane_fork(struct campaign *campaign, struct lane *lane, struct error *err)
 		return error_set_errno(err, code, "cannot watch a worker");
 	}
 	lane->socket_fd = ends[0];
-	guard_tell_worker(campaign->guard.fd, lane->pid);
+	guard_tell_worker(&campaign->guard, lane->pid);
 	return 0;
 }
 
@@ -138,7 +138,9 @@ static void describe_death(struct lane *lane, const siginfo_t *info, bool stoppi
 {
 	char text[160];
 
-	if (info->si_code == CLD_EXITED)
+	if (lane->killed_stopped)
+		snprintf(text, sizeof(text), "the worker was stopped (SIGSTOP) and did not go on: killed");
+	else if (info->si_code == CLD_EXITED)
 		snprintf(text, sizeof(text), "the worker ended early with exit code %d", info->si_status);
 	else
 		snprintf(text, sizeof(text), "the worker died of signal %d (%s)", info->si_status,

@@ -5,17 +5,23 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "campaign_internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/output.h"
 #include "util/process.h"
 
 /* Events and samples are stored at least that often. */
 #define FLUSH_NS NSEC_PER_SEC
 /* Stopped workers make their faults inert at once; detaching may take them this long. */
 #define STOP_PATIENCE_NS (10 * NSEC_PER_SEC)
+/* Running workers are looked at so often; one found stopped in so many looks on end is killed: its lane waits for it.
+ */
+#define LOOK_NS NSEC_PER_SEC
+#define STOPPED_LOOKS 10
 /* For a worker to die of SIGKILL; one that hangs in the kernel does not. */
 #define KILL_PATIENCE_NS (5 * NSEC_PER_SEC)
 
@@ -25,6 +31,13 @@ static volatile size_t worker_count;
 static volatile sig_atomic_t signal_received;
 static int handler_wake_fd = -1;
 
+/* SIGCONT: a worker that is stopped would hear it only when it goes on. */
+static void stop_worker(int pidfd)
+{
+	process_signal(pidfd, SIGTERM);
+	process_signal(pidfd, SIGCONT);
+}
+
 static void on_signal(int signal_number)
 {
 	int saved = errno;
@@ -33,7 +46,7 @@ static void on_signal(int signal_number)
 	signal_received = signal_number;
 	for (size_t i = 0; i < worker_count; i++)
 		if (worker_pidfds[i])
-			process_signal(worker_pidfds[i], SIGTERM);
+			stop_worker(worker_pidfds[i]);
 	if (write(handler_wake_fd, &one, sizeof(one)) < 0)
 		errno = saved;
 	errno = saved;
@@ -80,7 +93,7 @@ void campaign_stop(struct campaign *campaign)
 {
 	for (unsigned int i = 0; i < campaign->lane_count; i++)
 		if (campaign->lanes[i].pid > 0)
-			process_signal(campaign->lanes[i].pidfd, SIGTERM);
+			stop_worker(campaign->lanes[i].pidfd);
 	if (!campaign->stopping)
 		campaign->kill_ns = clock_monotonic_ns() + STOP_PATIENCE_NS;
 	campaign->stopping = true;
@@ -257,6 +270,8 @@ static uint64_t wake_ns(struct campaign *campaign)
 		else if (!lane->entry && !campaign->stopping && lane->idle_until_ns > now_ns)
 			at_ns = earlier(at_ns, lane->idle_until_ns);
 	}
+	if (is_running(campaign))
+		at_ns = earlier(at_ns, campaign->look_ns);
 	if (campaign->records)
 		at_ns = earlier(at_ns, now_ns + BUSY_RETRY_MS * NSEC_PER_MSEC);
 	return campaign->stopping ? earlier(at_ns, campaign->kill_ns) : at_ns;
@@ -264,7 +279,7 @@ static uint64_t wake_ns(struct campaign *campaign)
 
 static void wait_and_handle(struct campaign *campaign)
 {
-	const size_t count = 2 + 2 * campaign->lane_count;
+	const size_t count = 3 + 2 * campaign->lane_count;
 	struct pollfd fds[count];
 	uint64_t at_ns = wake_ns(campaign), now_ns = clock_monotonic_ns();
 	uint64_t wait_ns = at_ns > now_ns ? at_ns - now_ns : 0;
@@ -280,15 +295,43 @@ static void wait_and_handle(struct campaign *campaign)
 		fds[1 + 2 * i] = (struct pollfd){.fd = lane->socket_fd, .events = POLLIN};
 		fds[2 + 2 * i] = (struct pollfd){.fd = lane->pidfd, .events = POLLIN};
 	}
-	fds[count - 1] = (struct pollfd){.fd = progress_poll_fd(campaign->progress), .events = POLLOUT};
+	fds[count - 2] = (struct pollfd){.fd = progress_poll_fd(campaign->progress), .events = POLLOUT};
+	fds[count - 1] = (struct pollfd){.fd = output_poll_fd(output_standard(STDERR_FILENO)), .events = POLLOUT};
 	if (ppoll(fds, count, at_ns == UINT64_MAX ? NULL : &timeout, NULL) <= 0)
 		return;
 	progress_flush(campaign->progress);
+	output_flush_standard();
 	for (unsigned int i = 0; i < campaign->lane_count; i++) {
 		if (fds[1 + 2 * i].revents)
 			lane_receive(campaign, &campaign->lanes[i]);
 		if (fds[2 + 2 * i].revents)
 			end_trial(campaign, &campaign->lanes[i]);
+	}
+}
+
+static bool is_stopped(pid_t pid)
+{
+	siginfo_t info = {};
+
+	return !waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) && info.si_pid;
+}
+
+/* Looks are counted, not time: we may have been stopped ourselves, and go on a moment before our workers. */
+static void kill_stopped(struct campaign *campaign)
+{
+	if (clock_monotonic_ns() < campaign->look_ns)
+		return;
+	campaign->look_ns = clock_monotonic_ns() + LOOK_NS;
+	for (unsigned int i = 0; i < campaign->lane_count; i++) {
+		struct lane *lane = &campaign->lanes[i];
+
+		if (lane->pid <= 0)
+			continue;
+		lane->stopped_looks = is_stopped(lane->pid) ? lane->stopped_looks + 1 : 0;
+		if (lane->stopped_looks < STOPPED_LOOKS)
+			continue;
+		lane->killed_stopped = true;
+		kill(lane->pid, SIGKILL);
 	}
 }
 
@@ -339,6 +382,7 @@ void campaign_loop(struct campaign *campaign)
 		/* A trial that could not even start has ended already. */
 		if (campaign->records && !campaign->busy_since_ns)
 			continue;
+		kill_stopped(campaign);
 		kill_stragglers(campaign);
 		progress_tick(campaign->progress);
 		wait_and_handle(campaign);

@@ -39,6 +39,11 @@ const struct chaos_ops *chaos_next(const struct chaos_ops *previous)
 	return next < ARRAY_SIZE(kinds) ? kinds[next] : NULL;
 }
 
+const char *chaos_kind_name(unsigned int kind)
+{
+	return kind && kind <= ARRAY_SIZE(kinds) ? kinds[kind - 1]->name : "unknown";
+}
+
 const struct chaos_field *chaos_field_find(const struct chaos_ops *ops, const char *name)
 {
 	for (const struct chaos_field *field = ops->fields; field->name; field++)

@@ -7,6 +7,7 @@
 
 #include "bpf_inventory.h"
 #include "bpf_session.h"
+#include "bpf_stop.h"
 #include "cmd.h"
 #include "features.h"
 #include "report.h"

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
-#include "bpf_inventory.h"
+#include "bpf_stop.h"
 #include "campaign.h"
 #include "cmd.h"
 #include "report.h"
@@ -14,6 +15,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/hash.h"
+#include "util/output.h"
 #include "util/text.h"
 #include "util/trusted.h"
 
@@ -68,16 +70,22 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
+/* A reader that stalls must not hold up an emergency stop, nor keep the locks of a campaign. */
+static FILE *out(void)
+{
+	return output_stream(STDOUT_FILENO);
+}
+
 static int stop_everything(void)
 {
 	struct error err = {};
-	int stopped = eval_stop_all(stdout, &err);
+	int stopped = eval_stop_all(out(), &err);
 
 	if (stopped < 0) {
 		log_error("%s", err.text);
 		return EXIT_HOST;
 	}
-	printf("%d fault%s stopped\n", stopped, stopped == 1 ? "" : "s");
+	fprintf(out(), "%d fault%s stopped\n", stopped, stopped == 1 ? "" : "s");
 	return EXIT_OK;
 }
 
@@ -180,7 +188,7 @@ static int clean_up_subjects(const struct config *config, const char *campaign_i
 				log_error("%s", err.text);
 				failed++;
 			} else {
-				printf("cleaned up %s, instance %u\n", subject->name, i);
+				fprintf(out(), "cleaned up %s, instance %u\n", subject->name, i);
 			}
 		}
 	}
@@ -322,7 +330,8 @@ static int bury_dead_run(struct store *store, const json_t *campaign)
 	int ret = campaign_bury_running(store, id, &err);
 
 	if (ret > 0)
-		printf("%s: %d running trial%s of a dead run marked interrupted\n", id, ret, ret == 1 ? "" : "s");
+		fprintf(out(), "%s: %d running trial%s of a dead run marked interrupted\n", id, ret,
+			ret == 1 ? "" : "s");
 	if (ret >= 0 && !strcmp(report_string(campaign, "status", ""), "running")) {
 		_cleanup_json_ json_t *columns = json_pack("{s:s}", "status", "interrupted");
 
@@ -433,7 +442,7 @@ int cmd_cleanup(int argc, char **argv)
 		return stop_everything();
 	swept = scope_sweep_stale(SWEEP_WAIT_NS);
 	if (swept)
-		printf("killed what %d dead worker%s left\n", swept, swept == 1 ? "" : "s");
+		fprintf(out(), "killed what %d dead worker%s left\n", swept, swept == 1 ? "" : "s");
 	ret = clean_up_records(&cleanup);
 	host_lock_remove_stale();
 	return ret;

@@ -21,6 +21,7 @@
 #include "scope.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/output.h"
 #include "util/process.h"
 
 #define OPTIONS_MAX 48
@@ -285,6 +286,7 @@ static void hold_fault(struct fault *fault, const sigset_t *unblocked, double se
 		wait = (struct timespec){.tv_nsec = (long)wait_ns};
 		if (ppoll(NULL, 0, &wait, unblocked) < 0)
 			continue;
+		output_flush_standard();
 		if (fault_renew(fault, err)) {
 			fault_stop(fault);
 			return;
@@ -395,7 +397,7 @@ static int start_guard(struct guard *guard, struct error *err)
 	scope_prefix(prefix, getpid(), process_start_ticks(getpid()));
 	ret = guard_start(guard, prefix, NULL, 0, err);
 	if (!ret)
-		guard_tell_worker(guard->fd, getpid());
+		guard_tell_worker(guard, getpid());
 	return ret;
 }
 
@@ -418,6 +420,8 @@ static int inject_run(struct inject *inject)
 		return EXIT_HOST;
 	}
 	bpf_log_init();
+	if (inject->json && output_standard(STDOUT_FILENO))
+		output_set_lost_text(output_standard(STDOUT_FILENO), OUTPUT_LOST_JSON);
 	watch_signals(&unblocked);
 	ret = inject_target_open(&target, inject->ops, &inject->where, &err);
 	if (ret) {

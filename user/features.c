@@ -253,22 +253,34 @@ static int probe_all(int *results)
 	return 0;
 }
 
+/* -EINTR: somebody stopped it (SIGSTOP); it holds nothing and is killed. */
+static int wait_for_child(pid_t child)
+{
+	siginfo_t info = {};
+
+	if (waitid(P_PID, (id_t)child, &info, WEXITED | WSTOPPED))
+		return -errno;
+	if (info.si_code == CLD_STOPPED) {
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+		return -EINTR;
+	}
+	return info.si_code == CLD_EXITED ? -info.si_status : -EIO;
+}
+
 int features_probe(struct feature features[FEATURE_COUNT])
 {
 	int *results =
 		mmap(NULL, sizeof(int) * FEATURE_COUNT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int status, ret = 0;
 	pid_t child;
+	int ret;
 
 	if (results == MAP_FAILED)
 		return -errno;
 	child = fork();
 	if (!child)
 		_exit(probe_all(results));
-	if (child < 0 || waitpid(child, &status, 0) != child)
-		ret = -errno;
-	else if (!WIFEXITED(status) || WEXITSTATUS(status))
-		ret = WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+	ret = child < 0 ? -errno : wait_for_child(child);
 	for (size_t i = 0; !ret && i < FEATURE_COUNT; i++) {
 		features[i].name = probes[i].name;
 		features[i].used_for = probes[i].used_for;

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "bpf_inventory.h"
+#include "bpf_stop.h"
 #include "scope.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -235,6 +235,9 @@ __attribute__((noreturn)) static void guard_child(const char *prefix, int fd, co
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	setsid();
+	/* Its work begins when its parent dies, also if somebody has stopped it: it holds the campaign's locks until
+	 * then. */
+	prctl(PR_SET_PDEATHSIG, SIGCONT);
 	prctl(PR_SET_NAME, "eval-guard");
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
@@ -276,7 +279,11 @@ int guard_start(struct guard *guard, const char *prefix, const int *keep_fds, si
 	return 0;
 }
 
-static void tell(int guard_fd, struct message message)
+/*
+ * -EAGAIN: the guard is stopped and its socket full; the message is lost. Neither that nor a dead guard is a reason to
+ * stop: scopes are still destroyed by their workers and swept by the coordinator.
+ */
+static int tell(int guard_fd, struct message message)
 {
 	/* All of them are ours, or our children that we have not waited for: their numbers are theirs still. */
 	_cleanup_close_ int worker = process_pidfd(message.worker);
@@ -294,9 +301,9 @@ static void tell(int guard_fd, struct message message)
 				.msg_controllen = size ? CMSG_SPACE(size) : 0};
 
 	memcpy(CMSG_DATA(&control.header), fds, size);
-	/* A dead guard is no reason to stop: scopes are still destroyed by their workers. */
-	if (guard_fd >= 0 && sendmsg(guard_fd, &header, MSG_NOSIGNAL) < 0)
-		return;
+	if (guard_fd < 0 || sendmsg(guard_fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return 0;
+	return errno == EAGAIN ? -EAGAIN : 0;
 }
 
 void guard_stop(struct guard *guard)
@@ -308,6 +315,8 @@ void guard_stop(struct guard *guard)
 	/* Else it would wait for us, and we for it. */
 	tell(guard->fd, (struct message){.worker = getpid(), .group = WORKER_DONE});
 	guard->fd = fd_close(guard->fd);
+	if (pidfd >= 0)
+		kill(guard->pid, SIGCONT);
 	while (pidfd >= 0 && (ended = poll(&fd, 1, STOP_WAIT_MS)) < 0 && errno == EINTR)
 		;
 	/* Else a worker hangs in the kernel: the guard goes on waiting for it, we do not. */
@@ -316,12 +325,13 @@ void guard_stop(struct guard *guard)
 	guard->pid = 0;
 }
 
-void guard_tell_worker(int guard_fd, pid_t worker)
+void guard_tell_worker(struct guard *guard, pid_t worker)
 {
-	tell(guard_fd, (struct message){.worker = worker, .group = WORKER_NEW});
+	if (tell(guard->fd, (struct message){.worker = worker, .group = WORKER_NEW}))
+		guard->lost++;
 }
 
-void guard_tell_group(int guard_fd, pid_t group)
+int guard_tell_group(int guard_fd, pid_t group)
 {
-	tell(guard_fd, (struct message){.worker = getpid(), .group = group});
+	return tell(guard_fd, (struct message){.worker = getpid(), .group = group});
 }

@@ -14,7 +14,8 @@
 
 struct guard {
 	pid_t pid;
-	int fd; /* close-on-exec; workers inherit it: the guard lives until the last one is closed */
+	int fd;      /* close-on-exec; workers inherit it: the guard lives until the last one is closed */
+	size_t lost; /* messages of this process that a guard which is stopped had no room for */
 };
 
 /*
@@ -22,10 +23,10 @@ struct guard {
  * that nobody else starts before it has swept.
  */
 int guard_start(struct guard *guard, const char *prefix, const int *keep_fds, size_t keep_count, struct error *err);
-/* Lets go and waits for its end, within bounds. */
+/* Lets go and waits for its end, within bounds; a guard that is stopped goes on for it. */
 void guard_stop(struct guard *guard);
 
-/* Coordinator: a worker was forked. */
-void guard_tell_worker(int guard_fd, pid_t worker);
-/* Worker: the process group of a command outside its scope, 0: none any more. */
-void guard_tell_group(int guard_fd, pid_t group);
+/* Coordinator: a worker was forked. A message that is lost is counted. */
+void guard_tell_worker(struct guard *guard, pid_t worker);
+/* Worker: the process group of a command outside its scope, 0: none any more. -EAGAIN: the message is lost. */
+int guard_tell_group(int guard_fd, pid_t group);

@@ -2,12 +2,20 @@
 #include "inject_report.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/json.h"
+#include "util/output.h"
+
+/* A reader that stalls must not keep the fault's holder from renewing its lease, or from ending it. */
+static FILE *out(void)
+{
+	return output_stream(STDOUT_FILENO);
+}
 
 static void print_event(const char *event, json_t *fields)
 {
@@ -16,19 +24,18 @@ static void print_event(const char *event, json_t *fields)
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
 	json_object_set_new(fields, "at", json_string(at));
 	json_object_set_new(fields, "event", json_string(event));
-	json_print(fields, JSON_COMPACT, stdout);
-	putchar('\n');
-	fflush(stdout);
+	json_print(fields, JSON_COMPACT, out());
+	fputc('\n', out());
 }
 
 static void print_protected(const struct target *target)
 {
 	char text[ENDPOINT_TEXT_SIZE];
 
-	printf("never touched:%s", target->protect_count ? "" : " nothing is protected");
+	fprintf(out(), "never touched:%s", target->protect_count ? "" : " nothing is protected");
 	for (size_t i = 0; i < target->protect_count; i++)
-		printf("%s %s", i ? "," : "", protect_format(&target->protect[i], text));
-	putchar('\n');
+		fprintf(out(), "%s %s", i ? "," : "", protect_format(&target->protect[i], text));
+	fputc('\n', out());
 }
 
 void inject_report_started(const struct inject_report *report, const char *engine)
@@ -52,15 +59,15 @@ void inject_report_started(const struct inject_report *report, const char *engin
 		print_event("injected", fields);
 		return;
 	}
-	printf("%s (%s) on", report->spec->ops->name, engine);
+	fprintf(out(), "%s (%s) on", report->spec->ops->name, engine);
 	for (size_t i = 0; i < target->device_count; i++)
-		printf("%s %s", i ? "," : "", target->devices[i].name);
+		fprintf(out(), "%s %s", i ? "," : "", target->devices[i].name);
 	for (size_t i = 0; i < target->directory_count; i++)
-		printf("%s %s", i ? "," : "", target->directories[i].path);
-	printf(" for %g s, seed %llu; Ctrl+C ends it\n", report->seconds, (unsigned long long)report->spec->seed);
+		fprintf(out(), "%s %s", i ? "," : "", target->directories[i].path);
+	fprintf(out(), " for %g s, seed %llu; Ctrl+C ends it\n", report->seconds,
+		(unsigned long long)report->spec->seed);
 	if (target->device_count)
 		print_protected(target);
-	fflush(stdout);
 }
 
 static void warn_of_losses(const json_t *evidence)
@@ -84,7 +91,7 @@ static json_int_t count_of(const json_t *evidence, const char *name)
 static void print_reason(const char *what, const json_t *reason)
 {
 	if (json_is_string(reason))
-		printf("%s%s\n", what, json_string_value(reason));
+		fprintf(out(), "%s%s\n", what, json_string_value(reason));
 }
 
 static void print_disk_hits(const json_t *evidence, json_int_t hit)
@@ -92,15 +99,16 @@ static void print_disk_hits(const json_t *evidence, json_int_t hit)
 	const json_t *statfs = json_object_get(evidence, "statfs");
 
 	if (!statfs) {
-		printf("%" JSON_INTEGER_FORMAT " bytes taken on %" JSON_INTEGER_FORMAT " file system(s)\n",
-		       count_of(evidence, "bytes"), count_of(evidence, "seen"));
+		fprintf(out(), "%" JSON_INTEGER_FORMAT " bytes taken on %" JSON_INTEGER_FORMAT " file system(s)\n",
+			count_of(evidence, "bytes"), count_of(evidence, "seen"));
 		print_reason("by engine fill, as ", json_object_get(evidence, "why_not_hook"));
 		return;
 	}
-	printf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " calls refused (%" JSON_INTEGER_FORMAT
-	       " bytes), %" JSON_INTEGER_FORMAT " answers of statfs shrunk\n",
-	       hit - count_of(evidence, "statfs_shrunk"), count_of(evidence, "seen"), count_of(evidence, "bytes"),
-	       count_of(evidence, "statfs_shrunk"));
+	fprintf(out(),
+		"%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " calls refused (%" JSON_INTEGER_FORMAT
+		" bytes), %" JSON_INTEGER_FORMAT " answers of statfs shrunk\n",
+		hit - count_of(evidence, "statfs_shrunk"), count_of(evidence, "seen"), count_of(evidence, "bytes"),
+		count_of(evidence, "statfs_shrunk"));
 	print_reason("every write was refused, as ", json_object_get(evidence, "why_not_growth"));
 	if (!strncmp(json_string_value(statfs), "off: ", 5))
 		print_reason("statfs: ", statfs);
@@ -111,9 +119,10 @@ static void print_hits(const json_t *evidence, json_int_t hit)
 	if (json_object_get(evidence, "spaces"))
 		print_disk_hits(evidence, hit);
 	else
-		printf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT
-		       " bytes)\n",
-		       hit, count_of(evidence, "seen"), count_of(evidence, "bytes"));
+		fprintf(out(),
+			"%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT
+			" bytes)\n",
+			hit, count_of(evidence, "seen"), count_of(evidence, "bytes"));
 }
 
 int inject_report_reverted(const struct inject_report *report, json_t *evidence)
@@ -126,7 +135,7 @@ int inject_report_reverted(const struct inject_report *report, json_t *evidence)
 
 		print_event("reverted", fields);
 	} else {
-		printf("reverted%s: ", report->interrupted ? " early" : "");
+		fprintf(out(), "reverted%s: ", report->interrupted ? " early" : "");
 		print_hits(evidence, hit);
 	}
 	warn_of_losses(evidence);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "bpf_inventory.h"
 #include "bpf_session.h"
+#include "bpf_stop.h"
 #include "cmd.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/fds.h"
+#include "util/output.h"
 #include "util/terminal.h"
 
 static const struct {
@@ -58,7 +61,9 @@ static void sweep_dead_faults(void)
 
 static int run_command(size_t index, int argc, char **argv)
 {
+	bool stops = commands[index].run == cmd_cleanup;
 	char name[64];
+	int ret;
 
 	if (!commands[index].run) {
 		log_error("'%s' is not yet supported by this version (%s)", commands[index].name, EVAL_VERSION);
@@ -66,10 +71,13 @@ static int run_command(size_t index, int argc, char **argv)
 	}
 	snprintf(name, sizeof(name), "eval %s", commands[index].name);
 	argv[0] = name;
-	/* Who looks tells what was there. */
-	if (commands[index].run != cmd_bpf_status)
+	/* bpf-status reports what was there; an emergency stop comes first. */
+	if (commands[index].run != cmd_bpf_status && !stops)
 		sweep_dead_faults();
-	return commands[index].run(argc, argv);
+	ret = commands[index].run(argc, argv);
+	if (stops)
+		sweep_dead_faults();
+	return ret;
 }
 
 int main(int argc, char **argv)
@@ -85,6 +93,7 @@ int main(int argc, char **argv)
 	signal(SIGCHLD, SIG_DFL);
 	/* What needs the clocks to be right asks again, and says why they are not. */
 	clock_join_namespace();
+	atexit(output_end_standard);
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;

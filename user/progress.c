@@ -63,6 +63,8 @@ int progress_new(struct progress **out, enum progress_mode mode, FILE *file, uns
 		progress_free(progress);
 		return -ENOMEM;
 	}
+	if (mode == PROGRESS_JSON)
+		output_set_lost_text(progress->output, OUTPUT_LOST_JSON);
 	progress->mode = mode;
 	progress->live = mode == PROGRESS_LINES && isatty(progress->fd) == 1;
 	progress->lane_count = lanes;
@@ -88,29 +90,12 @@ void progress_free(struct progress *progress)
 	free(progress);
 }
 
-static void tell_lost(struct progress *progress, size_t lost)
-{
-	char line[128];
-	int size = snprintf(line, sizeof(line),
-			    progress->mode == PROGRESS_JSON ? "{\"event\":\"lines_lost\",\"count\":%zu}\n"
-							    : "%zu lines were lost here: nobody read the output\n",
-			    lost);
-
-	output_add(progress->output, line, (size_t)size);
-}
-
 /* Hands on what was written to progress->file. */
 static void emit(struct progress *progress)
 {
-	size_t lost;
-
 	fflush(progress->file);
 	/* Also where nothing came: its size is that of what was written since the rewind. */
 	fflush(progress->memory);
-	output_flush(progress->output);
-	lost = output_poll_fd(progress->output) < 0 ? output_take_lost(progress->output) : 0;
-	if (lost)
-		tell_lost(progress, lost);
 	if (progress->text_size)
 		output_add(progress->output, progress->text, progress->text_size);
 	rewind(progress->memory);
@@ -294,12 +279,15 @@ void progress_table(struct progress *progress, const json_t *results)
 	emit(progress);
 }
 
-void progress_end(struct progress *progress)
+size_t progress_end(struct progress *progress)
 {
+	size_t lost;
+
 	progress_clear(progress);
-	output_drain(progress->output, DRAIN_NS);
-	if (output_poll_fd(progress->output) >= 0)
-		log_warning("nobody reads the output: the rest of it is lost");
+	lost = output_end(progress->output, DRAIN_NS);
+	if (lost)
+		log_warning("nobody reads the output: %zu lines of it are lost", lost);
+	return lost;
 }
 
 int progress_poll_fd(const struct progress *progress)

@@ -31,8 +31,9 @@ void progress_trial_end(struct progress *progress, unsigned int lane, const json
 
 /* The results, unless they are for a program. */
 void progress_table(struct progress *progress, const json_t *results);
-/* Once nothing more comes: waits for a reader that reads, not for one that does not. */
-void progress_end(struct progress *progress);
+/* Once nothing more comes: waits for a reader that reads, not for one that does not. Returns how many lines are lost.
+ */
+size_t progress_end(struct progress *progress);
 /* To poll for POLLOUT and then to flush; -1: nothing waits. The output never blocks its caller. */
 int progress_poll_fd(const struct progress *progress);
 void progress_flush(struct progress *progress);

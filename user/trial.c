@@ -311,6 +311,9 @@ static void finish(struct trial *trial, int ret, const struct error *err)
 		set_outcome(trial, "interrupted", "stopped by a signal", 0);
 	else if (ret)
 		set_outcome(trial, "failed", *err->text ? err->text : strerror(-ret), ret);
+	if (trial->groups_lost)
+		trial_event(trial, "guard_lost", "the guard was not told of %zu commands: it is stopped",
+			    trial->groups_lost);
 	trial_set_moment(trial, "ended_at", clock_monotonic_ns());
 	trial_send(trial, "end", json_object());
 	trial_flush_all(trial);

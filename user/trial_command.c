@@ -46,6 +46,20 @@ static void keep_pipe(struct trial *trial, struct proc *proc)
 }
 
 /* Runs a command of the subject in the foreground. *out: the ended command, the caller frees it. */
+static void tell_group(struct trial *trial, pid_t group)
+{
+	/* The guard never hears of the last one: it is stopped. */
+	trial->groups_lost += trial->group != trial->group_told && trial->group;
+	trial->group = group;
+	trial_tell_guard(trial);
+}
+
+void trial_tell_guard(struct trial *trial)
+{
+	if (trial->group != trial->group_told && !guard_tell_group(trial->job->guard_fd, trial->group))
+		trial->group_told = trial->group;
+}
+
 static int run_command(struct trial *trial, const struct command *command, uint64_t timeout_ns, enum proc_stderr apart,
 		       struct proc **out, struct error *err)
 {
@@ -61,14 +75,14 @@ static int run_command(struct trial *trial, const struct command *command, uint6
 
 	if (ret)
 		return ret;
-	guard_tell_group(trial->job->guard_fd, proc_pid(trial->command));
+	tell_group(trial, proc_pid(trial->command));
 	ret = trial_pump(trial, UINT64_MAX, command_ended);
 	if (ret) {
 		proc_free(TAKE_PTR(trial->command));
-		guard_tell_group(trial->job->guard_fd, 0);
+		tell_group(trial, 0);
 		return error_set(err, ret, "stopped");
 	}
-	guard_tell_group(trial->job->guard_fd, 0);
+	tell_group(trial, 0);
 	keep_pipe(trial, trial->command);
 	*out = TAKE_PTR(trial->command);
 	return 0;

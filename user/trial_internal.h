@@ -52,7 +52,11 @@ struct trial {
 	uint64_t renew_ns, flush_ns;
 	uint64_t abort_ns; /* when abort_if is asked next */
 
+	pid_t group, group_told; /* of the command outside the scope: as it is, and as the guard knows it */
+	size_t groups_lost;      /* those that the guard was never told of */
+
 	struct outbox_message *outbox, **outbox_end;
+	size_t outbox_bytes, outbox_lost;
 	json_t *samples; /* all */
 	struct report_times times;
 	char leader[64]; /* at the end of warm-up, "": not known */
@@ -78,6 +82,8 @@ int trial_rebuild_environment(struct trial *trial, struct error *err);
 void trial_record_command(struct trial *trial, const char *name, const struct command *command, const struct proc *proc,
 			  unsigned int tries);
 int trial_reset(struct trial *trial, struct error *err);
+/* Tells the guard the present command's group, unless it knows; never blocks. */
+void trial_tell_guard(struct trial *trial);
 /* Polls `ready` until it exits 0 or end_ns; the first try counts whenever it ends. */
 int trial_wait_ready(struct trial *trial, uint64_t end_ns, struct error *err);
 /* Runs `roles`; the new JSON string is what it printed, NULL with err on failure. */
@@ -94,7 +100,10 @@ void trial_set_moment(struct trial *trial, const char *name, uint64_t monotonic_
 void trial_send_samples(struct trial *trial);
 /* Sends what the socket takes. */
 void trial_flush(struct trial *trial);
-/* Sends all, waiting for the coordinator. */
+/*
+ * Sends all, waiting for the coordinator: one that is stopped (Ctrl+Z) gets the record when it goes on, and one that
+ * dies takes the worker along. By then nothing of the trial is left that could be held up.
+ */
 void trial_flush_all(struct trial *trial);
 
 /* trial_abort.c */

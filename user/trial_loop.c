@@ -122,6 +122,7 @@ static void step(struct trial *trial)
 		trial_send_samples(trial);
 		trial->flush_ns = now_ns + FLUSH_NS;
 	}
+	trial_tell_guard(trial);
 	trial_flush(trial);
 }
 

@@ -16,6 +16,8 @@
 /* Samples per datagram: a sample's text is below 1 KiB. */
 #define SAMPLES_A_MESSAGE 256
 #define NO_MEMORY_RETRY_MS 10
+/* For a coordinator that is stopped: an hour of five probes, each every 50 ms. Beyond it all but results is dropped. */
+#define OUTBOX_MAX (64UL << 20)
 
 struct outbox_message {
 	struct outbox_message *next;
@@ -51,7 +53,7 @@ static void add_now(json_t *json)
 }
 
 /* Takes body. */
-void trial_send(struct trial *trial, const char *message, json_t *body)
+static void enqueue(struct trial *trial, const char *message, json_t *body)
 {
 	struct outbox_message *queued = calloc(1, sizeof(*queued));
 
@@ -64,9 +66,9 @@ void trial_send(struct trial *trial, const char *message, json_t *body)
 		free(queued);
 		return;
 	}
+	trial->outbox_bytes += strlen(queued->text);
 	*trial->outbox_end = queued;
 	trial->outbox_end = &queued->next;
-	trial_flush(trial);
 }
 
 static json_t *event_new(const struct trial *trial, const char *kind, const char *text)
@@ -80,7 +82,7 @@ static json_t *event_new(const struct trial *trial, const char *kind, const char
 
 /* In the place of a message that no datagram holds, or whose end the coordinator would not get: an event that says so.
  * False: that did not work either. */
-static bool replace_oversized(const struct trial *trial, struct outbox_message *message)
+static bool replace_oversized(struct trial *trial, struct outbox_message *message)
 {
 	size_t length = strlen(message->text);
 	_cleanup_json_ json_t *event = NULL;
@@ -94,9 +96,41 @@ static bool replace_oversized(const struct trial *trial, struct outbox_message *
 		free(smaller);
 		return false;
 	}
+	trial->outbox_bytes -= length - strlen(smaller);
 	free(message->text);
 	message->text = smaller;
 	return true;
+}
+
+static bool is_result(const char *message)
+{
+	return !strcmp(message, "columns") || !strcmp(message, "end");
+}
+
+/* Before the next message that there is room for. */
+static void tell_outbox_lost(struct trial *trial)
+{
+	char text[96];
+
+	if (!trial->outbox_lost)
+		return;
+	snprintf(text, sizeof(text), "%zu messages are lost: the coordinator did not read them", trial->outbox_lost);
+	trial->outbox_lost = 0;
+	enqueue(trial, "event", event_new(trial, "record_lost", text));
+}
+
+void trial_send(struct trial *trial, const char *message, json_t *body)
+{
+	trial_flush(trial);
+	if (trial->outbox_bytes < OUTBOX_MAX) {
+		tell_outbox_lost(trial);
+	} else if (!is_result(message)) {
+		trial->outbox_lost++;
+		json_decref(body);
+		return;
+	}
+	enqueue(trial, message, body);
+	trial_flush(trial);
 }
 
 void trial_flush(struct trial *trial)
@@ -114,6 +148,7 @@ void trial_flush(struct trial *trial)
 		if (sent < 0 && errno == EMSGSIZE && replace_oversized(trial, first))
 			continue;
 		/* Any other failure: the coordinator is gone, and this process follows it. */
+		trial->outbox_bytes -= strlen(first->text);
 		trial->outbox = first->next;
 		if (!trial->outbox)
 			trial->outbox_end = &trial->outbox;

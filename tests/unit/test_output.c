@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -25,20 +27,27 @@ static void add_line(struct output *output, unsigned int number)
 	output_add(output, line, LINE_SIZE);
 }
 
-static void assert_line(int fd, unsigned int number)
+static void assert_text(int fd, const char *wanted)
 {
-	char line[LINE_SIZE + 1], wanted[LINE_SIZE + 1];
-	size_t used = 0;
+	char text[LINE_SIZE + 1];
+	size_t used = 0, length = strlen(wanted);
 
-	while (used < LINE_SIZE) {
-		ssize_t got = read(fd, line + used, LINE_SIZE - used);
+	while (used < length) {
+		ssize_t got = read(fd, text + used, length - used);
 
 		assert_true(got > 0);
 		used += (size_t)got;
 	}
-	line[used] = '\0';
+	text[used] = '\0';
+	assert_string_equal(text, wanted);
+}
+
+static void assert_line(int fd, unsigned int number)
+{
+	char wanted[LINE_SIZE + 1];
+
 	snprintf(wanted, sizeof(wanted), "%0*u\n", LINE_SIZE - 1, number);
-	assert_string_equal(line, wanted);
+	assert_text(fd, wanted);
 }
 
 static void full_pipe(void **state)
@@ -46,6 +55,7 @@ static void full_pipe(void **state)
 	struct output *output;
 	uint64_t from_ns = clock_monotonic_ns();
 	unsigned int count = 6000, lost, number;
+	char told[64];
 	int ends[2];
 
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
@@ -55,9 +65,8 @@ static void full_pipe(void **state)
 	assert_true(output_poll_fd(output) >= 0);
 	/* The pipe's flags are its other users', too. */
 	assert_false(fcntl(ends[1], F_GETFL) & O_NONBLOCK);
-	lost = (unsigned int)output_take_lost(output);
+	lost = (unsigned int)output_lost(output);
 	assert_in_range(lost, 1000, 2000);
-	assert_int_equal(output_take_lost(output), 0);
 	output_drain(output, 100 * NSEC_PER_MSEC);
 	assert_true(clock_monotonic_ns() - from_ns < 5 * NSEC_PER_SEC);
 	/* Read again, all that was not dropped is there, in one piece and order. */
@@ -66,8 +75,78 @@ static void full_pipe(void **state)
 		assert_line(ends[0], number);
 	}
 	assert_int_equal(output_poll_fd(output), -1);
+	/* Before the next line the reader learns how many it misses. */
 	add_line(output, count);
+	snprintf(told, sizeof(told), "%u lines were lost here: nobody read the output\n", lost);
+	assert_text(ends[0], told);
 	assert_line(ends[0], count);
+	assert_int_equal(output_lost(output), 0);
+	output_free(output);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void a_full_socket(void **state)
+{
+	struct output *output;
+	uint64_t from_ns = clock_monotonic_ns();
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	output = output_new(ends[1]);
+	for (unsigned int number = 0; number < 2000; number++)
+		add_line(output, number);
+	assert_true(output_poll_fd(output) >= 0);
+	assert_false(fcntl(ends[1], F_GETFL) & O_NONBLOCK);
+	/* At the end what waits counts, too. */
+	assert_in_range(output_end(output, 10 * NSEC_PER_MSEC), 1000, 2000);
+	assert_true(clock_monotonic_ns() - from_ns < 5 * NSEC_PER_SEC);
+	output_free(output);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void a_full_disk(void **state)
+{
+	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	struct output *output = output_new(fd);
+
+	assert_true(fd >= 0);
+	for (unsigned int number = 0; number < 3; number++)
+		add_line(output, number);
+	assert_int_equal(output_lost(output), 3);
+	output_free(output);
+	close(fd);
+}
+
+/* What waits is the parent's to write, and the child may have closed or reused the description of its own. */
+static void a_child_begins_anew(void **state)
+{
+	struct output *output;
+	int ends[2], status;
+	pid_t child;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	output = output_new(ends[1]);
+	for (unsigned int number = 0; number < 100; number++)
+		add_line(output, number);
+	assert_true(output_poll_fd(output) >= 0);
+	child = fork();
+	if (!child) {
+		int own_fd = output_poll_fd(output), null_fd = open("/dev/null", O_RDWR);
+
+		dup2(null_fd, own_fd);
+		add_line(output, 100);
+		/* The pipe is full: only a description that does not block tells. */
+		_exit(output_poll_fd(output) < 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	for (unsigned int number = 0; number < 100; number++) {
+		output_flush(output);
+		assert_line(ends[0], number);
+	}
+	assert_int_equal(output_poll_fd(output), -1);
 	output_free(output);
 	close(ends[0]);
 	close(ends[1]);
@@ -173,6 +252,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(full_pipe),
+		cmocka_unit_test(a_full_socket),
+		cmocka_unit_test(a_full_disk),
+		cmocka_unit_test(a_child_begins_anew),
 		cmocka_unit_test(reader_is_gone),
 		cmocka_unit_test(a_file_goes_on_where_it_is),
 		cmocka_unit_test(what_drives_a_terminal),

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "util/output.h"
 
 int error_set(struct error *err, int code, const char *fmt, ...)
 {
@@ -44,7 +47,7 @@ static void log_line(const char *level, const char *fmt, va_list ap)
 	char line[2048];
 
 	vsnprintf(line, sizeof(line), fmt, ap);
-	fprintf(stderr, "eval: %s%s\n", level, line);
+	fprintf(output_stream(STDERR_FILENO), "eval: %s%s\n", level, line);
 }
 
 void log_error(const char *fmt, ...)

@@ -29,7 +29,8 @@ struct error {
 int error_set(struct error *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int error_set_errno(struct error *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Print "eval: error: …", "eval: warning: …" and "eval: …" on standard error. */
+/* Print "eval: error: …", "eval: warning: …" and "eval: …" on standard error; a reader that stalls never blocks them.
+ */
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

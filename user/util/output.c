@@ -7,20 +7,33 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/terminal.h"
 
 /* A pipe holds 64 KiB, and one event with the samples of many probes more than that. */
 #define WAITING_MAX (4UL << 20)
+/* Longer than any line, so that each is handed on whole. */
+#define STREAM_BUFFER_SIZE (256 * 1024)
+/* At the end, for a reader that does not read. */
+#define END_PATIENCE_NS NSEC_PER_SEC
 
 struct output {
 	int fd;
 	int own_fd; /* the same pipe or terminal by a description of our own, which never blocks; -1: not to be had */
+	bool is_socket;
+	pid_t owner; /* whose bytes wait */
 	char *waiting;
 	size_t used, lost;
+	const char *lost_before, *lost_after;
 };
+
+static struct output *standard_outputs[STDERR_FILENO + 1];
+static FILE *standard_streams[STDERR_FILENO + 1];
 
 /* Not for files: a description of one's own has a position of its own. */
 static int open_own(int fd)
@@ -37,6 +50,7 @@ static int open_own(int fd)
 struct output *output_new(int fd)
 {
 	struct output *output = calloc(1, sizeof(*output));
+	struct stat st;
 
 	if (!output)
 		return NULL;
@@ -47,7 +61,16 @@ struct output *output_new(int fd)
 	}
 	output->fd = fd;
 	output->own_fd = open_own(fd);
+	output->is_socket = !fstat(fd, &st) && S_ISSOCK(st.st_mode);
+	output->owner = getpid();
+	output_set_lost_text(output, "", " lines were lost here: nobody read the output");
 	return output;
+}
+
+void output_set_lost_text(struct output *output, const char *before, const char *after)
+{
+	output->lost_before = before;
+	output->lost_after = after;
 }
 
 void output_free(struct output *output)
@@ -65,6 +88,8 @@ static ssize_t write_some(const struct output *output)
 
 	if (output->own_fd >= 0)
 		return write(output->own_fd, output->waiting, output->used);
+	if (output->is_socket)
+		return send(output->fd, output->waiting, output->used, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (poll(&fd, 1, 0) <= 0) {
 		errno = EAGAIN;
 		return -1;
@@ -73,8 +98,29 @@ static ssize_t write_some(const struct output *output)
 	return write(output->fd, output->waiting, output->used < PIPE_BUF ? output->used : PIPE_BUF);
 }
 
+static size_t count_lines(const char *text, size_t size)
+{
+	size_t lines = 0;
+
+	for (size_t i = 0; i < size; i++)
+		lines += text[i] == '\n';
+	return lines;
+}
+
+/* After a fork what waits is the parent's, and the child may have closed the description, or opened something in its
+ * place. */
+static void heed_fork(struct output *output)
+{
+	if (output->owner == getpid())
+		return;
+	output->owner = getpid();
+	output->used = output->lost = 0;
+	output->own_fd = open_own(output->fd);
+}
+
 void output_flush(struct output *output)
 {
+	heed_fork(output);
 	while (output->used) {
 		ssize_t wrote = write_some(output);
 
@@ -82,7 +128,9 @@ void output_flush(struct output *output)
 			return;
 		if (wrote < 0 && errno == EINTR)
 			continue;
-		/* A reader that is gone, a disk that is full: nobody wants it. */
+		/* A reader that is gone wants nothing; on a disk that is full it is lost. */
+		if (wrote < 0 && errno != EPIPE)
+			output->lost += count_lines(output->waiting, output->used);
 		if (wrote < 0)
 			wrote = (ssize_t)output->used;
 		output->used -= (size_t)wrote;
@@ -90,11 +138,28 @@ void output_flush(struct output *output)
 	}
 }
 
+/* Once all that waited has been read. */
+static void tell_lost(struct output *output)
+{
+	size_t lost = output->lost;
+
+	if (!lost || output->used)
+		return;
+	output->used = (size_t)snprintf(output->waiting, WAITING_MAX, "%s%zu%s\n", output->lost_before, lost,
+					output->lost_after);
+	output->lost = 0;
+	output_flush(output);
+	/* That line is lost as well. */
+	if (output->lost)
+		output->lost = lost;
+}
+
 void output_add(struct output *output, const char *text, size_t size)
 {
 	output_flush(output);
+	tell_lost(output);
 	if (size > WAITING_MAX - output->used) {
-		output->lost++;
+		output->lost += count_lines(text, size);
 		return;
 	}
 	memcpy(output->waiting + output->used, text, size);
@@ -104,7 +169,7 @@ void output_add(struct output *output, const char *text, size_t size)
 
 int output_poll_fd(const struct output *output)
 {
-	if (!output->used)
+	if (!output || !output->used)
 		return -1;
 	return output->own_fd >= 0 ? output->own_fd : output->fd;
 }
@@ -124,10 +189,65 @@ void output_drain(struct output *output, uint64_t patience_ns)
 	}
 }
 
-size_t output_take_lost(struct output *output)
+size_t output_lost(const struct output *output)
 {
-	size_t lost = output->lost;
+	return output ? output->lost : 0;
+}
 
-	output->lost = 0;
-	return lost;
+size_t output_end(struct output *output, uint64_t patience_ns)
+{
+	output_drain(output, patience_ns);
+	tell_lost(output);
+	output->lost += count_lines(output->waiting, output->used);
+	output->used = 0;
+	return output->lost;
+}
+
+static ssize_t stream_write(void *output, const char *text, size_t size)
+{
+	output_add(output, text, size);
+	return (ssize_t)size;
+}
+
+struct output *output_standard(int fd)
+{
+	if (!standard_outputs[fd])
+		standard_outputs[fd] = output_new(fd);
+	return standard_outputs[fd];
+}
+
+FILE *output_stream(int fd)
+{
+	static char buffers[STDERR_FILENO + 1][STREAM_BUFFER_SIZE];
+	struct output *output = output_standard(fd);
+
+	if (!standard_streams[fd] && output) {
+		FILE *below = fopencookie(output, "w", (cookie_io_functions_t){.write = stream_write});
+
+		standard_streams[fd] = below ? terminal_stream(below) : NULL;
+		if (standard_streams[fd])
+			setvbuf(standard_streams[fd], buffers[fd], _IOLBF, STREAM_BUFFER_SIZE);
+	}
+	if (standard_streams[fd])
+		return standard_streams[fd];
+	return fd == STDOUT_FILENO ? stdout : stderr;
+}
+
+void output_flush_standard(void)
+{
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (standard_outputs[fd])
+			output_flush(standard_outputs[fd]);
+}
+
+void output_end_standard(void)
+{
+	size_t lost =
+		standard_outputs[STDOUT_FILENO] ? output_end(standard_outputs[STDOUT_FILENO], END_PATIENCE_NS) : 0;
+
+	if (lost)
+		fprintf(output_stream(STDERR_FILENO),
+			"eval: warning: nobody reads the output: %zu lines of it are lost\n", lost);
+	if (standard_outputs[STDERR_FILENO])
+		output_end(standard_outputs[STDERR_FILENO], END_PATIENCE_NS);
 }

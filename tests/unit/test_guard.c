@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A guard that is stopped (SIGSTOP) holds up neither those who talk to it nor the end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guard.h"
+#include "scope.h"
+#include "util/clock.h"
+#include "util/process.h"
+
+#define MESSAGES 10000
+/* The kernel gives no higher one. */
+#define PID_MAX (4 << 20)
+
+/* Its name is the last thing that it sets. */
+static int stop_once_set_up(pid_t pid)
+{
+	char path[64], name[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	while (strcmp(name, "eval-guard\n")) {
+		FILE *file = fopen(path, "re");
+
+		if (!file || !fgets(name, sizeof(name), file))
+			return -ESRCH;
+		fclose(file);
+	}
+	return kill(pid, SIGSTOP) ?: waitid(P_PID, (id_t)pid, &(siginfo_t){}, WSTOPPED);
+}
+
+static int start_stopped(struct guard *guard, const int *keep_fds, size_t keep_count)
+{
+	char prefix[SCOPE_NAME_SIZE];
+
+	scope_prefix(prefix, getpid(), process_start_ticks(getpid()));
+	return guard_start(guard, prefix, keep_fds, keep_count, NULL) ?: stop_once_set_up(guard->pid);
+}
+
+static void takes_no_more_messages(void **state)
+{
+	uint64_t from_ns = clock_monotonic_ns();
+	struct guard guard;
+	size_t lost;
+
+	assert_int_equal(start_stopped(&guard, NULL, 0), 0);
+	/* None of these lives. */
+	for (int i = 0; i < MESSAGES; i++)
+		guard_tell_worker(&guard, PID_MAX + i);
+	lost = guard.lost;
+	assert_in_range(lost, 1, MESSAGES - 1);
+	assert_int_equal(guard_tell_group(guard.fd, 0), -EAGAIN);
+	/* It goes on to its end, and is ours to reap. */
+	guard_stop(&guard);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+	assert_true(clock_monotonic_ns() - from_ns < 6 * NSEC_PER_SEC);
+}
+
+/* Its time comes when the coordinator dies: it holds the campaign's locks until it has swept. */
+static void goes_on_when_its_parent_dies(void **state)
+{
+	struct pollfd over = {.events = POLLIN};
+	int ends[2], status;
+	pid_t parent;
+
+	/* Held by the guard as a lock would be: its end is that of file. */
+	assert_int_equal(pipe(ends), 0);
+	parent = fork();
+	if (!parent) {
+		struct guard guard;
+
+		close(ends[0]);
+		if (start_stopped(&guard, &ends[1], 1))
+			_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	close(ends[1]);
+	assert_int_equal(waitpid(parent, &status, 0), parent);
+	assert_true(WIFSIGNALED(status));
+	over.fd = ends[0];
+	assert_int_equal(poll(&over, 1, 10000), 1);
+	close(ends[0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(takes_no_more_messages),
+		cmocka_unit_test(goes_on_when_its_parent_dies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
