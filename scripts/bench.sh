@@ -4,7 +4,7 @@
 set -u
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
-parts=(packet throughput delay stop campaign)
+parts=(packet throughput delay stop stop_all campaign)
 
 usage() {
 	cat <<'END'
@@ -14,6 +14,7 @@ usage: scripts/bench.sh [--write] [PART…]      all parts take about ten minute
   throughput  iperf3 with a fault attached that does not match; through the delay line
   delay       how precise the delays are
   stop        from a signal to an inert fault
+  stop_all    'eval cleanup --now' with 50 faults live, others' on this host included
   campaign    1,000 empty trials against the same number of forks, execs and fsyncs
 
 --write renews these parts' sections of docs/BENCH.md and keeps the others'. $EVAL is the program measured

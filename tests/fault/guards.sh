@@ -124,6 +124,15 @@ check_match "cleanup --now: the trial says why" "$(db stop "SELECT error_text FR
 kill -INT $coordinator
 end_of $coordinator
 check "cleanup --now: nothing is left" wait_for 3 nothing_left_in n1
+# An emergency is no time to wait for a pager.
+mkfifo "$work/unread"
+exec 9<>"$work/unread"
+head -c 65536 /dev/zero >&9
+inject unheard network_partition --for 60s --netns "$(ns n1)" --peer 10.99.0.2
+check "cleanup --now, output and errors are full: ends" timeout "$(patience 20)" sh -c "exec '$eval_bin' cleanup --now >&9 2>&9"
+inject_end unheard
+check_match "cleanup --now, output and errors are full: the fault has ended" "$(cat "$work/unheard.err")" "cleanup --now"
+exec 9>&-
 # Before the lease was renewed for the first time.
 campaign late "$eval_bin cleanup --now; false"
 sed -i 's/duration_seconds: 60/duration_seconds: 0.4/' "$work/late.yaml"

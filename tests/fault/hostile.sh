@@ -270,20 +270,33 @@ check "a full disk under the output: the campaign goes on" complete
 mkfifo "$work/unread"
 exec 9<>"$work/unread"
 head -c 65536 /dev/zero >&9
-for mode in --json ""; do
+# unread WHAT ERRORS [OPTION…]: the standard output is full, errors go to ERRORS.
+unread() {
+	local what=$1 errors=$2
+	shift 2
 	rm -f "$work"/plain.db*
 	sed 's/duration_seconds: [0-9.]*/duration_seconds: 60/' "$work/plain.yaml" >"$work/unread.yaml"
-	"$eval_bin" run campaign "$work/unread.yaml" --db "$work/plain.db" $mode >&9 2>"$work/unread.err" </dev/null &
+	"$eval_bin" run campaign "$work/unread.yaml" --db "$work/plain.db" "$@" >&9 2>"$errors" </dev/null &
 	spawned=$!
 	test_pids+=("$spawned")
 	holds() { [[ $(sql plain "SELECT count(*) FROM events WHERE phase = 'hold'") -gt 0 ]]; }
-	check "an output that is full ($mode): the campaign goes on" wait_for 10 holds
+	check "$what: the campaign goes on" wait_for 10 holds
 	kill -INT "$spawned"
-	check "an output that is full ($mode): Ctrl+C ends it" wait_for 10 is_over "$spawned"
+	check "$what: Ctrl+C ends it" wait_for 10 is_over "$spawned"
 	wait "$spawned"
-	check_eq "an output that is full ($mode): exit status" "$?" 130
-	check_match "an output that is full ($mode): is told" "$(cat "$work/unread.err")" "nobody reads the output"
+	check_eq "$what: exit status" "$?" 130
+	check_match "$what: how much was lost is in the record" "$(sql plain "SELECT text FROM events WHERE kind = 'output_lost'")" \
+		"^[1-9][0-9]* lines of the output are lost"
+}
+for mode in --json ""; do
+	# shellcheck disable=SC2086 # none or one
+	unread "an output that is full ($mode)" "$work/unread.err" $mode
+	check_match "an output that is full ($mode): is told" "$(cat "$work/unread.err")" "nobody reads the output: [1-9][0-9]* lines"
+	# As 2>&1 | less.
+	# shellcheck disable=SC2086
+	unread "output and errors that are full ($mode)" "$work/unread" $mode
 done
+check_fails "errors that are full: an error is no obstacle" 2 timeout 20 sh -c "exec '$eval_bin' nonsense 2>'$work/unread'"
 exec 9>&-
 
 # Where Debian's package locales is not there, what it has is all that can be tried.

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -56,6 +58,49 @@ static void oversized_is_told(void **state)
 	close(ends[1]);
 }
 
+/* It is stopped. What it does not read is kept within bounds; results are kept in any case. */
+static void the_coordinator_does_not_read(void **state)
+{
+	enum { EVENTS = 800 };
+	struct trial_job job = {};
+	struct trial trial = {.job = &job, .phase = PHASE_HOLD};
+	unsigned int events = 0, told = 0;
+	bool has_result = false;
+	static char text[100000];
+	json_t *message;
+	int ends[2];
+
+	memset(text, 'x', sizeof(text) - 1);
+	trial.outbox_end = &trial.outbox;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	job.socket_fd = ends[1];
+	for (unsigned int i = 0; i < EVENTS; i++)
+		trial_send(&trial, "event", json_pack("{s:s, s:s}", "kind", "many", "text", text));
+	trial_set(&trial, json_pack("{s:s}", "status", "completed"));
+	assert_in_range(trial.outbox_bytes, 60 << 20, 68 << 20);
+	/* It goes on. */
+	while ((message = receive(ends[0]))) {
+		events += !strcmp(field(message, "kind"), "many");
+		has_result |= !strcmp(field(message, "message"), "columns");
+		json_decref(message);
+		trial_flush(&trial);
+	}
+	assert_int_equal(trial.outbox_bytes, 0);
+	assert_true(has_result);
+	trial_event(&trial, "last", "after it");
+	message = receive(ends[0]);
+	assert_string_equal(field(message, "kind"), "record_lost");
+	assert_int_equal(sscanf(field(message, "text"), "%u messages are lost", &told), 1);
+	json_decref(message);
+	assert_int_equal(told, EVENTS - events);
+	assert_in_range(told, 1, EVENTS / 2);
+	message = receive(ends[0]);
+	assert_string_equal(field(message, "kind"), "last");
+	json_decref(message);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void nobody_is_left(void **state)
 {
 	struct trial_job job = {};
@@ -75,6 +120,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(oversized_is_told),
+		cmocka_unit_test(the_coordinator_does_not_read),
 		cmocka_unit_test(nobody_is_left),
 	};
 

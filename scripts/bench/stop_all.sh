@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+source "$(dirname "$0")/common.sh"
+
+faults=${FAULTS:-50} tries=${TRIES:-5}
+holders=()
+
+remove_nodes() {
+	local i
+	((${#holders[@]} == 0)) || kill -KILL "${holders[@]}" 2>/dev/null
+	for ((i = 0; i < faults; i++)); do
+		[[ ! -e /run/netns/$prefix-$i ]] || ip netns delete "$prefix-$i"
+	done
+	remove_all
+}
+trap remove_nodes EXIT
+
+for ((i = 0; i < faults; i++)); do
+	ip netns add "$prefix-$i" || die "cannot make the namespaces"
+	printf '%s\n' "link add eth0 type veth peer name eth1" "addr add $target_address/24 dev eth0" "link set eth1 up" \
+		"link set eth0 up" | ip -netns "$prefix-$i" -batch - || die "cannot make the devices"
+done
+
+cat <<END
+## An emergency stop of $faults faults
+
+\`eval cleanup --now\` with $faults partitions live, each in a namespace of its own; $tries tries, medians and the largest, in
+milliseconds. *First* is from the start of the command until a control block says that its fault is over, *last* from there
+until all say so; *command* is all of it, with the hooks detached.
+
+END
+row first max last max command max
+row ---: ---: ---: ---: ---: ---:
+for ((try = 0; try < tries; try++)); do
+	holders=()
+	for ((i = 0; i < faults; i++)); do
+		"$EVAL" inject network_partition --for 10m --netns "$prefix-$i" --peer "$peer_address" >"$work/holder" 2>&1 &
+		holders+=("$!")
+	done
+	"$TOOLS/stop_spread" "$faults" "$EVAL" cleanup --now >>"$work/times" 2>"$work/said" || die "$(tail -n 3 "$work/said")"
+	wait "${holders[@]}"
+done
+cells=()
+for column in 1 2 3; do
+	read -r _ p50 _ max _ < <(cut -d ' ' -f "$column" "$work/times" | "$TOOLS/stats" summary)
+	cells+=("$(round 2 "$p50")" "$(round 2 "$max")")
+done
+row "${cells[@]}"
