@@ -103,15 +103,15 @@ release_all() {
 
 # --- A worker that stays stopped (looked at last) -----------------------------------------------------------
 
-make_switch away c=10.98.0.1/24 d=10.98.0.2/24 || exit 1
+make_switch away c0=10.98.0.1/24 d0=10.98.0.2/24 || exit 1
 cat >"$work/left.yaml" <<END
 trials_per_combination: 1
 defaults: {warmup_seconds: 0, duration_seconds: 60, recovery_seconds: 5, retries: 0}
 subjects:
   - name: left
     reset: "true"
-    nodes: [{name: a, address: 10.98.0.1, netns: $(ns c)}, {name: b, address: 10.98.0.2, netns: $(ns d)}]
-    workload: "exec nsenter --net=/run/netns/$(ns c) ping -q -i 0.05 10.98.0.2"
+    nodes: [{name: a, address: 10.98.0.1, netns: $(ns c0)}, {name: b, address: 10.98.0.2, netns: $(ns d0)}]
+    workload: "exec nsenter --net=/run/netns/$(ns c0) ping -q -i 0.05 10.98.0.2"
 chaos_types: [{type: network_partition, target: a}]
 END
 start left
@@ -261,6 +261,6 @@ end_of left
 check_match "a worker that stays stopped is killed, and the campaign ends" \
 	"${statuses[left]} $(db left "SELECT status, error_stage, error_text FROM trials")" \
 	"^1 failed\|hold\|the worker was stopped \(SIGSTOP\)"
-check "a worker that stays stopped: nothing is left" wait_for 3 nothing_left_in c
+check "a worker that stays stopped: nothing is left" wait_for 3 nothing_left_in c0
 
 done_testing
