@@ -3,8 +3,10 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "bpf_filter.h"
 #include "bpf_session.h"
@@ -12,6 +14,7 @@
 #include "chaos.h"
 #include "util/array.h"
 #include "util/cleanup.h"
+#include "util/process.h"
 
 #define FIRST_ROOM 16
 
@@ -108,6 +111,17 @@ static void device_hooks_detach(const struct bpf_table *table, unsigned int map_
 	}
 }
 
+/* A holder that is stopped (SIGSTOP, Ctrl+Z) would keep what ends with it alone: the space that it filled. */
+static void wake_holder(const struct eval_ctl *ctl)
+{
+	bool is_here = ctl->holder_pidns_ino == process_pid_namespace();
+	_cleanup_close_ int pidfd = is_here ? (int)syscall(SYS_pidfd_open, ctl->holder_pid, 0) : -1;
+
+	/* Looked at behind the descriptor: it is this very process. */
+	if (pidfd >= 0 && eval_ctl_holder_lives(ctl))
+		syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0);
+}
+
 static int detach_all(const struct stop *stop, struct error *err)
 {
 	struct bpf_table table;
@@ -128,6 +142,8 @@ int eval_stop_all(FILE *report, struct error *err)
 
 	for (size_t i = 0; report && i < stop.count; i++)
 		tell(report, &stop.faults[i].ctl);
+	for (size_t i = 0; i < stop.count; i++)
+		wake_holder(&stop.faults[i].ctl);
 	detached = stop.count ? detach_all(&stop, ret ? NULL : err) : 0;
 	ret = ret ?: detached;
 	free(stop.faults);

@@ -9,7 +9,7 @@
 /*
  * Emergency stop. First every fault of ours on this host, of whatever version, is made inert; then they are told of in
  * report, a line each; then the hooks of their devices are detached (those of another version's its holder detaches).
- * What a delay line holds is still delivered. Returns how many it stopped.
+ * Holders that are stopped (SIGSTOP) go on. What a delay line holds is still delivered. Returns how many it stopped.
  */
 int eval_stop_all(FILE *report, struct error *err);
 /*
