@@ -17,7 +17,7 @@ for i in 0 1 2 3 4 5 6 7; do
 	members+=("a$i=10.99.0.1$i/24" "b$i=10.99.0.2$i/24")
 done
 make_switch sw "${members[@]}" || exit 1
-declare -A number coordinators workers statuses
+declare -A number coordinators workers stopped statuses
 for i in "${!phases[@]}"; do
 	number[${phases[i]}]=$i
 done
@@ -60,7 +60,7 @@ start() {
 child() {
 	local pid
 	# shellcheck disable=SC2013 # words
-	for pid in $(cat "/proc/$1/task/$1/children"); do
+	for pid in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
 		[[ $(cat "/proc/$pid/comm") == "$2" ]] && echo "$pid"
 	done
 }
@@ -77,21 +77,24 @@ end_of() {
 	is_running "${coordinators[$1]}" || wait "${coordinators[$1]}" 2>/dev/null || status=$?
 	statuses[$1]=$status
 }
-# start_all WHAT HOLD: a campaign per phase, as WHAT-PHASE, each brought to its phase. What is over at once is met on its
-# way: a campaign in check, say, may have ended.
-start_all() {
-	local phase
+# stop_in_each_phase WHAT HOLD PROCESS: a campaign per phase, as WHAT-PHASE; its PROCESS is stopped as soon as it is there.
+# The pids are in $workers. What is over at once may have passed, and the campaign with it.
+stop_in_each_phase() {
+	local phase name
 	for phase in "${phases[@]}"; do
-		campaign "$1-$phase" "$phase" "$2" "$(load "$1-$phase" "$phase")"
-		rm -f "$work/$1-$phase.go"
-		start "$1-$phase"
-	done
-	for phase in "${phases[@]}"; do
-		if [[ $phase == check ]]; then
-			wait_for 40 gets_to "$1-check" recover
-			touch "$work/$1-check.go"
+		name=$1-$phase
+		campaign "$name" "$phase" "$2" "$(load "$name" "$phase")"
+		start "$name"
+		[[ $phase != check ]] || { wait_for 40 gets_to "$name" recover && touch "$work/$name.go"; }
+		wait_for 40 gets_to "$name" "$phase" || not_ok "$1 in $phase: gets there" "$(cat "$work/$name".{out,err})"
+		workers[$phase]=$(child "${coordinators[$name]}" eval-trial)
+		stopped[$phase]=$(child "${coordinators[$name]}" "$3")
+		[[ $3 != eval ]] || stopped[$phase]=${coordinators[$name]}
+		if [[ -n ${stopped[$phase]} ]] && kill -STOP "${stopped[$phase]}" 2>/dev/null; then
+			wait_for 2 grep -q '^State:.*[TZ] ' "/proc/${stopped[$phase]}/status"
 		fi
-		wait_for 40 gets_to "$1-$phase" "$phase" || not_ok "$1 in $phase: gets there" "$(cat "$work/$1-$phase".{out,err})"
+		# Not later: it would be killed for having been stopped for so long.
+		[[ $3 != eval-trial ]] || kill -INT "${coordinators[$name]}" 2>/dev/null
 	done
 }
 release_all() {
@@ -120,36 +123,25 @@ kill -STOP "$(child "${coordinators[left]}" eval-trial)"
 
 # --- The guard ------------------------------------------------------------------------------------------------
 
-start_all guard 1
-for phase in "${phases[@]}"; do
-	workers[$phase]=$(child "${coordinators[guard-$phase]}" eval-guard)
-	[[ -z ${workers[$phase]} ]] || kill -STOP "${workers[$phase]}"
-done
+stop_in_each_phase guard 1 eval-guard
 release_all guard
 for phase in "${phases[@]}"; do
 	name=guard-$phase
 	end_of "$name"
 	check_eq "guard stopped in $phase: the campaign ends as without" \
 		"${statuses[$name]} $(db "$name" 'SELECT status, verdict FROM trials')" "0 completed|pass"
-	check "guard stopped in $phase: it has ended, too" is_over "${workers[$phase]:-0}"
+	check "guard stopped in $phase: it has ended, too" is_over "${stopped[$phase]:-0}"
 done
 
 # --- The worker -----------------------------------------------------------------------------------------------
 
-start_all worker 60
-for phase in "${phases[@]}"; do
-	workers[$phase]=$(child "${coordinators[worker-$phase]}" eval-trial)
-	[[ -z ${workers[$phase]} ]] || kill -STOP "${workers[$phase]}"
-done
+stop_in_each_phase worker 60 eval-trial
 began=$(now_ms)
-for phase in "${phases[@]}"; do
-	kill -INT "${coordinators[worker-$phase]}" 2>/dev/null
-done
 for phase in "${phases[@]}"; do
 	end_of "worker-$phase"
 done
-# 10 s is the time after which it would be killed.
-check_number "workers stopped, Ctrl+C: the end of all eight takes $(($(now_ms) - began)) ms" "$(($(now_ms) - began)) <= 8000"
+# 10 s is the time after which they would be killed.
+check_number "workers stopped, Ctrl+C: the end of the last takes $(($(now_ms) - began)) ms" "$(($(now_ms) - began)) <= 8000"
 for phase in "${phases[@]}"; do
 	name=worker-$phase
 	check_match "worker stopped in $phase, Ctrl+C: interrupted by the signal, not killed" \
@@ -160,16 +152,12 @@ done
 
 # --- The coordinator ------------------------------------------------------------------------------------------
 
-start_all coordinator 1
-for phase in "${phases[@]}"; do
-	workers[$phase]=$(child "${coordinators[coordinator-$phase]}" eval-trial)
-	kill -STOP "${coordinators[coordinator-$phase]}"
-done
+stop_in_each_phase coordinator 1 eval
 release_all coordinator
 for phase in "${phases[@]}"; do
 	# What it has to tell waits in its socket.
 	check "coordinator stopped in $phase: the worker does its work to the end" wait_for 40 is_over "${workers[$phase]:-0}"
-	kill -CONT "${coordinators[coordinator-$phase]}"
+	kill -CONT "${coordinators[coordinator-$phase]}" 2>/dev/null
 done
 for phase in "${phases[@]}"; do
 	name=coordinator-$phase
