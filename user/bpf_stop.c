@@ -26,7 +26,7 @@ struct stopped {
 struct stop {
 	struct stopped *faults;
 	size_t count, room;
-	int of_other_versions, failed;
+	int of_other_versions, of_other_namespaces, failed;
 	FILE *report;
 };
 
@@ -47,11 +47,27 @@ static int make_inert(int map_fd, bool drains)
 	return 0;
 }
 
+/*
+ * The host's own PID namespace stops all; a container stops what its own processes hold, and leaves the host's faults and
+ * other containers' alone.
+ */
+static bool is_for_us(const struct eval_ctl *ctl)
+{
+	uint64_t own = process_pid_namespace();
+
+	/* 0: it cannot be told, and an emergency stop rather stops too much. */
+	return !own || own == PID_NAMESPACE_INITIAL || ctl->holder_pidns_ino == own;
+}
+
 static int stop_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
 {
 	struct stop *stop = data;
 	struct stopped *grown;
 
+	if (!is_for_us(ctl)) {
+		stop->of_other_namespaces++;
+		return 0;
+	}
 	if (make_inert(map_fd, true)) {
 		stop->failed++;
 		return 0;
@@ -147,6 +163,9 @@ int eval_stop_all(FILE *report, struct error *err)
 	detached = stop.count ? detach_all(&stop, ret ? NULL : err) : 0;
 	ret = ret ?: detached;
 	free(stop.faults);
+	if (stop.of_other_namespaces)
+		log_warning("%d fault%s held in other PID namespaces left alone: to stop all, run this outside of containers",
+			    stop.of_other_namespaces, stop.of_other_namespaces == 1 ? "" : "s");
 	if (!ret && stop.failed)
 		return error_set(err, -EIO, "%d fault%s could not be stopped: see bpf-status, and end their holders",
 				 stop.failed, stop.failed == 1 ? "" : "s");

@@ -69,6 +69,8 @@ elsewhere=(unshare --pid --fork --mount-proc "$eval_bin")
 "${elsewhere[@]}" list --db "$work/none.db" >/dev/null 2>&1
 check_eq "seen from another PID namespace its holder lives" \
 	"$("${elsewhere[@]}" bpf-status --json | jq -c ".faults[] | select(.netns == \"$n1\") | [.holder_alive, .live]" | sort -u)" "[true,true]"
+check_match "cleanup --now of another PID namespace leaves it alone, and says so" "$("${elsewhere[@]}" cleanup --now 2>&1)" \
+	"warning: [0-9]+ faults held in other PID namespaces left alone.*0 faults stopped"
 check_number "which did it no harm" "$(fault latency '.hooks | length') == 4 && $(fault network_partition '.hooks | length') == 2"
 
 # A stopped holder: its fault is inert when the lease is over, and shown as such.

@@ -224,6 +224,9 @@ FILE *output_stream(int fd)
 	if (!standard_streams[fd] && output) {
 		FILE *below = fopencookie(output, "w", (cookie_io_functions_t){.write = stream_write});
 
+		/* Each write of the stream above is whole lines, and stays so. */
+		if (below)
+			setvbuf(below, NULL, _IONBF, 0);
 		standard_streams[fd] = below ? terminal_stream(below) : NULL;
 		if (standard_streams[fd])
 			setvbuf(standard_streams[fd], buffers[fd], _IOLBF, STREAM_BUFFER_SIZE);

@@ -51,5 +51,7 @@ int process_signal_group(int pidfd, int signal_number);
 int process_without_gone(int code);
 /* The inode of this process's PID namespace, 0 where it cannot be told, or /proc shows the processes of another. */
 uint64_t process_pid_namespace(void);
+/* The host's own, PROC_PID_INIT_INO of include/linux/proc_ns.h. */
+#define PID_NAMESPACE_INITIAL 0xEFFFFFFCULL
 /* The inode of this process's time namespace, 0 where it cannot be told. */
 uint64_t process_time_namespace(void);
