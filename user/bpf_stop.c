@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "bpf_filter.h"
 #include "bpf_session.h"
@@ -131,11 +130,11 @@ static void device_hooks_detach(const struct bpf_table *table, unsigned int map_
 static void wake_holder(const struct eval_ctl *ctl)
 {
 	bool is_here = ctl->holder_pidns_ino == process_pid_namespace();
-	_cleanup_close_ int pidfd = is_here ? (int)syscall(SYS_pidfd_open, ctl->holder_pid, 0) : -1;
+	_cleanup_close_ int pidfd = is_here ? process_pidfd((pid_t)ctl->holder_pid) : -1;
 
 	/* Looked at behind the descriptor: it is this very process. */
 	if (pidfd >= 0 && eval_ctl_holder_lives(ctl))
-		syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0);
+		process_signal(pidfd, SIGCONT);
 }
 
 static int detach_all(const struct stop *stop, struct error *err)

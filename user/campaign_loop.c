@@ -331,7 +331,7 @@ static void kill_stopped(struct campaign *campaign)
 		if (lane->stopped_looks < STOPPED_LOOKS)
 			continue;
 		lane->killed_stopped = true;
-		kill(lane->pid, SIGKILL);
+		process_signal(lane->pidfd, SIGKILL);
 	}
 }
 

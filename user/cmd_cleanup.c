@@ -259,21 +259,20 @@ static void print_recorded(const struct config *recorded, const json_t *campaign
 {
 	const char *id = report_string(campaign, "id", "?");
 
-	fputs(current->problems ?: "", stderr);
+	fputs(current->problems ?: "", output_stream(STDERR_FILENO));
 	log_error("%s: its cleanup was not run: %s; what was recorded:", id, current->why.text);
 	for (size_t i = 0; i < recorded->subject_count; i++) {
 		const struct subject *subject = &recorded->subjects[i];
 
 		if (!subject->cleanup.exec)
 			continue;
-		printf("  %s, %u instance%s, in ", subject->name, subject->instances,
-		       subject->instances == 1 ? "" : "s");
-		text_print(subject->cleanup.directory, stdout);
-		fputs(": ", stdout);
-		text_print(subject->cleanup.exec, stdout);
-		putchar('\n');
+		fprintf(out(), "  %s, %u instance%s, in ", subject->name, subject->instances,
+			subject->instances == 1 ? "" : "s");
+		text_print(subject->cleanup.directory, out());
+		fputs(": ", out());
+		text_print(subject->cleanup.exec, out());
+		fputc('\n', out());
 	}
-	fflush(stdout);
 	log_info("this runs it:");
 	campaign_tell_command("cleanup --recorded", NULL, "", id, cleanup->db);
 }

@@ -303,7 +303,8 @@ static int tell(int guard_fd, struct message message)
 	memcpy(CMSG_DATA(&control.header), fds, size);
 	if (guard_fd < 0 || sendmsg(guard_fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return 0;
-	return errno == EAGAIN ? -EAGAIN : 0;
+	/* The other bound is that on descriptors under way. */
+	return errno == EAGAIN || errno == ETOOMANYREFS ? -EAGAIN : 0;
 }
 
 void guard_stop(struct guard *guard)
@@ -316,7 +317,7 @@ void guard_stop(struct guard *guard)
 	tell(guard->fd, (struct message){.worker = getpid(), .group = WORKER_DONE});
 	guard->fd = fd_close(guard->fd);
 	if (pidfd >= 0)
-		kill(guard->pid, SIGCONT);
+		process_signal(pidfd, SIGCONT);
 	while (pidfd >= 0 && (ended = poll(&fd, 1, STOP_WAIT_MS)) < 0 && errno == EINTR)
 		;
 	/* Else a worker hangs in the kernel: the guard goes on waiting for it, we do not. */

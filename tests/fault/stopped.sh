@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# time limit: 240 s
+# time limit: 400 s
 # not in guests: it is about processes and pipes, whatever the kernel
 # Nothing waits for what may be stopped: SIGSTOP of worker, guard, coordinator and commands in each phase, eight campaigns
 # at once, one per phase; and a reader of an inject's output that does not read.

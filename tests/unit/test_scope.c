@@ -151,7 +151,7 @@ static void guard_and_a_stranger(void **state)
 	scope_prefix(prefix, getpid(), process_start_ticks(getpid()));
 	assert_int_equal(guard_start(&guard, prefix, NULL, 0, &err), 0);
 	worker = start_worker(&guard, &command, go);
-	guard_tell_worker(guard.fd, worker);
+	guard_tell_worker(&guard, worker);
 	stranger = start_stranger(command);
 	close(go[1]);
 	waitpid(worker, NULL, 0);
