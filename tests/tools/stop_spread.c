@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * How far apart many faults end: stop_spread COUNT COMMAND [ARGUMENT…]
- * Waits until COUNT faults are live on this host, starts COMMAND (eval cleanup --now) and prints "FIRST_MS SPREAD_MS
- * COMMAND_MS": from its start until the first control block says that its fault is over, from there until the last
- * one does, and from its start to its end.
+ * Waits until COUNT faults, of whatever version, are live on this host, starts COMMAND (eval cleanup --now) and prints
+ * "FIRST_MS SPREAD_MS COMMAND_MS": from its start until the first control block says that its fault is over, from there
+ * until the last one does, and from its start to its end.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -58,7 +58,7 @@ static void wait_until_live(struct live *live, size_t count)
 	struct error err = {};
 
 	for (;;) {
-		if (bpf_walk_faults(find_live, live, &err) < 0)
+		if (bpf_walk_all_versions(find_live, find_live, live, &err) < 0)
 			die(err.text);
 		if (live->count >= count)
 			return;
