@@ -2,7 +2,8 @@
 /*
  * own_bpf: prints the BPF objects of faults whose holder is, or was, in this PID namespace: "map NAME" for each control
  * map, "program NAME" for each program that uses one. Reads the kernel's lists itself, so that a test does not ask eval
- * whether eval left something.
+ * whether eval left something. own_bpf holders: instead, of each control map "PID NETNS TYPE MILLISECONDS": who holds
+ * the fault, the network namespace's inode, and for how long it is live without being renewed (0: it is not).
  */
 #include <bpf/bpf.h>
 #include <stdbool.h>
@@ -11,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chaos_kinds.h"
 #include "eval_abi.h"
+#include "util/clock.h"
 
 #define MAPS_MAX 4096
 
@@ -25,27 +28,45 @@ static __u64 pid_namespace(void)
 	return stat("/proc/self/ns/pid", &st) ? 0 : st.st_ino;
 }
 
-static bool is_own_control(int fd)
+static bool is_own_control(int fd, struct eval_ctl *ctl)
 {
 	struct bpf_map_info info = {};
 	__u32 size = sizeof(info), zero = 0;
-	struct eval_ctl ctl;
 
 	return !bpf_obj_get_info_by_fd(fd, &info, &size) && !strcmp(info.name, EVAL_CTL_MAP) &&
-	       info.value_size == sizeof(ctl) && !bpf_map_lookup_elem(fd, &zero, &ctl) && ctl.magic == EVAL_MAGIC &&
-	       ctl.holder_pidns_ino == pid_namespace();
+	       info.value_size == sizeof(*ctl) && !bpf_map_lookup_elem(fd, &zero, ctl) && ctl->magic == EVAL_MAGIC &&
+	       ctl->holder_pidns_ino == pid_namespace();
 }
 
-static void find_maps(void)
+static void print_holder(const struct eval_ctl *ctl)
+{
+	static const char *const types[] = {
+#define X(id, name) [EVAL_KIND_##id] = #name,
+		EVAL_CHAOS_KINDS(X)
+#undef X
+	};
+	__u64 until_ns = ctl->deadline_ns < ctl->lease_ns ? ctl->deadline_ns : ctl->lease_ns;
+	__u64 now_ns = clock_monotonic_ns();
+
+	printf("%u %llu %s %llu\n", ctl->holder_pid, (unsigned long long)ctl->netns_ino,
+	       ctl->kind < EVAL_KIND_COUNT && types[ctl->kind] ? types[ctl->kind] : "?",
+	       until_ns > now_ns && !ctl->draining ? (unsigned long long)((until_ns - now_ns) / NSEC_PER_MSEC) : 0ULL);
+}
+
+static void find_maps(bool holders)
 {
 	__u32 id = 0;
+	struct eval_ctl ctl;
 
 	while (control_count < MAPS_MAX && !bpf_map_get_next_id(id, &id)) {
 		int fd = bpf_map_get_fd_by_id(id);
 
-		if (fd >= 0 && is_own_control(fd)) {
+		if (fd >= 0 && is_own_control(fd, &ctl)) {
 			control_maps[control_count++] = id;
-			printf("map %s\n", EVAL_CTL_MAP);
+			if (holders)
+				print_holder(&ctl);
+			else
+				printf("map %s\n", EVAL_CTL_MAP);
 		}
 		close(fd);
 	}
@@ -79,9 +100,12 @@ static void find_programs(void)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	find_maps();
-	find_programs();
+	bool holders = argc > 1 && !strcmp(argv[1], "holders");
+
+	find_maps(holders);
+	if (!holders)
+		find_programs();
 	return 0;
 }
