@@ -34,11 +34,15 @@ row ---: ---: ---: ---: ---: ---:
 for ((try = 0; try < tries; try++)); do
 	holders=()
 	for ((i = 0; i < faults; i++)); do
-		"$EVAL" inject network_partition --for 10m --netns "$prefix-$i" --peer "$peer_address" >"$work/holder" 2>&1 &
+		: >"$work/holder$i"
+		"$EVAL" inject network_partition --for 10m --netns "$prefix-$i" --peer "$peer_address" >"$work/holder$i" 2>&1 &
 		holders+=("$!")
+		# All at once they would take one another's processor for longer than a lease.
+		((i % 5)) || wait_for 60 grep -q 'Ctrl+C' "$work/holder$i" || die "cannot inject: $(cat "$work/holder$i")"
 	done
 	"$TOOLS/stop_spread" "$faults" "$EVAL" cleanup --now >>"$work/times" 2>"$work/said" || die "$(tail -n 3 "$work/said")"
 	wait "${holders[@]}"
+	holders=()
 done
 cells=()
 for column in 1 2 3; do
