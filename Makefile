@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # make [all]        builds ./eval                    make test       installs what is missing, runs the suites here
 # make test-unit | test-cli | test-net | test-fault | test-disk | test-smoke | test-vm   one suite       and a smoke test on Linux 6.1
-# make test-matrix  VM_SUITES on each of KERNELS, in guests (scripts/vm.sh), three at a time
+# make test-matrix  VM_SUITES on each of KERNELS, in guests (scripts/vm.sh), two at a time
 # make test-gate    what .ci/run runs: all here, and on each of KERNELS what differs there
 # make test-all     all here and all of VM_SUITES on all KERNELS    make demo       the main job on a real cluster
 # make fuzz         SECONDS=600 for each target      make valgrind   the command line tests under valgrind

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Runs test suites on several kernels: scripts/vm/matrix.sh [--gate] "KERNELS" [SUITE…]. Each suite of each kernel has a
-# guest of its own, $GUESTS (3) of them at a time. The last line is the sum of the guests' closing lines. A guest without
+# guest of its own, $GUESTS (2) of them at a time. The last line is the sum of the guests' closing lines. A guest without
 # one counts as one failure, a kernel that can no longer be had as one skip a suite. Each guest's output is in
 # build/vm/KERNEL-SUITE.log, the logs of its tests in build/vm/KERNEL-SUITE. --gate: see tests/run.
 set -u
@@ -9,7 +9,7 @@ export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 1
 
 logs=${BUILD:-build}/vm
-guests_at_once=${GUESTS:-3}
+guests_at_once=${GUESTS:-2}
 gate=()
 if [[ ${1:-} == --gate ]]; then
 	gate=(--gate)

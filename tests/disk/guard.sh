@@ -95,8 +95,9 @@ pressure beside "$disk/data" --engine hook --fill-percent 100 || not_ok "another
 check_fails "another campaign's database in data_dir: it runs to its end" 0 "$eval_bin" run campaign "$work/other.yaml" \
 	--only '*baseline*' --db "$disk/data/other.db"
 mkdir "$disk/data/below"
-check_eq "another eval, of that file, sees what is really there" "$("$eval_bin" inject disk_pressure --for 0.1s \
-	--data-dir "$disk/data/below" --engine fill --leave-bytes $((200 * mib)) --json 2>&1 | jq -r 'select(.event == "reverted").event')" reverted
+check_fails "a folder in data_dir is the same target" 1 "$eval_bin" inject disk_pressure --for 0.1s \
+	--data-dir "$disk/data/below" --engine fill --leave-bytes $((200 * mib))
+check_match "… which is said" "$output" "already has a fault"
 check_eq "others are refused meanwhile" "$(grow "$disk/data/new")" "$full"
 revert beside
 check_eq "all of it is recorded" "$(sqlite3 -readonly "$disk/data/other.db" \

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# gate: 6.12: it takes minutes, and a link ends with its descriptor on all kernels
 # time limit: 180 s
 # guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, which are late
 # On each file system the holder is killed at any moment while fio writes: writes work again at once, and nothing is left.

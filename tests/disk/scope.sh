@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# gate: 5.10 6.12: one kernel of each kind of hook
 # time limit: 180 s
 # Which files are under pressure, who is, and what df says about it.
 # shellcheck source=tests/lib.sh
@@ -26,6 +27,17 @@ print(by_path.f_bavail * by_path.f_frsize, by_fd.f_bavail * by_fd.f_frsize, by_p
       by_path.f_blocks * by_path.f_frsize)' "$1"
 }
 
+# Without growth (5.10) the engine goes by samples: what a file system frees in between counts as left, until it is used.
+grow_in_scope() {
+	local tries got
+	for ((tries = have_growth ? 1 : 10; tries; tries--)); do
+		got=$(grow "$@")
+		[[ $got == ok ]] || break
+	done
+	echo "$got"
+}
+have_growth=$([[ $(feature growth) == true ]] && echo 1 || echo 0)
+
 check_files() {
 	local fs=$1 disk=$work/$1
 	make_disk "$fs" "$fs" || { not_ok "$fs: a file system"; return; }
@@ -40,16 +52,16 @@ check_files() {
 
 	pressure scope "$disk/data" --data-dir "$disk/data2" --engine hook --fill-percent 100 ||
 		{ not_ok "$fs: a fault"; return; }
-	check_eq "$fs: a file in data_dir" "$(grow "$disk/data/new")" "$full"
-	check_eq "$fs: deep below" "$(grow "$disk/data/deep/er/new")" "$full"
-	check_eq "$fs: 41 folders below" "$(grow "$disk/data/$(printf 'd/%.0s' {1..40})new")" "$full"
-	check_eq "$fs: through a bind mount" "$(grow "$disk/bound/new2")" "$full"
-	check_eq "$fs: opened before" "$(grow "/proc/self/fd/$opened")" "$full"
+	check_eq "$fs: a file in data_dir" "$(grow_in_scope "$disk/data/new")" "$full"
+	check_eq "$fs: deep below" "$(grow_in_scope "$disk/data/deep/er/new")" "$full"
+	check_eq "$fs: 41 folders below" "$(grow_in_scope "$disk/data/$(printf 'd/%.0s' {1..40})new")" "$full"
+	check_eq "$fs: through a bind mount" "$(grow_in_scope "$disk/bound/new2")" "$full"
+	check_eq "$fs: opened before" "$(grow_in_scope "/proc/self/fd/$opened")" "$full"
 	check_eq "$fs: opened before, by that descriptor" \
 		"$(head -c 65536 /dev/zero 2>/dev/null | dd bs=64k 2>&1 >&"$opened" | sed -n 's/^dd: .*: //p')" "$full"
 	check_eq "$fs: deleted, but open" \
 		"$(head -c 65536 /dev/zero 2>/dev/null | dd bs=64k 2>&1 >&"$deleted" | sed -n 's/^dd: .*: //p')" "$full"
-	check_eq "$fs: the second data_dir" "$(grow "$disk/data2/new")" "$full"
+	check_eq "$fs: the second data_dir" "$(grow_in_scope "$disk/data2/new")" "$full"
 	check_eq "$fs: a sibling" "$(grow "$disk/outside/new")" ok
 	check_eq "$fs: a sibling whose name begins alike" "$(grow "$disk/database/new")" ok
 	check_eq "$fs: beside data_dir" "$(grow "$disk/new")" ok
@@ -57,12 +69,12 @@ check_files() {
 		"$(head -c 65536 /dev/zero | dd bs=64k 2>&1 >&"$outside_deleted" | sed -n 's/^dd: .*: //p')" ""
 	check_eq "$fs: another file system of that type" "$(grow "$work/other-$fs/new")" ok
 	mv "$disk/outside/moved-in" "$disk/data/" && mv "$disk/data/moved-out" "$disk/outside/"
-	check_eq "$fs: moved in" "$(grow "$disk/data/moved-in")" "$full"
+	check_eq "$fs: moved in" "$(grow_in_scope "$disk/data/moved-in")" "$full"
 	check_eq "$fs: moved out" "$(grow "$disk/outside/moved-out")" ok
 	mv "$disk/data/deep" "$disk/data/deeper"
-	check_eq "$fs: a folder that was renamed" "$(grow "$disk/data/deeper/er/new")" "$full"
+	check_eq "$fs: a folder that was renamed" "$(grow_in_scope "$disk/data/deeper/er/new")" "$full"
 	mv "$disk/data" "$disk/renamed"
-	check_eq "$fs: data_dir itself was renamed" "$(grow "$disk/renamed/new")" "$full"
+	check_eq "$fs: data_dir itself was renamed" "$(grow_in_scope "$disk/renamed/new")" "$full"
 	mv "$disk/renamed" "$disk/data"
 	# A name decides, not the file: which of them it was opened by.
 	check_eq "$fs: a file by its name in data_dir, and by one outside" \

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# gate: 6.12: it takes minutes; disk/calls has the hooks on all kernels
 # time limit: 300 s
 # guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, which are late
 # How much is granted before a write is refused, and when space comes back.

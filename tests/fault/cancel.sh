@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# alone: it looks for an end within 50 ms
 # time limit: 150 s
 # not in guests: it is about the coordinator; its faults are killed in kill.sh
 # Campaigns that are asked to stop, four trials at once: by SIGINT, SIGTERM, SIGHUP, twice, by a terminal that closes; in

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# alone: it measures how soon a lab is up
 # not in guests: it is about a script and etcd, whatever the kernel
 # The lab: up, writes, survives its leader, and leaves nothing.
 source "$(dirname "$0")/../lib.sh"
