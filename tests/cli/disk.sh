@@ -92,6 +92,25 @@ check_fails "--allow shared_fs" 0 "$eval_bin" inject disk_pressure --engine fill
 kill -INT "$spawned" && wait "$spawned"
 rm "$work/disk"/*.db*
 
+# Whose process is called eval matters. In a folder that other users can look into.
+called=$(mktemp -d "${TMPDIR:-/tmp}/eval-test-called.XXXXXX") && chmod 755 "$called" && cp /bin/bash "$called/eval"
+on_cleanup rm -rf "$called"
+is_called_eval() { [[ $(cat "/proc/$spawned/comm") == eval ]]; }
+# call_eval [COMMAND…]: a process called eval, run by the command, with a file of the disk open for writing.
+call_eval() {
+	# shellcheck disable=SC2016 # the inner shell's
+	spawn bash -c 'exec 9>>"$0" && exec "$@"' "$work/disk/open" "$@" "$called/eval" -c 'sleep 60; true'
+	check "a process called eval${1:+, by $1}" wait_for 5 is_called_eval
+}
+call_eval setpriv --reuid 65534 --regid 65534 --clear-groups
+check_fails "another user's changes nothing" 0 "$eval_bin" inject disk_pressure --engine fill --for 0.2s "${there[@]}" \
+	--fill-percent 10
+end_pids "$spawned"
+call_eval
+refused 'where an eval keeps the database of its campaign' "${there[@]}" --fill-percent 10 --engine fill
+end_pids "$spawned"
+rm "$work/disk/open"
+
 # --- fill -------------------------------------------------------------------------------------------------------
 # fill ARGUMENT…: holds the fault in the background, $! is its holder.
 fill() {
