@@ -16,7 +16,7 @@ usage: scripts/lab.sh COMMAND [--instance N]      N is 0 to 255; default $EVAL_I
   revive   starts nodes again that have ended, as their service manager would, and tells which ever did and why
   leader   prints the leader's name
   put      one write through the leader, or else through its successor; gives up after about 0.9 s
-  load     writes 25 times a second until it is killed
+  load     writes 10 times a second until it is killed
   status   a table of the nodes
 
 Namespaces evlabN-n1, -n2, -n3 (10.77.N.1 to .3), evlabN-client (10.77.N.100), evlabN-sw (the switch). Data
@@ -57,6 +57,11 @@ done
 	wrong_usage "instance must be 0 to 255, not '$instance'"
 
 prefix=evlab$instance
+# A write is made in the client's namespace; before the rest of this file is read, as it is made often.
+if [[ $command == put && ! /proc/self/ns/net -ef /run/netns/$prefix-client ]]; then
+	[[ -e /run/netns/$prefix-client ]] || die "instance $instance is not up"
+	exec nsenter --net="/run/netns/$prefix-client" -- "$0" put --instance "$instance"
+fi
 run=/run/evlab/$instance
 disks=/var/lib/evlab/$instance
 lock=/run/evlab/$instance.lock
@@ -104,15 +109,26 @@ is_ready() {
 	[[ $healthy == "${#nodes[@]}" ]]
 }
 
-leader_cached() {
-	local node
-	read -r node 2>/dev/null <"$run/leader"
-	[[ ${node:-} =~ ^n[1-3]$ ]] && echo "$node"
+# The leader last known is in $known; empty: none.
+read_known() {
+	read -r known 2>/dev/null <"$run/leader"
+	[[ ${known:-} =~ ^n[1-3]$ ]] || known=
 }
 
+# write_to NODE SECONDS, in the client's namespace. Bash speaks HTTP itself: to start curl with its 33 libraries takes longer than
+# all the rest. A connection that nobody answers would be waited for without end, hence the child.
 write_to() {
-	http "$2" --fail --output /dev/null --data '{"key":"cHV0","value":"bGFi"}' \
-		"http://$(address "$1"):2379/v3/kv/put"
+	local body='{"key":"cHV0","value":"bGFi"}' node=10.77.$instance.${1#n} status='' writer
+	exec 3< <(
+		exec 4<>"/dev/tcp/$node/2379" || exit
+		printf 'POST /v3/kv/put HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s' "$node" "${#body}" "$body" >&4
+		read -r status <&4
+		echo "$status"
+	) 2>/dev/null
+	writer=$!
+	read -r -t "$2" status <&3 || kill "$writer" 2>/dev/null
+	exec 3<&-
+	[[ $status == "HTTP/1.1 200 "* ]]
 }
 
 # As clients of a Raft store do (TiKV's among them): to the leader last known, and when it does not answer to
@@ -120,7 +136,7 @@ write_to() {
 # random node a mix. 0.5 s is above what a leader delayed by 150 ms each way needs; the three steps fit in 0.9 s.
 cmd_put() {
 	local known new
-	known=$(leader_cached)
+	read_known
 	[[ -n $known ]] && write_to "$known" 0.5 && return 0
 	new=$(find_leader 0.1) || { echo "lab: no leader" >&2; return 1; }
 	[[ $new != "$known" ]] || { echo "lab: $new, the leader, did not answer" >&2; return 1; }
@@ -143,7 +159,7 @@ cmd_load() {
 	while is_up; do
 		[[ -n $node ]] || node=$(find_leader 0.3) || { sleep 0.2; continue; }
 		nsenter --net="/run/netns/$prefix-client" -- setpriv --pdeathsig KILL \
-			curl -q --noproxy '*' --silent --fail --fail-early --max-time 1 --rate 25/s --output /dev/null \
+			curl -q --noproxy '*' --silent --fail --fail-early --max-time 1 --rate 10/s --output /dev/null \
 			--data '{"key":"bG9hZA==","value":"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3"}' \
 			"http://$(address "$node"):2379/v3/kv/put?[1-100]" &
 		curl_pid=$!

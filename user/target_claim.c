@@ -18,6 +18,7 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/process.h"
 
 #define CLAIM_PREFIX "target-"
 /* Others hold the lock for as long as they read some files. */
@@ -239,7 +240,9 @@ static int write_claim(struct target *target, const char *text, struct error *er
 	char name[64], other[HOST_LOCK_HOLDER_SIZE];
 	int ret;
 
-	snprintf(name, sizeof(name), CLAIM_PREFIX "%d-%u", (int)getpid(), number++);
+	/* Evals in several PID namespaces may have one number, and one /run. */
+	snprintf(name, sizeof(name), CLAIM_PREFIX "%" PRIu64 "-%d-%u", process_pid_namespace(), (int)getpid(),
+		 number++);
 	ret = host_lock_take(&target->claim, name, target->node, other, err);
 	if (ret == -EBUSY)
 		return error_set(err, ret, "%s is held by pid %d", target->claim.path, atoi(other));
