@@ -508,6 +508,7 @@ int campaign_run(const struct config *config, const struct campaign_options *opt
 		campaign_clear(&campaign);
 		return ret == -EBUSY ? EXIT_USAGE : EXIT_HOST;
 	}
+	process_go_first();
 	ret = run_locked(&campaign);
 	campaign_unlock(&campaign.locks);
 	campaign_clear(&campaign);

@@ -420,6 +420,7 @@ static int inject_run(struct inject *inject)
 		return EXIT_HOST;
 	}
 	bpf_log_init();
+	process_go_first();
 	if (inject->json && output_standard(STDOUT_FILENO))
 		output_set_lost_text(output_standard(STDOUT_FILENO), OUTPUT_LOST_JSON);
 	watch_signals(&unblocked);

@@ -239,6 +239,7 @@ __attribute__((noreturn)) static void guard_child(const char *prefix, int fd, co
 	 * then. */
 	prctl(PR_SET_PDEATHSIG, SIGCONT);
 	prctl(PR_SET_NAME, "eval-guard");
+	process_go_first();
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
 	/* Whoever reads our caller's output must not have to wait for the guard. */

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -220,4 +222,13 @@ int process_signal_group(int pidfd, int signal_number)
 	const unsigned int process_group = 1U << 2; /* PIDFD_SIGNAL_PROCESS_GROUP, newer than our headers */
 
 	return send_signal(pidfd, signal_number, process_group);
+}
+
+void process_go_first(void)
+{
+	const struct sched_param lowest = {.sched_priority = 1};
+
+	/* Nice values weigh only within a session where the kernel has autogroups (sched(7)). */
+	if (getpriority(PRIO_PROCESS, 0) <= 0)
+		sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest);
 }
