@@ -47,8 +47,8 @@ static int make_inert(int map_fd, bool drains)
 }
 
 /*
- * The host's own PID namespace stops all; a container stops what its own processes hold, and leaves the host's faults and
- * other containers' alone.
+ * The host's own PID namespace stops all; a container stops what its own processes hold, and leaves the host's faults
+ * and other containers' alone.
  */
 static bool is_for_us(const struct eval_ctl *ctl)
 {
@@ -163,7 +163,8 @@ int eval_stop_all(FILE *report, struct error *err)
 	ret = ret ?: detached;
 	free(stop.faults);
 	if (stop.of_other_namespaces)
-		log_warning("%d fault%s held in other PID namespaces left alone: to stop all, run this outside of containers",
+		log_warning("%d fault%s held in other PID namespaces left alone: to stop all, run this outside of "
+			    "containers",
 			    stop.of_other_namespaces, stop.of_other_namespaces == 1 ? "" : "s");
 	if (!ret && stop.failed)
 		return error_set(err, -EIO, "%d fault%s could not be stopped: see bpf-status, and end their holders",
