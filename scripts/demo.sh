@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 campaign=examples/etcd-lab.yaml
 records=${1:-build/demo}
-limit=240 # seconds; it takes about a minute
+limit=240 # seconds; it takes about two minutes
 
 [[ $EUID == 0 ]] || { echo "demo: needs root: sudo make demo" >&2; exit 3; }
 [[ -x ./eval ]] || { echo "demo: ./eval is missing: make" >&2; exit 3; }
