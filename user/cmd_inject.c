@@ -350,8 +350,10 @@ static int inject_and_hold(struct inject *inject, const struct target *target, c
 		fault_free(fault);
 		return exit_code_of(ret);
 	}
+	process_go_first();
 	inject_report_started(&report, fault_engine(fault));
 	hold_fault(fault, unblocked, inject->seconds, &err);
+	process_take_turns();
 	report.interrupted = stop_requested;
 	ret = fault_revert(fault, err.code ? NULL : &err) ?: err.code;
 	evidence = fault_evidence(fault);
@@ -420,7 +422,6 @@ static int inject_run(struct inject *inject)
 		return EXIT_HOST;
 	}
 	bpf_log_init();
-	process_go_first();
 	if (inject->json && output_standard(STDOUT_FILENO))
 		output_set_lost_text(output_standard(STDOUT_FILENO), OUTPUT_LOST_JSON);
 	watch_signals(&unblocked);

@@ -11,7 +11,6 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
-#include "util/process.h"
 
 #define READY_TIMEOUT_SECONDS 30
 /* For what the workload and the probes left; the guard takes over what takes longer. */
@@ -327,7 +326,6 @@ static void prepare_process(pid_t coordinator)
 	if (getppid() != coordinator)
 		_exit(1);
 	prctl(PR_SET_NAME, "eval-trial");
-	process_go_first();
 	/* These are the coordinator's to decide on. */
 	signal(SIGHUP, SIG_IGN);
 	/* Ctrl+Z: who stops is the coordinator alone, and a fault ends at its time, not by a lapsed lease. */

@@ -9,6 +9,7 @@
 #include "trial_internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/process.h"
 
 /* plan_draw's stream of the choice among nodes. */
 #define DRAW_TARGET 1
@@ -228,6 +229,7 @@ int trial_inject(struct trial *trial, struct error *err)
 		return err->code;
 	}
 	set_metadata(trial, clock_monotonic_ns() - from_ns);
+	process_go_first();
 	return 0;
 }
 
@@ -318,7 +320,8 @@ int trial_revert(struct trial *trial, struct error *err)
 		return 0;
 	for (size_t i = 0; i < trial->fault_count; i++)
 		fault_stop(trial->faults[i].fault);
-	trial->times.reverted_ns = clock_monotonic_ns();
+	trial->times.reverted_ns = trial_stopped_ns() ?: clock_monotonic_ns();
+	process_take_turns();
 	trial->live = false;
 	/* Last activated first. */
 	for (size_t i = trial->fault_count; i > 0; i--) {

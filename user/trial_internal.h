@@ -73,6 +73,8 @@ int trial_loop_init(struct trial *trial, struct error *err);
  */
 int trial_pump(struct trial *trial, uint64_t until_ns, bool (*done)(const struct trial *trial));
 bool trial_stop_requested(void);
+/* When the signal's handler stopped live faults, CLOCK_MONOTONIC; 0 if it did not. */
+uint64_t trial_stopped_ns(void);
 /* Publishes the faults to the signal handler, or hides them again. */
 void trial_publish_faults(struct trial *trial);
 void trial_hide_faults(void);

@@ -21,6 +21,7 @@
 static volatile sig_atomic_t stop_requested;
 static struct trial_fault *volatile live_faults;
 static volatile size_t live_fault_count;
+static volatile uint64_t stopped_ns;
 static int handler_wake_fd = -1;
 
 /* Inert at once, even while the loop waits for the kernel: fault_stop only stores to shared memory. */
@@ -33,6 +34,8 @@ static void on_stop(int signal_number)
 	for (size_t i = 0; i < live_fault_count; i++)
 		if (live_faults[i].fault)
 			fault_stop(live_faults[i].fault);
+	if (live_fault_count && !stopped_ns)
+		stopped_ns = clock_monotonic_ns();
 	if (write(handler_wake_fd, &one, sizeof(one)) < 0)
 		errno = saved;
 	errno = saved;
@@ -41,6 +44,11 @@ static void on_stop(int signal_number)
 bool trial_stop_requested(void)
 {
 	return stop_requested;
+}
+
+uint64_t trial_stopped_ns(void)
+{
+	return stopped_ns;
 }
 
 void trial_publish_faults(struct trial *trial)

@@ -58,7 +58,7 @@ subjects:
       test \$kind != 11 || { until grep -q "\$EVAL_TRIAL: revert" $work/out; do sleep 0.02; done; kill -KILL \$PPID; } &
       test \$kind = 7 || exec nsenter --net=$prefix-a\$EVAL_INSTANCE ping -q -i 0.02 10.99.0.2\$EVAL_INSTANCE
       exec sleep 300
-    probes: [{name: p, exec: ". $work/suffer; test \$kind != 8", every_ms: 20, timeout_ms: 1000}]
+    probes: [{name: p, exec: ". $work/suffer; test \$kind != 8", every_ms: 100, timeout_ms: 1000}]
 chaos_types:
   - {type: network_partition, target: leader, name: cut, abort_if: ". $work/suffer; test \$kind = 9 && echo enough"}
   - {type: latency, target: leader, name: slow, params: {min_ms: 600, max_ms: 600}, abort_if: ". $work/suffer; test \$kind = 9 && echo enough"}

@@ -109,7 +109,7 @@ count=0
 while read -r line; do
 	case $line in
 	# The demo has run it, and says so.
-	'./eval run campaign examples/etcd-lab.yaml') check_match "$line: the demo runs it" "$table" "(^|\n)\$ $line --db" ;;
+	'./eval run campaign examples/etcd-lab.yaml') check_match "$line: the demo runs it" "$table" "\\\$ $line --db" ;;
 	'make demo' | 'make test') check_match "$line is a target" "$(make -n "${line#make }" 2>&1 | head -n 1)" . ;;
 	*) run_line "$line" ;;
 	esac

@@ -232,3 +232,11 @@ void process_go_first(void)
 	if (getpriority(PRIO_PROCESS, 0) <= 0)
 		sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest);
 }
+
+void process_take_turns(void)
+{
+	const struct sched_param none = {};
+
+	if (sched_getscheduler(0) == (SCHED_RR | SCHED_RESET_ON_FORK))
+		sched_setscheduler(0, SCHED_OTHER, &none);
+}

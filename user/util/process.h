@@ -56,8 +56,10 @@ uint64_t process_pid_namespace(void);
 /* The inode of this process's time namespace, 0 where it cannot be told. */
 uint64_t process_time_namespace(void);
 /*
- * What holds a fault must get the processor at once, also on a host that its chaos keeps busy: from here on this
- * process, but none of its children and threads, goes before all that is not real time. Not if whoever started it made
- * it nicer, nor where that is forbidden.
+ * What holds a live fault, or has to end others', must get the processor at once, also on a host that its chaos keeps
+ * busy: until process_take_turns() this process, but none of its children and threads, goes before all that is not
+ * real time. Not if whoever started it made it nicer, nor where that is forbidden. For what is soon done: what takes
+ * long, such as loading programs, would keep the target from running.
  */
 void process_go_first(void);
+void process_take_turns(void);
