@@ -115,6 +115,13 @@ read_known() {
 	[[ ${known:-} =~ ^n[1-3]$ ]] || known=
 }
 
+# forget_leader NODE: unless another write has found another one since.
+forget_leader() {
+	local known
+	read_known
+	[[ $known != "$1" ]] || : >"$run/leader"
+}
+
 # write_to NODE SECONDS, in the client's namespace. Bash speaks HTTP itself: to start curl with its 33 libraries takes longer than
 # all the rest. A connection that nobody answers would be waited for without end, hence the child.
 write_to() {
@@ -133,11 +140,15 @@ write_to() {
 
 # As clients of a Raft store do (TiKV's among them): to the leader last known, and when it does not answer to
 # whichever node the others follow by now. A write through a follower would show that follower's delays, through a
-# random node a mix. 0.5 s is above what a leader delayed by 150 ms each way needs; the three steps fit in 0.9 s.
+# random node a mix. 0.5 s is above what a leader delayed by 150 ms each way needs; the three steps fit in 0.9 s. A leader
+# that did not answer is forgotten at once: the next write need not wait for it, also where this one runs out of time.
 cmd_put() {
 	local known new
 	read_known
-	[[ -n $known ]] && write_to "$known" 0.5 && return 0
+	if [[ -n $known ]]; then
+		write_to "$known" 0.5 && return 0
+		forget_leader "$known"
+	fi
 	new=$(find_leader 0.1) || { echo "lab: no leader" >&2; return 1; }
 	[[ $new != "$known" ]] || { echo "lab: $new, the leader, did not answer" >&2; return 1; }
 	echo "$new" >"$run/leader"
