@@ -468,6 +468,7 @@ static void campaign_clear(struct campaign *campaign)
 		free(campaign->usage[i].busy);
 		free(campaign->usage[i].used);
 	}
+	campaign_forget_signals();
 	record_forget(campaign);
 	free(campaign->lanes);
 	free(campaign->usage);

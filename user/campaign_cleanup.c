@@ -10,14 +10,14 @@
 #include "util/clock.h"
 
 #define CLEANUP_TIMEOUT_SECONDS 300
-/* A signal may come just before poll. */
+/* What poll takes is an int. */
 #define LOOK_NS NSEC_PER_SEC
 
 /* Waits for its end; false where a signal asked to stop. */
 static bool wait_for(struct proc *proc)
 {
 	while (!proc_handle(proc)) {
-		struct pollfd fds[PROC_POLL_MAX];
+		struct pollfd fds[PROC_POLL_MAX + 1];
 		size_t count = proc_poll_fds(proc, fds);
 		uint64_t now_ns = clock_monotonic_ns(), at_ns = proc_wake_ns(proc);
 		uint64_t wait_ns = at_ns > now_ns ? at_ns - now_ns : 0;
@@ -26,7 +26,7 @@ static bool wait_for(struct proc *proc)
 			return false;
 		if (wait_ns > LOOK_NS)
 			wait_ns = LOOK_NS;
-		/* A signal interrupts poll, whatever SA_RESTART says. */
+		fds[count++] = (struct pollfd){.fd = campaign_signal_fd(), .events = POLLIN};
 		poll(fds, count, (int)(wait_ns / NSEC_PER_MSEC) + 1);
 	}
 	return true;

@@ -81,8 +81,12 @@ int campaign_select(struct campaign *campaign);
 /* campaign_loop.c */
 /* Before anything is recorded: from here on a signal stops the campaign, and is not the end of this process. */
 int campaign_watch_signals(struct campaign *campaign, struct error *err);
-/* Lets the signal handler tell the workers of all lanes. */
+/* Lets the thread that waits for signals tell the workers of all lanes. */
 int campaign_watch_workers(const struct campaign *campaign, struct error *err);
+/* From here on signals are lost: nothing is left to be stopped. */
+void campaign_forget_signals(void);
+/* Readable once a signal has come; -1: signals are not watched. */
+int campaign_signal_fd(void);
 /* A signal asked to stop. */
 bool campaign_interrupted(void);
 /* Runs all pending trials to their end, or to that of the campaign. */

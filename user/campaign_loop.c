@@ -2,11 +2,14 @@
 /* The coordinator's poll loop: signals, workers, what to start next. */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "campaign_internal.h"
 #include "util/cleanup.h"
@@ -25,11 +28,17 @@
 /* For a worker to die of SIGKILL; one that hangs in the kernel does not. */
 #define KILL_PATIENCE_NS (5 * NSEC_PER_SEC)
 
-/* For the signal handler, which tells the workers itself: the loop may be waiting for the disk. */
-static volatile int *worker_pidfds; /* 0: none; the standard descriptors are none of them */
-static volatile size_t worker_count;
-static volatile sig_atomic_t signal_received;
-static int handler_wake_fd = -1;
+/*
+ * Signals are a thread's: the loop may be waiting for the database's disk, where no handler would run. It tells the
+ * workers itself.
+ */
+static struct {
+	pthread_mutex_t lock;
+	int *pidfds; /* of workers; 0: none, as the standard descriptors are none of them */
+	size_t count;
+	int wake_fd;
+} watched = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake_fd = -1};
+static int signal_received;
 
 /* SIGCONT: a worker that is stopped would hear it only when it goes on. */
 static void stop_worker(int pidfd)
@@ -38,55 +47,97 @@ static void stop_worker(int pidfd)
 	process_signal(pidfd, SIGCONT);
 }
 
-static void on_signal(int signal_number)
+static void tell_workers(void)
 {
-	int saved = errno;
 	uint64_t one = 1;
 
-	signal_received = signal_number;
-	for (size_t i = 0; i < worker_count; i++)
-		if (worker_pidfds[i])
-			stop_worker(worker_pidfds[i]);
-	if (write(handler_wake_fd, &one, sizeof(one)) < 0)
-		errno = saved;
-	errno = saved;
+	pthread_mutex_lock(&watched.lock);
+	for (size_t i = 0; i < watched.count; i++)
+		if (watched.pidfds[i])
+			stop_worker(watched.pidfds[i]);
+	while (write(watched.wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+	pthread_mutex_unlock(&watched.lock);
+}
+
+static void *signal_thread(void *data)
+{
+	const sigset_t *signals = data;
+	int signal_number;
+
+	process_go_first();
+	for (;;) {
+		if (sigwait(signals, &signal_number))
+			continue;
+		__atomic_store_n(&signal_received, signal_number, __ATOMIC_SEQ_CST);
+		tell_workers();
+	}
+	return NULL;
 }
 
 bool campaign_interrupted(void)
 {
-	return signal_received;
+	return __atomic_load_n(&signal_received, __ATOMIC_SEQ_CST);
+}
+
+int campaign_signal_fd(void)
+{
+	return watched.wake_fd;
 }
 
 int campaign_watch_signals(struct campaign *campaign, struct error *err)
 {
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, hangup;
-	sigset_t watched;
+	static sigset_t signals;
+	struct sigaction hangup;
+	pthread_t thread;
+	int ret;
 
 	campaign->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (campaign->wake_fd < 0)
 		return error_set_errno(err, -errno, "cannot create the coordinator's event");
-	handler_wake_fd = campaign->wake_fd;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	watched.wake_fd = campaign->wake_fd;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
 	/* nohup stays in force. */
 	if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN)
-		sigaction(SIGHUP, &action, NULL);
-	/* Whoever started us may have blocked them. */
-	sigemptyset(&watched);
-	sigaddset(&watched, SIGINT);
-	sigaddset(&watched, SIGTERM);
-	sigaddset(&watched, SIGHUP);
-	sigprocmask(SIG_UNBLOCK, &watched, NULL);
-	return 0;
+		sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	/* What a shell ignores in its background is heeded. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	ret = pthread_create(&thread, NULL, signal_thread, &signals);
+	return ret ? error_set_errno(err, -ret, "cannot start the thread that waits for signals") : 0;
+}
+
+void campaign_forget_signals(void)
+{
+	pthread_mutex_lock(&watched.lock);
+	watched.wake_fd = -1;
+	watched.count = 0;
+	free(TAKE_PTR(watched.pidfds));
+	pthread_mutex_unlock(&watched.lock);
 }
 
 int campaign_watch_workers(const struct campaign *campaign, struct error *err)
 {
-	worker_pidfds = calloc(campaign->lane_count, sizeof(*worker_pidfds));
-	if (!worker_pidfds)
+	int *pidfds = calloc(campaign->lane_count, sizeof(*pidfds));
+
+	if (!pidfds)
 		return error_set(err, -ENOMEM, "out of memory");
-	worker_count = campaign->lane_count;
+	pthread_mutex_lock(&watched.lock);
+	watched.pidfds = pidfds;
+	watched.count = campaign->lane_count;
+	pthread_mutex_unlock(&watched.lock);
 	return 0;
+}
+
+/* pidfd 0: it is dead. */
+static void watch_worker(unsigned int index, int pidfd)
+{
+	pthread_mutex_lock(&watched.lock);
+	watched.pidfds[index] = pidfd;
+	pthread_mutex_unlock(&watched.lock);
 }
 
 void campaign_stop(struct campaign *campaign)
@@ -188,7 +239,7 @@ static void end_trial(struct campaign *campaign, struct lane *lane)
 {
 	unsigned int index = (unsigned int)(lane - campaign->lanes);
 
-	worker_pidfds[index] = 0;
+	watch_worker(index, 0);
 	if (lane->pid > 0 && !lane->abandoned)
 		lane_reap(campaign, lane);
 	set_end(lane);
@@ -220,7 +271,7 @@ static void start_assigned(struct campaign *campaign)
 							 "reset", "error_errno", -err.code, "error_text", err.text));
 			end_trial(campaign, lane);
 		} else {
-			worker_pidfds[i] = lane->pidfd;
+			watch_worker(i, lane->pidfd);
 		}
 	}
 }
@@ -360,7 +411,7 @@ static void heed_signal(struct campaign *campaign)
 {
 	uint64_t count;
 
-	if (!signal_received)
+	if (!campaign_interrupted())
 		return;
 	/* A second signal changes nothing. */
 	if (read(campaign->wake_fd, &count, sizeof(count)) == sizeof(count) || !campaign->stopping)

@@ -3,9 +3,11 @@
 # time limit: 150 s
 # not in guests: it is about processes, whatever the kernel
 # A process that hangs in the kernel (a write to a frozen file system) holds up neither a campaign, nor its end, nor that
-# of its guard.
+# of its guard. Ctrl+C ends chaos also while the coordinator itself hangs so.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/netlib.sh
+source "$(dirname "$0")/../netlib.sh"
 need_root
 
 unset EVAL_DB
@@ -99,5 +101,38 @@ wait "$spawned"
 check_eq "Ctrl+C while many probes hang: exit status" "$?" 130
 check_number "Ctrl+C while many probes hang: $(($(now_ms) - began)) ms" "$(now_ms) - $began <= $(patience 20) * 1000"
 fsfreeze -u "$work/frozen"
+
+# --- The coordinator, on the disk of its database -------------------------------------------------------------
+
+name="the database's disk hangs"
+make_switch sw n1=10.98.0.1/24 n2=10.98.0.2/24 || exit 1
+cat >"$work/disk.yaml" <<END
+trials_per_combination: 1
+defaults: {warmup_seconds: 0.5, duration_seconds: 60, recovery_seconds: 1, retries: 0}
+subjects:
+  - name: pair
+    reset: "true"
+    nodes: [{name: n1, address: 10.98.0.1, netns: $(ns n1)}, {name: n2, address: 10.98.0.2, netns: $(ns n2)}]
+    probes: [{name: ping, exec: "nsenter --net=/run/netns/$(ns n1) ping -c 1 -W 1 -q 10.98.0.2", every_ms: 100, timeout_ms: 1000}]
+chaos_types:
+  - {type: latency, target: n1, params: {min_ms: 200, max_ms: 200}}
+END
+rm -f "$work/frozen"/*
+spawn "$eval_bin" run campaign "$work/disk.yaml" --db "$work/frozen/disk.db"
+has_bitten() { grep -q "the kernel counted the first hit" "$work"/spawn.*; }
+coordinator_hangs() { grep -q '^State:.D' "/proc/$spawned/status"; }
+check "$name: chaos is live" wait_for 20 has_bitten
+fsfreeze -f "$work/frozen" || exit 1
+check "$name: the coordinator hangs" wait_for 10 coordinator_hangs
+kill -INT "$spawned"
+check "$name: Ctrl+C ends the chaos" wait_for 5 nothing_live
+check "$name: … while the coordinator still hangs" coordinator_hangs
+asked=$EPOCHREALTIME
+sleep 1
+fsfreeze -u "$work/frozen"
+wait "$spawned"
+check_eq "$name: exit status" "$?" 130
+check_number "$name: the record has the time of its end, not that of the disk's" \
+	"$(sqlite3 "$work/frozen/disk.db" "SELECT (julianday(chaos_reverted_at) - 2440587.5) * 86400 FROM trials") < $asked + 0.5"
 
 done_testing
