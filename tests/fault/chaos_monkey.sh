@@ -315,6 +315,8 @@ one_kill() {
 	fi
 	[[ -n $workers ]] && ! is_over "$coordinator" || return
 	((!wants_live)) || ((++planned))
+	# What it was doing instead.
+	[[ -n $live || $wants_live == 0 ]] || missed+=("kill $((killed + 1)) ($kind, in the run of $option): $(tail -n 2 "$work/out")")
 	worker=${live%% *}
 	[[ " ${workers//$'\n'/ } " == *" $worker "* && -n $worker ]] || worker=${workers%%$'\n'*}
 	workers=${workers//$'\n'/ }
@@ -357,7 +359,7 @@ before=$(state)
 clean=$(look)
 began=$(date +%s)
 killed=0 ended=0 planned=0 hit_live=0 cleaned=0 continued=0 coordinator='' ended_pid='' guard='' guard_is_dead='' kind='' option=--fresh
-wrong=() delays=() live_delays=() lease_delays=() spaces=() gone=()
+wrong=() missed=() delays=() live_delays=() lease_delays=() spaces=() gone=()
 declare -A by_kind=() bitten=()
 guard_is_there() { guard=$(children_named eval-guard); [[ -n $guard ]] || is_over "$coordinator"; }
 while ((killed < kills)); do
@@ -393,6 +395,7 @@ diag "$killed kills, seed $seed, $(($(date +%s) - began)) s, $ended campaigns to
 	"live faults whose process was killed or stopped: $(counts bitten); $continued of the stopped went on; nobody was left to clean up after $cleaned" \
 	"median, 95 %, longest: traffic normal after $(shares "${delays[@]}"), under live chaos $(shares "${live_delays[@]}"), by the lease after $(shares "${lease_delays[@]}")" \
 	"space back after $(shares "${spaces[@]}"); nothing left after $(shares "${gone[@]}") (as polls see it)"
+((${#missed[@]} == 0)) || diag "${missed[@]}"
 check_number "there were $kills kills, the $planned that were to be under live chaos were" "$killed == $kills && $hit_live >= $planned"
 # A busy machine delays a ping by that much now and then without any chaos; kill.sh looks at it more closely.
 is_emulated || check_number "after a kill traffic is normal within 200 ms (95 %)" "0$(share 95 "${delays[@]}") <= 200"

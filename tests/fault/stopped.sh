@@ -33,11 +33,11 @@ campaign() {
 	esac
 	cat >"$work/$name.yaml" <<END
 trials_per_combination: 1
-defaults: {warmup_seconds: 1, duration_seconds: $hold, recovery_seconds: 60, retries: 0}
+defaults: {warmup_seconds: 1, duration_seconds: $hold, recovery_seconds: 300, retries: 0}
 subjects:
   - name: $name
     reset: "test \$EVAL_PHASE != $stay || until test -e $go; do sleep 0.1; done"
-    ready: {exec: "test \$EVAL_PHASE != $stay || until test -e $go; do sleep 0.1; done", timeout_seconds: 60}
+    ready: {exec: "test \$EVAL_PHASE != $stay || until test -e $go; do sleep 0.1; done", timeout_seconds: 300}
     nodes:
       - {name: a, address: 10.99.0.1$i, netns: $(ns a"$i")}
       - {name: b, address: 10.99.0.2$i, netns: $(ns b"$i")}
