@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Runs test suites on several kernels: scripts/vm/matrix.sh [--gate] "KERNELS" [SUITE…]. Each suite of each kernel has a
-# guest of its own, $GUESTS (2) of them at a time. The last line is the sum of the guests' closing lines. A guest without
+# guest of its own, $GUESTS (2) of them at a time; one until the file $BESIDE is there, if that is given: until then this
+# host's own tests need the processors. The last line is the sum of the guests' closing lines. A guest without
 # one counts as one failure, a kernel that can no longer be had as one skip a suite. Each guest's output is in
 # build/vm/KERNEL-SUITE.log, the logs of its tests in build/vm/KERNEL-SUITE. --gate: see tests/run.
 set -u
@@ -20,11 +21,12 @@ read -ra kernels <<<"${1:-}"
 suites=("${@:2}")
 ((${#suites[@]})) || suites=(net fault disk)
 # Of a guest's whole run; what takes longer hangs.
-limit=1500
+limit=2400
 passed=0 failed=0 skipped=0 failures=() skips=()
 # By the pid of its scripts/vm.sh: "KERNEL SUITE", and when it began.
 declare -A running=() began=()
-trap 'kill -TERM "${!running[@]}" 2>/dev/null; wait; exit 130' INT TERM HUP
+watcher=''
+trap 'kill -TERM "${!running[@]}" $watcher 2>/dev/null; wait; exit 130' INT TERM HUP
 
 name_of() { tr ' /' '--' <<<"$1"; }
 
@@ -50,10 +52,15 @@ add_up() {
 	fi
 }
 
-# collect: waits for a guest to end.
+# collect: waits for a guest to end, or for $BESIDE.
 collect() {
 	local pid status=0 job
-	wait -n -p pid "${!running[@]}" || status=$?
+	# shellcheck disable=SC2086 # none or one
+	wait -n -p pid "${!running[@]}" $watcher || status=$?
+	if [[ $pid == "$watcher" ]]; then
+		watcher=''
+		return
+	fi
 	job=${running[$pid]}
 	unset "running[$pid]"
 	add_up "$job" "$status" $((SECONDS - began[$pid]))
@@ -63,8 +70,7 @@ collect() {
 launch() {
 	local name
 	name=$(name_of "$1 $2")
-	# Guests take what this host's own tests leave; these measure times.
-	nice -n 10 scripts/vm.sh test --timeout "$limit" --logs "$logs/$name" "$1" "${gate[@]}" "$2" >"$logs/$name.log" 2>&1 &
+	scripts/vm.sh test --timeout "$limit" --logs "$logs/$name" "$1" "${gate[@]}" "$2" >"$logs/$name.log" 2>&1 &
 	running[$!]="$1 $2"
 	began[$!]=$SECONDS
 }
@@ -73,15 +79,22 @@ mkdir -p "$logs" || exit 1
 # What an earlier run left must not count if this run does not get that far.
 rm -f "$logs"/{summary,failed}
 echo "guests: ${#kernels[@]} kernels, ${#suites[@]} suites each, $guests_at_once at a time" >&2
+if [[ -n ${BESIDE:-} ]]; then
+	until [[ -e $BESIDE ]]; do sleep 1; done &
+	watcher=$!
+fi
 for suite in "${suites[@]}"; do
 	for kernel in "${kernels[@]}"; do
-		((${#running[@]} < guests_at_once)) || collect
+		until ((${#running[@]} < (${#watcher} ? 1 : guests_at_once))); do
+			collect
+		done
 		launch "$kernel" "$suite"
 	done
 done
 while ((${#running[@]})); do
 	collect
 done
+[[ -z $watcher ]] || kill "$watcher" 2>/dev/null
 ((${#skips[@]} == 0)) || printf 'skipped: %s\n' "${skips[@]}"
 ((${#failures[@]} == 0)) || printf '  %s\n' "${failures[@]}" | tee "$logs/failed" | sed 's/^  /failed: /'
 echo "$passed passed, $failed failed, $skipped skipped" | tee "$logs/summary"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.12: it is about mounts, and little about the kernel
+# gate: 5.10: it is about mounts, and little about the kernel
 # Where disk_pressure does not go, and whom it spares; what the fill engine refuses is in cli/disk.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

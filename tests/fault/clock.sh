@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.12: one kernel is enough for what the kernel has no part in
+# gate: sid: one kernel is enough for what the kernel has no part in
 # time limit: 90 s
 # The wall clock jumps an hour forward and back all through a campaign: nothing waits by it, nothing is measured by it.
 # shellcheck source=tests/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1 6.12: one kernel of each way to attach is enough
+# gate: 6.1: with filters in a guest, with tcx on this host
 # SIGKILL of the guard, alone and together with a worker or the coordinator, under chaos. (kill.sh has the coordinator
 # and the worker in every phase.)
 # shellcheck source=tests/lib.sh

@@ -23,6 +23,7 @@ odd) echo "1 passed, 0 failed, 0 skipped"; status=125 ;;
 hung) echo "vm: hung: still running: killed"; status=124 ;;
 gone) echo "vm: http://x/linux.deb is no longer there: run scripts/vm.sh refresh"; status=77 ;;
 pair*) while (($(ls "$0".pair* 2>/dev/null | wc -l) < 2)); do sleep 0.02; done; sleep 0.2; echo "1 passed, 0 failed, 0 skipped" ;;
+one*) sleep 0.3; echo "1 passed, 0 failed, 0 skipped" ;;
 waits) sleep 60 & wait ;;
 esac
 ls "$0".* 2>/dev/null | wc -l >>"${0%/*}/together"
@@ -58,6 +59,12 @@ check_match "… and what to do" "$text" "skipped: gone net: .* is no longer the
 rm -f "$tree/scripts/together"
 matrix_is "two at a time" "pair1 pair2 pair3 pair4" "4 passed, 0 failed, 0 skipped (0)"
 check_eq "never more" "$(sort -n "$tree/scripts/together" | tail -n 1)" 2
+rm -f "$tree/scripts/together"
+BESIDE=$tree/absent matrix_is "one at a time beside this host's tests" "one1 one2" "2 passed, 0 failed, 0 skipped (0)"
+check_eq "… never more" "$(sort -n "$tree/scripts/together" | tail -n 1)" 1
+rm -f "$tree/scripts/together"
+BESIDE=$tree/scripts/vm.sh matrix_is "two once these have ended" "pair1 pair2 pair3 pair4" "4 passed, 0 failed, 0 skipped (0)"
+check_eq "… at a time" "$(sort -n "$tree/scripts/together" | tail -n 1)" 2
 check_fails "no kernel: usage" 2 "$tree/scripts/vm/matrix.sh" "" net
 
 spawn "$tree/scripts/vm/matrix.sh" "waits" net
