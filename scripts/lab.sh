@@ -149,7 +149,7 @@ cmd_put() {
 		write_to "$known" 0.5 && return 0
 		forget_leader "$known"
 	fi
-	new=$(find_leader 0.1) || { echo "lab: no leader" >&2; return 1; }
+	new=$(find_leader "$([[ -n $known ]] && echo 0.1 || echo 0.4)") || { echo "lab: no leader" >&2; return 1; }
 	[[ $new != "$known" ]] || { echo "lab: $new, the leader, did not answer" >&2; return 1; }
 	echo "$new" >"$run/leader"
 	write_to "$new" 0.3 || { echo "lab: neither ${known:-a leader} nor $new took the write" >&2; return 1; }

@@ -34,7 +34,7 @@ END
 cat >"$work/parallel.yaml" <<END
 trials_per_combination: $((total / 2))
 parallel: $lanes
-defaults: {warmup_seconds: 0.4, duration_seconds: 1, recovery_seconds: 0.5, retries: 0}
+defaults: {warmup_seconds: 1.5, duration_seconds: 1, recovery_seconds: 0.5, retries: 0}
 subjects:
   - name: pair
     instances: $lanes
