@@ -108,9 +108,9 @@ lanes_are() {
 	options=$2 case_is "$1" 0 "$3" "${4:-}" "${@:5}"
 }
 lanes_are "three lanes" "" "4 passed, 0 failed, 0 skipped" $'^4 tests: 1 one by one, 3 in 3 lanes\n  1 of 4  ok +cli/c .*\n  4 of 4 .*\ncli +4 tests, [0-9.]+ s\nall of them in' STARTED=4
-check_match "the one that must be alone ran first, and alone" "$(tr -d '\n' <"$work/lanes")" '^\+c-c\+d\+b\+a-'
+check_match "the one that must be alone ran first, and alone" "$(tr -d '\n' <"$work/lanes")" '^\+c-c(\+[abd]){3}-'
 lanes_are "two lanes" "--lanes 2" "4 passed, 0 failed, 0 skipped" "" STARTED=3
-check_match "never more than two at once" "$(tr -d '\n' <"$work/lanes")" '^\+c-c\+d\+b-[db](-[db])?\+a-'
+check_match "never more than two at once" "$(tr -d '\n' <"$work/lanes")" '^\+c-c(\+[db]){2}-[db](-[db])?\+a-'
 lanes_are "alone ones only" "--only alone" "1 passed, 0 failed, 0 skipped"
 lanes_are "the others only" "--only beside" "3 passed, 0 failed, 0 skipped"
 lanes_are "in a guest one by one" "" "4 passed, 0 failed, 0 skipped" "0 one by one, 4 in 1 lane" EVAL_GUEST=6.1

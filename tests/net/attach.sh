@@ -19,8 +19,8 @@ has_clsact() { [[ $(clsacts_in n1) != 0 ]]; }
 no_filters() { ours_are_gone && ! has_clsact; }
 pings() { in_ns n1 ping -n -q -c "${1:-2}" -i 0.05 -W 1 "$(address4 n2)" >/dev/null; }
 pids_of() { echo "$(cat "/proc/$(pid_of "$1")/task/$(pid_of "$1")/children") $(pid_of "$1")"; }
-links() { bpftool --json link show | jq -r '.[] | "link \(.type) \(.devname // "") \(.attach_type // "")"' | sort; }
-state() { network_state "$n1"; ip netns list | grep -v "^et[0-9]*-" | sort; links; bpf_state; }
+# A link that is left holds its program, which bpf_state has.
+state() { network_state "$n1"; ip netns list | grep -v "^et[0-9]*-" | sort; bpf_state; }
 
 # --- Root qdiscs -------------------------------------------------------------------------------------------------
 in_n1() { in_ns n1 tc -batch - 2>&1; }
