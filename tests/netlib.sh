@@ -274,18 +274,23 @@ timer_late_ms=100
 ! is_emulated || timer_late_ms=900
 
 # check_deadline NAME KIND PIDS: what `PIDS deadline` prints is stopped in a fault's last second, so that the lease would
-# let it go on for longer. Needs watch_start w.
+# let it go on for longer. Needs watch_start w. A busy guest may get there only after the end: then a longer fault.
 check_deadline() {
-	local name=$1 kind=$2 held=1 pids injected stopped got
-	! is_emulated || held=5
-	inject_kind deadline "$kind" ${held}s
-	read -ra pids <<<"$("$3" deadline)"
-	injected=$(seconds_of deadline injected)
-	sleep_until "$injected + $held - 0.8"
-	watch_mark w
-	kill -STOP "${pids[@]}"
+	local name=$1 kind=$2 helds=(1 4) held pids injected stopped got
+	! is_emulated || helds=(5 20)
+	for held in "${helds[@]}"; do
+		inject_kind deadline "$kind" ${held}s
+		read -ra pids <<<"$("$3" deadline)"
+		injected=$(seconds_of deadline injected)
+		sleep_until "$injected + $held - 0.8"
+		watch_mark w
+		kill -STOP "${pids[@]}"
+		stopped=$(awk "BEGIN { print ($since - $injected) * 1000 }")
+		awk "BEGIN { exit !($stopped > $held * 1000 - 100) }" || break
+		kill -CONT "${pids[@]}" 2>/dev/null
+		inject_end deadline
+	done
 	check "$name: traffic is back" wait_for 6 is_normal_after w
-	stopped=$(awk "BEGIN { print ($since - $injected) * 1000 }")
 	got=$(awk "BEGIN { print $stopped + $(normal_after w) }")
 	check_number "$name after $stopped ms: the kernel ends it at its time, after $got ms" \
 		"$got >= $held * 1000 - $timer_late_ms && $got <= $held * 1000 + $timer_late_ms"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.1 6.12: sid finds a packet's cgroup as 6.12 does
+# gate: 5.10 6.12: one kernel of each way to find a cgroup
 # time limit: 120 s
 # A node that is told apart by port and cgroup: its port's traffic and what its cgroup sends, and nothing else.
 # shellcheck source=tests/lib.sh

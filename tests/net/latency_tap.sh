@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1 6.12: one kernel of each way to attach is enough for what programs do with packets
+# gate: 6.1: one kernel is enough for a line that is a process
 # time limit: 150 s
 # latency.sh with a TAP line, where the kernel would get an fq line else.
 export LINE=tap

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1 6.12: one kernel of each way to attach is enough for what programs do with packets
+# gate: 6.1: where filters are, which differ most from the links that this host has; net/match runs the programs on all
 # time limit: 200 s
 # network_partition with real traffic: exact pairs and no others, one way, established flows, engines, protection.
 # shellcheck source=tests/lib.sh

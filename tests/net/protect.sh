@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1 6.12: one kernel of each way to attach is enough; net/match runs the programs on all
+# gate: 6.1: where filters are, which differ most from the links that this host has; net/match runs the programs on all
 # What no network fault touches: tcp/22, `protect`, and what root's sshd serves, by address and port; who passes for
 # sshd; allow: [ssh]; and where it is told.
 # shellcheck source=tests/lib.sh
