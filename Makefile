@@ -22,7 +22,7 @@ BPF_CPU := v2
 BUILD := build
 SUITES := unit cli net fault disk fuzz smoke vm
 KERNELS ?= 5.10 6.1 6.12 sid
-VM_SUITES ?= net fault disk
+VM_SUITES ?= disk net fault
 
 ifeq ($(V),1)
 Q :=
