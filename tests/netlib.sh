@@ -279,7 +279,7 @@ check_deadline() {
 	local name=$1 kind=$2 helds=(1 4) held pids injected stopped got
 	! is_emulated || helds=(5 20)
 	for held in "${helds[@]}"; do
-		inject_kind deadline "$kind" ${held}s
+		inject_kind deadline "$kind" "${held}s"
 		read -ra pids <<<"$("$3" deadline)"
 		injected=$(seconds_of deadline injected)
 		sleep_until "$injected + $held - 0.8"

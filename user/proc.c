@@ -252,8 +252,8 @@ static bool reap(struct proc *proc)
 void proc_kill(struct proc *proc)
 {
 	/*
-	 * The leader is not reaped, so the group's number is no other's. The process itself too: it may not have come to
-	 * setsid.
+	 * The leader is not reaped, so the group's number is no other's. The process itself too: it may not have come
+	 * to setsid.
 	 */
 	if (proc->pid <= 0 || proc->ended)
 		return;

@@ -19,6 +19,7 @@ script() {
 # case_is NAME STATUS SUMMARY [REGEX [VARIABLE=VALUE…]]: runs the tree's only test.
 case_is() {
 	local status=0 text
+	# shellcheck disable=SC2086 # words
 	text=$(env -u EVAL_GUEST EVAL_TIME_FACTOR=1 "${@:5}" "$tree/tests/run" ${options:-} "${wanted:-cli}" 2>&1) || status=$?
 	check_eq "$1: summary" "$(tail -n 1 <<<"$text") ($status)" "$3 ($2)"
 	[[ -z ${4:-} ]] || check_match "$1: reason" "$text" "$4"

@@ -114,7 +114,7 @@ in_ns n1 tc qdisc del dev eth0 clsact 2>/dev/null
 before=$(state)
 kinds=("latency --min-ms 1 --max-ms 2 --direction both" network_partition "latency --min-ms 1 --max-ms 2 --line tap"
 	"network_partition --engine xdp")
-bad=() events= rounds=20
+bad=() events='' rounds=20
 # A guest takes 4 s for one.
 is_emulated && rounds=8
 for ((round = 0; round < rounds; round++)); do
