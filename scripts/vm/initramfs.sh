@@ -83,6 +83,6 @@ for name in dev proc sys; do
 	mount -o move "/$name" "/root/$name"
 done
 # What the root is stacked on stays where its options say: eval looks there.
-mkdir /root/writable && mount -o move /writable /root/writable || die "cannot keep /writable"
+{ mkdir /root/writable && mount -o move /writable /root/writable; } || die "cannot keep /writable"
 [ -x /root/bin/bash ] || die "no /bin/bash in the host's root"
 exec switch_root /root /bin/bash /run/eval-vm/guest.sh

@@ -81,7 +81,8 @@ int host_lock_take(struct host_lock *lock, const char *name, const char *word, c
 	}
 	if (ret)
 		return ret;
-	if (ftruncate(lock->fd, 0) || dprintf(lock->fd, "%d %.*s\n", (int)getpid(), (int)strcspn(word, "\n"), word) < 0) {
+	if (ftruncate(lock->fd, 0) ||
+	    dprintf(lock->fd, "%d %.*s\n", (int)getpid(), (int)strcspn(word, "\n"), word) < 0) {
 		ret = error_set_errno(err, -errno, "cannot write %s", lock->path);
 		host_lock_release(lock);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What others wrote (outputs of commands, names, the database) must not drive the terminal of whoever reads ours: on the
- * way out every control character but newline and tab, DEL, C1 (U+0080 to U+009F), and each byte that is no UTF-8
+ * What others wrote (outputs of commands, names, the database) must not drive the terminal of whoever reads ours: on
+ * the way out every control character but newline and tab, DEL, C1 (U+0080 to U+009F), and each byte that is no UTF-8
  * becomes '?'. Only codes of our own pass.
  */
 #pragma once
