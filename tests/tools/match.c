@@ -408,7 +408,7 @@ static void packet_build(struct packet *packet, const char *text, enum way way)
 	if (strncmp(text, "raw ", 4))
 		ethernet_add(packet);
 	else
-		strsep(&rest, " ");
+		(void)strsep(&rest, " ");
 	while ((word = strsep(&rest, " "))) {
 		if (word_add(packet, word))
 			continue;

@@ -61,7 +61,9 @@ static void find_maps(bool holders)
 	while (control_count < MAPS_MAX && !bpf_map_get_next_id(id, &id)) {
 		int fd = bpf_map_get_fd_by_id(id);
 
-		if (fd >= 0 && is_own_control(fd, &ctl)) {
+		if (fd < 0)
+			continue;
+		if (is_own_control(fd, &ctl)) {
 			control_maps[control_count++] = id;
 			if (holders)
 				print_holder(&ctl);

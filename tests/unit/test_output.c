@@ -138,7 +138,7 @@ static void a_child_begins_anew(void **state)
 		dup2(null_fd, own_fd);
 		add_line(output, 100);
 		/* The pipe is full: only a description that does not block tells. */
-		_exit(output_poll_fd(output) < 0);
+		_exit(output_poll_fd(output) < 0 ? 1 : 0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
