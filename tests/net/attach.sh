@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# time limit: 150 s
+# time limit: 300 s
 # What a fault attaches goes again and leaves others' alone: tcx links, or before Linux 6.6 clsact filters, which a guard
 # removes where the process is killed and the next eval where the guard is killed, too.
 # shellcheck source=tests/lib.sh
