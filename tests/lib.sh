@@ -154,12 +154,10 @@ exec {test_nothing}<> <(:)
 
 # wait_for SECONDS COMMAND…: polls until the command succeeds; fails after SECONDS, or more in an emulated guest.
 wait_for() {
-	local more=$(($1 * (${EVAL_TIME_FACTOR:-1} - 1))) now=$EPOCHREALTIME deadline
-	deadline=$((${now/./} + ($1 + (more < 60 ? more : 60)) * 1000000))
+	local deadline=$((${EPOCHREALTIME/./} + $(patience "$1") * 1000000))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		now=$EPOCHREALTIME
-		((${now/./} < deadline)) || return 1
+		((${EPOCHREALTIME/./} < deadline)) || return 1
 		read -r -t 0.02 -u "$test_nothing" || :
 	done
 }

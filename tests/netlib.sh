@@ -60,7 +60,7 @@ inject_start() {
 pid_of() { local pid=inject_pid_$1; echo "${!pid}"; }
 event_of() { jq -c "select(.event == \"$2\")" "$work/$1.out" 2>/dev/null; }
 # Polled, hence without a process.
-has_event() { read -r -d '' said <"$work/$1.out"; [[ $said == *"\"event\":\"$2\""* ]]; }
+has_event() { local said; read -r -d '' said <"$work/$1.out"; [[ $said == *"\"event\":\"$2\""* ]]; }
 settled() { has_event "$1" injected || is_over "$inject_pid"; }
 
 # inject NAME TYPE OPTION…: the same, and waits until the fault is live.
@@ -98,11 +98,10 @@ sleep_until() { sleep "$(awk "BEGIN { left = $1 - $EPOCHREALTIME; print (left > 
 evidence() { jq -r "select(.event == \"reverted\").evidence | $2" "$work/$1.out" 2>/dev/null; }
 
 # has_hit COUNT: of this test's only fault.
-has_hit() { (($(our_faults '[.egress, .ingress | .hit // 0] | add') >= $1)); }
+has_hit() { (($(our_faults | jq '[.egress, .ingress | .hit // 0] | add') >= $1)); }
 
 # Faults in this test's namespaces; others may run on this host. A fault is there as long as any program of it is.
-# our_faults [FILTER]
-our_faults() { "$eval_bin" bpf-status --json | jq -c ".faults[] | select(.netns // \"\" | startswith(\"et$test_id-\")) | ${1:-.}"; }
+our_faults() { "$eval_bin" bpf-status --json | jq -c ".faults[] | select(.netns // \"\" | startswith(\"et$test_id-\"))"; }
 fault_count() { our_faults | grep -c .; }
 nothing_live() { [[ $(fault_count) == 0 ]]; }
 lines_in() { in_ns "$1" ip -oneline link show | grep -c evline; }

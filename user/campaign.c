@@ -476,7 +476,6 @@ static void campaign_clear(struct campaign *campaign)
 	free(campaign->buffer);
 	store_close(campaign->store);
 	plan_free(campaign->plan);
-	fd_close(campaign->wake_fd);
 }
 
 int campaign_run(const struct config *config, const struct campaign_options *options)
@@ -485,7 +484,6 @@ int campaign_run(const struct config *config, const struct campaign_options *opt
 		.config = config,
 		.options = options,
 		.guard = {.fd = -1},
-		.wake_fd = -1,
 	};
 	struct error err = {};
 	int ret;

@@ -59,7 +59,6 @@ struct campaign {
 	struct lane *lanes;
 	unsigned int lane_count;
 
-	int wake_fd; /* eventfd of the signal handler */
 	bool stopping;
 	uint64_t kill_ns; /* when stopping: workers that are still there are killed, and then abandoned */
 	bool killed;
@@ -80,7 +79,7 @@ int campaign_select(struct campaign *campaign);
 
 /* campaign_loop.c */
 /* Before anything is recorded: from here on a signal stops the campaign, and is not the end of this process. */
-int campaign_watch_signals(struct campaign *campaign, struct error *err);
+int campaign_watch_signals(struct error *err);
 /* Lets the thread that waits for signals tell the workers of all lanes. */
 int campaign_watch_workers(const struct campaign *campaign, struct error *err);
 /* From here on signals are lost: nothing is left to be stopped. */

@@ -66,9 +66,7 @@ static void *signal_thread(void *data)
 	int signal_number;
 
 	process_go_first();
-	for (;;) {
-		if (sigwait(signals, &signal_number))
-			continue;
+	while (!sigwait(signals, &signal_number)) {
 		__atomic_store_n(&signal_received, signal_number, __ATOMIC_SEQ_CST);
 		tell_workers();
 	}
@@ -85,17 +83,16 @@ int campaign_signal_fd(void)
 	return watched.wake_fd;
 }
 
-int campaign_watch_signals(struct campaign *campaign, struct error *err)
+int campaign_watch_signals(struct error *err)
 {
 	static sigset_t signals;
 	struct sigaction hangup;
 	pthread_t thread;
 	int ret;
 
-	campaign->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (campaign->wake_fd < 0)
+	watched.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (watched.wake_fd < 0)
 		return error_set_errno(err, -errno, "cannot create the coordinator's event");
-	watched.wake_fd = campaign->wake_fd;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
@@ -113,7 +110,7 @@ int campaign_watch_signals(struct campaign *campaign, struct error *err)
 void campaign_forget_signals(void)
 {
 	pthread_mutex_lock(&watched.lock);
-	watched.wake_fd = -1;
+	watched.wake_fd = fd_close(watched.wake_fd);
 	watched.count = 0;
 	free(TAKE_PTR(watched.pidfds));
 	pthread_mutex_unlock(&watched.lock);
@@ -339,7 +336,7 @@ static void wait_and_handle(struct campaign *campaign)
 		.tv_nsec = (long)(wait_ns % NSEC_PER_SEC),
 	};
 
-	fds[0] = (struct pollfd){.fd = campaign->wake_fd, .events = POLLIN};
+	fds[0] = (struct pollfd){.fd = watched.wake_fd, .events = POLLIN};
 	for (unsigned int i = 0; i < campaign->lane_count; i++) {
 		const struct lane *lane = &campaign->lanes[i];
 
@@ -414,7 +411,7 @@ static void heed_signal(struct campaign *campaign)
 	if (!campaign_interrupted())
 		return;
 	/* A second signal changes nothing. */
-	if (read(campaign->wake_fd, &count, sizeof(count)) == sizeof(count) || !campaign->stopping)
+	if (read(watched.wake_fd, &count, sizeof(count)) == sizeof(count) || !campaign->stopping)
 		campaign_stop(campaign);
 }
 

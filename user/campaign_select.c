@@ -325,7 +325,7 @@ int campaign_select(struct campaign *campaign)
 	if (ret)
 		return ret;
 	/* Not before: Ctrl+C ends the question. */
-	if (campaign_watch_signals(campaign, &err)) {
+	if (campaign_watch_signals(&err)) {
 		log_error("%s", err.text);
 		return EXIT_HOST;
 	}

@@ -30,22 +30,26 @@ static int probe_btf(void)
 	return access("/sys/kernel/btf/vmlinux", R_OK) ? -errno : 0;
 }
 
+static void load_only(struct bpf_object *object, const char *name)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, object)
+		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
+}
+
 /* Loads the one program of the probe object; *skel stays open for its use. */
 static int probe_load(struct probe_bpf **skel, const char *name)
 {
-	struct bpf_program *program;
 	int ret;
 
 	*skel = probe_bpf__open();
 	if (!*skel)
 		return -errno;
-	bpf_object__for_each_program(program, (*skel)->obj)
-		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
+	load_only((*skel)->obj, name);
 	ret = probe_bpf__load(*skel);
-	if (ret) {
-		probe_bpf__destroy(*skel);
-		*skel = NULL;
-	}
+	if (ret)
+		probe_bpf__destroy(TAKE_PTR(*skel));
 	return ret;
 }
 
@@ -127,61 +131,62 @@ static int probe_sch_fq(void)
 }
 
 /* Loads one program of the disk's probe object, NULL: all of them; *skel stays open for its use. */
-static int probe_load_disk(struct probe_disk_bpf **skel, const char *name)
+static int load_disk(struct probe_disk_bpf **skel, const char *name)
 {
-	struct bpf_program *program;
 	int ret;
 
 	*skel = probe_disk_bpf__open();
 	if (!*skel)
 		return -errno;
 	if (name)
-		bpf_object__for_each_program(program, (*skel)->obj)
-			bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
+		load_only((*skel)->obj, name);
 	ret = probe_disk_bpf__load(*skel);
 	if (ret)
 		probe_disk_bpf__destroy(TAKE_PTR(*skel));
 	return ret;
 }
 
-static int probe_disk(const char *name)
+/*
+ * The child's end closes *skel. Each load reads vmlinux's BTF, which takes longer than all else: one serves all where
+ * nothing is missing.
+ */
+static int probe_disk(struct probe_disk_bpf **skel, const char *name)
 {
-	struct probe_disk_bpf *skel;
-	int ret = probe_load_disk(&skel, name);
+	static struct probe_disk_bpf *all;
+	static bool tried;
 
-	if (!ret)
-		probe_disk_bpf__destroy(skel);
-	return ret;
+	if (!tried)
+		load_disk(&all, NULL);
+	tried = true;
+	*skel = all;
+	return all ? 0 : load_disk(skel, name);
 }
 
 static int probe_fmod_ret(void)
 {
-	return probe_disk("probe_fmod_ret");
+	struct probe_disk_bpf *skel;
+
+	return probe_disk(&skel, "probe_fmod_ret");
 }
 
 static int probe_growth(void)
 {
-	return probe_disk("probe_growth");
+	struct probe_disk_bpf *skel;
+
+	return probe_disk(&skel, "probe_growth");
 }
 
 /* Tracepoints are attached by way of tracefs. */
-static int attach_statfs(struct probe_disk_bpf *skel)
-{
-	struct bpf_link *link = bpf_program__attach(skel->progs.probe_statfs);
-
-	return link ? bpf_link__destroy(link) : -errno;
-}
-
 static int probe_statfs(void)
 {
 	struct probe_disk_bpf *skel;
-	int ret = probe_load_disk(&skel, "probe_statfs");
+	struct bpf_link *link;
+	int ret = probe_disk(&skel, "probe_statfs");
 
 	if (ret)
 		return ret;
-	ret = attach_statfs(skel);
-	probe_disk_bpf__destroy(skel);
-	return ret;
+	link = bpf_program__attach(skel->progs.probe_statfs);
+	return link ? bpf_link__destroy(link) : -errno;
 }
 
 static const struct {
@@ -265,22 +270,10 @@ static void feature_set(struct feature *feature, enum feature_id id, int ret)
 /* The child's side: results[] is shared with the parent. */
 static int probe_all(int *results)
 {
-	struct probe_disk_bpf *disk;
-
 	if (unshare(CLONE_NEWNET))
 		return errno;
 	for (size_t i = 0; i < FEATURE_COUNT; i++)
-		if (i != FEATURE_FMOD_RET && i != FEATURE_GROWTH && i != FEATURE_STATFS)
-			results[i] = probes[i].probe();
-	/* Each load reads vmlinux's BTF, which takes longer than all else: one where nothing is missing. */
-	if (!probe_load_disk(&disk, NULL)) {
-		results[FEATURE_STATFS] = attach_statfs(disk);
-		probe_disk_bpf__destroy(disk);
-		return 0;
-	}
-	results[FEATURE_FMOD_RET] = probe_fmod_ret();
-	results[FEATURE_GROWTH] = probe_growth();
-	results[FEATURE_STATFS] = probe_statfs();
+		results[i] = probes[i].probe();
 	return 0;
 }
 

@@ -83,12 +83,7 @@ end_of() {
 	ended_pid=$1 status=0
 	wait "$1" 2>/dev/null || status=$?
 }
-# Both are polled, hence without a process.
-is_over() {
-	local line
-	{ read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
-	[[ ${line##*) } == [ZX]* ]]
-}
+# Polled, hence without a process.
 children_named() {
 	local pid pids=() name
 	{ read -ra pids <"/proc/$coordinator/task/$coordinator/children"; } 2>/dev/null
