@@ -121,7 +121,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.store = store_now(),
 		.lanes = &lane,
 		.lane_count = 1,
-		.wake_fd = -1,
 		.buffer = buffer,
 	};
 
