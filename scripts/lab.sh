@@ -162,14 +162,17 @@ cmd_leader() {
 	echo "$node"
 }
 
-# One curl makes a hundred writes: the load costs next to nothing, and ends with this shell however that ends.
+# One curl makes a hundred writes: the load costs next to nothing. It ends with this shell however that ends, also where
+# that ends before the child has asked for the signal.
 cmd_load() {
 	local node='' curl_pid=''
 	trap '[[ -z $curl_pid ]] || kill "$curl_pid" 2>/dev/null; exit 0' TERM INT HUP
 	is_up || die "instance $instance is not up"
 	while is_up; do
 		[[ -n $node ]] || node=$(find_leader 0.3) || { sleep 0.2; continue; }
-		nsenter --net="/run/netns/$prefix-client" -- setpriv --pdeathsig KILL \
+		# shellcheck disable=SC2016 # its own parameters
+		setpriv --pdeathsig KILL sh -c '[ "$PPID" = "$1" ] && shift && exec "$@"' sh $$ \
+			nsenter --net="/run/netns/$prefix-client" -- \
 			curl -q --noproxy '*' --silent --fail --fail-early --max-time 1 --rate 10/s --output /dev/null \
 			--data '{"key":"bG9hZA==","value":"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3"}' \
 			"http://$(address "$node"):2379/v3/kv/put?[1-100]" &

@@ -86,6 +86,14 @@ no_load() { [[ -z $(load_pids) ]]; }
 wait_for 3 has_load
 kill -KILL "$load"
 check "its child ends with it when it is killed" wait_for 2 no_load
+# While it starts its child, too: the child asks for the signal, and then looks whether it came too late for it.
+for ms in {100..190..10}; do
+	spawn "$lab" load --instance $a
+	sleep "0.$ms"
+	kill -KILL "$spawned"
+	wait_for 2 no_load || break
+done
+check "so it does when it is killed at its start" no_load
 
 # The leader dies: the other two elect one, and writes find it.
 old=$("$lab" leader --instance $a)
