@@ -166,10 +166,14 @@ for node in n1 n2; do
 	ip -n "$(ns sw)" link set $node mtu 15500
 done
 inject full latency --for 60s --line tap --min-ms 10000 --max-ms 10000 "${there[@]}"
-in_ns n1 "$traffic" datagrams -n 20000 -s 15000 -i 0 10.99.0.2
+# What one sends faster than the other copies is lost before the line, so one go need not fill it. 10 s is when it drains.
+for _ in 1 2 3 4; do
+	in_ns n1 "$traffic" datagrams -n 20000 -s 15000 -i 0 10.99.0.2
+	kib=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(pid_of full)/status")
+	((kib < 200 * 1024)) || break
+done
 line_is_full() { (($(our_faults | jq .egress.line.line_dropped) > 0)); }
 check "full line: counted while live" wait_for 10 line_is_full
-kib=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(pid_of full)/status")
 check_number "full line: memory is bounded, $((kib / 1024)) MiB at most" "$kib > 200 * 1024 && $kib < 300 * 1024"
 revert full
 check_eq "full line: ends well" "$inject_status" 130
