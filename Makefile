@@ -42,9 +42,9 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-om
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
 BPF_OBJECTS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf/%.bpf.o)
 SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
-SOURCES := $(wildcard user/*.c user/*/*.c)
+SOURCES := $(shell find user -name '*.c')
 OBJECTS := $(SOURCES:user/%.c=$(BUILD)/user/%.o)
-LIB_OBJECTS := $(filter-out $(BUILD)/user/main.o,$(OBJECTS))
+LIB_OBJECTS := $(filter-out $(BUILD)/user/cli/main.o,$(OBJECTS))
 ASAN_OBJECTS := $(LIB_OBJECTS:$(BUILD)/user/%=$(BUILD)/asan/%)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -160,7 +160,7 @@ coverage:
 	$(Q)scripts/check/coverage.sh
 
 format:
-	$(Q)clang-format -i $(SOURCES) $(wildcard user/*.h user/*/*.h include/*.h bpf/*.c bpf/*.h tests/*/*.c)
+	$(Q)clang-format -i $(SOURCES) $(shell find user include bpf tests -name '*.[ch]')
 
 install: eval
 	install -D -m 0755 eval $(DESTDIR)$(PREFIX)/sbin/eval
@@ -168,6 +168,6 @@ install: eval
 clean:
 	$(Q)rm -rf $(BUILD) eval
 
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .SECONDARY:
 .DELETE_ON_ERROR:

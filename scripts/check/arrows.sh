@@ -1,40 +1,59 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Dependencies point one way (user/ is in layers, a file includes its own layer's headers and those below), and a
-# library is known in one place only. Reads the #includes. usage: scripts/check/arrows.sh
+# Dependencies point one way: a folder below user/ is a room that includes what scripts/check/rooms lets it, and enters
+# other rooms by their doors; a library is known in one room. Reads the #includes. usage: scripts/check/arrows.sh
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 1
 
-# layer PATH: below user/ or include/
-layer() {
-	case $1 in
-	util/* | eval_abi.h | chaos_kinds.h) echo 0 ;;
-	target* | net* | tc.* | proc.* | scope.* | environment.* | report*) echo 1 ;;
-	chaos.* | chaos_* | chaos/* | bpf_* | features.* | *.skel.h) echo 2 ;;
-	config* | plan*) echo 3 ;;
-	probe.* | store* | progress.* | node_target.* | inject_* | guard.*) echo 4 ;;
-	trial*) echo 5 ;;
-	campaign*) echo 6 ;;
-	cmd*) echo 7 ;;
-	main.c) echo 8 ;;
+declare -A may=() doors=() lent=() exceptions=()
+libraries=()
+while read -r word name rest; do
+	name=${name%:}
+	case $word in
+	room) may[$name]=" util $rest " ;;
+	door) doors[$name]=" $rest " ;;
+	lend) lent[$name]=" $rest " ;;
+	library) libraries+=("$name $rest") ;;
+	except) exceptions["$name $rest"]=1 ;;
+	'' | '#'*) ;;
+	*) echo "scripts/check/rooms: what is \"$word\"?"; exit 1 ;;
 	esac
-}
-
-# only FILE HEADER GLOB…: finding where FILE, which no GLOB matches, includes HEADER.
-only() {
-	local file=$1 header=$2 glob
-	shift 2
-	for glob; do
-		# shellcheck disable=SC2053 # globs are meant
-		[[ $file == $glob ]] && return
-	done
-	finding "$file" "$header is for $* only"
-}
+done <scripts/check/rooms
 
 finding() {
 	echo "user/$1: $2"
 	found=1
+}
+
+# may_use FILE ROOM HEADER, of another room
+may_use() {
+	local allowed=${may[${1%%/*}]}
+	[[ $allowed == *" $3 "* ]] && return
+	[[ $allowed == *" $2 "* ]]
+}
+
+# What our headers are, by the path that others write.
+is_ours() { [[ $1 == */* && -n ${may[${1%%/*}]+yes} ]]; }
+
+check_library() { # FILE HEADER
+	local row pattern allowed
+	for row in "${libraries[@]}"; do
+		read -r pattern allowed <<<"$row"
+		# shellcheck disable=SC2053 # a glob is meant
+		[[ $2 == $pattern ]] || continue
+		[[ " $allowed " == *" ${1%%/*} "* || " $allowed " == *" $1 "* ]] || finding "$1" "$2 is for $allowed only"
+	done
+}
+
+check_ours() { # FILE HEADER
+	local own=${1%%/*} room=${2%%/*} name
+	[[ $own != "$room" ]] || return 0
+	[[ -z ${exceptions["$1 $2"]+yes} ]] || { unset "exceptions[$1 $2]"; return 0; }
+	[[ ${lent[$2]:-} != *" $1 "* ]] || return 0
+	may_use "$1" "$room" "$2" || { finding "$1" "$own may not use $2"; return; }
+	name=${2#*/}
+	[[ -z ${doors[$room]+yes} || ${doors[$room]} == *" ${name%.h} "* ]] || finding "$1" "$2 is no door of $room"
 }
 
 found=0
@@ -42,21 +61,19 @@ while IFS=: read -r file line; do
 	file=${file#user/}
 	header=${line#*[<\"]}
 	header=${header%%[>\"]*}
-	case $header in
-	bpf/* | *.skel.h) only "$file" "$header" 'bpf_*' 'features.*' 'chaos/*' ;;
-	sqlite3.h) only "$file" "$header" 'store*' ;;
-	yaml.h) only "$file" "$header" 'config*' ;;
-	chaos/*) only "$file" "$header" 'chaos/*' chaos.c ;;
-	cmd_*) finding "$file" "$header: commands do not know each other" ;;
-	esac
+	[[ -n ${may[${file%%/*}]+yes} ]] || { finding "$file" "scripts/check/rooms does not know its room"; continue; }
+	check_library "$file" "$header"
 	[[ $line == *\"* ]] || continue
-	own=$(layer "$file") its=$(layer "$header")
-	if [[ -z $own || -z $its ]]; then
-		finding "$file" "what layer is it, or $header? scripts/check/arrows.sh has no row for it"
-	elif ((its > own)); then
-		finding "$file" "includes $header, which is above it (layer $its, not $own)"
+	if is_ours "$header"; then
+		check_ours "$file" "$header"
+	elif [[ ! -e include/$header && $header != *.skel.h ]]; then
+		finding "$file" "$header is to be written from user/"
 	fi
 done < <(git grep -E '^#include' -- 'user/*.c' 'user/*.h')
+for row in "${!exceptions[@]}"; do
+	echo "scripts/check/rooms: no longer needed: except $row"
+	found=1
+done
 while IFS=: read -r file line; do
 	header=${line#*\"}
 	header=${header%%\"*}

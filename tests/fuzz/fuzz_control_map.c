@@ -5,7 +5,7 @@
  */
 #include "fuzz.h"
 
-#include "util/process.h"
+#include "util/procfs.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 
 /* What prints it. */
-#include "cmd_bpf_status.c" // NOLINT(bugprone-suspicious-include)
+#include "cli/bpf_status.c" // NOLINT(bugprone-suspicious-include)
 
 /* Maps by id; a program uses all of them. */
 enum { MAP_CTL = 1, MAP_STATS, MAP_LINE, MAP_DISK, MAP_COUNT };

@@ -4,10 +4,10 @@
 
 #include <sys/socket.h>
 
-#include "campaign_internal.h"
-#include "progress.h"
-#include "report.h"
-#include "store.h"
+#include "campaign/internal.h"
+#include "report/progress.h"
+#include "report/report.h"
+#include "store/store.h"
 #include "util/cleanup.h"
 
 /* The database would grow without end. */

@@ -4,9 +4,9 @@
 
 #include <fcntl.h>
 
-#include "trial.h"
+#include "trial/trial.h"
 /* Its reader, without a process for each input. */
-#include "proc.c" // NOLINT(bugprone-suspicious-include)
+#include "process/proc.c" // NOLINT(bugprone-suspicious-include)
 
 static void feed(struct capture *capture, const char *bytes, size_t size, unsigned int times)
 {

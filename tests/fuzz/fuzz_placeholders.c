@@ -5,7 +5,7 @@
  */
 #include "fuzz.h"
 
-#include "target.h"
+#include "target/target.h"
 #include "util/cleanup.h"
 
 #define LINES_MAX 16

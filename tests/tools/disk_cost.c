@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bpf_session.h"
+#include "kernel/session.h"
 #include "probe.skel.h"
 #include "util/cleanup.h"
 

@@ -22,9 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf_session.h"
 #include "chaos/kinds.h"
-#include "chaos/net_match.h"
+#include "chaos/net/match.h"
+#include "kernel/session.h"
 #include "latency.skel.h"
 #include "network_partition.skel.h"
 #include "util/cleanup.h"

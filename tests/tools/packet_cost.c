@@ -16,9 +16,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "bpf_session.h"
 #include "chaos/kinds.h"
-#include "chaos/net_match.h"
+#include "chaos/net/match.h"
+#include "kernel/session.h"
 #include "latency.skel.h"
 #include "network_partition.skel.h"
 #include "probe.skel.h"

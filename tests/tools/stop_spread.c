@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "bpf_session.h"
+#include "kernel/session.h"
 #include "util/clock.h"
 
 #define FAULTS_MAX 1024

@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "bpf_session.h"
 #include "echo.h"
+#include "kernel/session.h"
 #include "util/clock.h"
 
 #define DELAYED_NS (100 * NSEC_PER_MSEC)

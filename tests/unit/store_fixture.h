@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "store_internal.h"
+#include "store/internal.h"
 #include "util/cleanup.h"
 
 #define CAMPAIGN "campaign-20261123T215643Z-0123abcd"

@@ -6,9 +6,9 @@
 #include <cmocka.h>
 #include <unistd.h>
 
-#include "bpf_session.h"
+#include "kernel/session.h"
 #include "util/clock.h"
-#include "util/process.h"
+#include "util/procfs.h"
 
 static struct eval_ctl held_by_us(void)
 {

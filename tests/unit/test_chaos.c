@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "chaos.h"
+#include "chaos/type.h"
 
 static json_t *parse(const char *type, const char *field, const char *text)
 {

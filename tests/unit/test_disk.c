@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "chaos/disk.h"
+#include "chaos/disk/disk.h"
 
 static uint64_t reserve(double percent, uint64_t leave, uint64_t available)
 {

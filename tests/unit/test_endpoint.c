@@ -8,7 +8,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "target.h"
+#include "target/target.h"
 #include "util/cleanup.h"
 
 static void texts_that_are_addresses(void **state)

@@ -13,10 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "guard.h"
-#include "scope.h"
+#include "process/guard.h"
+#include "process/scope.h"
 #include "util/clock.h"
-#include "util/process.h"
+#include "util/procfs.h"
 
 #define MESSAGES 10000
 /* The kernel gives no higher one. */

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "chaos/disk.h"
-#include "target_internal.h"
+#include "chaos/disk/disk.h"
+#include "target/internal.h"
 #include "util/cleanup.h"
 
 /* From here on `left` more descriptors can be opened. */

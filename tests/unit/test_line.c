@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "chaos/line.h"
+#include "chaos/net/line.h"
 #include "util/clock.h"
 
 static struct eval_latency_config config_of(uint64_t min_ms, uint64_t max_ms, bool reorder)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "trial_internal.h"
+#include "trial/internal.h"
 #include "util/cleanup.h"
 
 static json_t *receive(int fd)

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "chaos/packet_heap.h"
+#include "chaos/net/packet_heap.h"
 #include "eval_abi.h"
 
 static void push(struct packet_heap *heap, uint64_t departure_ns, uint32_t size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "config_fixture.h"
 
-#include "plan.h"
+#include "plan/plan.h"
 #include "util/hash.h"
 
 #define NOON 1700000000000000000ULL /* 2023-11-14T22:13:20Z */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "probe.h"
+#include "probe/probe.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 

@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "environment.h"
-#include "proc.h"
+#include "process/environment.h"
+#include "process/proc.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 

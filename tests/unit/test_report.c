@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "report.h"
+#include "report/report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 

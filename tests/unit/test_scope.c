@@ -19,10 +19,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "guard.h"
-#include "scope.h"
+#include "process/guard.h"
+#include "process/scope.h"
 #include "util/cleanup.h"
-#include "util/process.h"
+#include "util/procfs.h"
 
 #define WAIT_MS 5000
 

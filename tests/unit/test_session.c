@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bpf_session.h"
+#include "kernel/session.h"
+
 #include "disk_pressure.skel.h"
 #include "util/clock.h"
 

@@ -17,9 +17,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "bpf_session.h"
-#include "bpf_stop.h"
-#include "bpf_table.h"
+#include "kernel/session.h"
+#include "kernel/stop.h"
+#include "kernel/table.h"
 #include "util/clock.h"
 
 #define FAULTS 50

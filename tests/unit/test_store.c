@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Rows, values, lookups. */
-#include "campaign.h"
+#include "campaign/campaign.h"
 #include "store_fixture.h"
 
 #include "util/clock.h"

@@ -7,9 +7,9 @@
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 
-#include "bpf_session.h"
-#include "chaos/disk.h"
+#include "chaos/disk/disk.h"
 #include "chaos/kinds.h"
+#include "kernel/session.h"
 #include "util/cleanup.h"
 
 #define BYTES_MAX 1e15 /* exact as a number of JSON */

@@ -2,7 +2,7 @@
 /* One struct chaos_ops per entry of chaos_kinds.h: chaos_<name>, in user/chaos/<name>.c. */
 #pragma once
 
-#include "chaos.h"
+#include "chaos/type.h"
 
 #define X(id, name) extern const struct chaos_ops chaos_##name;
 EVAL_CHAOS_KINDS(X)

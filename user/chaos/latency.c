@@ -5,9 +5,9 @@
 #include <sys/mman.h>
 
 #include "chaos/kinds.h"
-#include "chaos/line.h"
-#include "chaos/net_fault.h"
-#include "chaos/net_match.h"
+#include "chaos/net/fault.h"
+#include "chaos/net/line.h"
+#include "chaos/net/match.h"
 #include "latency.skel.h"
 #include "util/cleanup.h"
 #include "util/clock.h"

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "chaos/kinds.h"
-#include "chaos/net_fault.h"
-#include "chaos/net_match.h"
+#include "chaos/net/fault.h"
+#include "chaos/net/match.h"
 #include "network_partition.skel.h"
 #include "util/cleanup.h"
 

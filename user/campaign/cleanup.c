@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+
+#include "campaign/internal.h"
+#include "process/environment.h"
+#include "process/proc.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define CLEANUP_TIMEOUT_SECONDS 300
+/* What poll takes is an int. */
+#define LOOK_NS NSEC_PER_SEC
+
+/* Waits for its end; false where a signal asked to stop. */
+static bool wait_for(struct proc *proc)
+{
+	while (!proc_handle(proc)) {
+		struct pollfd fds[PROC_POLL_MAX + 1];
+		size_t count = proc_poll_fds(proc, fds);
+		uint64_t now_ns = clock_monotonic_ns(), at_ns = proc_wake_ns(proc);
+		uint64_t wait_ns = at_ns > now_ns ? at_ns - now_ns : 0;
+
+		if (campaign_interrupted())
+			return false;
+		if (wait_ns > LOOK_NS)
+			wait_ns = LOOK_NS;
+		fds[count++] = (struct pollfd){.fd = campaign_signal_fd(), .events = POLLIN};
+		poll(fds, count, (int)(wait_ns / NSEC_PER_MSEC) + 1);
+	}
+	return true;
+}
+
+static void add_record(json_t *records, const struct command *command, const struct proc *proc, unsigned int instance)
+{
+	const struct proc_result *result = proc_get_result(proc);
+
+	json_array_append_new(records, json_pack("{s:s, s:s, s:i, s:o, s:b, s:f, s:o}", "name", "cleanup", "exec",
+						 command->exec, "instance", (int)instance, "exit_code",
+						 result->exit_code < 0 ? json_null() : json_integer(result->exit_code),
+						 "timed_out", result->timed_out, "seconds",
+						 (double)(result->ended_ns - result->started_ns) / NSEC_PER_SEC,
+						 "output", proc_output(proc)));
+}
+
+int campaign_cleanup_subject(const struct subject *subject, unsigned int instance, const char *campaign_id,
+			     json_t *records, struct error *err)
+{
+	const struct command *command = &subject->cleanup;
+	struct environment_values values = {
+		.instance = instance,
+		.campaign = campaign_id,
+		.subject = subject->name,
+		.phase = "cleanup",
+	};
+	_cleanup_free_ char **environment = environment_build(&values);
+	double seconds = command->timeout_seconds > 0 ? command->timeout_seconds : CLEANUP_TIMEOUT_SECONDS;
+	struct proc_spec spec = {
+		.exec = command->exec,
+		.directory = command->directory,
+		.environment = environment,
+		.timeout_ns = (uint64_t)(seconds * (double)NSEC_PER_SEC),
+		.cgroup_fd = -1,
+	};
+	struct proc *proc;
+	char why[512];
+	int ret;
+
+	if (!command->exec)
+		return 0;
+	if (!environment)
+		return error_set(err, -ENOMEM, "out of memory");
+	ret = proc_start(&proc, &spec, err);
+	if (ret)
+		return ret;
+	if (!wait_for(proc)) {
+		ret = error_set(err, -ECANCELED, "stopped");
+	} else {
+		if (records)
+			add_record(records, command, proc, instance);
+		proc_describe(proc, why, sizeof(why));
+		if (!proc_succeeded(proc))
+			ret = error_set(err, -EIO, "cleanup of %s (instance %u) failed: %.300s", subject->name,
+					instance, why);
+	}
+	proc_free(proc);
+	return ret;
+}

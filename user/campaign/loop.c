@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The coordinator's poll loop: signals, workers, what to start next. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "campaign/internal.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/output.h"
+#include "util/procfs.h"
+
+/* Events and samples are stored at least that often. */
+#define FLUSH_NS NSEC_PER_SEC
+/* Stopped workers make their faults inert at once; detaching may take them this long. */
+#define STOP_PATIENCE_NS (10 * NSEC_PER_SEC)
+/* Running workers are looked at so often; one found stopped in so many looks on end is killed: its lane waits for it.
+ */
+#define LOOK_NS NSEC_PER_SEC
+#define STOPPED_LOOKS 10
+/* For a worker to die of SIGKILL; one that hangs in the kernel does not. */
+#define KILL_PATIENCE_NS (5 * NSEC_PER_SEC)
+
+/*
+ * Signals are a thread's: the loop may be waiting for the database's disk, where no handler would run. It tells the
+ * workers itself.
+ */
+static struct {
+	pthread_mutex_t lock;
+	int *pidfds; /* of workers; 0: none, as the standard descriptors are none of them */
+	size_t count;
+	int wake_fd;
+} watched = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake_fd = -1};
+static int signal_received;
+
+/* SIGCONT: a worker that is stopped would hear it only when it goes on. */
+static void stop_worker(int pidfd)
+{
+	process_signal(pidfd, SIGTERM);
+	process_signal(pidfd, SIGCONT);
+}
+
+static void tell_workers(void)
+{
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&watched.lock);
+	for (size_t i = 0; i < watched.count; i++)
+		if (watched.pidfds[i])
+			stop_worker(watched.pidfds[i]);
+	while (write(watched.wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+	pthread_mutex_unlock(&watched.lock);
+}
+
+static void *signal_thread(void *data)
+{
+	const sigset_t *signals = data;
+	int signal_number;
+
+	process_go_first();
+	while (!sigwait(signals, &signal_number)) {
+		__atomic_store_n(&signal_received, signal_number, __ATOMIC_SEQ_CST);
+		tell_workers();
+	}
+	return NULL;
+}
+
+bool campaign_interrupted(void)
+{
+	return __atomic_load_n(&signal_received, __ATOMIC_SEQ_CST);
+}
+
+int campaign_signal_fd(void)
+{
+	return watched.wake_fd;
+}
+
+int campaign_watch_signals(struct error *err)
+{
+	static sigset_t signals;
+	struct sigaction hangup;
+	pthread_t thread;
+	int ret;
+
+	watched.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (watched.wake_fd < 0)
+		return error_set_errno(err, -errno, "cannot create the coordinator's event");
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	/* nohup stays in force. */
+	if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN)
+		sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	/* What a shell ignores in its background is heeded. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	ret = pthread_create(&thread, NULL, signal_thread, &signals);
+	return ret ? error_set_errno(err, -ret, "cannot start the thread that waits for signals") : 0;
+}
+
+void campaign_forget_signals(void)
+{
+	pthread_mutex_lock(&watched.lock);
+	watched.wake_fd = fd_close(watched.wake_fd);
+	watched.count = 0;
+	free(TAKE_PTR(watched.pidfds));
+	pthread_mutex_unlock(&watched.lock);
+}
+
+int campaign_watch_workers(const struct campaign *campaign, struct error *err)
+{
+	int *pidfds = calloc(campaign->lane_count, sizeof(*pidfds));
+
+	if (!pidfds)
+		return error_set(err, -ENOMEM, "out of memory");
+	pthread_mutex_lock(&watched.lock);
+	watched.pidfds = pidfds;
+	watched.count = campaign->lane_count;
+	pthread_mutex_unlock(&watched.lock);
+	return 0;
+}
+
+/* pidfd 0: it is dead. */
+static void watch_worker(unsigned int index, int pidfd)
+{
+	pthread_mutex_lock(&watched.lock);
+	watched.pidfds[index] = pidfd;
+	pthread_mutex_unlock(&watched.lock);
+}
+
+void campaign_stop(struct campaign *campaign)
+{
+	for (unsigned int i = 0; i < campaign->lane_count; i++)
+		if (campaign->lanes[i].pid > 0)
+			stop_worker(campaign->lanes[i].pidfd);
+	if (!campaign->stopping)
+		campaign->kill_ns = clock_monotonic_ns() + STOP_PATIENCE_NS;
+	campaign->stopping = true;
+}
+
+/* A free instance of the entry's subject, -1: none. */
+static int free_instance(const struct campaign *campaign, const struct entry *entry)
+{
+	const struct subject *subject = entry->plan->subject;
+	const struct usage *usage = &campaign->usage[subject - campaign->config->subjects];
+
+	for (unsigned int i = 0; i < subject->instances; i++)
+		if (!usage->busy[i])
+			return (int)i;
+	return -1;
+}
+
+/* The first trial in the plan's order that can run now. */
+static struct entry *next_entry(struct campaign *campaign, int *instance)
+{
+	while (campaign->first_pending < campaign->entry_count &&
+	       campaign->entries[campaign->first_pending].state != ENTRY_PENDING)
+		campaign->first_pending++;
+	for (size_t i = campaign->first_pending; i < campaign->entry_count; i++) {
+		struct entry *entry = &campaign->entries[i];
+
+		if (entry->state != ENTRY_PENDING)
+			continue;
+		*instance = free_instance(campaign, entry);
+		if (*instance >= 0)
+			return entry;
+	}
+	return NULL;
+}
+
+static void set_busy(struct campaign *campaign, const struct lane *lane, bool busy)
+{
+	struct usage *usage = &campaign->usage[lane->entry->plan->subject - campaign->config->subjects];
+
+	usage->busy[lane->instance] = busy;
+	usage->used[lane->instance] = true;
+}
+
+static void assign(struct campaign *campaign, struct lane *lane, struct entry *entry, unsigned int instance)
+{
+	entry->state = ENTRY_RUNNING;
+	entry->attempt++;
+	*lane = (struct lane){
+		.entry = entry,
+		.instance = instance,
+		.pidfd = -1,
+		.socket_fd = -1,
+		.columns = json_object(),
+		.commands = json_array(),
+		.events = json_array(),
+		.samples = json_array(),
+	};
+	set_busy(campaign, lane, true);
+	record_trial_start(campaign, lane);
+}
+
+static void fill_lanes(struct campaign *campaign)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	for (unsigned int i = 0; i < campaign->lane_count && !campaign->stopping; i++) {
+		struct lane *lane = &campaign->lanes[i];
+		struct entry *entry;
+		int instance;
+
+		if (lane->entry || now_ns < lane->idle_until_ns)
+			continue;
+		entry = next_entry(campaign, &instance);
+		if (!entry)
+			return;
+		assign(campaign, lane, entry, (unsigned int)instance);
+	}
+}
+
+static void set_end(struct lane *lane)
+{
+	char at[RFC3339_SIZE];
+
+	if (json_object_get(lane->columns, "ended_at"))
+		return;
+	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
+	json_object_set_new(lane->columns, "ended_at", json_string(at));
+	json_object_set_new(lane->columns, "ended_at_monotonic_ns", json_integer((json_int_t)clock_monotonic_ns()));
+}
+
+static void end_trial(struct campaign *campaign, struct lane *lane)
+{
+	unsigned int index = (unsigned int)(lane - campaign->lanes);
+
+	watch_worker(index, 0);
+	if (lane->pid > 0 && !lane->abandoned)
+		lane_reap(campaign, lane);
+	set_end(lane);
+	record_trial_end(campaign, lane);
+	progress_trial_end(campaign->progress, index, lane->columns);
+	lane->entry->state = ENTRY_ENDED;
+	set_busy(campaign, lane, false);
+	lane->idle_until_ns =
+		clock_monotonic_ns() + (uint64_t)(campaign->config->cooldown_seconds * (double)NSEC_PER_SEC);
+	lane_clear(lane);
+}
+
+static void start_assigned(struct campaign *campaign)
+{
+	for (unsigned int i = 0; i < campaign->lane_count; i++) {
+		struct lane *lane = &campaign->lanes[i];
+		struct error err = {};
+
+		if (!lane->entry || lane->pid)
+			continue;
+		progress_trial_start(campaign->progress, i, lane->entry->plan, lane->entry->attempt, lane->instance);
+		/* The signal may have come while the trial was recorded. */
+		if (campaign->stopping || campaign_interrupted()) {
+			json_object_set_new(lane->columns, "status", json_string("interrupted"));
+			end_trial(campaign, lane);
+		} else if (lane_fork(campaign, lane, &err)) {
+			json_object_update_new(lane->columns,
+					       json_pack("{s:s, s:s, s:i, s:s}", "status", "failed", "error_stage",
+							 "reset", "error_errno", -err.code, "error_text", err.text));
+			end_trial(campaign, lane);
+		} else {
+			watch_worker(i, lane->pidfd);
+		}
+	}
+}
+
+static bool is_running(const struct campaign *campaign)
+{
+	for (unsigned int i = 0; i < campaign->lane_count; i++)
+		if (campaign->lanes[i].entry)
+			return true;
+	return false;
+}
+
+static bool is_pending(struct campaign *campaign)
+{
+	for (size_t i = campaign->first_pending; i < campaign->entry_count; i++)
+		if (campaign->entries[i].state == ENTRY_PENDING)
+			return true;
+	return false;
+}
+
+static void flush_buffered(struct campaign *campaign)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if (now_ns < campaign->flush_ns)
+		return;
+	campaign->flush_ns = now_ns + FLUSH_NS;
+	for (unsigned int i = 0; i < campaign->lane_count; i++)
+		if (campaign->lanes[i].entry)
+			record_buffered(campaign, &campaign->lanes[i]);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t wake_ns(struct campaign *campaign)
+{
+	uint64_t at_ns = progress_wake_ns(campaign->progress), now_ns = clock_monotonic_ns();
+
+	for (unsigned int i = 0; i < campaign->lane_count; i++) {
+		const struct lane *lane = &campaign->lanes[i];
+
+		if (json_array_size(lane->events) || json_array_size(lane->samples))
+			at_ns = earlier(at_ns, campaign->flush_ns);
+		else if (!lane->entry && !campaign->stopping && lane->idle_until_ns > now_ns)
+			at_ns = earlier(at_ns, lane->idle_until_ns);
+	}
+	if (is_running(campaign))
+		at_ns = earlier(at_ns, campaign->look_ns);
+	if (campaign->records)
+		at_ns = earlier(at_ns, now_ns + BUSY_RETRY_MS * NSEC_PER_MSEC);
+	return campaign->stopping ? earlier(at_ns, campaign->kill_ns) : at_ns;
+}
+
+static void wait_and_handle(struct campaign *campaign)
+{
+	const size_t count = 3 + 2 * campaign->lane_count;
+	struct pollfd fds[count];
+	uint64_t at_ns = wake_ns(campaign), now_ns = clock_monotonic_ns();
+	uint64_t wait_ns = at_ns > now_ns ? at_ns - now_ns : 0;
+	struct timespec timeout = {
+		.tv_sec = (time_t)(wait_ns / NSEC_PER_SEC),
+		.tv_nsec = (long)(wait_ns % NSEC_PER_SEC),
+	};
+
+	fds[0] = (struct pollfd){.fd = watched.wake_fd, .events = POLLIN};
+	for (unsigned int i = 0; i < campaign->lane_count; i++) {
+		const struct lane *lane = &campaign->lanes[i];
+
+		fds[1 + 2 * i] = (struct pollfd){.fd = lane->socket_fd, .events = POLLIN};
+		fds[2 + 2 * i] = (struct pollfd){.fd = lane->pidfd, .events = POLLIN};
+	}
+	fds[count - 2] = (struct pollfd){.fd = progress_poll_fd(campaign->progress), .events = POLLOUT};
+	fds[count - 1] = (struct pollfd){.fd = output_poll_fd(output_standard(STDERR_FILENO)), .events = POLLOUT};
+	if (ppoll(fds, count, at_ns == UINT64_MAX ? NULL : &timeout, NULL) <= 0)
+		return;
+	progress_flush(campaign->progress);
+	output_flush_standard();
+	for (unsigned int i = 0; i < campaign->lane_count; i++) {
+		if (fds[1 + 2 * i].revents)
+			lane_receive(campaign, &campaign->lanes[i]);
+		if (fds[2 + 2 * i].revents)
+			end_trial(campaign, &campaign->lanes[i]);
+	}
+}
+
+static bool is_stopped(pid_t pid)
+{
+	siginfo_t info = {};
+
+	return !waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) && info.si_pid;
+}
+
+/* Looks are counted, not time: we may have been stopped ourselves, and go on a moment before our workers. */
+static void kill_stopped(struct campaign *campaign)
+{
+	if (clock_monotonic_ns() < campaign->look_ns)
+		return;
+	campaign->look_ns = clock_monotonic_ns() + LOOK_NS;
+	for (unsigned int i = 0; i < campaign->lane_count; i++) {
+		struct lane *lane = &campaign->lanes[i];
+
+		if (lane->pid <= 0)
+			continue;
+		lane->stopped_looks = is_stopped(lane->pid) ? lane->stopped_looks + 1 : 0;
+		if (lane->stopped_looks < STOPPED_LOOKS)
+			continue;
+		lane->killed_stopped = true;
+		process_signal(lane->pidfd, SIGKILL);
+	}
+}
+
+/* A worker that hangs in the kernel does not hold up the end: its faults are inert. */
+static void kill_stragglers(struct campaign *campaign)
+{
+	if (!campaign->stopping || clock_monotonic_ns() < campaign->kill_ns)
+		return;
+	for (unsigned int i = 0; i < campaign->lane_count; i++) {
+		struct lane *lane = &campaign->lanes[i];
+
+		if (lane->pid <= 0)
+			continue;
+		if (campaign->killed) {
+			lane_abandon(campaign, lane);
+			end_trial(campaign, lane);
+		} else {
+			process_signal(lane->pidfd, SIGKILL);
+		}
+	}
+	campaign->kill_ns = campaign->killed ? UINT64_MAX : clock_monotonic_ns() + KILL_PATIENCE_NS;
+	campaign->killed = true;
+}
+
+static void heed_signal(struct campaign *campaign)
+{
+	uint64_t count;
+
+	if (!campaign_interrupted())
+		return;
+	/* A second signal changes nothing. */
+	if (read(watched.wake_fd, &count, sizeof(count)) == sizeof(count) || !campaign->stopping)
+		campaign_stop(campaign);
+}
+
+void campaign_loop(struct campaign *campaign)
+{
+	for (;;) {
+		heed_signal(campaign);
+		fill_lanes(campaign);
+		flush_buffered(campaign);
+		/* What was decided is durable before it is done. */
+		record_commit(campaign);
+		if (!campaign->records)
+			start_assigned(campaign);
+		if (!is_running(campaign) && (campaign->stopping || !is_pending(campaign)))
+			break;
+		/* A trial that could not even start has ended already. */
+		if (campaign->records && !campaign->busy_since_ns)
+			continue;
+		kill_stopped(campaign);
+		kill_stragglers(campaign);
+		progress_tick(campaign->progress);
+		wait_and_handle(campaign);
+	}
+	record_settle(campaign);
+}

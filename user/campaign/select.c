@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A new campaign, or one that goes on; and which of its trials run. */
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "campaign/internal.h"
+#include "report/report.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/json.h"
+#include "util/json_diff.h"
+
+#define DIFFERENCES_SHOWN 20
+/* Two campaigns of one file within a second would have one id. */
+#define ID_TRIES 10
+/* Longer files are refused. */
+#define CONFIG_TEXT_MAX (1024 * 1024)
+
+static bool is_final(const char *status)
+{
+	return !strcmp(status, "completed") || !strcmp(status, "failed") || !strcmp(status, "void");
+}
+
+static bool is_selected(const struct campaign *campaign, const struct plan_trial *trial)
+{
+	const char *only = campaign->options->only;
+
+	return !only || !fnmatch(only, trial->id, 0);
+}
+
+static void print_difference(const char *path, const json_t *before, const json_t *after, void *data)
+{
+	_cleanup_free_ char *old =
+		before ? json_dumps(before, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
+	_cleanup_free_ char *new =
+		after ? json_dumps(after, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
+	size_t *shown = data;
+
+	if ((*shown)++ < DIFFERENCES_SHOWN)
+		log_info("  %s: %.200s -> %.200s", path, old ?: "(absent)", new ?: "(absent)");
+}
+
+static int refuse_changed(const struct campaign *campaign, const json_t *row)
+{
+	_cleanup_json_ json_t *now = json_loads(campaign->plan->canonical, JSON_DECODE_ANY, NULL);
+	size_t shown = 0, total;
+
+	log_error("%s was started with other settings than %s has now; what changed:", report_string(row, "id", "?"),
+		  campaign->options->config_path);
+	total = json_diff(json_object_get(row, "config"), now, print_difference, &shown);
+	if (total > DIFFERENCES_SHOWN)
+		log_info("  … and %zu more", total - DIFFERENCES_SHOWN);
+	log_info("change it back to resume, or start anew with --fresh");
+	return EXIT_USAGE;
+}
+
+/* The newest campaign that `wanted` likes; a new reference. */
+static json_t *find_newest(struct campaign *campaign, bool (*wanted)(const struct campaign *, const json_t *),
+			   struct error *err)
+{
+	_cleanup_json_ json_t *rows = store_campaigns(campaign->store, err);
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (rows, i, row)
+		if (wanted(campaign, row))
+			return json_incref(row);
+	return NULL;
+}
+
+static bool has_our_hash(const struct campaign *campaign, const json_t *row)
+{
+	return !strcmp(report_string(row, "hash", ""), campaign->plan->hash);
+}
+
+static json_int_t count_of(const json_t *row, const char *status)
+{
+	return json_integer_value(json_object_get(json_object_get(row, "trials"), status));
+}
+
+static bool is_unfinished_of_our_file(const struct campaign *campaign, const json_t *row)
+{
+	return !strcmp(report_string(row, "config_path", ""), campaign->config->path) &&
+	       count_of(row, "planned") + count_of(row, "running") + count_of(row, "interrupted") > 0;
+}
+
+static int nothing_to_resume(struct campaign *campaign)
+{
+	struct error err = {};
+	_cleanup_json_ json_t *changed = find_newest(campaign, is_unfinished_of_our_file, &err);
+
+	if (changed)
+		return refuse_changed(campaign, changed);
+	log_error("nothing to resume: database %s has no unfinished campaign of %s", store_path(campaign->store),
+		  campaign->options->config_path);
+	return EXIT_USAGE;
+}
+
+/* The campaign to go on with in *out; an exit code where there is none. */
+static int find_resumed(struct campaign *campaign, json_t **out)
+{
+	const struct campaign_options *options = campaign->options;
+	struct error err = {};
+	json_t *row;
+
+	if (options->resume_id)
+		row = store_campaign(campaign->store, options->resume_id, &err);
+	else
+		row = store_unfinished(campaign->store, campaign->plan->hash, &err);
+	if (!row && !err.code && options->retry_failed)
+		row = find_newest(campaign, has_our_hash, &err);
+	if (!row && err.code) {
+		log_error("%s", err.text);
+		return err.code == -ENOENT || err.code == -ENOTUNIQ ? EXIT_USAGE : EXIT_HOST;
+	}
+	if (!row)
+		return nothing_to_resume(campaign);
+	if (!has_our_hash(campaign, row)) {
+		int ret = refuse_changed(campaign, row);
+
+		json_decref(row);
+		return ret;
+	}
+	*out = row;
+	return EXIT_OK;
+}
+
+static void add_entry(struct campaign *campaign, const struct plan_trial *plan, const json_t *row)
+{
+	const char *status = row ? report_string(row, "status", "planned") : "planned";
+	bool again = campaign->options->retry_failed && (!strcmp(status, "failed") || !strcmp(status, "void"));
+	const json_t *instance = json_object_get(row, "instance");
+	struct entry *entry = &campaign->entries[campaign->entry_count++];
+
+	*entry = (struct entry){
+		.plan = plan,
+		.attempt = row ? (unsigned int)json_integer_value(json_object_get(row, "attempt")) : 0,
+		.instance = json_is_integer(instance) ? (int)json_integer_value(instance) : -1,
+		.state = is_selected(campaign, plan) && (again || !is_final(status)) ? ENTRY_PENDING : ENTRY_SKIPPED,
+	};
+	campaign->to_run += entry->state == ENTRY_PENDING;
+	campaign->left_out += entry->state == ENTRY_SKIPPED && !is_final(status);
+}
+
+/* rows NULL: a new campaign. */
+static int fill_entries(struct campaign *campaign, const json_t *rows, struct error *err)
+{
+	const struct plan *plan = campaign->plan;
+
+	if (rows && json_array_size(rows) != plan->trial_count)
+		return error_set(err, -EUCLEAN, "%s has %zu trials, the file plans %zu", plan->campaign_id,
+				 json_array_size(rows), plan->trial_count);
+	campaign->entries = calloc(plan->trial_count + 1, sizeof(*campaign->entries));
+	if (!campaign->entries)
+		return error_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < plan->trial_count; i++) {
+		const json_t *row = rows ? json_array_get(rows, i) : NULL;
+
+		if (row && strcmp(report_string(row, "id", ""), plan->trials[i].id))
+			return error_set(err, -EUCLEAN, "%s: trial %zu is '%s', the file plans '%s'", plan->campaign_id,
+					 i + 1, report_string(row, "id", "?"), plan->trials[i].id);
+		add_entry(campaign, &plan->trials[i], row);
+	}
+	return 0;
+}
+
+/* The recorded seed gives the same draws; the id stays. */
+static int replan(struct campaign *campaign, const json_t *row, struct error *err)
+{
+	uint64_t seed = store_u64_value(json_object_get(row, "seed"));
+	struct plan *plan;
+	char *id;
+	int ret = plan_new(&plan, campaign->config, clock_realtime_ns(), &seed, err);
+
+	if (ret)
+		return ret;
+	id = strdup(report_string(row, "id", ""));
+	if (!id) {
+		plan_free(plan);
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	free(plan->campaign_id);
+	plan->campaign_id = id;
+	plan_free(campaign->plan);
+	campaign->plan = plan;
+	return 0;
+}
+
+static int resume(struct campaign *campaign)
+{
+	_cleanup_json_ json_t *row = NULL, *rows = NULL;
+	struct error err = {};
+	int ret = find_resumed(campaign, &row);
+
+	if (ret)
+		return ret;
+	campaign->resumed = true;
+	ret = replan(campaign, row, &err);
+	if (!ret)
+		ret = campaign_bury_running(campaign->store, campaign->plan->campaign_id, &err);
+	rows = ret < 0 ? NULL : store_trials(campaign->store, campaign->plan->campaign_id, &err);
+	ret = rows ? fill_entries(campaign, rows, &err) : err.code;
+	if (ret) {
+		log_error("cannot resume: %s", err.text);
+		return EXIT_HOST;
+	}
+	return EXIT_OK;
+}
+
+/* The file as it was, for people to read. */
+static json_t *read_file(const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	_cleanup_free_ char *text = malloc(CONFIG_TEXT_MAX);
+	json_t *json = NULL;
+
+	if (f && text)
+		json = json_text(text, fread(text, 1, CONFIG_TEXT_MAX, f));
+	return json ? json : json_null();
+}
+
+static json_t *new_campaign_columns(struct campaign *campaign)
+{
+	json_t *columns = record_host_columns(campaign);
+
+	json_object_set_new(columns, "config_text", read_file(campaign->config->path));
+	json_object_set_new(columns, "command_line", json_string(campaign->options->command_line));
+	return columns;
+}
+
+static int create(struct campaign *campaign)
+{
+	uint64_t seed = campaign->plan->seed, now_ns = clock_realtime_ns();
+	struct error err = {};
+	int ret = -EEXIST;
+
+	for (int i = 0; i < ID_TRIES && ret; i++) {
+		_cleanup_json_ json_t *columns = new_campaign_columns(campaign);
+		_cleanup_json_ json_t *existing = store_campaign(campaign->store, campaign->plan->campaign_id, NULL);
+
+		if (!existing) {
+			ret = store_campaign_create(campaign->store, campaign->plan, columns, &err);
+			break;
+		}
+		plan_free(TAKE_PTR(campaign->plan));
+		now_ns += NSEC_PER_SEC;
+		if (plan_new(&campaign->plan, campaign->config, now_ns, &seed, &err))
+			break;
+	}
+	if (!ret)
+		ret = fill_entries(campaign, NULL, &err);
+	if (!ret)
+		return EXIT_OK;
+	log_error("%s", *err.text ? err.text : "cannot find a free campaign id");
+	return EXIT_HOST;
+}
+
+enum choice { CHOICE_QUIT, CHOICE_RESUME, CHOICE_FRESH };
+
+static enum choice ask(void)
+{
+	char answer[16] = "";
+
+	fputs("Go on with it (y), start anew (fresh), or quit (N)? ", stderr);
+	fflush(stderr);
+	if (!fgets(answer, sizeof(answer), stdin))
+		fputc('\n', stderr);
+	answer[strcspn(answer, "\n")] = '\0';
+	if (!strcasecmp(answer, "y") || !strcasecmp(answer, "yes") || !strcasecmp(answer, "resume"))
+		return CHOICE_RESUME;
+	return !strcasecmp(answer, "f") || !strcasecmp(answer, "fresh") ? CHOICE_FRESH : CHOICE_QUIT;
+}
+
+/* A new campaign beside an unfinished one is never started by mistake. */
+static int choose(struct campaign *campaign, enum choice *choice)
+{
+	struct error err = {};
+	_cleanup_json_ json_t *row = store_unfinished(campaign->store, campaign->plan->hash, &err);
+	char progress[160];
+
+	*choice = CHOICE_FRESH;
+	if (!row && err.code) {
+		log_error("%s", err.text);
+		return EXIT_HOST;
+	}
+	if (!row)
+		return EXIT_OK;
+	report_progress(progress, sizeof(progress), json_object_get(row, "trials"));
+	if (campaign->options->progress == PROGRESS_JSON || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+		log_error("%s of this file is unfinished (%s): --resume goes on with it, --fresh starts anew",
+			  report_string(row, "id", "?"), progress);
+		return EXIT_USAGE;
+	}
+	log_info("%s of this file is unfinished (%s)", report_string(row, "id", "?"), progress);
+	*choice = ask();
+	return *choice == CHOICE_QUIT ? EXIT_USAGE : EXIT_OK;
+}
+
+static bool selects_any(const struct campaign *campaign)
+{
+	for (size_t i = 0; i < campaign->plan->trial_count; i++)
+		if (is_selected(campaign, &campaign->plan->trials[i]))
+			return true;
+	return false;
+}
+
+int campaign_select(struct campaign *campaign)
+{
+	const struct campaign_options *options = campaign->options;
+	enum choice choice = options->fresh ? CHOICE_FRESH : CHOICE_RESUME;
+	struct error err = {};
+	int ret = EXIT_OK;
+
+	if (!selects_any(campaign)) {
+		log_error("--only %s: no trial's id matches; the ids look like %s", options->only,
+			  campaign->plan->trials[0].id);
+		return EXIT_USAGE;
+	}
+	if (!options->fresh && !options->resume && !options->retry_failed)
+		ret = choose(campaign, &choice);
+	if (ret)
+		return ret;
+	/* Not before: Ctrl+C ends the question. */
+	if (campaign_watch_signals(&err)) {
+		log_error("%s", err.text);
+		return EXIT_HOST;
+	}
+	return choice == CHOICE_RESUME ? resume(campaign) : create(campaign);
+}

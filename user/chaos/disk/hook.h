@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Shared by disk_hook*.c only. */
+#pragma once
+
+#include <bpf/libbpf.h>
+#include <pthread.h>
+
+#include "chaos/disk/disk.h"
+#include "disk_pressure.skel.h"
+#include "eval_abi.h"
+#include "kernel/session.h"
+
+#define DISK_LINKS_MAX 8
+
+struct disk_file_system {
+	int fd;           /* of its first directory, not owned */
+	const char *path; /* of that */
+	char type[16];
+	char btrfs_uuid[DISK_BTRFS_UUID_SIZE];    /* "": it is none */
+	uint64_t available_bytes, reserved_bytes; /* at the start */
+};
+
+struct disk_hook {
+	const struct fault_spec *spec;
+	struct disk_pressure_bpf *skel;
+	struct bpf_session *session;
+	struct eval_disk *shared; /* with the kernel */
+	struct bpf_link *links[DISK_LINKS_MAX];
+	size_t link_count;
+	struct disk_file_system file_systems[EVAL_DISK_DIRS];
+	size_t file_system_count;
+	bool by_growth, with_statfs;
+	char why_no_statfs[128];
+	struct error why_not_growth; /* by_growth: of no meaning */
+	double attach_ms, detach_ms;
+	bool sampling;
+	pthread_t sampler;
+	pthread_mutex_t lock;
+	pthread_cond_t wake; /* under lock: end_sampling */
+	bool end_sampling;
+};
+
+/* disk_hook_load.c: opens and loads what this kernel takes. */
+int disk_hook_load(struct disk_hook *hook, struct error *err);
+int disk_hook_refusal(const struct fault_spec *spec);
+/* "auto", "on" or "off" */
+const char *disk_hook_statfs(const struct fault_spec *spec);
+
+/* disk_hook_attach.c: attaches, learns the directories, proves that the hooks fire. */
+int disk_hook_attach(struct disk_hook *hook, struct error *err);
+void disk_hook_detach(struct disk_hook *hook);
+
+/* disk_hook_sample.c: the real space, now and every 200 ms or a little more. */
+int disk_hook_start_sampling(struct disk_hook *hook, struct error *err);
+void disk_hook_end_sampling(struct disk_hook *hook);

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The kernel charges what files grow by; the real file system says what that came to. So space that others free counts
+ * within 200 ms, what they use soon after, and no error of the charges lasts longer.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#include "chaos/disk/hook.h"
+#include "util/clock.h"
+
+#define SAMPLE_NS (200 * NSEC_PER_MSEC)
+#define SAMPLE_TRIES 8
+#define LOW_PAUSE_NS NSEC_PER_MSEC
+#define LOW_PAUSE_NS_MAX (16 * NSEC_PER_MSEC)
+
+static int available_now(const struct disk_file_system *fs, uint64_t *bytes)
+{
+	uint64_t pending = *fs->btrfs_uuid ? disk_btrfs_pending(fs->btrfs_uuid) : 0;
+	int ret = disk_available(fs->fd, bytes);
+
+	if (!ret)
+		*bytes -= pending < *bytes ? pending : *bytes;
+	return ret;
+}
+
+/* After the space was read: what is allocated in between seems to be left once more, until the next sample. */
+static uint64_t ahead_now(const struct disk_hook *hook, const struct eval_disk_space *space)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	if (!hook->by_growth || space->layout != EVAL_LAYOUT_XFS)
+		return 0;
+	return bpf_prog_test_run_opts(bpf_program__fd(hook->skel->progs.disk_sum_ahead), &opts) ? 0
+												: space->ahead_bytes;
+}
+
+/* With the lock. False: sampling is to end; true: the time is over. */
+static bool wait_for_end(struct disk_hook *hook, uint64_t time_ns)
+{
+	struct timespec at = clock_monotonic_timespec(clock_monotonic_ns() + time_ns);
+
+	while (!hook->end_sampling && pthread_cond_timedwait(&hook->wake, &hook->lock, &at) != ETIMEDOUT)
+		continue;
+	return !hook->end_sampling;
+}
+
+struct reading {
+	uint64_t charged, left;
+};
+
+/*
+ * Charges made while the space is read are lost rather than counted twice: a refusal too early does more harm than one
+ * too late. Most reads have none; where writers are that busy, the last try counts.
+ */
+static int space_read(const struct disk_hook *hook, size_t index, struct reading *reading)
+{
+	const struct eval_disk_space *space = &hook->shared->spaces[index];
+	uint64_t available, before, charged = __atomic_load_n(&space->charged_bytes, __ATOMIC_ACQUIRE);
+	int tries = 0, ret;
+
+	do {
+		before = charged;
+		ret = available_now(&hook->file_systems[index], &available);
+		if (ret)
+			return ret;
+		available += ahead_now(hook, space);
+		charged = __atomic_load_n(&space->charged_bytes, __ATOMIC_ACQUIRE);
+	} while (charged != before && ++tries < SAMPLE_TRIES);
+	reading->charged = charged;
+	reading->left = available > space->reserved_bytes ? available - space->reserved_bytes : 0;
+	return 0;
+}
+
+/*
+ * ext4 counts what it writes back twice for a moment (ext4_mb_mark_diskspace_used takes it, and
+ * ext4_da_update_reserve_space later gives back what was promised): less than was expected counts if it stays so.
+ */
+static void sample_space(struct disk_hook *hook, size_t index)
+{
+	struct eval_disk_space *space = &hook->shared->spaces[index];
+	struct reading most, next;
+
+	if (space_read(hook, index, &most))
+		return;
+	for (uint64_t pause_ns = LOW_PAUSE_NS; pause_ns <= LOW_PAUSE_NS_MAX; pause_ns *= 4) {
+		if (most.charged + most.left >= space->limit_bytes)
+			break;
+		if (!wait_for_end(hook, pause_ns))
+			return;
+		if (!space_read(hook, index, &next) && next.charged + next.left > most.charged + most.left)
+			most = next;
+	}
+	__atomic_store_n(&space->limit_bytes, most.charged + most.left, __ATOMIC_RELEASE);
+}
+
+static void sample(struct disk_hook *hook)
+{
+	for (size_t i = 0; i < hook->file_system_count && !hook->end_sampling; i++)
+		sample_space(hook, i);
+	__atomic_add_fetch(&hook->shared->samples, 1, __ATOMIC_RELEASE);
+}
+
+static void *sample_thread(void *data)
+{
+	struct disk_hook *hook = data;
+
+	pthread_mutex_lock(&hook->lock);
+	while (wait_for_end(hook, SAMPLE_NS))
+		sample(hook);
+	pthread_mutex_unlock(&hook->lock);
+	return NULL;
+}
+
+static int reserve(struct disk_hook *hook, struct error *err)
+{
+	struct disk_request request = disk_request_of(hook->spec);
+
+	for (size_t i = 0; i < hook->file_system_count; i++) {
+		struct disk_file_system *fs = &hook->file_systems[i];
+		int ret = available_now(fs, &fs->available_bytes);
+
+		if (ret)
+			return error_set_errno(err, ret, "cannot ask '%s' for its space", fs->path);
+		ret = disk_reserve(&fs->reserved_bytes, &request, fs->available_bytes, fs->path, err);
+		if (ret)
+			return ret;
+		hook->shared->spaces[i].reserved_bytes = fs->reserved_bytes;
+		hook->shared->spaces[i].limit_bytes = fs->available_bytes - fs->reserved_bytes;
+	}
+	return 0;
+}
+
+int disk_hook_start_sampling(struct disk_hook *hook, struct error *err)
+{
+	pthread_condattr_t monotonic;
+	sigset_t all, before;
+	int ret = reserve(hook, err);
+
+	if (ret)
+		return ret;
+	pthread_mutex_init(&hook->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&hook->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pthread_mutex_lock(&hook->lock);
+	sample(hook);
+	pthread_mutex_unlock(&hook->lock);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = pthread_create(&hook->sampler, NULL, sample_thread, hook);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (ret)
+		return error_set_errno(err, -ret, "cannot start the thread that samples the disk's space");
+	hook->sampling = true;
+	return 0;
+}
+
+void disk_hook_end_sampling(struct disk_hook *hook)
+{
+	if (!hook->sampling)
+		return;
+	pthread_mutex_lock(&hook->lock);
+	hook->end_sampling = true;
+	pthread_cond_signal(&hook->wake);
+	pthread_mutex_unlock(&hook->lock);
+	pthread_join(hook->sampler, NULL);
+	pthread_cond_destroy(&hook->wake);
+	pthread_mutex_destroy(&hook->lock);
+	hook->sampling = false;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Parameters given as text on the command line, by the chaos type's field table. */
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "chaos/type.h"
+#include "util/cleanup.h"
+
+static int parse_number(const struct chaos_field *field, const char *text, json_t **out, struct error *err)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	/* strtod also takes hexadecimal, which the file refuses. */
+	if (end == text || *end || !isfinite(value) || strpbrk(text, "xX"))
+		return error_set(err, -EINVAL, "'%s' is not a plain number", text);
+	if (value < field->min || value > field->max)
+		return error_set(err, -EINVAL, "%s is outside %g to %g", text, field->min, field->max);
+	if (field->type == FIELD_INTEGER && value != floor(value))
+		return error_set(err, -EINVAL, "'%s' is not a whole number", text);
+	*out = field->type == FIELD_INTEGER ? json_integer((json_int_t)value) : json_real(value);
+	return 0;
+}
+
+static int parse_choice(const struct chaos_field *field, const char *text, json_t **out, struct error *err)
+{
+	for (const char *const *choice = field->choices; *choice; choice++) {
+		if (!strcmp(*choice, text)) {
+			*out = json_string(text);
+			return 0;
+		}
+	}
+	return error_set(err, -EINVAL, "'%s' is none of %s", text, field->arg);
+}
+
+static int parse_ports(const char *text, json_t **out, struct error *err)
+{
+	_cleanup_json_ json_t *ports = json_array();
+
+	while (*text) {
+		char *end;
+		unsigned long port = strtoul(text, &end, 10);
+
+		if (!isdigit((unsigned char)*text) || (*end && (*end != ',' || !end[1])) || port < 1 || port > 65535)
+			return error_set(err, -EINVAL, "'%s' is not a list of ports (1 to 65535, with commas)", text);
+		json_array_append_new(ports, json_integer((json_int_t)port));
+		text = *end ? end + 1 : end;
+	}
+	if (!json_array_size(ports))
+		return error_set(err, -EINVAL, "no port given");
+	*out = TAKE_PTR(ports);
+	return 0;
+}
+
+static int parse_bool(const char *text, json_t **out, struct error *err)
+{
+	if (strcmp(text, "true") && strcmp(text, "false"))
+		return error_set(err, -EINVAL, "'%s' is neither true nor false", text);
+	*out = json_boolean(!strcmp(text, "true"));
+	return 0;
+}
+
+int chaos_field_parse(const struct chaos_field *field, const char *text, json_t **out, struct error *err)
+{
+	switch (field->type) {
+	case FIELD_NUMBER:
+	case FIELD_INTEGER:
+		return parse_number(field, text, out, err);
+	case FIELD_CHOICE:
+		return parse_choice(field, text, out, err);
+	case FIELD_PORTS:
+		return parse_ports(text, out, err);
+	case FIELD_BOOL:
+		return parse_bool(text, out, err);
+	case FIELD_PEERS:
+		break;
+	}
+	return error_set(err, -EINVAL, "peers are given by --peer");
+}

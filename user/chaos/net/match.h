@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The user side of bpf/match.bpf.h: which packets are the fault's. */
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include "chaos/type.h"
+#include "eval_abi.h"
+
+/*
+ * Before load: fills the config (the skeleton's .rodata) and sizes the maps, from the target and the params
+ * `ports` and `protocol` where the chaos type has them.
+ */
+int net_match_prepare(struct bpf_object *obj, struct eval_match_config *config, const struct fault_spec *spec,
+		      const struct target_device *device, struct error *err);
+/* After load: fills the maps. */
+int net_match_fill(struct bpf_object *obj, const struct fault_spec *spec, struct error *err);

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* eval bpf-status: what of ours is live, left over, and what this kernel can do. Reads the kernel, no database. */
+#include <argp.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "chaos/inventory.h"
+#include "cli/commands.h"
+#include "kernel/features.h"
+#include "kernel/session.h"
+#include "kernel/stop.h"
+#include "process/scope.h"
+#include "report/report.h"
+#include "util/cleanup.h"
+#include "util/json.h"
+
+#define WATCH_SECONDS 1
+
+struct status_options {
+	bool json, watch;
+};
+
+static const struct argp_option options[] = {
+	{"json", 'j', NULL, 0, "print one JSON object", 0},
+	{"watch", 'w', NULL, 0, "print again every second until Ctrl+C", 0},
+	{},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct status_options *asked = state->input;
+
+	switch (key) {
+	case 'j':
+		asked->json = true;
+		return 0;
+	case 'w':
+		asked->watch = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "no argument expected, found '%s'", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static json_int_t integer(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+	return report_string(object, key, "");
+}
+
+static void print_direction(const json_t *fault, const char *direction)
+{
+	const json_t *stats = json_object_get(fault, direction);
+	const json_t *applied = json_object_get(stats, "applied");
+	const json_t *line = json_object_get(stats, "line");
+
+	if (!integer(stats, "seen"))
+		return;
+	printf("    %-9s seen %" JSON_INTEGER_FORMAT ", hit %" JSON_INTEGER_FORMAT " (%" JSON_INTEGER_FORMAT " bytes)",
+	       direction, integer(stats, "seen"), integer(stats, "hit"), integer(stats, "bytes"));
+	if (line)
+		printf(", held now %" JSON_INTEGER_FORMAT ", line_dropped %" JSON_INTEGER_FORMAT,
+		       integer(line, "held_packets"), integer(line, "line_dropped"));
+	putchar('\n');
+	if (integer(applied, "count")) {
+		printf("      delay applied, mean %.3f ms:\n",
+		       json_real_value(json_object_get(applied, "mean_us")) / 1000.0);
+		report_histogram(stdout, applied, "      ");
+	}
+}
+
+static void print_hooks(const json_t *fault)
+{
+	const json_t *hooks = json_object_get(fault, "hooks"), *hook;
+	size_t i;
+
+	fputs("    hooks    ", stdout);
+	json_array_foreach (hooks, i, hook) {
+		printf("%s %s", i ? "," : "", text(hook, "hook"));
+		/* Of a device in the line's own namespace the number says nothing. */
+		if (integer(hook, "ifindex") && !bpf_hook_is_of_line(hook))
+			printf(" on device %" JSON_INTEGER_FORMAT, integer(hook, "ifindex"));
+		else
+			printf(" %s", text(hook, "program"));
+		if (json_object_get(hook, "priority"))
+			printf(" (pref %" JSON_INTEGER_FORMAT " handle 0x%llx)", integer(hook, "priority"),
+			       (unsigned long long)integer(hook, "handle"));
+	}
+	puts(json_array_size(hooks) ? "" : " none attached");
+}
+
+static void print_disk(const json_t *disk)
+{
+	const json_t *refused = json_object_get(disk, "refused");
+
+	if (!disk)
+		return;
+	printf("    disk      %s: %" JSON_INTEGER_FORMAT " bytes left, %" JSON_INTEGER_FORMAT " %s\n",
+	       text(disk, "data_dirs"), integer(disk, "left_bytes"), integer(disk, "reserved_bytes"),
+	       refused ? "seem gone" : "are held by a file without a name");
+	if (!refused)
+		return;
+	printf("    calls     seen %" JSON_INTEGER_FORMAT "; refused: write %" JSON_INTEGER_FORMAT
+	       ", append %" JSON_INTEGER_FORMAT ", fallocate %" JSON_INTEGER_FORMAT
+	       "; statfs shrunk %" JSON_INTEGER_FORMAT "\n",
+	       integer(disk, "seen"), integer(refused, "write"), integer(refused, "append"),
+	       integer(refused, "fallocate"), integer(disk, "statfs_shrunk"));
+}
+
+static void print_place(const json_t *fault)
+{
+	const char *netns = json_string_value(json_object_get(fault, "netns"));
+
+	if (!*text(fault, "device"))
+		putchar('\n');
+	else if (netns)
+		printf(", device %s, netns %s\n", text(fault, "device"), netns);
+	else
+		printf(", device %s, netns inode %" JSON_INTEGER_FORMAT "\n", text(fault, "device"),
+		       integer(fault, "netns_ino"));
+}
+
+static void print_protected(const json_t *fault)
+{
+	const json_t *list = json_object_get(fault, "protect"), *item;
+	size_t i;
+
+	if (!list)
+		return;
+	fputs("    untouched", stdout);
+	json_array_foreach (list, i, item)
+		printf("%s %s", i ? "," : "", json_string_value(item));
+	puts(json_array_size(list) ? "" : " nothing is protected");
+}
+
+static void print_fault(const json_t *fault)
+{
+	bool alive = json_is_true(json_object_get(fault, "holder_alive"));
+
+	printf("  %s (%s) on %s", text(fault, "type"), text(fault, "engine"),
+	       *text(fault, "target") ? text(fault, "target") : "-");
+	print_place(fault);
+	if (*text(fault, "trial"))
+		printf("    trial     %s of %s\n", text(fault, "trial"), text(fault, "campaign"));
+	else
+		puts("    trial     none: injected by hand");
+	printf("    holder    pid %" JSON_INTEGER_FORMAT "%s\n", integer(fault, "holder_pid"), alive ? "" : " (dead)");
+	if (json_is_true(json_object_get(fault, "live")))
+		printf("    time left %.1f s (lease %.1f s)\n", json_real_value(json_object_get(fault, "seconds_left")),
+		       json_real_value(json_object_get(fault, "lease_seconds_left")));
+	else if (!strcmp(text(fault, "engine"), "fill"))
+		puts("    time left none: its holder gives the space back as soon as it runs, or ends");
+	else
+		puts("    time left none: inert");
+	print_hooks(fault);
+	print_protected(fault);
+	print_direction(fault, "egress");
+	print_direction(fault, "ingress");
+	print_disk(json_object_get(fault, "disk"));
+}
+
+static void print_faults(const json_t *faults)
+{
+	const json_t *fault;
+	size_t i;
+
+	printf("faults: %zu%s\n", json_array_size(faults), json_array_size(faults) ? "" : " (none is live)");
+	json_array_foreach (faults, i, fault)
+		print_fault(fault);
+}
+
+static void print_other_versions(const json_t *others)
+{
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach (others, i, other)
+		printf("  of another version of eval (ABI %" JSON_INTEGER_FORMAT ", map %" JSON_INTEGER_FORMAT
+		       "): %s; that eval's bpf-status tells more\n",
+		       integer(other, "abi_version"), integer(other, "map_id"),
+		       json_is_true(json_object_get(other, "stopped")) ? "stopped" : "'eval cleanup --now' stops it");
+}
+
+static void print_leftovers(const json_t *leftovers)
+{
+	const json_t *leftover;
+	size_t i;
+
+	printf("left over: %s\n", json_array_size(leftovers) ? "" : "nothing");
+	json_array_foreach (leftovers, i, leftover)
+		printf("  %s\n", json_string_value(leftover));
+	if (json_array_size(leftovers))
+		puts("  'eval cleanup' removes them");
+}
+
+static void print_kernel(const json_t *status)
+{
+	const json_t *feature;
+	size_t i;
+
+	printf("kernel %s\n", text(status, "kernel"));
+	json_array_foreach (json_object_get(status, "features"), i, feature) {
+		bool usable = json_is_true(json_object_get(feature, "usable"));
+
+		printf("  %-9s %-4s %s%s%s\n", text(feature, "name"), usable ? "yes" : "no", text(feature, "used_for"),
+		       usable ? "" : ": ", text(feature, "reason"));
+	}
+}
+
+static json_t *features_to_json(void)
+{
+	struct feature features[FEATURE_COUNT];
+	json_t *json = json_array();
+	int ret = features_probe(features);
+
+	if (ret)
+		log_warning("cannot probe the kernel's features: %s", strerror(-ret));
+	for (size_t i = 0; !ret && i < FEATURE_COUNT; i++)
+		json_array_append_new(json, json_pack("{s:s, s:b, s:s, s:s}", "name", features[i].name, "usable",
+						      features[i].usable, "reason", features[i].reason, "used_for",
+						      features[i].used_for));
+	return json;
+}
+
+static void add_stale_scope(int root_fd, const char *name, void *data)
+{
+	json_array_append_new(data, json_sprintf("cgroup %s of a dead run, with what its commands left running", name));
+}
+
+/* Faults whose holder is dead, and scopes whose coordinator is. A line's device goes with its descriptor. */
+static json_t *find_leftovers(const json_t *faults)
+{
+	json_t *leftovers = json_array();
+	const json_t *fault;
+	size_t i;
+
+	json_array_foreach (faults, i, fault) {
+		if (json_is_true(json_object_get(fault, "holder_alive")))
+			continue;
+		json_array_append_new(leftovers,
+				      json_sprintf("fault %s on device %s, held by dead pid %" JSON_INTEGER_FORMAT,
+						   text(fault, "type"), text(fault, "device"),
+						   integer(fault, "holder_pid")));
+	}
+	scope_each_stale(add_stale_scope, leftovers);
+	return leftovers;
+}
+
+static int print_status(const struct status_options *asked, const json_t *features, int swept)
+{
+	_cleanup_json_ json_t *faults = NULL, *status = NULL;
+	struct error err = {};
+	struct utsname kernel;
+
+	faults = bpf_inventory(&err);
+	if (!faults) {
+		log_error("%s", err.text);
+		return EXIT_HOST;
+	}
+	uname(&kernel);
+	status = json_pack("{s:O, s:o, s:o, s:i, s:s, s:O}", "faults", faults, "other_versions",
+			   bpf_inventory_other_versions(), "leftovers", find_leftovers(faults), "swept", swept,
+			   "kernel", kernel.release, "features", features);
+	if (asked->json) {
+		json_print(status, asked->watch ? JSON_COMPACT : JSON_INDENT(2), stdout);
+		putchar('\n');
+	} else {
+		print_faults(faults);
+		print_other_versions(json_object_get(status, "other_versions"));
+		print_leftovers(json_object_get(status, "leftovers"));
+		if (swept)
+			printf("  removed just now: the filters of %d fault%s whose process and guard were killed\n",
+			       swept, swept == 1 ? "" : "s");
+		print_kernel(status);
+	}
+	return fflush(stdout) ? EXIT_HOST : EXIT_OK;
+}
+
+int cmd_bpf_status(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.doc = "Shows every fault of ours that is live on this host, anything left over, and what this kernel "
+		       "can "
+		       "and cannot do. Needs root.",
+	};
+	struct status_options asked = {};
+	_cleanup_json_ json_t *features = NULL;
+	int swept, ret;
+
+	argp_err_exit_status = EXIT_USAGE;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &asked))
+		return EXIT_USAGE;
+	if (geteuid()) {
+		log_error("bpf-status reads the kernel's BPF objects, which needs root: run it with sudo");
+		return EXIT_HOST;
+	}
+	bpf_log_init();
+	swept = eval_sweep_dead(NULL);
+	if (swept < 0)
+		swept = 0;
+	features = features_to_json();
+	do {
+		ret = print_status(&asked, features, swept);
+		swept = 0;
+		if (asked.watch && !ret) {
+			sleep(WATCH_SECONDS);
+			if (!asked.json)
+				putchar('\n');
+		}
+	} while (asked.watch && !ret);
+	return ret;
+}

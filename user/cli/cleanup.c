@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* eval cleanup [ID]: what a crashed run left; --now: the emergency stop. */
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "campaign/campaign.h"
+#include "cli/commands.h"
+#include "kernel/stop.h"
+#include "process/scope.h"
+#include "report/report.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/hash.h"
+#include "util/output.h"
+#include "util/text.h"
+#include "util/trusted.h"
+
+#define SWEEP_WAIT_NS (3 * NSEC_PER_SEC)
+
+enum option_key { OPTION_NOW = 256, OPTION_RECORDED, OPTION_DB };
+
+static const struct argp_option options[] = {
+	{"now", OPTION_NOW, NULL, 0,
+	 "emergency stop: make every fault of ours on this host inert, running campaigns or not", 0},
+	{"recorded", OPTION_RECORDED, NULL, 0,
+	 "run the cleanup commands that campaign ID recorded, though its file is gone or has changed, or the machine "
+	 "has "
+	 "booted since",
+	 0},
+	{"db", OPTION_DB, "FILE", 0, "database (default: $EVAL_DB, else /var/lib/eval/eval.db)", 0},
+	{0},
+};
+
+struct cleanup {
+	const char *id, *db;
+	bool now, recorded;
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct cleanup *cleanup = state->input;
+
+	switch (key) {
+	case OPTION_NOW:
+		cleanup->now = true;
+		return 0;
+	case OPTION_RECORDED:
+		cleanup->recorded = true;
+		return 0;
+	case OPTION_DB:
+		cleanup->db = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (cleanup->id)
+			argp_error(state, "one campaign at a time: '%s' is one too many", arg);
+		cleanup->id = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (cleanup->now && cleanup->id)
+			argp_error(state, "--now stops everything: it takes no campaign");
+		if (cleanup->recorded && !cleanup->id)
+			argp_error(state, "--recorded runs the commands of one campaign: which ID?");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* A reader that stalls must not hold up an emergency stop, nor keep the locks of a campaign. */
+static FILE *out(void)
+{
+	return output_stream(STDOUT_FILENO);
+}
+
+static int stop_everything(void)
+{
+	struct error err = {};
+	int stopped = eval_stop_all(out(), &err);
+
+	if (stopped < 0) {
+		log_error("%s", err.text);
+		return EXIT_HOST;
+	}
+	fprintf(out(), "%d fault%s stopped\n", stopped, stopped == 1 ? "" : "s");
+	return EXIT_OK;
+}
+
+static json_int_t count_of(const json_t *campaign, const char *status)
+{
+	return json_integer_value(json_object_get(json_object_get(campaign, "trials"), status));
+}
+
+/* The folder of the file that describes the subject now; NULL where there is none. */
+static const char *subject_directory(const struct config *config, const char *name)
+{
+	for (size_t i = 0; config && i < config->subject_count; i++)
+		if (!strcmp(config->subjects[i].name, name))
+			return config->subjects[i].reset.directory ?: config->subjects[i].cleanup.directory;
+	return NULL;
+}
+
+static struct command recorded_command(const json_t *subject, const char *key, const char *directory)
+{
+	const json_t *command = json_object_get(subject, key);
+	const char *exec = report_string(command, "exec", NULL);
+
+	return (struct command){
+		.exec = (char *)exec,
+		.directory = exec ? (char *)directory : NULL,
+		.timeout_seconds = json_number_value(json_object_get(command, "timeout_seconds")),
+	};
+}
+
+static int read_nodes(struct subject *subject, const json_t *nodes)
+{
+	subject->nodes = calloc(json_array_size(nodes) + 1, sizeof(*subject->nodes));
+	for (size_t i = 0; subject->nodes && i < json_array_size(nodes); i++) {
+		const json_t *recorded = json_array_get(nodes, i), *addresses = json_object_get(recorded, "addresses");
+		struct node *node = &subject->nodes[subject->node_count++];
+
+		node->name = (char *)report_string(recorded, "name", "");
+		node->addresses.items = calloc(json_array_size(addresses) + 1, sizeof(char *));
+		for (size_t a = 0; node->addresses.items && a < json_array_size(addresses); a++)
+			node->addresses.items[node->addresses.count++] =
+				(char *)json_string_value(json_array_get(addresses, a));
+		if (!node->addresses.items)
+			return -ENOMEM;
+	}
+	return subject->nodes ? 0 : -ENOMEM;
+}
+
+static void free_recorded(struct config *recorded)
+{
+	for (size_t i = 0; i < recorded->subject_count; i++) {
+		for (size_t n = 0; n < recorded->subjects[i].node_count; n++)
+			free(recorded->subjects[i].nodes[n].addresses.items);
+		free(recorded->subjects[i].nodes);
+	}
+	free(recorded->subjects);
+	free(recorded->directory);
+}
+
+/*
+ * What was recorded, as far as the locks and the cleanup need it; strings are the row's. Folders are not recorded:
+ * they come from config, the file as it is now (NULL: gone or broken), else they are the campaign file's.
+ */
+static int read_recorded(struct config *recorded, const json_t *campaign, const struct config *config)
+{
+	const json_t *subjects = json_object_get(json_object_get(campaign, "config"), "subjects"), *subject;
+	const char *path = report_string(campaign, "config_path", "/"), *slash = strrchr(path, '/');
+	size_t i;
+
+	recorded->directory = strndup(path, slash && slash > path ? (size_t)(slash - path) : 1);
+	recorded->subjects = calloc(json_array_size(subjects) + 1, sizeof(*recorded->subjects));
+	if (!recorded->directory || !recorded->subjects)
+		return -ENOMEM;
+	json_array_foreach (subjects, i, subject) {
+		struct subject *out = &recorded->subjects[recorded->subject_count++];
+		const char *directory;
+
+		out->name = (char *)report_string(subject, "name", "");
+		directory = subject_directory(config, out->name) ?: recorded->directory;
+		out->instances = (unsigned int)json_integer_value(json_object_get(subject, "instances"));
+		out->reset = recorded_command(subject, "reset", directory);
+		out->cleanup = recorded_command(subject, "cleanup", directory);
+		if (read_nodes(out, json_object_get(subject, "nodes")))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Returns how many instances failed. */
+static int clean_up_subjects(const struct config *config, const char *campaign_id)
+{
+	int failed = 0;
+
+	for (size_t s = 0; s < config->subject_count; s++) {
+		const struct subject *subject = &config->subjects[s];
+
+		for (unsigned int i = 0; subject->cleanup.exec && i < subject->instances; i++) {
+			struct error err = {};
+
+			if (campaign_cleanup_subject(subject, i, campaign_id, NULL, &err)) {
+				log_error("%s", err.text);
+				failed++;
+			} else {
+				fprintf(out(), "cleaned up %s, instance %u\n", subject->name, i);
+			}
+		}
+	}
+	return failed;
+}
+
+/* Whether the file says today what the campaign was started with, and this is still where that happened. */
+static int check_current(const struct config *config, const json_t *campaign, struct error *err)
+{
+	_cleanup_free_ char *canonical = config_canonical(config);
+	const char *path = report_string(campaign, "config_path", "?");
+	char hash[SHA256_HEX_SIZE], boot_id[40];
+	struct utsname host = {};
+
+	if (!canonical)
+		return error_set(err, -ENOMEM, "out of memory");
+	sha256_hex(hash, canonical, strlen(canonical));
+	if (strcmp(hash, report_string(campaign, "hash", "")))
+		return error_set(err, -ESTALE, "%s has changed since", path);
+	uname(&host);
+	if (strcmp(host.nodename, report_string(campaign, "host", "")))
+		return error_set(err, -ESTALE, "it ran on host %.64s, this is %s", report_string(campaign, "host", "?"),
+				 host.nodename);
+	campaign_boot_id(boot_id, sizeof(boot_id));
+	if (strcmp(boot_id, report_string(campaign, "boot_id", "")))
+		return error_set(err, -ESTALE, "the machine has booted since");
+	return 0;
+}
+
+/* What the campaign file says now; NULL with why if it must not stand for what was recorded. */
+struct current {
+	struct config *config;
+	char *problems; /* of a file that is not valid */
+	struct error why;
+};
+
+static void load_current(struct current *current, const json_t *campaign)
+{
+	size_t size;
+	FILE *problems = open_memstream(&current->problems, &size);
+	int ret = problems ? config_load(&current->config, report_string(campaign, "config_path", "/"), CONFIG_TO_RUN,
+					 problems, &current->why)
+			   : error_set(&current->why, -ENOMEM, "out of memory");
+
+	if (problems)
+		fclose(problems);
+	if (!ret)
+		check_current(current->config, campaign, &current->why);
+}
+
+static void free_current(struct current *current)
+{
+	config_free(current->config);
+	free(current->problems);
+}
+
+static bool has_cleanup(const struct config *config)
+{
+	for (size_t i = 0; i < config->subject_count; i++)
+		if (config->subjects[i].cleanup.exec)
+			return true;
+	return false;
+}
+
+/* The commands that were not run, and how to run them after all. */
+static void print_recorded(const struct config *recorded, const json_t *campaign, const struct current *current,
+			   const struct cleanup *cleanup)
+{
+	const char *id = report_string(campaign, "id", "?");
+
+	fputs(current->problems ?: "", output_stream(STDERR_FILENO));
+	log_error("%s: its cleanup was not run: %s; what was recorded:", id, current->why.text);
+	for (size_t i = 0; i < recorded->subject_count; i++) {
+		const struct subject *subject = &recorded->subjects[i];
+
+		if (!subject->cleanup.exec)
+			continue;
+		fprintf(out(), "  %s, %u instance%s, in ", subject->name, subject->instances,
+			subject->instances == 1 ? "" : "s");
+		text_print(subject->cleanup.directory, out());
+		fputs(": ", out());
+		text_print(subject->cleanup.exec, out());
+		fputc('\n', out());
+	}
+	log_info("this runs it:");
+	campaign_tell_command("cleanup --recorded", NULL, "", id, cleanup->db);
+}
+
+/* A relative command of the record is as good as the folder that it starts in. */
+static int check_folders(const struct config *recorded, struct error *err)
+{
+	for (size_t i = 0; i < recorded->subject_count; i++) {
+		_cleanup_trusted_ struct trusted folder = TRUSTED_NONE;
+		const struct command *command = &recorded->subjects[i].cleanup;
+		char path[PATH_MAX];
+		int ret;
+
+		if (!command->exec)
+			continue;
+		snprintf(path, sizeof(path), "%s/", command->directory);
+		ret = trusted_find(&folder, path, TRUSTED_LEAVE_MISSING);
+		if (ret)
+			return error_set_errno(err, ret, "cannot run its cleanup in %s", command->directory);
+		if (folder.why[0])
+			return error_set(err, -EPERM, "root runs no commands in %s: %s", command->directory,
+					 folder.why);
+	}
+	return 0;
+}
+
+/* Returns how many problems there were. */
+static int run_cleanup(const json_t *campaign, const struct config *recorded, const struct current *current,
+		       const struct cleanup *cleanup)
+{
+	const char *id = report_string(campaign, "id", "");
+	struct error err = {};
+
+	if (!has_cleanup(recorded))
+		return 0;
+	if (!cleanup->recorded && !current->why.code)
+		return clean_up_subjects(current->config, id);
+	if (!cleanup->recorded) {
+		print_recorded(recorded, campaign, current, cleanup);
+		return 1;
+	}
+	if (check_folders(recorded, &err)) {
+		log_error("%s: %s", id, err.text);
+		return 1;
+	}
+	return clean_up_subjects(recorded, id);
+}
+
+/* The locks are held. Returns how many problems there were. */
+static int bury_dead_run(struct store *store, const json_t *campaign)
+{
+	const char *id = report_string(campaign, "id", "");
+	struct error err = {};
+	int ret = campaign_bury_running(store, id, &err);
+
+	if (ret > 0)
+		fprintf(out(), "%s: %d running trial%s of a dead run marked interrupted\n", id, ret,
+			ret == 1 ? "" : "s");
+	if (ret >= 0 && !strcmp(report_string(campaign, "status", ""), "running")) {
+		_cleanup_json_ json_t *columns = json_pack("{s:s}", "status", "interrupted");
+
+		ret = store_campaign_set(store, id, columns, &err);
+	}
+	if (ret < 0)
+		log_error("%s", err.text);
+	return ret < 0;
+}
+
+/* Returns how many problems there were. */
+static int clean_up_campaign(struct store *store, const json_t *campaign, const struct cleanup *cleanup)
+{
+	struct config recorded = {};
+	struct current current = {};
+	struct campaign_locks locks = {};
+	struct error err = {};
+	int problems = 1, ret = campaign_lock(&locks, report_string(campaign, "hash", ""), "cleanup", &err);
+
+	/* One that runs is left alone, unless it was asked for. */
+	if (ret == -EBUSY && !cleanup->id)
+		return 0;
+	load_current(&current, campaign);
+	if (!ret && read_recorded(&recorded, campaign, current.config))
+		ret = error_set(&err, -ENOMEM, "out of memory");
+	/* As it was used, and as the file describes it now: another campaign may use either. */
+	if (!ret)
+		ret = campaign_lock_subjects(&locks, &recorded, "cleanup", &err);
+	if (!ret && current.config)
+		ret = campaign_lock_subjects(&locks, current.config, "cleanup", &err);
+	if (ret)
+		log_error("%s: %s", report_string(campaign, "id", "?"), err.text);
+	else
+		problems = bury_dead_run(store, campaign) + run_cleanup(campaign, &recorded, &current, cleanup);
+	campaign_unlock(&locks);
+	free_recorded(&recorded);
+	free_current(&current);
+	return problems;
+}
+
+/* Without an ID: every campaign that a run died on. */
+static int clean_up_dead(struct store *store, const struct cleanup *cleanup)
+{
+	struct error err = {};
+	_cleanup_json_ json_t *campaigns = store_campaigns(store, &err);
+	const json_t *campaign;
+	int problems = 0;
+	size_t i;
+
+	if (!campaigns) {
+		log_error("%s", err.text);
+		return 1;
+	}
+	json_array_foreach (campaigns, i, campaign)
+		if (!strcmp(report_string(campaign, "status", ""), "running") || count_of(campaign, "running"))
+			problems += clean_up_campaign(store, campaign, cleanup);
+	return problems;
+}
+
+static int clean_up_records(const struct cleanup *cleanup)
+{
+	_cleanup_json_ json_t *campaign = NULL;
+	struct store *store;
+	struct error err = {};
+	int ret = store_open(&store, cleanup->db, STORE_UPDATE, &err);
+
+	if (ret == -ENOENT && !cleanup->id)
+		return EXIT_OK;
+	if (ret) {
+		log_error("%s", err.text);
+		return EXIT_HOST;
+	}
+	if (cleanup->id) {
+		campaign = store_campaign(store, cleanup->id, &err);
+		if (!campaign)
+			log_error("%s", err.text);
+		ret = !campaign ? EXIT_USAGE : clean_up_campaign(store, campaign, cleanup) ? EXIT_TRIALS : EXIT_OK;
+	} else {
+		ret = clean_up_dead(store, cleanup) ? EXIT_TRIALS : EXIT_OK;
+	}
+	store_close(store);
+	return ret;
+}
+
+int cmd_cleanup(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.args_doc = "[ID]",
+		.doc = "Remove what a crashed run left and run its subjects' cleanup; safe to repeat.\v"
+		       "Without ID: every campaign whose run died; one that runs is left alone. Faults themselves end "
+		       "with the process that holds them. What runs is what the campaign file says now, as long as it "
+		       "is the one "
+		       "that was recorded, on the same host and boot; otherwise the recorded commands are printed.",
+	};
+	struct cleanup cleanup = {};
+	int swept, ret;
+
+	argp_err_exit_status = EXIT_USAGE;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &cleanup))
+		return EXIT_USAGE;
+	if (geteuid()) {
+		log_error("cleanup needs root: run it with sudo");
+		return EXIT_HOST;
+	}
+	if (cleanup.now)
+		return stop_everything();
+	swept = scope_sweep_stale(SWEEP_WAIT_NS);
+	if (swept)
+		fprintf(out(), "killed what %d dead worker%s left\n", swept, swept == 1 ? "" : "s");
+	ret = clean_up_records(&cleanup);
+	host_lock_remove_stale();
+	return ret;
+}

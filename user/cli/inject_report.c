@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "cli/inject_report.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "report/report.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/error.h"
+#include "util/json.h"
+#include "util/output.h"
+
+/* A reader that stalls must not keep the fault's holder from renewing its lease, or from ending it. */
+static FILE *out(void)
+{
+	return output_stream(STDOUT_FILENO);
+}
+
+static void print_event(const char *event, json_t *fields)
+{
+	char at[RFC3339_SIZE];
+
+	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
+	json_object_set_new(fields, "at", json_string(at));
+	json_object_set_new(fields, "event", json_string(event));
+	json_print(fields, JSON_COMPACT, out());
+	fputc('\n', out());
+}
+
+static void print_protected(const struct target *target)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	fprintf(out(), "never touched:%s", target->protect_count ? "" : " nothing is protected");
+	for (size_t i = 0; i < target->protect_count; i++)
+		fprintf(out(), "%s %s", i ? "," : "", protect_format(&target->protect[i], text));
+	fputc('\n', out());
+}
+
+void inject_report_started(const struct inject_report *report, const char *engine)
+{
+	const struct target *target = report->spec->target;
+
+	if (report->json) {
+		_cleanup_json_ json_t *devices = json_array();
+		_cleanup_json_ json_t *data_dirs = json_array();
+		_cleanup_json_ json_t *fields = NULL;
+
+		for (size_t i = 0; i < target->device_count; i++)
+			json_array_append_new(devices, json_string(target->devices[i].name));
+		for (size_t i = 0; i < target->directory_count; i++)
+			json_array_append_new(data_dirs, json_string(target->directories[i].path));
+		fields = json_pack("{s:s, s:s, s:O, s:O, s:o, s:O, s:f, s:o}", "type", report->spec->ops->name,
+				   "engine", engine, "devices", devices, "data_dirs", data_dirs, "protect",
+				   target_protect_json(target), "params", report->spec->params, "seconds",
+				   report->seconds, "seed",
+				   json_sprintf("%llu", (unsigned long long)report->spec->seed));
+		print_event("injected", fields);
+		return;
+	}
+	fprintf(out(), "%s (%s) on", report->spec->ops->name, engine);
+	for (size_t i = 0; i < target->device_count; i++)
+		fprintf(out(), "%s %s", i ? "," : "", target->devices[i].name);
+	for (size_t i = 0; i < target->directory_count; i++)
+		fprintf(out(), "%s %s", i ? "," : "", target->directories[i].path);
+	fprintf(out(), " for %g s, seed %llu; Ctrl+C ends it\n", report->seconds,
+		(unsigned long long)report->spec->seed);
+	if (target->device_count)
+		print_protected(target);
+}
+
+static void warn_of_losses(const json_t *evidence)
+{
+	struct report_losses losses = report_losses(evidence);
+
+	if (losses.dropped)
+		log_warning("the delay line was full and dropped %" JSON_INTEGER_FORMAT " packets (line_dropped)",
+			    losses.dropped);
+	if (losses.failed)
+		log_warning("%" JSON_INTEGER_FORMAT " packets matched, but the kernel could not delay them (failed)",
+			    losses.failed);
+}
+
+static json_int_t count_of(const json_t *evidence, const char *name)
+{
+	return json_integer_value(json_object_get(evidence, name));
+}
+
+/* Why less was done than could be asked for, if so. */
+static void print_reason(const char *what, const json_t *reason)
+{
+	if (json_is_string(reason))
+		fprintf(out(), "%s%s\n", what, json_string_value(reason));
+}
+
+static void print_disk_hits(const json_t *evidence, json_int_t hit)
+{
+	const json_t *statfs = json_object_get(evidence, "statfs");
+
+	if (!statfs) {
+		fprintf(out(), "%" JSON_INTEGER_FORMAT " bytes taken on %" JSON_INTEGER_FORMAT " file system(s)\n",
+			count_of(evidence, "bytes"), count_of(evidence, "seen"));
+		print_reason("by engine fill, as ", json_object_get(evidence, "why_not_hook"));
+		return;
+	}
+	fprintf(out(),
+		"%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " calls refused (%" JSON_INTEGER_FORMAT
+		" bytes), %" JSON_INTEGER_FORMAT " answers of statfs shrunk\n",
+		hit - count_of(evidence, "statfs_shrunk"), count_of(evidence, "seen"), count_of(evidence, "bytes"),
+		count_of(evidence, "statfs_shrunk"));
+	print_reason("every write was refused, as ", json_object_get(evidence, "why_not_growth"));
+	if (!strncmp(json_string_value(statfs), "off: ", 5))
+		print_reason("statfs: ", statfs);
+}
+
+static void print_hits(const json_t *evidence, json_int_t hit)
+{
+	if (json_object_get(evidence, "spaces"))
+		print_disk_hits(evidence, hit);
+	else
+		fprintf(out(),
+			"%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT
+			" bytes)\n",
+			hit, count_of(evidence, "seen"), count_of(evidence, "bytes"));
+}
+
+int inject_report_reverted(const struct inject_report *report, json_t *evidence)
+{
+	json_int_t hit = json_integer_value(json_object_get(evidence, "hit"));
+
+	if (report->json) {
+		_cleanup_json_ json_t *fields =
+			json_pack("{s:O, s:b}", "evidence", evidence, "interrupted", report->interrupted);
+
+		print_event("reverted", fields);
+	} else {
+		fprintf(out(), "reverted%s: ", report->interrupted ? " early" : "");
+		print_hits(evidence, hit);
+	}
+	warn_of_losses(evidence);
+	if (report->interrupted)
+		return EXIT_INTERRUPTED;
+	if (hit)
+		return EXIT_OK;
+	log_warning("the fault touched nothing: no %s while it was live",
+		    report->spec->ops->needs & CHAOS_NEEDS_DATA_DIR ? "call ran out of space" : "packet matched");
+	return EXIT_TRIALS;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* eval list: the campaigns of the database. */
+#include <argp.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "report/report.h"
+#include "store/store.h"
+#include "util/cleanup.h"
+#include "util/json.h"
+
+enum option_key { OPTION_DB = 256, OPTION_JSON };
+
+static const struct argp_option options[] = {
+	{"db", OPTION_DB, "FILE", 0, "database (default: $EVAL_DB, else /var/lib/eval/eval.db)", 0},
+	{"json", OPTION_JSON, NULL, 0, "print a JSON array, with every column", 0},
+	{},
+};
+
+struct list_options {
+	const char *db;
+	bool json;
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct list_options *asked = state->input;
+
+	switch (key) {
+	case OPTION_DB:
+		asked->db = arg;
+		return 0;
+	case OPTION_JSON:
+		asked->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is too much; 'eval show %s' shows one campaign", arg, arg);
+		return EINVAL;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+/* On a host where nothing was run yet, an empty list is the answer, unless a file was asked for. */
+static bool is_first_use(const struct list_options *asked, const struct error *err)
+{
+	const char *environment = getenv("EVAL_DB");
+
+	return err->code == -ENOENT && !asked->db && (!environment || !environment[0]);
+}
+
+static json_t *read_campaigns(const struct list_options *asked, struct error *err)
+{
+	struct store *store = NULL;
+	json_t *campaigns;
+
+	if (store_open(&store, asked->db, STORE_READ, err))
+		return is_first_use(asked, err) ? json_array() : NULL;
+	campaigns = store_campaigns(store, err);
+	store_close(store);
+	return campaigns;
+}
+
+static size_t width_of(const json_t *campaigns, const char *column, const char *title)
+{
+	size_t width = strlen(title), i;
+	const json_t *campaign;
+
+	json_array_foreach (campaigns, i, campaign) {
+		size_t length = strlen(report_string(campaign, column, "-"));
+
+		width = length > width ? length : width;
+	}
+	return width;
+}
+
+static void print_campaigns(const json_t *campaigns)
+{
+	int id_width = (int)width_of(campaigns, "id", "campaign");
+	int label_width = (int)width_of(campaigns, "label", "label");
+	const json_t *campaign;
+	size_t i;
+
+	printf("%-*s  %-*s  %-20s  %-11s  %6s  %s\n", id_width, "campaign", label_width, "label", "started", "status",
+	       "trials", "of them");
+	json_array_foreach (campaigns, i, campaign) {
+		const json_t *counts = json_object_get(campaign, "trials");
+		char progress[160], started[32];
+
+		/* "2026-11-23T21:56:43": seconds are enough here. */
+		snprintf(started, sizeof(started), "%.19sZ",
+			 report_string(campaign, "started_at", report_string(campaign, "created_at", "-")));
+		printf("%-*s  %-*s  %-20s  %-11s  %6d  %s\n", id_width, report_string(campaign, "id", "?"), label_width,
+		       report_string(campaign, "label", "-"), started, report_string(campaign, "status", "?"),
+		       (int)json_integer_value(json_object_get(counts, "total")),
+		       report_progress(progress, sizeof(progress), counts));
+	}
+}
+
+int cmd_list(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.doc = "Lists the campaigns of the database, newest first. Needs no root where the file is readable.",
+	};
+	struct list_options asked = {};
+	_cleanup_json_ json_t *campaigns = NULL;
+	struct error err = {};
+
+	argp_err_exit_status = EXIT_USAGE;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &asked))
+		return EXIT_USAGE;
+	campaigns = read_campaigns(&asked, &err);
+	if (!campaigns) {
+		log_error("%s", err.text);
+		return EXIT_HOST;
+	}
+	if (asked.json) {
+		json_print(campaigns, JSON_INDENT(2), stdout);
+		putchar('\n');
+	} else if (json_array_size(campaigns)) {
+		print_campaigns(campaigns);
+	} else {
+		printf("no campaigns yet%s%s%s\n", err.code ? " (" : "", err.text, err.code ? ")" : "");
+	}
+	return fflush(stdout) ? EXIT_HOST : EXIT_OK;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "kernel/session.h"
+#include "kernel/stop.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/error.h"
+#include "util/fds.h"
+#include "util/output.h"
+#include "util/terminal.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv); /* NULL: named by the contract, not built yet */
+	const char *summary;
+} commands[] = {
+	{"run", cmd_run, "run campaign CONFIG: run every trial of a campaign file, record each"},
+	{"validate", cmd_validate, "check a campaign file; needs no root, touches nothing"},
+	{"inject", cmd_inject, "one fault by hand, ends on Ctrl+C or at its time"},
+	{"bpf-status", cmd_bpf_status, "show every live fault of ours, leftovers, and what this kernel can do"},
+	{"cleanup", cmd_cleanup, "remove what a crashed run left; --now: stop every fault on this host"},
+	{"list", cmd_list, "list the campaigns of the database"},
+	{"show", cmd_show, "show one campaign or trial"},
+	{"compare", NULL, "compare two campaigns"},
+	{"report", NULL, "write a report of a campaign"},
+};
+
+static void print_help(FILE *out)
+{
+	fputs("Usage: eval COMMAND [OPTION...]\n"
+	      "In-kernel chaos for storage clusters: latency, partition, and the evidence of what it did.\n\n",
+	      out);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (commands[i].run)
+			fprintf(out, "  %-12s%s\n", commands[i].name, commands[i].summary);
+	fputs("\n'eval COMMAND --help' tells more. Exit: 0 all well; 1 a trial failed, was void or missed an\n"
+	      "expectation; 2 bad usage or invalid file; 3 this host cannot do it; 130 interrupted.\n",
+	      out);
+}
+
+/* On kernels without tcx, where a fault's process and its guard were killed, its filters are left: inert, but there. */
+static void sweep_dead_faults(void)
+{
+	int swept;
+
+	if (geteuid())
+		return;
+	bpf_log_init();
+	swept = eval_sweep_dead(NULL);
+	if (swept > 0)
+		log_info("removed the filters of %d fault%s whose process and guard were killed", swept,
+			 swept == 1 ? "" : "s");
+}
+
+static int run_command(size_t index, int argc, char **argv)
+{
+	bool stops = commands[index].run == cmd_cleanup;
+	char name[64];
+	int ret;
+
+	if (!commands[index].run) {
+		log_error("'%s' is not yet supported by this version (%s)", commands[index].name, EVAL_VERSION);
+		return EXIT_USAGE;
+	}
+	snprintf(name, sizeof(name), "eval %s", commands[index].name);
+	argv[0] = name;
+	/* bpf-status reports what was there; an emergency stop comes first. */
+	if (commands[index].run != cmd_bpf_status && !stops)
+		sweep_dead_faults();
+	ret = commands[index].run(argc, argv);
+	if (stops)
+		sweep_dead_faults();
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	/* What we open must not become the output of whoever prints. */
+	fds_fill_standard();
+	terminal_filter_standard();
+	/* A closed pipe is an error from write, not the death of a fault's holder in mid-revert. */
+	signal(SIGPIPE, SIG_IGN);
+	/* So is a file at its RLIMIT_FSIZE. */
+	signal(SIGXFSZ, SIG_IGN);
+	/* Ignored by whoever started us, children would vanish before they are waited for. */
+	signal(SIGCHLD, SIG_DFL);
+	/* What needs the clocks to be right asks again, and says why they are not. */
+	clock_join_namespace();
+	atexit(output_end_standard);
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?") || !strcmp(argv[1], "-h") ||
+	    !strcmp(argv[1], "help")) {
+		print_help(stdout);
+		return EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		puts("eval " EVAL_VERSION);
+		return EXIT_OK;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return run_command(i, argc - 1, argv + 1);
+	log_error("no command '%s'; 'eval --help' lists them", argv[1]);
+	return EXIT_USAGE;
+}

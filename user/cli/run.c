@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* eval run campaign CONFIG */
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "campaign/campaign.h"
+#include "cli/commands.h"
+#include "kernel/features.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/json.h"
+
+#define PARALLEL_MAX 256
+
+enum option_key {
+	OPTION_RESUME = 256,
+	OPTION_FRESH,
+	OPTION_RETRY_FAILED,
+	OPTION_ONLY,
+	OPTION_PARALLEL,
+	OPTION_DB,
+	OPTION_DRY_RUN,
+	OPTION_JSON,
+	OPTION_QUIET,
+};
+
+static const struct argp_option options[] = {
+	{"resume", OPTION_RESUME, "ID", OPTION_ARG_OPTIONAL,
+	 "go on with the campaign ID (default: the newest unfinished one)", 0},
+	{"fresh", OPTION_FRESH, NULL, 0, "start anew although a campaign of this file is unfinished", 0},
+	{"retry-failed", OPTION_RETRY_FAILED, NULL, 0, "resume, and run failed and void trials again", 0},
+	{"only", OPTION_ONLY, "GLOB", 0, "only trials whose id matches", 0},
+	{"parallel", OPTION_PARALLEL, "N", 0, "run N trials at once (default: the file's)", 0},
+	{"db", OPTION_DB, "FILE", 0, "database (default: $EVAL_DB, else /var/lib/eval/eval.db)", 0},
+	{"dry-run", OPTION_DRY_RUN, NULL, 0, "print the plan and run nothing; needs no root", 0},
+	{"json", OPTION_JSON, NULL, 0, "print one JSON event a line (with --dry-run: the plan as JSON)", 0},
+	{"quiet", OPTION_QUIET, NULL, 0, "print the table at the end only", 0},
+	{0},
+};
+
+struct run {
+	struct campaign_options campaign;
+	const char *what, *config;
+	bool dry_run;
+};
+
+static error_t parse_argument(const char *arg, struct run *run, const struct argp_state *state)
+{
+	if (!run->what) {
+		run->what = arg;
+		if (strcmp(arg, "campaign"))
+			argp_error(state, "run what? 'campaign CONFIG' (not '%s')", arg);
+		return 0;
+	}
+	if (run->config)
+		argp_error(state, "one file at a time: '%s' is one too many", arg);
+	run->config = arg;
+	return 0;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct run *run = state->input;
+	char *end;
+	long number;
+
+	switch (key) {
+	case OPTION_RESUME:
+		run->campaign.resume = true;
+		run->campaign.resume_id = arg;
+		return 0;
+	case OPTION_FRESH:
+		run->campaign.fresh = true;
+		return 0;
+	case OPTION_RETRY_FAILED:
+		run->campaign.retry_failed = true;
+		return 0;
+	case OPTION_ONLY:
+		run->campaign.only = arg;
+		return 0;
+	case OPTION_PARALLEL:
+		number = strtol(arg, &end, 10);
+		if (end == arg || *end || number < 1 || number > PARALLEL_MAX)
+			argp_error(state, "parallel: '%s' is no whole number from 1 to %d", arg, PARALLEL_MAX);
+		run->campaign.parallel = (unsigned int)number;
+		return 0;
+	case OPTION_DB:
+		run->campaign.db = arg;
+		return 0;
+	case OPTION_DRY_RUN:
+		run->dry_run = true;
+		return 0;
+	case OPTION_JSON:
+		run->campaign.progress = PROGRESS_JSON;
+		return 0;
+	case OPTION_QUIET:
+		run->campaign.progress = PROGRESS_QUIET;
+		return 0;
+	case ARGP_KEY_ARG:
+		return parse_argument(arg, run, state);
+	case ARGP_KEY_END:
+		if (!run->what || !run->config)
+			argp_error(state, "which file? run campaign CONFIG");
+		if (run->campaign.fresh && (run->campaign.resume || run->campaign.retry_failed))
+			argp_error(state, "--fresh excludes --resume and --retry-failed");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static int dry_run(const struct run *run, const struct config *config)
+{
+	struct error err = {};
+	struct plan *plan;
+
+	if (plan_new(&plan, config, clock_realtime_ns(), NULL, &err)) {
+		log_error("%s", err.text);
+		return EXIT_USAGE;
+	}
+	if (run->campaign.progress == PROGRESS_JSON) {
+		_cleanup_json_ json_t *json = plan_to_json(plan);
+
+		json_print(json, JSON_COMPACT | JSON_REAL_PRECISION(15), stdout);
+		putchar('\n');
+	} else {
+		plan_print(plan, stdout);
+	}
+	plan_free(plan);
+	return EXIT_OK;
+}
+
+static int run_config(struct run *run, const struct config *config)
+{
+	struct error err = {};
+
+	if (run->dry_run)
+		return dry_run(run, config);
+	if (features_check_host(&err)) {
+		log_error("%s", err.text);
+		return EXIT_HOST;
+	}
+	return campaign_run(config, &run->campaign);
+}
+
+/* As one line, for the record. */
+static char *join(int argc, char **argv)
+{
+	char *line = NULL;
+	size_t size;
+	FILE *out = open_memstream(&line, &size);
+
+	for (int i = 0; out && i < argc; i++)
+		fprintf(out, "%s%s", i ? " " : "", argv[i]);
+	if (out)
+		fclose(out);
+	return line;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.args_doc = "campaign CONFIG",
+		.doc = "Run every trial of a campaign file and record each.\v"
+		       "Exit: 0 all trials completed and none failed its expectations; 1 some trial failed, was void "
+		       "or "
+		       "missed an expectation; 2 bad usage or invalid file, nothing was touched; 3 this host cannot do "
+		       "it; "
+		       "130 interrupted.",
+	};
+	_cleanup_free_ char *command_line = join(argc, argv);
+	struct run run = {};
+	struct config *config;
+	struct error err = {};
+	int ret;
+
+	argp_err_exit_status = EXIT_USAGE;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &run))
+		return EXIT_USAGE;
+	run.campaign.config_path = run.config;
+	run.campaign.command_line = command_line ?: "";
+	ret = config_load(&config, run.config, run.dry_run ? CONFIG_TO_READ : CONFIG_TO_RUN, stderr, &err);
+	if (ret) {
+		/* Problems inside the file have been printed. */
+		if (ret != -EINVAL)
+			log_error("%s", err.text);
+		return EXIT_USAGE;
+	}
+	ret = run_config(&run, config);
+	config_free(config);
+	return ret;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* eval show: one campaign, or one trial. */
+#include <argp.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "report/report.h"
+#include "store/store.h"
+#include "util/cleanup.h"
+#include "util/json.h"
+
+enum option_key { OPTION_DB = 256, OPTION_JSON };
+
+static const struct argp_option options[] = {
+	{"db", OPTION_DB, "FILE", 0, "database (default: $EVAL_DB, else /var/lib/eval/eval.db)", 0},
+	{"json", OPTION_JSON, NULL, 0, "print everything that is recorded, as JSON; of a trial its samples too", 0},
+	{},
+};
+
+struct show_options {
+	const char *db, *id, *trial;
+	bool json;
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct show_options *asked = state->input;
+
+	switch (key) {
+	case OPTION_DB:
+		asked->db = arg;
+		return 0;
+	case OPTION_JSON:
+		asked->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num > 1)
+			argp_error(state, "'%s' is too much: a campaign and a trial at most", arg);
+		*(state->arg_num ? &asked->trial : &asked->id) = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which campaign or trial? 'eval list' lists the campaigns");
+		return EINVAL;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static void print_json(const json_t *value)
+{
+	json_print(value, JSON_INDENT(2), stdout);
+	putchar('\n');
+}
+
+static int show_trial(struct store *store, const json_t *trial, bool json, struct error *err)
+{
+	const char *campaign = report_string(trial, "campaign_id", ""), *id = report_string(trial, "id", "");
+	_cleanup_json_ json_t *attempts = store_attempts(store, campaign, id, err), *events = NULL, *samples = NULL;
+
+	events = attempts ? store_events(store, campaign, id, err) : NULL;
+	if (!events)
+		return err->code;
+	if (!json) {
+		report_trial(stdout, trial, attempts, events);
+		return 0;
+	}
+	samples = store_samples(store, campaign, id, err);
+	if (!samples)
+		return err->code;
+	json_object_set((json_t *)trial, "attempts", attempts);
+	json_object_set((json_t *)trial, "events", events);
+	json_object_set((json_t *)trial, "samples", samples);
+	print_json(trial);
+	return 0;
+}
+
+static int show_campaign(struct store *store, json_t *campaign, bool json, struct error *err)
+{
+	const char *id = report_string(campaign, "id", "");
+	_cleanup_json_ json_t *trials = store_trials(store, id, err), *events = NULL;
+
+	events = trials ? store_events(store, id, NULL, err) : NULL;
+	if (!events)
+		return err->code;
+	if (json) {
+		json_object_set(campaign, "trial_counts", json_object_get(campaign, "trials"));
+		json_object_set(campaign, "trials", trials);
+		json_object_set(campaign, "events", events);
+		print_json(campaign);
+		return 0;
+	}
+	report_campaign(stdout, campaign);
+	putchar('\n');
+	report_table(stdout, trials);
+	return 0;
+}
+
+/* One word is a campaign, or else a trial of any campaign. */
+static int show(struct store *store, const struct show_options *asked, struct error *err)
+{
+	_cleanup_json_ json_t *campaign = NULL, *trial = NULL;
+	struct error trial_err = {};
+
+	if (asked->trial) {
+		trial = store_trial(store, asked->id, asked->trial, err);
+		return trial ? show_trial(store, trial, asked->json, err) : err->code;
+	}
+	campaign = store_campaign(store, asked->id, err);
+	if (campaign)
+		return show_campaign(store, campaign, asked->json, err);
+	if (err->code != -ENOENT)
+		return err->code;
+	trial = store_trial(store, NULL, asked->id, &trial_err);
+	if (trial)
+		return show_trial(store, trial, asked->json, err);
+	if (trial_err.code != -ENOENT) {
+		*err = trial_err;
+		return err->code;
+	}
+	return error_set(err, -ENOENT, "no campaign and no trial '%s' in database %s; 'eval list' shows what there is",
+			 asked->id, store_path(store));
+}
+
+int cmd_show(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.args_doc = "CAMPAIGN [TRIAL]\nTRIAL",
+		.doc = "Shows one campaign with its trials, or everything about one trial. A campaign may be given by "
+		       "a "
+		       "unique start of its id or by the eight digits at its end, a trial by a unique start or end or "
+		       "by its number. Needs no root where the file is readable.",
+	};
+	struct show_options asked = {};
+	struct store *store = NULL;
+	struct error err = {};
+	int ret;
+
+	argp_err_exit_status = EXIT_USAGE;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &asked))
+		return EXIT_USAGE;
+	if (store_open(&store, asked.db, STORE_READ, &err)) {
+		log_error("%s", err.text);
+		return EXIT_HOST;
+	}
+	ret = show(store, &asked, &err);
+	store_close(store);
+	if (ret) {
+		log_error("%s", err.text);
+		return ret == -ENOENT || ret == -ENOTUNIQ ? EXIT_USAGE : EXIT_HOST;
+	}
+	return fflush(stdout) ? EXIT_HOST : EXIT_OK;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The effective configuration as canonical JSON. */
+#include <math.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "util/cleanup.h"
+
+/* Raised when the same file would mean other trials, so that an old campaign is not resumed as if it were this. */
+#define CANONICAL_FORMAT 1
+
+static json_t *text_or_null(const char *text)
+{
+	return text ? json_string(text) : json_null();
+}
+
+static json_t *number_or_null(double number)
+{
+	return isnan(number) ? json_null() : json_real(number);
+}
+
+static json_t *strings_to_json(const struct strings *list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < list->count; i++)
+		json_array_append_new(array, json_string(list->items[i]));
+	return array;
+}
+
+/* Without the folder: a moved campaign is the same campaign. */
+static json_t *command_to_json(const struct command *command)
+{
+	if (!command->exec)
+		return json_null();
+	return json_pack("{s:s, s:f}", "exec", command->exec, "timeout_seconds", command->timeout_seconds);
+}
+
+static json_t *nodes_to_json(const struct node *nodes, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "name", nodes[i].name,
+						       "addresses", strings_to_json(&nodes[i].addresses), "netns",
+						       text_or_null(nodes[i].netns), "interface",
+						       text_or_null(nodes[i].interface), "cgroup",
+						       text_or_null(nodes[i].cgroup), "data_dirs",
+						       strings_to_json(&nodes[i].data_dirs)));
+	return array;
+}
+
+static json_t *probes_to_json(const struct subject *subject)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < subject->probe_count; i++) {
+		const struct probe *probe = &subject->probes[i];
+
+		json_array_append_new(array, json_pack("{s:s, s:s, s:i, s:i}", "name", probe->name, "exec",
+						       probe->command.exec, "every_ms", probe->every_ms, "timeout_ms",
+						       probe->timeout_ms));
+	}
+	return array;
+}
+
+static json_t *settings_to_json(const struct settings *settings)
+{
+	/* Left out where it is not given: files from before it existed keep their hash. */
+	json_t *abort_if = settings->abort_if.exec ? command_to_json(&settings->abort_if) : NULL;
+
+	return json_pack("{s:f, s:f, s:f, s:i, s:o, s:o, s:o, s:o*}", "warmup_seconds", settings->warmup_seconds,
+			 "duration_seconds", settings->duration_seconds, "recovery_seconds", settings->recovery_seconds,
+			 "retries", settings->retries, "availability_min",
+			 number_or_null(settings->expect.availability_min), "p99_ms_max",
+			 number_or_null(settings->expect.p99_ms_max), "recover_within_seconds",
+			 number_or_null(settings->expect.recover_within_seconds), "abort_if", abort_if);
+}
+
+/* The chaos types with what is effective on this subject; the baseline's settings only where it runs. */
+static json_t *trials_to_json(const struct config *config, size_t subject)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < config->chaos_count; i++) {
+		const struct effective *effective = config_effective(config, subject, i);
+
+		json_array_append_new(array,
+				      json_pack("{s:s, s:s, s:s, s:o, s:O}", "name", config->chaos[i].name, "type",
+						config->chaos[i].ops->name, "target", effective->target, "settings",
+						settings_to_json(&effective->settings), "params", effective->params));
+	}
+	if (config->include_baseline)
+		json_array_append_new(
+			array,
+			json_pack("{s:s, s:o}", "name", "baseline", "settings",
+				  settings_to_json(&config_effective(config, subject, config->chaos_count)->settings)));
+	return array;
+}
+
+static json_t *subject_to_json(const struct config *config, size_t index)
+{
+	const struct subject *subject = &config->subjects[index];
+
+	return json_pack("{s:s, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", subject->name,
+			 "instances", subject->instances, "fresh", subject->fresh, "reset",
+			 command_to_json(&subject->reset), "cleanup", command_to_json(&subject->cleanup), "ready",
+			 command_to_json(&subject->ready), "roles", command_to_json(&subject->roles), "workload",
+			 command_to_json(&subject->workload), "nodes",
+			 nodes_to_json(subject->nodes, subject->node_count), "peers",
+			 nodes_to_json(subject->peers, subject->peer_count), "probes", probes_to_json(subject),
+			 "trials", trials_to_json(config, index));
+}
+
+/* What is protected in the end, in whatever words and order the file asks for it. */
+static json_t *protect_to_json(const struct config *config)
+{
+	json_t *list = json_array();
+	bool lifted = false, is_default = false;
+
+	for (size_t i = 0; i < config->allow.count; i++)
+		lifted |= !strcmp(config->allow.items[i], "ssh");
+	if (!lifted)
+		json_array_append_new(list, json_string(PROTECT_DEFAULT));
+	for (size_t i = 0; i < config->protect.count; i++) {
+		is_default = !strcmp(config->protect.items[i], PROTECT_DEFAULT);
+		if (lifted || !is_default)
+			json_array_append_new(list, json_string(config->protect.items[i]));
+	}
+	return list;
+}
+
+char *config_canonical(const struct config *config)
+{
+	_cleanup_json_ json_t *root = NULL;
+	json_t *subjects = json_array();
+
+	for (size_t i = 0; i < config->subject_count; i++)
+		json_array_append_new(subjects, subject_to_json(config, i));
+	root = json_pack("{s:i, s:o, s:i, s:o, s:o, s:o}", "format", CANONICAL_FORMAT, "seed",
+			 config->seed_given ? json_integer((json_int_t)config->seed) : json_null(),
+			 "trials_per_combination", config->trials_per_combination, "protect", protect_to_json(config),
+			 "allow", strings_to_json(&config->allow), "subjects", subjects);
+	return root ? json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+}

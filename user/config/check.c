@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What no key can tell alone: every chaos type against every subject it will run on. */
+#include <string.h>
+
+#include "config/reader.h"
+#include "plan/plan.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+static const char *const role_targets[] = {"leader", "follower", "random", "all"};
+
+/* One chaos type on one subject. */
+struct pairing {
+	struct reader *reader;
+	const struct subject *subject;
+	const struct chaos *chaos;
+	const struct effective *effective;
+	const struct level *levels[3]; /* weakest first */
+	const struct place *target_place;
+	const struct node *const *sharing; /* by node: the one it shares its IP with, or NULL */
+};
+
+static const struct node *find_member(const struct node *list, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].name && !strcmp(list[i].name, name))
+			return &list[i];
+	return NULL;
+}
+
+static bool is_role(const char *target)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(role_targets); i++)
+		if (!strcmp(target, role_targets[i]))
+			return true;
+	return false;
+}
+
+static void report_unknown_target(const struct pairing *pairing, const char *target)
+{
+	const struct subject *subject = pairing->subject;
+	const char *known[CONFIG_MEMBERS_MAX + ARRAY_SIZE(role_targets)], *nearest;
+	size_t count = 0, used = 0;
+	char words[256] = "";
+
+	if (find_member(subject->peers, subject->peer_count, target)) {
+		report_error(pairing->reader, pairing->target_place,
+			     "target '%s' is a peer of subject '%s', and a peer is never a target", target,
+			     subject->name);
+		return;
+	}
+	for (size_t i = 0; i < subject->node_count; i++)
+		if (subject->nodes[i].name)
+			known[count++] = subject->nodes[i].name;
+	for (size_t i = 0; i < ARRAY_SIZE(role_targets); i++)
+		known[count++] = role_targets[i];
+	for (size_t i = 0; i < count && used < sizeof(words); i++)
+		used += (size_t)snprintf(words + used, sizeof(words) - used, "%s%s", i ? ", " : "", known[i]);
+	nearest = text_nearest(target, known, count);
+	report_error(pairing->reader, pairing->target_place, "no target '%s' in subject '%s'; %s%s%s", target,
+		     subject->name, nearest ? "did you mean '" : "known are ", nearest ?: words, nearest ? "'?" : "");
+}
+
+static bool check_target(const struct pairing *pairing)
+{
+	const struct subject *subject = pairing->subject;
+	const char *target = pairing->effective->target;
+	bool by_role = !strcmp(target, "leader") || !strcmp(target, "follower");
+
+	if (!is_role(target) && !find_member(subject->nodes, subject->node_count, target)) {
+		report_unknown_target(pairing, target);
+		return false;
+	}
+	if (by_role && !subject->roles.exec)
+		report_error(
+			pairing->reader, pairing->target_place,
+			"target '%s' needs the command 'roles' (prints the leader's node name), and subject '%s' has "
+			"none",
+			target, subject->name);
+	if (!strcmp(target, "follower") && subject->node_count == 1)
+		report_error(pairing->reader, pairing->target_place,
+			     "target 'follower' needs two nodes, and subject '%s' has one", subject->name);
+	return true;
+}
+
+/* "latency", or "latency 'slow-leader'". */
+static const char *chaos_shown(const struct pairing *pairing)
+{
+	static char text[2 * NODE_NAME_MAX];
+	const char *type = pairing->chaos->ops->name, *name = pairing->chaos->name ?: type;
+
+	snprintf(text, sizeof(text), strcmp(type, name) ? "%s '%s'" : "%s", type, name);
+	return text;
+}
+
+static void check_sharing(const struct pairing *pairing, const struct node *node)
+{
+	const struct node *sharing = node->cgroup ? NULL : pairing->sharing[node - pairing->subject->nodes];
+
+	if (!sharing)
+		return;
+	if (pairing->chaos->ops->needs & CHAOS_NEEDS_OWN_TRAFFIC)
+		report_error(
+			pairing->reader, &node->place,
+			"%s may target node '%s', which shares its IP with '%s': what it sends cannot be told apart "
+			"without a cgroup; give the node its 'cgroup' or an address of its own",
+			chaos_shown(pairing), node->name, sharing->name);
+	else
+		report_warning(
+			pairing->reader, &node->place,
+			"%s may target node '%s', which shares its IP with '%s': without a 'cgroup' it also acts on "
+			"what that one sends",
+			chaos_shown(pairing), node->name, sharing->name);
+}
+
+/* With a port, only what goes to and from it is known as the node's. */
+static void check_dialled(const struct pairing *pairing, const struct node *node)
+{
+	for (size_t i = 0; i < node->addresses.count; i++) {
+		struct endpoint endpoint;
+		struct node expanded = {};
+
+		if (node_expand(&expanded, node, pairing->subject, 0, NULL))
+			return;
+		if (!endpoint_parse(&endpoint, expanded.addresses.items[i], NULL) && endpoint.port) {
+			report_error(pairing->reader, &node->place,
+				     "%s may target node '%s', whose address has a port: connections that the node "
+				     "opens itself cannot be told apart without a cgroup; give the node its 'cgroup' "
+				     "or its address without a port",
+				     chaos_shown(pairing), node->name);
+			node_clear(&expanded);
+			return;
+		}
+		node_clear(&expanded);
+	}
+}
+
+static void check_node_needs(const struct pairing *pairing, const struct node *node, const struct ynode *ynode)
+{
+	unsigned int needs = pairing->chaos->ops->needs;
+
+	/* A key that is there but wrong has its own message. */
+	if ((needs & CHAOS_NEEDS_ADDRESS) && !node->addresses.count && !ynode_find(ynode, "address"))
+		report_error(pairing->reader, &node->place, "node '%s' needs the key 'address': %s may target it",
+			     node->name, chaos_shown(pairing));
+	if ((needs & CHAOS_NEEDS_DATA_DIR) && !node->data_dirs.count && !ynode_find(ynode, "data_dir"))
+		report_error(pairing->reader, &node->place, "node '%s' needs the key 'data_dir': %s may target it",
+			     node->name, chaos_shown(pairing));
+	if (needs & CHAOS_NEEDS_ADDRESS)
+		check_sharing(pairing, node);
+	if ((needs & CHAOS_NEEDS_OWN_TRAFFIC) && !node->cgroup && !pairing->sharing[node - pairing->subject->nodes])
+		check_dialled(pairing, node);
+}
+
+static const struct ynode *peers_node(const struct pairing *pairing)
+{
+	const struct ynode *node = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairing->levels); i++)
+		node = params_field_node(level_params(pairing->levels[i], pairing->chaos->ops), "peers") ?: node;
+	return node;
+}
+
+/* A long list in defaults or a subject is the same for every chaos type that does not have its own. */
+static bool is_first_use(const struct pairing *pairing, const struct ynode *peers)
+{
+	const struct config *config = pairing->reader->config;
+	const struct params *own = level_params(pairing->levels[2], pairing->chaos->ops);
+
+	if (params_field_node(own, "peers") == peers)
+		return true;
+	for (const struct chaos *other = config->chaos; other != pairing->chaos; other++) {
+		const struct level *level = &pairing->reader->chaos_levels[other - config->chaos];
+
+		if (other->ops == pairing->chaos->ops && !params_field_node(level_params(level, other->ops), "peers"))
+			return false;
+	}
+	return true;
+}
+
+/* Names must be members, and all else addresses. */
+static void check_peer_items(const struct pairing *pairing, const struct ynode *list)
+{
+	const struct subject *subject = pairing->subject;
+
+	for (const struct ynode *item = list_first(list); item; item = list_next(list, item)) {
+		struct endpoint endpoint;
+
+		if (item->kind != YNODE_SCALAR || find_member(subject->nodes, subject->node_count, item->text) ||
+		    find_member(subject->peers, subject->peer_count, item->text) ||
+		    !endpoint_parse(&endpoint, item->text, NULL))
+			continue;
+		report_error(pairing->reader, &item->place,
+			     "'%.*s' is neither a node nor a peer of subject '%s' nor an address",
+			     text_cut(item->text, 80), item->text, subject->name);
+	}
+}
+
+/* True where a peer is not the target itself. */
+static bool has_others(const struct pairing *pairing, const struct node *target)
+{
+	const struct subject *subject = pairing->subject;
+	const json_t *peers = json_object_get(pairing->effective->params, "peers"), *peer;
+	bool found = json_is_string(peers);
+	size_t i;
+
+	if (!peers) {
+		for (i = 0; !found && i < subject->node_count; i++)
+			found = &subject->nodes[i] != target && subject->nodes[i].addresses.count;
+		for (i = 0; !found && i < subject->peer_count; i++)
+			found = subject->peers[i].addresses.count;
+	}
+	for (i = 0; !found && (peer = json_array_get(peers, i)); i++) {
+		const struct node *node = find_member(subject->nodes, subject->node_count, json_string_value(peer));
+
+		found = node != target && (!node || node->addresses.count);
+	}
+	return found;
+}
+
+static void check_reach(const struct pairing *pairing, const struct ynode *peers, size_t candidates, size_t idle,
+			const struct node *idle_node)
+{
+	const struct place *place = peers ? &peers->place : &pairing->chaos->place;
+	const char *verb = pairing->chaos->ops->needs & CHAOS_NEEDS_OWN_TRAFFIC ? "cut" : "act on";
+
+	if (!idle || report_exists(pairing->reader, &idle_node->place))
+		return;
+	if (idle < candidates && pairing->reader->failed)
+		return;
+	if (idle < candidates)
+		report_warning(pairing->reader, place, "%s would %s nothing where the target is '%s', its only peer",
+			       chaos_shown(pairing), verb, idle_node->name);
+	else if (peers)
+		report_error(pairing->reader, place, "%s would %s nothing: the only peer is the target itself",
+			     chaos_shown(pairing), verb);
+	else
+		report_error(pairing->reader, place,
+			     "%s would %s nothing: subject '%s' has no other node or peer with an address; add peers%s",
+			     chaos_shown(pairing), verb, pairing->subject->name,
+			     chaos_field_find(pairing->chaos->ops, "peers")->all_allowed ? ", or write peers: all"
+											 : "");
+}
+
+static void check_pairing(const struct pairing *pairing)
+{
+	const struct subject *subject = pairing->subject;
+	const struct ynode *peers = peers_node(pairing), *ynodes = ynode_find(pairing->levels[1]->node, "nodes");
+	const struct ynode *ynode = ynodes ? ynodes->children : NULL;
+	const struct node *named, *idle_node = NULL;
+	size_t candidates = 0, idle = 0;
+
+	if (peers && json_is_array(json_object_get(pairing->effective->params, "peers")) &&
+	    is_first_use(pairing, peers))
+		check_peer_items(pairing, peers);
+	if (!check_target(pairing))
+		return;
+	named = find_member(subject->nodes, subject->node_count, pairing->effective->target);
+	for (size_t i = 0; i < subject->node_count && ynode; i++, ynode = ynode->next) {
+		const struct node *node = &subject->nodes[i];
+
+		if (!node->name || (named && node != named))
+			continue;
+		check_node_needs(pairing, node, ynode);
+		candidates++;
+		if (chaos_field_find(pairing->chaos->ops, "peers") && !has_others(pairing, node)) {
+			idle++;
+			idle_node = node;
+		}
+	}
+	check_reach(pairing, peers, candidates, idle, idle_node);
+}
+
+/* A peer may stand before the nodes in the file, so its name is looked at here. */
+static void check_peer_names(struct reader *reader, const struct subject *subject, const struct ynode *ynode)
+{
+	const struct ynode *peers = ynode_find(ynode, "peers"), *item = peers ? peers->children : NULL;
+
+	for (size_t i = 0; i < subject->peer_count && item; i++, item = item->next) {
+		const char *name = subject->peers[i].name;
+		const struct node *node = name ? find_member(subject->nodes, subject->node_count, name) : NULL;
+
+		if (node)
+			report_error(reader, &(ynode_find(item, "name") ?: item)->place,
+				     "the peer '%s' has the name of the node on line %u", name, node->place.line);
+	}
+}
+
+static void check_chaos(struct reader *reader, size_t index, size_t chaos, const struct node *const *sharing)
+{
+	const struct config *config = reader->config;
+	struct pairing pairing = {
+		.reader = reader,
+		.subject = &config->subjects[index],
+		.chaos = &config->chaos[chaos],
+		.effective = config_effective(config, index, chaos),
+		.levels = {&reader->defaults, &reader->subject_levels[index], &reader->chaos_levels[chaos]},
+		.target_place = &config->chaos[chaos].place,
+		.sharing = sharing,
+	};
+
+	if (!pairing.chaos->ops || !pairing.effective->target || !pairing.effective->params)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(pairing.levels); i++)
+		if (pairing.levels[i]->target)
+			pairing.target_place = &pairing.levels[i]->target_node->place;
+	check_pairing(&pairing);
+}
+
+static void check_subject(struct reader *reader, size_t index)
+{
+	const struct subject *subject = &reader->config->subjects[index];
+	_cleanup_free_ const struct node **sharing = NULL;
+
+	if (!subject->name || !subject->node_count)
+		return;
+	check_peer_names(reader, subject, reader->subject_levels[index].node);
+	check_addresses(reader, index);
+	sharing = nodes_sharing_ip(subject);
+	if (!sharing) {
+		reader->failed = true;
+		return;
+	}
+	for (size_t i = 0; i < reader->config->chaos_count; i++)
+		check_chaos(reader, index, i, sharing);
+}
+
+/* A subject's own target is wrong even where no chaos type falls back on it. */
+static void check_default_target(struct reader *reader, size_t index)
+{
+	const struct subject *subject = &reader->config->subjects[index];
+	const struct level *level = &reader->subject_levels[index];
+
+	if (!level->target || !subject->name || !subject->node_count || is_role(level->target) ||
+	    find_member(subject->nodes, subject->node_count, level->target) ||
+	    report_exists(reader, &level->target_node->place))
+		return;
+	report_unknown_target(&(struct pairing){.reader = reader,
+						.subject = subject,
+						.target_place = &level->target_node->place},
+			      level->target);
+}
+
+static void check_size(struct reader *reader)
+{
+	const struct config *config = reader->config;
+	const struct ynode *root = reader->documents[0].root;
+	const struct ynode *parallel = ynode_find(root, "parallel");
+	size_t combinations = config->subject_count * (config->chaos_count + config->include_baseline);
+	unsigned int slots = 0;
+
+	if (combinations * config->trials_per_combination > CONFIG_TRIALS_MAX)
+		report_error(reader, &(ynode_find(root, "trials_per_combination") ?: root)->place,
+			     "%zu trials are more than %d", combinations * config->trials_per_combination,
+			     CONFIG_TRIALS_MAX);
+	for (size_t i = 0; i < config->subject_count; i++)
+		slots += config->subjects[i].instances;
+	if (parallel && config->subject_count && config->parallel > slots)
+		report_warning(reader, &parallel->place,
+			       "parallel is %u, but the subjects have %u instance%s: so many run at once",
+			       config->parallel, slots, slots == 1 ? "" : "s");
+}
+
+void config_check(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->config->subject_count; i++) {
+		check_subject(reader, i);
+		check_default_target(reader, i);
+	}
+	check_size(reader);
+}

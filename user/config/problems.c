@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/reader.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+#define PRINTED_MAX 100
+#define KEPT_MAX 10000
+
+static void report(struct reader *reader, const struct place *place, enum severity severity, const char *fmt,
+		   va_list ap)
+{
+	struct problem *grown;
+	char *text = NULL;
+
+	if (severity == SEVERITY_ERROR)
+		reader->failed = true;
+	if (reader->problem_count >= KEPT_MAX) {
+		reader->problem_dropped++;
+		return;
+	}
+	grown = realloc(reader->problems, (reader->problem_count + 1) * sizeof(*grown));
+	if (!grown || vasprintf(&text, fmt, ap) < 0) {
+		reader->problems = grown ?: reader->problems;
+		reader->problem_dropped++;
+		return;
+	}
+	reader->problems = grown;
+	grown[reader->problem_count++] = (struct problem){.place = *place, .severity = severity, .text = text};
+}
+
+void report_error(struct reader *reader, const struct place *place, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	report(reader, place, SEVERITY_ERROR, fmt, ap);
+	va_end(ap);
+}
+
+void report_warning(struct reader *reader, const struct place *place, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	report(reader, place, SEVERITY_WARNING, fmt, ap);
+	va_end(ap);
+}
+
+bool report_exists(const struct reader *reader, const struct place *place)
+{
+	for (size_t i = 0; i < reader->problem_count; i++) {
+		const struct place *other = &reader->problems[i].place;
+
+		if (other->file == place->file && other->line == place->line && other->column == place->column)
+			return true;
+	}
+	return false;
+}
+
+static size_t file_index(const struct reader *reader, const char *file)
+{
+	size_t i = 0;
+
+	while (i < reader->document_count && reader->documents[i].file != file)
+		i++;
+	return i;
+}
+
+static int compare_problems(const void *a, const void *b, void *arg)
+{
+	const struct problem *x = a, *y = b;
+	size_t x_file = file_index(arg, x->place.file), y_file = file_index(arg, y->place.file);
+
+	if (x_file != y_file)
+		return x_file < y_file ? -1 : 1;
+	if (x->place.line != y->place.line)
+		return x->place.line < y->place.line ? -1 : 1;
+	if (x->place.column != y->place.column)
+		return x->place.column < y->place.column ? -1 : 1;
+	return strcmp(x->text, y->text);
+}
+
+void report_print(struct reader *reader, FILE *out)
+{
+	size_t printed = 0, left = reader->problem_dropped;
+
+	if (!reader->problem_count)
+		return;
+	qsort_r(reader->problems, reader->problem_count, sizeof(*reader->problems), compare_problems, reader);
+	for (size_t i = 0; i < reader->problem_count; i++) {
+		const struct problem *problem = &reader->problems[i];
+
+		/* A setting that several combinations share is found wrong by each of them. */
+		if (i && !compare_problems(problem - 1, problem, reader))
+			continue;
+		if (printed == PRINTED_MAX) {
+			left++;
+			continue;
+		}
+		fprintf(out, "%s:%u:%u: %s: ", problem->place.file, problem->place.line, problem->place.column,
+			problem->severity == SEVERITY_WARNING ? "warning" : "error");
+		text_print(problem->text, out);
+		fputc('\n', out);
+		printed++;
+	}
+	if (left)
+		fprintf(out, "%s: error: %zu more problems are not shown\n", reader->documents[0].file, left);
+}
+
+void report_clear(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->problem_count; i++)
+		free(reader->problems[i].text);
+	free(reader->problems);
+	reader->problems = NULL;
+	reader->problem_count = 0;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "kernel/features.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_tun.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "kernel/session.h"
+#include "net/device.h"
+#include "probe.skel.h"
+#include "probe_disk.skel.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/procfs.h"
+
+static int probe_btf(void)
+{
+	return access("/sys/kernel/btf/vmlinux", R_OK) ? -errno : 0;
+}
+
+static void load_only(struct bpf_object *object, const char *name)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, object)
+		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
+}
+
+/* Loads the one program of the probe object; *skel stays open for its use. */
+static int probe_load(struct probe_bpf **skel, const char *name)
+{
+	int ret;
+
+	*skel = probe_bpf__open();
+	if (!*skel)
+		return -errno;
+	load_only((*skel)->obj, name);
+	ret = probe_bpf__load(*skel);
+	if (ret)
+		probe_bpf__destroy(TAKE_PTR(*skel));
+	return ret;
+}
+
+static int probe_link(const char *name, enum bpf_attach_type type)
+{
+	struct probe_bpf *skel;
+	int ret = probe_load(&skel, name);
+
+	if (ret)
+		return ret;
+	ret = bpf_link_create(bpf_program__fd(bpf_object__find_program_by_name(skel->obj, name)),
+			      NETDEV_LOOPBACK_IFINDEX, type, NULL);
+	if (ret >= 0)
+		ret = fd_close(ret) + 1;
+	probe_bpf__destroy(skel);
+	return ret;
+}
+
+static int probe_tcx(void)
+{
+	return probe_link("probe_tc", (enum bpf_attach_type)EVAL_BPF_TCX_EGRESS);
+}
+
+static int probe_clsact(void)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = NETDEV_LOOPBACK_IFINDEX, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts);
+	struct probe_bpf *skel;
+	int ret = probe_load(&skel, "probe_tc");
+
+	if (ret)
+		return ret;
+	opts.prog_fd = bpf_program__fd(skel->progs.probe_tc);
+	ret = bpf_tc_hook_create(&hook);
+	if (!ret)
+		ret = bpf_tc_attach(&hook, &opts);
+	probe_bpf__destroy(skel);
+	return ret;
+}
+
+static int probe_xdp_link(void)
+{
+	return probe_link("probe_xdp", BPF_XDP);
+}
+
+static int probe_tap(void)
+{
+	_cleanup_close_ int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+
+	if (fd < 0)
+		return -errno;
+	return ioctl(fd, TUNSETIFF, &ifr) ? -errno : 0;
+}
+
+static int probe_sch_fq(void)
+{
+	char buffer[MNL_NLMSG_HDRLEN + 4096] = {};
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	struct tcmsg *tc;
+	ssize_t size;
+	int ret = 0;
+
+	if (!socket)
+		return -errno;
+	message->nlmsg_type = RTM_NEWQDISC;
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK;
+	tc = mnl_nlmsg_put_extra_header(message, sizeof(*tc));
+	tc->tcm_ifindex = NETDEV_LOOPBACK_IFINDEX;
+	tc->tcm_parent = TC_H_ROOT;
+	mnl_attr_put_strz(message, TCA_KIND, "fq");
+	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0 ||
+	    (size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer))) < 0 ||
+	    mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), NULL, NULL) < 0)
+		ret = -errno;
+	mnl_socket_close(socket);
+	return ret;
+}
+
+/* Loads one program of the disk's probe object, NULL: all of them; *skel stays open for its use. */
+static int load_disk(struct probe_disk_bpf **skel, const char *name)
+{
+	int ret;
+
+	*skel = probe_disk_bpf__open();
+	if (!*skel)
+		return -errno;
+	if (name)
+		load_only((*skel)->obj, name);
+	ret = probe_disk_bpf__load(*skel);
+	if (ret)
+		probe_disk_bpf__destroy(TAKE_PTR(*skel));
+	return ret;
+}
+
+/*
+ * The child's end closes *skel. Each load reads vmlinux's BTF, which takes longer than all else: one serves all where
+ * nothing is missing.
+ */
+static int probe_disk(struct probe_disk_bpf **skel, const char *name)
+{
+	static struct probe_disk_bpf *all;
+	static bool tried;
+
+	if (!tried)
+		load_disk(&all, NULL);
+	tried = true;
+	*skel = all;
+	return all ? 0 : load_disk(skel, name);
+}
+
+static int probe_fmod_ret(void)
+{
+	struct probe_disk_bpf *skel;
+
+	return probe_disk(&skel, "probe_fmod_ret");
+}
+
+static int probe_growth(void)
+{
+	struct probe_disk_bpf *skel;
+
+	return probe_disk(&skel, "probe_growth");
+}
+
+/* Tracepoints are attached by way of tracefs. */
+static int probe_statfs(void)
+{
+	struct probe_disk_bpf *skel;
+	struct bpf_link *link;
+	int ret = probe_disk(&skel, "probe_statfs");
+
+	if (ret)
+		return ret;
+	link = bpf_program__attach(skel->progs.probe_statfs);
+	return link ? bpf_link__destroy(link) : -errno;
+}
+
+static const struct {
+	const char *name, *used_for;
+	int (*probe)(void);
+	const char *missing; /* what a refusal means here, but for EPERM */
+	bool lockdown;       /* refuses the program (EPERM) or what it calls (EINVAL) */
+} probes[] = {
+	[FEATURE_BTF] = {"btf", "every engine", probe_btf, "the kernel was built without CONFIG_DEBUG_INFO_BTF"},
+	[FEATURE_TCX] = {"tcx", "latency, network_partition", probe_tcx,
+			 "the kernel is older than 6.6: clsact + guard"},
+	[FEATURE_CLSACT] = {"clsact", "latency, network_partition where there is no tcx", probe_clsact,
+			    "no cls_bpf or sch_ingress (CONFIG_NET_CLS_BPF, CONFIG_NET_SCH_INGRESS)"},
+	[FEATURE_XDP_LINK] = {"xdp link", "network_partition with engine: xdp", probe_xdp_link,
+			      "the kernel is older than 5.9"},
+	[FEATURE_TAP] = {"tap", "latency with line: tap", probe_tap, "no /dev/net/tun (CONFIG_TUN)"},
+	[FEATURE_SCH_FQ] = {"sch_fq", "latency with line: fq", probe_sch_fq, "no sch_fq (CONFIG_NET_SCH_FQ)"},
+	[FEATURE_FMOD_RET] = {"fmod_ret", "disk_pressure with engine: hook", probe_fmod_ret,
+			      "the kernel has no BTF, is older than 5.7, or lacks CONFIG_BPF_LSM's hook list", true},
+	[FEATURE_GROWTH] = {"growth", "disk_pressure with engine: hook: overwriting goes on on a full disk",
+			    probe_growth,
+			    "programs may not read a call's position: on a full disk all writes are refused", true},
+	[FEATURE_STATFS] = {"statfs", "disk_pressure with engine: hook: df tells what is left", probe_statfs,
+			    "programs may not write to a process's memory, or tracefs is not mounted: statfs: off",
+			    true},
+};
+_Static_assert(ARRAY_SIZE(probes) == FEATURE_COUNT, "one probe per feature");
+
+/* By these numbers and clocks the kernel's programs and other evals know us. */
+static int check_namespaces(struct error *err)
+{
+	int ret = clock_join_namespace();
+
+	if (ret)
+		return error_set_errno(
+			err, ret,
+			"cannot tell how far this process's time namespace shifts its clocks, and a fault's "
+			"end hangs on them: run eval in the host's time namespace");
+	if (!process_pid_namespace())
+		return error_set(
+			err, -EPERM,
+			"/proc shows the processes of another PID namespace than the one eval is in: mount a /proc "
+			"of its own there (unshare --mount-proc), or run eval in the host's (nsenter -t 1 -p)");
+	return 0;
+}
+
+int features_check_host(struct error *err)
+{
+	if (geteuid())
+		return error_set(err, -EPERM, "injecting needs root: run it with sudo");
+	if (probe_btf())
+		return error_set(err, -ENOTSUP, "%s (/sys/kernel/btf/vmlinux is missing)", probes[FEATURE_BTF].missing);
+	return check_namespaces(err);
+}
+
+bool features_locked_down(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/sys/kernel/security/lockdown", "re");
+	char line[128] = "";
+
+	/* Without securityfs: root that may load other programs but not these is under lockdown. */
+	if (!f || !fgets(line, sizeof(line), f))
+		return true;
+	return !strstr(line, "[none]");
+}
+
+static void feature_set(struct feature *feature, enum feature_id id, int ret)
+{
+	feature->usable = !ret;
+	feature->reason[0] = '\0';
+	if (!ret)
+		return;
+	if ((ret == -EPERM || ret == -EINVAL) && probes[id].lockdown && features_locked_down())
+		snprintf(feature->reason, sizeof(feature->reason), "kernel lockdown refuses it");
+	else if (ret == -ENOENT || ret == -EINVAL || ret == -EOPNOTSUPP || ret == -ESRCH || ret == -EACCES)
+		snprintf(feature->reason, sizeof(feature->reason), "%s", probes[id].missing);
+	else
+		snprintf(feature->reason, sizeof(feature->reason), "%s", strerror(-ret));
+}
+
+/* The child's side: results[] is shared with the parent. */
+static int probe_all(int *results)
+{
+	if (unshare(CLONE_NEWNET))
+		return errno;
+	for (size_t i = 0; i < FEATURE_COUNT; i++)
+		results[i] = probes[i].probe();
+	return 0;
+}
+
+/* -EINTR: somebody stopped it (SIGSTOP); it holds nothing and is killed. */
+static int wait_for_child(pid_t child)
+{
+	siginfo_t info = {};
+
+	if (waitid(P_PID, (id_t)child, &info, WEXITED | WSTOPPED))
+		return -errno;
+	if (info.si_code == CLD_STOPPED) {
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+		return -EINTR;
+	}
+	return info.si_code == CLD_EXITED ? -info.si_status : -EIO;
+}
+
+int features_probe(struct feature features[FEATURE_COUNT])
+{
+	int *results =
+		mmap(NULL, sizeof(int) * FEATURE_COUNT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t child;
+	int ret;
+
+	if (results == MAP_FAILED)
+		return -errno;
+	child = fork();
+	if (!child)
+		_exit(probe_all(results));
+	ret = child < 0 ? -errno : wait_for_child(child);
+	for (size_t i = 0; !ret && i < FEATURE_COUNT; i++) {
+		features[i].name = probes[i].name;
+		features[i].used_for = probes[i].used_for;
+		feature_set(&features[i], i, results[i]);
+	}
+	munmap(results, sizeof(int) * FEATURE_COUNT);
+	return ret;
+}

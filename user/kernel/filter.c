@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "kernel/filter.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <net/if.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "kernel/program.h"
+#include "kernel/session.h"
+#include "net/device.h"
+#include "net/netns.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/host_lock.h"
+
+/* How an operator tells our filters in `tc filter show`; below it the program's id, which no other filter has. */
+#define FILTER_HANDLE 0xeba00000U
+#define FILTER_HANDLE_MASK 0x000fffffU
+#define ATTACH_TRIES 5
+#define LOCK_WAIT_NS NSEC_PER_SEC
+#define LOCK_STEP_MS 1
+
+bool bpf_filters_needed(void)
+{
+	__u32 count = 0;
+
+	return bpf_prog_query(NETDEV_LOOPBACK_IFINDEX, (enum bpf_attach_type)EVAL_BPF_TCX_EGRESS, 0, NULL, NULL,
+			      &count) != 0;
+}
+
+/*
+ * Between "is it empty" and "remove it" no other eval may add a filter. A process that was stopped while it held the
+ * lock must not hold up an emergency stop: then we go on without.
+ */
+static int clsact_lock(void)
+{
+	/* It is waited for once, not once a fault. */
+	static bool holder_is_stuck;
+	_cleanup_close_ int fd = -1;
+	uint64_t end_ns = clock_monotonic_ns() + (holder_is_stuck ? 0 : LOCK_WAIT_NS);
+
+	if (mkdir(HOST_LOCK_DIRECTORY, 0700) && errno != EEXIST)
+		return -1;
+	fd = open(HOST_LOCK_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
+		holder_is_stuck = errno == EWOULDBLOCK && clock_monotonic_ns() >= end_ns;
+		if (errno != EWOULDBLOCK || holder_is_stuck)
+			return -1;
+		poll(NULL, 0, LOCK_STEP_MS);
+	}
+	holder_is_stuck = false;
+	return TAKE_FD(fd);
+}
+
+struct priority_choice {
+	enum bpf_hook_place place;
+	uint16_t priority;
+};
+
+/*
+ * Filters come sorted by priority. One that is taken by others' BPF filters is shared, as the newest of a priority runs
+ * first; one of another kind or protocol cannot be.
+ */
+static int priority_visit(const struct tc_filter *filter, void *data)
+{
+	struct priority_choice *choice = data;
+	bool shareable = filter->is_bpf && filter->protocol == ETH_P_ALL;
+
+	if (filter->chain)
+		return 0;
+	if (choice->priority == filter->priority && !shareable)
+		choice->priority++;
+	if (choice->place == HOOK_BEHIND_DROPS && filter->program_id && choice->priority <= filter->priority &&
+	    program_drops(filter->program_id))
+		choice->priority = (uint16_t)(filter->priority + 1);
+	return 0;
+}
+
+static struct bpf_tc_hook hook_of(const struct tc_filter *at)
+{
+	return (struct bpf_tc_hook){
+		.sz = sizeof(struct bpf_tc_hook),
+		.ifindex = (int)at->ifindex,
+		.attach_point = at->parent == TC_PARENT_EGRESS ? BPF_TC_EGRESS : BPF_TC_INGRESS,
+	};
+}
+
+static struct bpf_tc_opts opts_of(const struct tc_filter *at)
+{
+	return (struct bpf_tc_opts){
+		.sz = sizeof(struct bpf_tc_opts),
+		.handle = at->handle,
+		.priority = at->priority,
+	};
+}
+
+/* 1: made just now, 0: it was there. */
+static int clsact_make(const struct tc_filter *at)
+{
+	struct bpf_tc_hook hook = hook_of(at);
+	int ret = tc_has_clsact(at->ifindex);
+
+	/* On a plain ingress qdisc a filter for the way out would land on the way in. */
+	if (ret == -EEXIST && at->parent == TC_PARENT_INGRESS)
+		return 0;
+	if (ret)
+		return ret < 0 ? ret : 0;
+	ret = bpf_tc_hook_create(&hook);
+	return ret ? ret : 1;
+}
+
+static int filter_add(struct tc_filter *at, int program_fd, enum bpf_hook_place place)
+{
+	struct priority_choice choice = {.place = place, .priority = 1};
+	struct bpf_tc_hook hook = hook_of(at);
+	struct bpf_tc_opts opts;
+	int ret = tc_each_filter(at->ifindex, at->parent, priority_visit, &choice);
+
+	if (ret)
+		return ret;
+	at->priority = choice.priority;
+	opts = opts_of(at);
+	opts.prog_fd = program_fd;
+	return bpf_tc_attach(&hook, &opts);
+}
+
+static int count_visit(const struct tc_filter *filter, void *data)
+{
+	(*(size_t *)data)++;
+	return 0;
+}
+
+/* Only where neither hook holds anything. */
+static void clsact_remove(unsigned int ifindex)
+{
+	struct bpf_tc_hook hook = {.sz = sizeof(hook),
+				   .ifindex = (int)ifindex,
+				   .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS};
+	size_t count = 0;
+
+	if (!tc_each_filter(ifindex, TC_PARENT_INGRESS, count_visit, &count) &&
+	    !tc_each_filter(ifindex, TC_PARENT_EGRESS, count_visit, &count) && !count && tc_has_clsact(ifindex) == 1)
+		bpf_tc_hook_destroy(&hook);
+}
+
+static int owner_visit(int map_fd, unsigned int map_id, const struct eval_ctl *other, void *data)
+{
+	const struct eval_ctl *ctl = data;
+
+	return other->netns_ino == ctl->netns_ino && other->ifindex == ctl->ifindex && other->clsact;
+}
+
+static bool is_device_of(const struct eval_ctl *ctl, int netns_fd, unsigned int ifindex)
+{
+	return ctl->ifindex == ifindex && ctl->netns_ino == netns_inode(netns_fd);
+}
+
+static int attach_locked(struct bpf_filter *filter, int program_fd, enum bpf_hook_place place, struct eval_ctl *ctl)
+{
+	bool is_its_device = is_device_of(ctl, filter->netns_fd, filter->at.ifindex);
+	int made, ret = -EINVAL;
+
+	/* Others may take a priority or remove the clsact between our look and our step. */
+	for (int i = 0; i < ATTACH_TRIES && (ret == -EINVAL || ret == -EEXIST || ret == -ENOENT); i++) {
+		made = clsact_make(&filter->at);
+		if (made < 0)
+			return made;
+		filter->clsact_is_ours |= made;
+		/* Before the filter is there, which keeps the map alive that says so. */
+		if (made && is_its_device)
+			ctl->clsact = 1;
+		ret = filter_add(&filter->at, program_fd, place);
+	}
+	if (!is_its_device)
+		return ret;
+	if (!filter->clsact_is_ours)
+		filter->clsact_is_ours = bpf_walk_faults(owner_visit, ctl, NULL) == 1;
+	if (ret && filter->clsact_is_ours)
+		clsact_remove(filter->at.ifindex);
+	ctl->clsact = filter->clsact_is_ours;
+	return ret;
+}
+
+int bpf_filter_attach(struct bpf_filter *filter, int program_fd, enum bpf_hook hook, unsigned int ifindex,
+		      enum bpf_hook_place place, struct eval_ctl *ctl, const char *device, struct error *err)
+{
+	_cleanup_close_ int netns_fd = netns_current();
+	_cleanup_close_ int lock_fd = clsact_lock();
+	struct program program = {};
+	struct bpf_filter added = {.netns_fd = netns_fd};
+	int ret;
+
+	if (netns_fd < 0)
+		return error_set_errno(err, netns_fd, "cannot open the network namespace");
+	ret = program_read_fd(&program, program_fd);
+	if (ret)
+		return error_set_errno(err, ret, "cannot read the program's id");
+	added.at = (struct tc_filter){
+		.ifindex = ifindex,
+		.parent = hook == HOOK_TC_EGRESS ? TC_PARENT_EGRESS : TC_PARENT_INGRESS,
+		.handle = FILTER_HANDLE | (program.id & FILTER_HANDLE_MASK),
+		.program_id = program.id,
+	};
+	ret = attach_locked(&added, program_fd, place, ctl);
+	if (ret == -EEXIST)
+		return error_set(
+			err, ret,
+			"%s has an ingress qdisc, which has no hook on the way out and is left alone: use direction: "
+			"ingress (latency) or in (network_partition), or replace it by clsact",
+			device);
+	if (ret)
+		return error_set_errno(
+			err, ret,
+			"cannot attach a clsact filter to %s (are the modules cls_bpf and sch_ingress there?)", device);
+	*filter = added;
+	TAKE_FD(netns_fd);
+	return 0;
+}
+
+/* In the filter's namespace. */
+static bool is_still_ours(const struct tc_filter *at)
+{
+	struct bpf_tc_hook hook = hook_of(at);
+	struct bpf_tc_opts opts = opts_of(at);
+
+	return !bpf_tc_query(&hook, &opts) && opts.prog_id == at->program_id;
+}
+
+bool bpf_filter_is_attached(const struct bpf_filter *filter)
+{
+	int saved = -1;
+	bool attached;
+
+	if (netns_enter(filter->netns_fd, &saved))
+		return false;
+	attached = is_still_ours(&filter->at);
+	netns_leave(&saved);
+	return attached;
+}
+
+/* In the filter's namespace. */
+static bool filter_remove(const struct tc_filter *at)
+{
+	struct bpf_tc_hook hook = hook_of(at);
+	struct bpf_tc_opts opts = opts_of(at);
+
+	return is_still_ours(at) && !bpf_tc_detach(&hook, &opts);
+}
+
+void bpf_filter_detach(struct bpf_filter *filter)
+{
+	_cleanup_close_ int lock_fd = clsact_lock();
+	int saved = -1;
+
+	if (!netns_enter(filter->netns_fd, &saved)) {
+		filter_remove(&filter->at);
+		if (filter->clsact_is_ours)
+			clsact_remove(filter->at.ifindex);
+		netns_leave(&saved);
+	}
+	filter->netns_fd = fd_close(filter->netns_fd);
+}
+
+struct found {
+	struct tc_filter *out;
+	size_t max, count;
+	unsigned int map_id;
+};
+
+static int found_visit(const struct tc_filter *filter, void *data)
+{
+	struct found *found = data;
+	struct program program;
+
+	if (filter->program_id && found->count < found->max && !program_read(&program, filter->program_id) &&
+	    program_has_map(&program, found->map_id))
+		found->out[found->count++] = *filter;
+	return 0;
+}
+
+static void find_on_device(struct found *found, unsigned int ifindex)
+{
+	/* A device may be gone, and then it holds nothing. */
+	tc_each_filter(ifindex, TC_PARENT_INGRESS, found_visit, found);
+	tc_each_filter(ifindex, TC_PARENT_EGRESS, found_visit, found);
+}
+
+int bpf_filters_find(struct tc_filter *out, size_t max, int netns_fd, const struct eval_ctl *ctl, unsigned int map_id)
+{
+	struct found found = {.out = out, .max = max, .map_id = map_id};
+	struct if_nameindex *devices;
+	int saved = -1, ret = netns_enter(netns_fd, &saved);
+
+	if (ret)
+		return ret;
+	devices = if_nameindex();
+	for (struct if_nameindex *i = devices; i && i->if_index; i++)
+		if (i->if_index == ctl->ifindex || !strncmp(i->if_name, LINE_DEVICE_PREFIX, strlen(LINE_DEVICE_PREFIX)))
+			find_on_device(&found, i->if_index);
+	if_freenameindex(devices);
+	netns_leave(&saved);
+	return (int)found.count;
+}
+
+int bpf_filters_remove(const struct eval_ctl *ctl, unsigned int map_id)
+{
+	_cleanup_close_ int netns_fd = netns_open_inode(ctl->netns_ino);
+	_cleanup_close_ int lock_fd = netns_fd < 0 ? -1 : clsact_lock();
+	struct tc_filter filters[FAULT_FILTERS_MAX] = {};
+	int saved = -1, removed = 0, count;
+
+	if (netns_fd < 0)
+		return 0;
+	count = bpf_filters_find(filters, FAULT_FILTERS_MAX, netns_fd, ctl, map_id);
+	if (count < 0 || netns_enter(netns_fd, &saved))
+		return 0;
+	for (int i = 0; i < count; i++)
+		if (filters[i].ifindex == ctl->ifindex)
+			removed += filter_remove(&filters[i]);
+	/* Also where its holder got no further than to the filters, and those of the line still keep the map. */
+	if (ctl->clsact)
+		clsact_remove(ctl->ifindex);
+	netns_leave(&saved);
+	return removed;
+}

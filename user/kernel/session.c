@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "kernel/session.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kernel/filter.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/output.h"
+#include "util/procfs.h"
+
+/* Two on the device, and three on each of two fq lines. */
+#define SESSION_HOOKS_MAX 8
+
+/* A link, or a filter where link_fd is -1. */
+struct session_hook {
+	int link_fd;
+	struct bpf_filter filter;
+};
+
+struct bpf_session {
+	struct eval_ctl *ctl; /* shared with the kernel */
+	int stats_fd;         /* of the object, not owned */
+	bool has_delays;
+	volatile sig_atomic_t stopped; /* by its holder */
+	struct session_hook hooks[SESSION_HOOKS_MAX];
+	size_t hook_count;
+};
+
+static char last_warning[256];
+
+static int log_from_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	if (level == LIBBPF_WARN) {
+		va_list copy;
+
+		va_copy(copy, ap);
+		vsnprintf(last_warning, sizeof(last_warning), fmt, copy);
+		va_end(copy);
+		last_warning[strcspn(last_warning, "\n")] = '\0';
+	}
+	if (getenv("EVAL_DEBUG"))
+		return vfprintf(output_stream(STDERR_FILENO), fmt, ap);
+	return 0;
+}
+
+void bpf_log_init(void)
+{
+	libbpf_set_print(log_from_libbpf);
+}
+
+int bpf_object_load_checked(struct bpf_object *obj, struct error *err)
+{
+	int ret;
+
+	last_warning[0] = '\0';
+	ret = bpf_object__load(obj);
+	if (!ret)
+		return 0;
+	if (ret == -EPERM)
+		return error_set(err, ret, "the kernel refuses the BPF program (EPERM): not root, or lockdown");
+	return error_set_errno(err, ret, "cannot load the BPF program%s%s", *last_warning ? ": " : "", last_warning);
+}
+
+int bpf_object_size_map(struct bpf_object *obj, const char *name, size_t entries, struct error *err)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
+	int ret;
+
+	if (!map)
+		return error_set(err, -ENOENT, "internal: no BPF map '%s'", name);
+	ret = bpf_map__set_max_entries(map, entries ? (__u32)entries : 1);
+	return ret ? error_set_errno(err, ret, "cannot size BPF map '%s'", name) : 0;
+}
+
+int bpf_object_map_fd(struct bpf_object *obj, const char *name)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
+
+	return map ? bpf_map__fd(map) : -ENOENT;
+}
+
+static void ctl_fill(struct eval_ctl *ctl, const struct fault_spec *spec, const struct target_device *device,
+		     const char *engine)
+{
+	ctl->abi_version = EVAL_ABI_VERSION;
+	ctl->kind = spec->ops->kind;
+	ctl->holder_pid = (__u32)getpid();
+	ctl->holder_start_ticks = process_start_ticks(getpid());
+	ctl->holder_pidns_ino = process_pid_namespace();
+	ctl->holder_timens_ino = process_time_namespace();
+	ctl->netns_ino = spec->target->netns_ino;
+	ctl->deadline_ns = EVAL_DEADLINE_NOT_YET;
+	snprintf(ctl->campaign, sizeof(ctl->campaign), "%s", spec->campaign);
+	snprintf(ctl->trial, sizeof(ctl->trial), "%s", spec->trial);
+	snprintf(ctl->target, sizeof(ctl->target), "%s", spec->target->node ? spec->target->node : "");
+	snprintf(ctl->engine, sizeof(ctl->engine), "%s", engine);
+	if (device) {
+		ctl->ifindex = device->ifindex;
+		snprintf(ctl->device, sizeof(ctl->device), "%s", device->name);
+	}
+	/* Last: a reader that sees the magic sees the rest. */
+	__atomic_store_n(&ctl->magic, EVAL_MAGIC, __ATOMIC_RELEASE);
+}
+
+int bpf_session_new(struct bpf_session **out, struct bpf_object *obj, const struct fault_spec *spec,
+		    const struct target_device *device, const char *engine, struct error *err)
+{
+	struct bpf_session *session;
+	void *ctl;
+
+	ctl = mmap(NULL, sizeof(struct eval_ctl), PROT_READ | PROT_WRITE, MAP_SHARED,
+		   bpf_object_map_fd(obj, EVAL_CTL_MAP), 0);
+	if (ctl == MAP_FAILED)
+		return error_set_errno(err, -errno, "cannot map the fault's control block");
+	session = calloc(1, sizeof(*session));
+	if (!session) {
+		munmap(ctl, sizeof(struct eval_ctl));
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	session->ctl = ctl;
+	session->stats_fd = bpf_object_map_fd(obj, EVAL_STATS_MAP);
+	session->has_delays = bpf_object_map_fd(obj, EVAL_LINE_MAP) >= 0;
+	ctl_fill(session->ctl, spec, device, engine);
+	*out = session;
+	return 0;
+}
+
+void bpf_session_free(struct bpf_session *session)
+{
+	if (!session)
+		return;
+	bpf_session_stop(session);
+	bpf_session_detach(session, 0);
+	munmap(session->ctl, sizeof(struct eval_ctl));
+	free(session);
+}
+
+int bpf_session_attach(struct bpf_session *session, const char *device, struct bpf_program *program, enum bpf_hook hook,
+		       unsigned int ifindex, enum bpf_hook_place place, struct error *err)
+{
+	struct session_hook *added = &session->hooks[session->hook_count];
+	int program_fd = bpf_program__fd(program), ret = 0;
+
+	if (session->hook_count == SESSION_HOOKS_MAX)
+		return error_set(err, -ENOSPC, "internal: too many hooks");
+	added->link_fd = -1;
+	if (hook != HOOK_XDP && bpf_filters_needed()) {
+		ret = bpf_filter_attach(&added->filter, program_fd, hook, ifindex, place, session->ctl, device, err);
+	} else {
+		added->link_fd = bpf_hook_link(program_fd, hook, ifindex, place);
+		if (added->link_fd < 0)
+			ret = bpf_hook_error(added->link_fd, hook, device, err);
+	}
+	session->hook_count += !ret;
+	return ret;
+}
+
+static bool hook_is_attached(const struct session_hook *hook)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+
+	if (hook->link_fd < 0)
+		return bpf_filter_is_attached(&hook->filter);
+	/* The device's index comes first for tcx as for XDP, and is 0 once it is gone. */
+	return bpf_obj_get_info_by_fd(hook->link_fd, &info, &size) || info.xdp.ifindex;
+}
+
+bool bpf_session_is_attached(const struct bpf_session *session)
+{
+	for (size_t i = 0; i < session->hook_count; i++)
+		if (!hook_is_attached(&session->hooks[i]))
+			return false;
+	return true;
+}
+
+void bpf_session_detach(struct bpf_session *session, size_t keep)
+{
+	while (session->hook_count > keep) {
+		struct session_hook *hook = &session->hooks[--session->hook_count];
+
+		if (hook->link_fd < 0)
+			bpf_filter_detach(&hook->filter);
+		else
+			hook->link_fd = fd_close(hook->link_fd);
+	}
+}
+
+int bpf_session_activate(struct bpf_session *session, uint64_t duration_ns, struct error *err)
+{
+	__u64 not_yet = EVAL_DEADLINE_NOT_YET, now_ns = clock_monotonic_ns();
+
+	bpf_session_renew(session, now_ns + LEASE_NS);
+	/* A signal, or another process, may have come while the hooks were attached. */
+	if (__atomic_compare_exchange_n(&session->ctl->deadline_ns, &not_yet, now_ns + duration_ns, false,
+					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return 0;
+	return error_set(err, -ENODEV, "the fault was stopped before it was live: by 'eval cleanup --now'?");
+}
+
+void bpf_session_renew(struct bpf_session *session, uint64_t lease_ns)
+{
+	__atomic_store_n(&session->ctl->lease_ns, lease_ns, __ATOMIC_RELEASE);
+}
+
+void bpf_session_set_cgroup(struct bpf_session *session, uint64_t cgroup_id)
+{
+	__atomic_store_n(&session->ctl->cgroup_id, cgroup_id, __ATOMIC_RELEASE);
+}
+
+void bpf_session_stop(struct bpf_session *session)
+{
+	session->stopped = true;
+	__atomic_store_n(&session->ctl->deadline_ns, 0, __ATOMIC_RELEASE);
+}
+
+bool bpf_session_is_stopped(const struct bpf_session *session)
+{
+	return !__atomic_load_n(&session->ctl->deadline_ns, __ATOMIC_ACQUIRE);
+}
+
+int bpf_session_check(const struct bpf_session *session, struct error *err)
+{
+	/* In this order: a signal's handler may stop it between the two. */
+	if (!bpf_session_is_stopped(session) || session->stopped)
+		return 0;
+	return error_set(err, -ENODEV, "the fault was stopped from outside: by 'eval cleanup --now'?");
+}
+
+void bpf_session_drain(struct bpf_session *session)
+{
+	__atomic_store_n(&session->ctl->draining, 1, __ATOMIC_RELEASE);
+}
+
+static void histogram_add(struct eval_histogram *sum, const struct eval_histogram *part)
+{
+	sum->sum_ns += part->sum_ns;
+	for (size_t i = 0; i < EVAL_HISTOGRAM_BUCKETS; i++)
+		sum->log2_us[i] += part->log2_us[i];
+}
+
+int bpf_stats_read(int stats_map_fd, enum eval_direction direction, struct eval_stats *sum)
+{
+	_cleanup_free_ struct eval_stats *per_cpu = NULL;
+	__u32 key = direction;
+	int cpus = libbpf_num_possible_cpus();
+	int ret;
+
+	if (cpus < 0)
+		return cpus;
+	per_cpu = calloc((size_t)cpus, sizeof(*per_cpu));
+	if (!per_cpu)
+		return -ENOMEM;
+	ret = bpf_map_lookup_elem(stats_map_fd, &key, per_cpu);
+	if (ret)
+		return ret;
+	memset(sum, 0, sizeof(*sum));
+	for (int i = 0; i < cpus; i++) {
+		const struct eval_stats *cpu = &per_cpu[i];
+
+		sum->seen += cpu->seen;
+		sum->hit += cpu->hit;
+		sum->bytes += cpu->bytes;
+		sum->failed += cpu->failed;
+		if (cpu->first_hit_ns && (!sum->first_hit_ns || cpu->first_hit_ns < sum->first_hit_ns))
+			sum->first_hit_ns = cpu->first_hit_ns;
+		histogram_add(&sum->drawn, &cpu->drawn);
+		histogram_add(&sum->applied, &cpu->applied);
+	}
+	return 0;
+}
+
+static json_t *histogram_to_json(const struct eval_histogram *histogram)
+{
+	json_t *buckets = json_array();
+	size_t used = EVAL_HISTOGRAM_BUCKETS;
+	__u64 count = 0;
+
+	while (used && !histogram->log2_us[used - 1])
+		used--;
+	for (size_t i = 0; i < used; i++) {
+		count += histogram->log2_us[i];
+		json_array_append_new(buckets, json_integer((json_int_t)histogram->log2_us[i]));
+	}
+	return json_pack("{s:I, s:o, s:o}", "count", (json_int_t)count, "mean_us",
+			 count ? json_real((double)histogram->sum_ns / (double)count / 1000.0) : json_null(), "log2_us",
+			 buckets);
+}
+
+json_t *bpf_stats_to_json(const struct eval_stats *stats, bool with_delays)
+{
+	json_t *json = json_pack("{s:I, s:I, s:I}", "seen", (json_int_t)stats->seen, "hit", (json_int_t)stats->hit,
+				 "bytes", (json_int_t)stats->bytes);
+
+	if (with_delays) {
+		json_object_set_new(json, "failed", json_integer((json_int_t)stats->failed));
+		json_object_set_new(json, "drawn", histogram_to_json(&stats->drawn));
+		json_object_set_new(json, "applied", histogram_to_json(&stats->applied));
+	}
+	return json;
+}
+
+json_t *bpf_session_evidence(const struct bpf_session *session)
+{
+	static const char *const names[] = {[EVAL_EGRESS] = "egress", [EVAL_INGRESS] = "ingress"};
+	json_t *json = json_pack("{s:s, s:i}", "device", session->ctl->device, "ifindex", (int)session->ctl->ifindex);
+	struct eval_stats total = {};
+
+	for (size_t i = 0; i < EVAL_DIRECTIONS; i++) {
+		struct eval_stats stats;
+
+		if (bpf_stats_read(session->stats_fd, i, &stats))
+			continue;
+		json_object_set_new(json, names[i], bpf_stats_to_json(&stats, session->has_delays));
+		total.seen += stats.seen;
+		total.hit += stats.hit;
+		total.bytes += stats.bytes;
+		if (stats.first_hit_ns && (!total.first_hit_ns || stats.first_hit_ns < total.first_hit_ns))
+			total.first_hit_ns = stats.first_hit_ns;
+	}
+	json_object_set_new(json, "seen", json_integer((json_int_t)total.seen));
+	json_object_set_new(json, "hit", json_integer((json_int_t)total.hit));
+	json_object_set_new(json, "bytes", json_integer((json_int_t)total.bytes));
+	json_object_set_new(json, "first_hit_ns",
+			    total.first_hit_ns ? json_integer((json_int_t)total.first_hit_ns) : json_null());
+	return json;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "kernel/stop.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "chaos/type.h"
+#include "kernel/filter.h"
+#include "kernel/session.h"
+#include "kernel/table.h"
+#include "util/array.h"
+#include "util/cleanup.h"
+#include "util/procfs.h"
+
+#define FIRST_ROOM 16
+
+struct stopped {
+	struct eval_ctl ctl;
+	unsigned int map_id;
+};
+
+struct stop {
+	struct stopped *faults;
+	size_t count, room;
+	int of_other_versions, of_other_namespaces, failed;
+	FILE *report;
+};
+
+/*
+ * Two stores: the fault is inert from the first on, and a line still delivers what it holds. drains false: another
+ * version's block, of which only the deadline's place is known; its holder sees it and detaches.
+ */
+static int make_inert(int map_fd, bool drains)
+{
+	struct eval_ctl *mapped = mmap(NULL, sizeof(*mapped), PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
+
+	if (mapped == MAP_FAILED)
+		return -errno;
+	__atomic_store_n(&mapped->deadline_ns, 0, __ATOMIC_RELEASE);
+	if (drains)
+		__atomic_store_n(&mapped->draining, 1, __ATOMIC_RELEASE);
+	munmap(mapped, sizeof(*mapped));
+	return 0;
+}
+
+/*
+ * The host's own PID namespace stops all; a container stops what its own processes hold, and leaves the host's faults
+ * and other containers' alone.
+ */
+static bool is_for_us(const struct eval_ctl *ctl)
+{
+	uint64_t own = process_pid_namespace();
+
+	/* 0: it cannot be told, and an emergency stop rather stops too much. */
+	return !own || own == PID_NAMESPACE_INITIAL || ctl->holder_pidns_ino == own;
+}
+
+static int stop_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
+{
+	struct stop *stop = data;
+	struct stopped *grown;
+
+	if (!is_for_us(ctl)) {
+		stop->of_other_namespaces++;
+		return 0;
+	}
+	if (make_inert(map_fd, true)) {
+		stop->failed++;
+		return 0;
+	}
+	grown = array_reserve(stop->faults, stop->count, &stop->room, FIRST_ROOM, sizeof(*grown));
+	/* Inert, but it stays attached. */
+	if (!grown) {
+		stop->failed++;
+		return 0;
+	}
+	stop->faults = grown;
+	grown[stop->count++] = (struct stopped){.ctl = *ctl, .map_id = map_id};
+	return 0;
+}
+
+static int stop_other_version(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
+{
+	struct stop *stop = data;
+
+	/* Shown, but stopped before. */
+	if (!ctl->deadline_ns)
+		return 0;
+	if (make_inert(map_fd, false)) {
+		stop->failed++;
+		return 0;
+	}
+	stop->of_other_versions++;
+	if (stop->report)
+		fprintf(stop->report,
+			"stopped: a fault of another version of eval (ABI %u, map %u); its holder, if it lives, "
+			"detaches it\n",
+			ctl->abi_version, map_id);
+	return 0;
+}
+
+static void tell(FILE *report, const struct eval_ctl *ctl)
+{
+	fprintf(report, "stopped: %s (%s) on %s, device %s, held by pid %u%s\n", chaos_kind_name(ctl->kind),
+		ctl->engine, *ctl->target ? ctl->target : "-", ctl->device, ctl->holder_pid,
+		strcmp(ctl->engine, "fill") ? "" : ", which gives the space back as soon as it runs, or ends");
+}
+
+/* The line's hooks stay with their holder: without them what is under way would be lost. */
+static void device_hooks_detach(const struct bpf_table *table, unsigned int map_id)
+{
+	const struct program *program = NULL;
+
+	while ((program = bpf_table_next_program(table, map_id, program))) {
+		const struct bpf_attached *link = NULL;
+
+		while (!program_is_of_line(program->name) && (link = bpf_table_next_link(table, program, link))) {
+			_cleanup_close_ int fd = bpf_link_get_fd_by_id(link->id);
+
+			if (fd >= 0)
+				bpf_link_detach(fd);
+		}
+	}
+}
+
+/* A holder that is stopped (SIGSTOP, Ctrl+Z) would keep what ends with it alone: the space that it filled. */
+static void wake_holder(const struct eval_ctl *ctl)
+{
+	bool is_here = ctl->holder_pidns_ino == process_pid_namespace();
+	_cleanup_close_ int pidfd = is_here ? process_pidfd((pid_t)ctl->holder_pid) : -1;
+
+	/* Looked at behind the descriptor: it is this very process. */
+	if (pidfd >= 0 && eval_ctl_holder_lives(ctl))
+		process_signal(pidfd, SIGCONT);
+}
+
+static int detach_all(const struct stop *stop, struct error *err)
+{
+	struct bpf_table table;
+	int ret = bpf_table_read(&table, err);
+
+	for (size_t i = 0; !ret && i < stop->count; i++)
+		device_hooks_detach(&table, stop->faults[i].map_id);
+	bpf_table_clear(&table);
+	for (size_t i = 0; bpf_filters_needed() && i < stop->count; i++)
+		bpf_filters_remove(&stop->faults[i].ctl, stop->faults[i].map_id);
+	return ret;
+}
+
+int eval_stop_all(FILE *report, struct error *err)
+{
+	struct stop stop = {.report = report};
+	int ret = bpf_walk_all_versions(stop_visit, stop_other_version, &stop, err), detached;
+
+	for (size_t i = 0; report && i < stop.count; i++)
+		tell(report, &stop.faults[i].ctl);
+	for (size_t i = 0; i < stop.count; i++)
+		wake_holder(&stop.faults[i].ctl);
+	detached = stop.count ? detach_all(&stop, ret ? NULL : err) : 0;
+	ret = ret ?: detached;
+	free(stop.faults);
+	if (stop.of_other_namespaces)
+		log_warning("%d fault%s held in other PID namespaces left alone: to stop all, run this outside of "
+			    "containers",
+			    stop.of_other_namespaces, stop.of_other_namespaces == 1 ? "" : "s");
+	if (!ret && stop.failed)
+		return error_set(err, -EIO, "%d fault%s could not be stopped: see bpf-status, and end their holders",
+				 stop.failed, stop.failed == 1 ? "" : "s");
+	return ret ?: (int)stop.count + stop.of_other_versions;
+}
+
+static int sweep_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
+{
+	int *swept = data;
+
+	if (eval_ctl_holder_lives(ctl) || make_inert(map_fd, true))
+		return 0;
+	*swept += bpf_filters_remove(ctl, map_id) > 0;
+	return 0;
+}
+
+int eval_sweep_dead(struct error *err)
+{
+	int swept = 0, ret = bpf_filters_needed() ? bpf_walk_faults(sweep_visit, &swept, err) : 0;
+
+	return ret ? ret : swept;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The kernel's own list of live faults: maps named eval_ctl that carry our magic. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "kernel/session.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/procfs.h"
+
+/* A holder that cannot be seen, and that has not renewed its lease for so long, is taken for dead. */
+#define LEASE_GRACE_NS (10 * NSEC_PER_SEC)
+
+/* A version's that differs may have a larger one. */
+#define CTL_SIZE_MAX 4096
+
+/* Reads the block of a map that is one; returns its size, else 0. */
+static size_t ctl_read(int fd, char block[CTL_SIZE_MAX])
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info), zero = 0;
+	__u64 magic = 0;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) || strcmp(info.name, EVAL_CTL_MAP) ||
+	    info.type != BPF_MAP_TYPE_ARRAY || info.value_size > CTL_SIZE_MAX ||
+	    info.value_size < offsetof(struct eval_ctl, deadline_ns) + sizeof(__u64) ||
+	    bpf_map_lookup_elem(fd, &zero, block))
+		return 0;
+	memcpy(&magic, block, sizeof(magic));
+	return magic == EVAL_MAGIC ? info.value_size : 0;
+}
+
+static void ctl_terminate_strings(struct eval_ctl *ctl)
+{
+	ctl->campaign[sizeof(ctl->campaign) - 1] = '\0';
+	ctl->trial[sizeof(ctl->trial) - 1] = '\0';
+	ctl->target[sizeof(ctl->target) - 1] = '\0';
+	ctl->device[sizeof(ctl->device) - 1] = '\0';
+	ctl->engine[sizeof(ctl->engine) - 1] = '\0';
+}
+
+struct walk {
+	bpf_fault_visit visit, visit_other;
+	void *data;
+};
+
+static int walk_visit(const struct walk *walk, int fd, __u32 id)
+{
+	char block[CTL_SIZE_MAX] = {};
+	size_t size = ctl_read(fd, block);
+	bpf_fault_visit visit;
+	struct eval_ctl ctl;
+
+	memcpy(&ctl, block, sizeof(ctl));
+	visit = size == sizeof(ctl) && ctl.abi_version == EVAL_ABI_VERSION ? walk->visit : walk->visit_other;
+	if (!size || !visit)
+		return 0;
+	ctl_terminate_strings(&ctl);
+	return visit(fd, id, &ctl, walk->data);
+}
+
+static int walk_maps(const struct walk *walk, struct error *err)
+{
+	__u32 id = 0;
+	int ret;
+
+	while (!(ret = bpf_map_get_next_id(id, &id))) {
+		_cleanup_close_ int fd = bpf_map_get_fd_by_id(id);
+
+		/* A map may go between the two calls; one that is not ours may be closed to us. */
+		ret = fd < 0 ? 0 : walk_visit(walk, fd, id);
+		if (ret)
+			return ret;
+	}
+	if (ret == -ENOENT)
+		return 0;
+	if (ret == -EPERM)
+		return error_set(err, ret, "reading the kernel's BPF objects needs root");
+	return error_set_errno(err, ret, "cannot walk the kernel's BPF maps");
+}
+
+int bpf_walk_faults(bpf_fault_visit visit, void *data, struct error *err)
+{
+	return bpf_walk_all_versions(visit, NULL, data, err);
+}
+
+int bpf_walk_all_versions(bpf_fault_visit visit, bpf_fault_visit visit_other, void *data, struct error *err)
+{
+	return walk_maps(&(struct walk){.visit = visit, .visit_other = visit_other, .data = data}, err);
+}
+
+static bool lease_is_young(const struct eval_ctl *ctl)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	/* 0: not live yet, and so nothing to be cleaned up in haste. */
+	return !ctl->lease_ns || ctl->lease_ns > now_ns || now_ns - ctl->lease_ns < LEASE_GRACE_NS;
+}
+
+bool eval_ctl_holder_lives(const struct eval_ctl *ctl)
+{
+	if (ctl->holder_pidns_ino != process_pid_namespace())
+		return lease_is_young(ctl);
+	return process_lives(&(struct process_identity){
+		.pid = (pid_t)ctl->holder_pid,
+		.start_ticks = ctl->holder_start_ticks,
+		.time_namespace = ctl->holder_timens_ino,
+	});
+}

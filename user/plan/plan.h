@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The plan of a campaign: the expanded matrix with ids, seeds and effective parameters. Pure: touches nothing. */
+#pragma once
+
+#include <stdio.h>
+
+#include "config/config.h"
+
+struct plan_trial {
+	char *id;                /* trial-{subject}-{chaos}-{index} */
+	unsigned int index;      /* place in the plan, from 1 */
+	unsigned int repetition; /* from 1 */
+	const struct subject *subject;
+	const struct chaos *chaos; /* NULL: baseline */
+	const char *chaos_name;    /* "baseline" */
+	const char *target;        /* as asked: a node's name, leader, follower, random, all; NULL for a baseline */
+	const struct settings *settings;
+	const json_t *params; /* effective, NULL for a baseline */
+	uint64_t seed;        /* of the trial, from the campaign's and the index */
+};
+
+struct plan {
+	char *campaign_id; /* campaign-{YYYYmmddTHHMMSSZ}-{8 hex of hash} */
+	char *canonical;   /* config_canonical() */
+	char hash[65];     /* SHA-256 of canonical, hex */
+	uint64_t seed;     /* given or drawn */
+	const struct config *config;
+	struct plan_trial *trials;
+	size_t trial_count;
+};
+
+/*
+ * Expands config (which must live as long as the plan). realtime_ns is the time in the id. seed, where not NULL,
+ * replaces the drawn one (for resume). Order: repetition outermost, then subjects, then the baseline, then chaos
+ * types, so that an interrupted campaign has whole rounds.
+ */
+int plan_new(struct plan **out, const struct config *config, uint64_t realtime_ns, const uint64_t *seed,
+	     struct error *err);
+void plan_free(struct plan *plan);
+
+/* What --dry-run prints: one block a trial, with effective settings and parameters; or one JSON object. */
+void plan_print(const struct plan *plan, FILE *out);
+json_t *plan_to_json(const struct plan *plan);
+
+/* Draws 0…count-1 from a trial's seed; `stream` tells the trial's independent draws apart. */
+size_t plan_draw(uint64_t seed, unsigned int stream, size_t count);
+
+/*
+ * The node with placeholders ({instance}, {node}, {subject}) expanded; addresses are all valid then. Returns 0 or
+ * a negative errno. node_clear frees what it holds.
+ */
+int node_expand(struct node *out, const struct node *node, const struct subject *subject, unsigned int instance,
+		struct error *err);
+void node_clear(struct node *node);

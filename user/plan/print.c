@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The plan for people (--dry-run) and as JSON. */
+#include <math.h>
+#include <string.h>
+
+#include "plan/plan.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+/* Enough digits that what was written as 0.1 reads 0.1. */
+#define NUMBER_FORMAT "%.15g"
+#define REAL_PRECISION JSON_REAL_PRECISION(15)
+
+static void print_param(FILE *out, const char *key, const json_t *value)
+{
+	_cleanup_free_ char *text = json_dumps(value, JSON_ENCODE_ANY | REAL_PRECISION);
+
+	fprintf(out, " %s=%s", key, json_is_string(value) ? json_string_value(value) : text ?: "?");
+}
+
+static void print_params(FILE *out, const json_t *params)
+{
+	const char *key;
+	json_t *value;
+
+	fprintf(out, "  parameters");
+	json_object_foreach ((json_t *)params, key, value)
+		print_param(out, key, value);
+	fputc('\n', out);
+}
+
+static void print_expect(FILE *out, const struct expectations *expect)
+{
+	const struct {
+		const char *name;
+		double value;
+	} fields[] = {{"availability_min", expect->availability_min},
+		      {"p99_ms_max", expect->p99_ms_max},
+		      {"recover_within_seconds", expect->recover_within_seconds}};
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		if (isnan(fields[i].value))
+			continue;
+		fprintf(out, "%s %s=" NUMBER_FORMAT, any ? "" : "  expect    ", fields[i].name, fields[i].value);
+		any = true;
+	}
+	if (any)
+		fputc('\n', out);
+}
+
+static void print_command(FILE *out, const char *name, const struct command *command)
+{
+	if (!command->exec)
+		return;
+	fprintf(out, "  %-10s ", name);
+	text_print(command->exec, out);
+	if (command->timeout_seconds > 0)
+		fprintf(out, "  (at most " NUMBER_FORMAT " s)", command->timeout_seconds);
+	fputc('\n', out);
+}
+
+static void print_trial(const struct plan_trial *trial, FILE *out)
+{
+	const struct settings *settings = trial->settings;
+
+	fprintf(out, "\n%s\n  subject    %s, repetition %u, fresh: %s\n", trial->id, trial->subject->name,
+		trial->repetition, trial->subject->fresh ? "yes" : "no");
+	if (trial->chaos) {
+		fprintf(out, "  chaos      %s (%s) on %s\n", trial->chaos_name, trial->chaos->ops->name, trial->target);
+		print_params(out, trial->params);
+	} else {
+		fprintf(out, "  chaos      none (baseline)\n");
+	}
+	fprintf(out,
+		"  seconds    warmup=" NUMBER_FORMAT " duration=" NUMBER_FORMAT " recovery=" NUMBER_FORMAT
+		", retries=%u\n",
+		settings->warmup_seconds, settings->duration_seconds, settings->recovery_seconds, settings->retries);
+	print_expect(out, &settings->expect);
+	print_command(out, "abort_if", &settings->abort_if);
+	fprintf(out, "  seed       %llu\n", (unsigned long long)trial->seed);
+}
+
+static void print_nodes(FILE *out, const char *title, const struct node *nodes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		fprintf(out, "  %-10s %s", title, nodes[i].name);
+		for (size_t j = 0; j < nodes[i].addresses.count; j++)
+			fprintf(out, " %s", nodes[i].addresses.items[j]);
+		if (nodes[i].netns)
+			fprintf(out, " netns=%s", nodes[i].netns);
+		if (nodes[i].interface)
+			fprintf(out, " interface=%s", nodes[i].interface);
+		if (nodes[i].cgroup)
+			fprintf(out, " cgroup=%s", nodes[i].cgroup);
+		for (size_t j = 0; j < nodes[i].data_dirs.count; j++)
+			fprintf(out, " data_dir=%s", nodes[i].data_dirs.items[j]);
+		fputc('\n', out);
+	}
+}
+
+static void print_probe(const struct probe *probe, FILE *out)
+{
+	fprintf(out, "  %-10s %s every %u ms, at most %u ms: ", "probe", probe->name, probe->every_ms,
+		probe->timeout_ms);
+	text_print(probe->command.exec, out);
+	fputc('\n', out);
+}
+
+static void print_subject(const struct subject *subject, FILE *out)
+{
+	fprintf(out, "\nsubject %s, instances: %u, fresh: %s\n", subject->name, subject->instances,
+		subject->fresh ? "yes" : "no");
+	if (!subject->fresh)
+		fprintf(out, "  %-10s none\n", "reset");
+	print_command(out, "reset", &subject->reset);
+	print_command(out, "ready", &subject->ready);
+	print_command(out, "roles", &subject->roles);
+	print_command(out, "workload", &subject->workload);
+	print_command(out, "cleanup", &subject->cleanup);
+	for (size_t i = 0; i < subject->probe_count; i++)
+		print_probe(&subject->probes[i], out);
+	print_nodes(out, "node", subject->nodes, subject->node_count);
+	print_nodes(out, "peer", subject->peers, subject->peer_count);
+}
+
+/* A drawn seed is another one in the next run: it must not look as if it were promised. */
+void plan_print(const struct plan *plan, FILE *out)
+{
+	const struct config *config = plan->config;
+
+	fprintf(out, "%s%s%s%s: %zu trial%s, parallel %u, cooldown " NUMBER_FORMAT " s, seed %llu (%s)\n",
+		plan->campaign_id, config->name ? " (" : "", config->name ?: "", config->name ? ")" : "",
+		plan->trial_count, plan->trial_count == 1 ? "" : "s", config->parallel, config->cooldown_seconds,
+		(unsigned long long)plan->seed,
+		config->seed_given ? "from the file" : "drawn; set `seed` to repeat it");
+	for (size_t i = 0; i < config->subject_count; i++)
+		print_subject(&config->subjects[i], out);
+	for (size_t i = 0; i < plan->trial_count; i++)
+		print_trial(&plan->trials[i], out);
+}
+
+static void set_number(json_t *object, const char *key, double number)
+{
+	json_object_set_new(object, key, isnan(number) ? json_null() : json_real(number));
+}
+
+static json_t *trial_to_json(const struct plan_trial *trial)
+{
+	const struct settings *settings = trial->settings;
+	json_t *object = json_pack("{s:s, s:i, s:i, s:s, s:s, s:s?, s:b, s:s?, s:b, s:I}", "id", trial->id, "index",
+				   trial->index, "repetition", trial->repetition, "subject", trial->subject->name,
+				   "chaos", trial->chaos_name, "type", trial->chaos ? trial->chaos->ops->name : NULL,
+				   "baseline", !trial->chaos, "target", trial->target, "fresh", trial->subject->fresh,
+				   "seed", (json_int_t)trial->seed);
+
+	json_object_set_new(object, "params", trial->params ? json_incref((json_t *)trial->params) : json_null());
+	set_number(object, "warmup_seconds", settings->warmup_seconds);
+	set_number(object, "duration_seconds", settings->duration_seconds);
+	set_number(object, "recovery_seconds", settings->recovery_seconds);
+	json_object_set_new(object, "retries", json_integer(settings->retries));
+	json_object_set_new(object, "abort_if",
+			    settings->abort_if.exec ? json_string(settings->abort_if.exec) : json_null());
+	set_number(object, "availability_min", settings->expect.availability_min);
+	set_number(object, "p99_ms_max", settings->expect.p99_ms_max);
+	set_number(object, "recover_within_seconds", settings->expect.recover_within_seconds);
+	return object;
+}
+
+json_t *plan_to_json(const struct plan *plan)
+{
+	json_t *trials = json_array();
+
+	for (size_t i = 0; i < plan->trial_count; i++)
+		json_array_append_new(trials, trial_to_json(&plan->trials[i]));
+	return json_pack("{s:s, s:s?, s:s, s:I, s:b, s:i, s:f, s:o}", "campaign_id", plan->campaign_id, "name",
+			 plan->config->name, "hash", plan->hash, "seed", (json_int_t)plan->seed, "seed_given",
+			 plan->config->seed_given, "parallel", plan->config->parallel, "cooldown_seconds",
+			 plan->config->cooldown_seconds, "trials", trials);
+}

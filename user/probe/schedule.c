@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "probe/probe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "process/proc.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/json.h"
+
+/* At once, per probe: beyond that a probe starves the host it shares with the subject. */
+#define SAMPLES_AT_ONCE 64
+
+struct sample {
+	struct sample *next;
+	struct proc *proc;
+	uint64_t scheduled_ns;
+	const char *phase;
+	bool recorded; /* it was given up, but its process is still there: it counts against SAMPLES_AT_ONCE */
+};
+
+struct probe_run {
+	const struct probe *probe;
+	uint64_t due_ns; /* UINT64_MAX: no more */
+	struct sample *running;
+	size_t running_count;
+	/* Of ended samples: */
+	uint64_t count, missed;
+	unsigned int good_row;
+	uint64_t row_since_ns;  /* earlier samples neither count nor break a row */
+	unsigned int last_good; /* bits, the newest is bit 0 */
+	double latency_ms;      /* of the last one */
+	char error[224];
+};
+
+struct probes {
+	struct probe_run *runs;
+	size_t count;
+	int cgroup_fd;
+	json_t *samples;
+};
+
+int probes_new(struct probes **out, const struct probe *list, size_t count, int cgroup_fd, struct error *err)
+{
+	struct probes *probes = calloc(1, sizeof(*probes));
+
+	if (probes)
+		probes->runs = calloc(count + 1, sizeof(*probes->runs));
+	if (!probes || !probes->runs) {
+		free(probes);
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	probes->count = count;
+	probes->cgroup_fd = cgroup_fd;
+	for (size_t i = 0; i < count; i++) {
+		probes->runs[i].probe = &list[i];
+		probes->runs[i].due_ns = UINT64_MAX;
+	}
+	*out = probes;
+	return 0;
+}
+
+static void sample_free(struct sample *sample)
+{
+	proc_free(sample->proc);
+	free(sample);
+}
+
+void probes_free(struct probes *probes)
+{
+	if (!probes)
+		return;
+	for (size_t i = 0; i < probes->count; i++) {
+		/* All first: what does not die is waited for once. */
+		for (struct sample *sample = probes->runs[i].running; sample; sample = sample->next)
+			proc_kill(sample->proc);
+		while (probes->runs[i].running) {
+			struct sample *sample = probes->runs[i].running;
+
+			probes->runs[i].running = sample->next;
+			sample_free(sample);
+		}
+	}
+	json_decref(probes->samples);
+	free(probes->runs);
+	free(probes);
+}
+
+void probes_start(struct probes *probes, uint64_t now_ns)
+{
+	for (size_t i = 0; i < probes->count; i++)
+		probes->runs[i].due_ns = now_ns;
+}
+
+void probes_finish(struct probes *probes)
+{
+	for (size_t i = 0; i < probes->count; i++)
+		probes->runs[i].due_ns = UINT64_MAX;
+}
+
+bool probes_running(const struct probes *probes)
+{
+	for (size_t i = 0; i < probes->count; i++)
+		for (const struct sample *sample = probes->runs[i].running; sample; sample = sample->next)
+			if (!sample->recorded)
+				return true;
+	return false;
+}
+
+static void count_sample(struct probe_run *run, bool good, uint64_t started_ns, const char *error)
+{
+	run->count++;
+	run->last_good = run->last_good << 1 | good;
+	if (started_ns >= run->row_since_ns)
+		run->good_row = good ? run->good_row + 1 : 0;
+	snprintf(run->error, sizeof(run->error), "%s", good ? "" : error);
+}
+
+static void record_sample(struct probes *probes, struct probe_run *run, const struct sample *sample,
+			  uint64_t started_ns, uint64_t ended_ns, const char *error)
+{
+	json_t *row;
+
+	count_sample(run, !error, started_ns, error);
+	run->latency_ms = (double)(ended_ns - started_ns) / NSEC_PER_MSEC;
+	row = json_pack("{s:s, s:I, s:I, s:I, s:b, s:s}", "probe", run->probe->name, "scheduled_ns",
+			(json_int_t)sample->scheduled_ns, "started_at_ns", (json_int_t)started_ns, "latency_ns",
+			(json_int_t)(ended_ns - started_ns), "ok", !error, "phase", sample->phase);
+	json_object_set_new(row, "error", error ? json_text(error, strlen(error)) : json_null());
+	if (!probes->samples)
+		probes->samples = json_array();
+	json_array_append_new(probes->samples, row);
+}
+
+static void finish_sample(struct probes *probes, struct probe_run *run, struct sample *sample)
+{
+	const struct proc_result *result = proc_get_result(sample->proc);
+	char error[224];
+
+	sample->recorded = true;
+	proc_describe(sample->proc, error, sizeof(error));
+	record_sample(probes, run, sample, result->started_ns, result->ended_ns,
+		      proc_succeeded(sample->proc) ? NULL : error);
+}
+
+static void handle_ended(struct probes *probes, struct probe_run *run)
+{
+	struct sample **link = &run->running;
+
+	while (*link) {
+		struct sample *sample = *link;
+
+		if (proc_handle(sample->proc) && !sample->recorded)
+			finish_sample(probes, run, sample);
+		if (!proc_is_gone(sample->proc)) {
+			link = &sample->next;
+			continue;
+		}
+		*link = sample->next;
+		run->running_count--;
+		sample_free(sample);
+	}
+}
+
+static void start_sample(struct probes *probes, struct probe_run *run, const char *phase, char *const *environment)
+{
+	struct proc_spec spec = {
+		.exec = run->probe->command.exec,
+		.directory = run->probe->command.directory,
+		.environment = environment,
+		.timeout_ns = run->probe->timeout_ms * NSEC_PER_MSEC,
+		.cgroup_fd = probes->cgroup_fd,
+	};
+	struct sample *sample = calloc(1, sizeof(*sample));
+	uint64_t now_ns = clock_monotonic_ns();
+	struct error err = {};
+
+	if (!sample)
+		return;
+	sample->scheduled_ns = run->due_ns;
+	sample->phase = phase;
+	if (run->running_count >= SAMPLES_AT_ONCE)
+		error_set(&err, -EAGAIN, "not started: %zu samples are still running", run->running_count);
+	else
+		proc_start(&sample->proc, &spec, &err);
+	if (err.code) {
+		record_sample(probes, run, sample, now_ns, now_ns, err.text);
+		free(sample);
+		return;
+	}
+	sample->next = run->running;
+	run->running = sample;
+	run->running_count++;
+}
+
+/* After a pause of ours (a stopped process) samples that would have timed out by now are counted, not started. */
+static void start_due(struct probes *probes, struct probe_run *run, const char *phase, char *const *environment)
+{
+	uint64_t every_ns = (run->probe->every_ms ?: 1) * NSEC_PER_MSEC;
+	uint64_t patience_ns = run->probe->timeout_ms * NSEC_PER_MSEC + every_ns;
+	uint64_t now_ns = clock_monotonic_ns();
+
+	while (run->due_ns <= now_ns) {
+		if (now_ns - run->due_ns > patience_ns)
+			run->missed++;
+		else
+			start_sample(probes, run, phase, environment);
+		run->due_ns += every_ns;
+	}
+}
+
+void probes_step(struct probes *probes, const char *phase, char *const *environment)
+{
+	for (size_t i = 0; i < probes->count; i++) {
+		handle_ended(probes, &probes->runs[i]);
+		start_due(probes, &probes->runs[i], phase, environment);
+	}
+}
+
+uint64_t probes_wake_ns(const struct probes *probes)
+{
+	uint64_t wake_ns = UINT64_MAX;
+
+	for (size_t i = 0; i < probes->count; i++) {
+		if (probes->runs[i].due_ns < wake_ns)
+			wake_ns = probes->runs[i].due_ns;
+		for (const struct sample *sample = probes->runs[i].running; sample; sample = sample->next)
+			if (proc_wake_ns(sample->proc) < wake_ns)
+				wake_ns = proc_wake_ns(sample->proc);
+	}
+	return wake_ns;
+}
+
+size_t probes_poll_count(const struct probes *probes)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < probes->count; i++)
+		count += probes->runs[i].running_count * PROC_POLL_MAX;
+	return count;
+}
+
+size_t probes_poll_fds(const struct probes *probes, struct pollfd *out)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < probes->count; i++)
+		for (const struct sample *sample = probes->runs[i].running; sample; sample = sample->next)
+			used += proc_poll_fds(sample->proc, out + used);
+	return used;
+}
+
+json_t *probes_take_samples(struct probes *probes)
+{
+	return TAKE_PTR(probes->samples);
+}
+
+void probes_count_from(struct probes *probes, uint64_t since_ns)
+{
+	for (size_t i = 0; i < probes->count; i++) {
+		probes->runs[i].good_row = 0;
+		probes->runs[i].row_since_ns = since_ns;
+	}
+}
+
+bool probes_recovered(const struct probes *probes)
+{
+	for (size_t i = 0; i < probes->count; i++)
+		if (probes->runs[i].good_row < PROBE_GOOD_SAMPLES)
+			return false;
+	return true;
+}
+
+bool probes_healthy(const struct probes *probes, char *reason, size_t size)
+{
+	for (size_t i = 0; i < probes->count; i++) {
+		const struct probe_run *run = &probes->runs[i];
+		unsigned int looked_at =
+			run->count < PROBE_GOOD_SAMPLES ? (unsigned int)run->count : PROBE_GOOD_SAMPLES;
+		unsigned int good = (unsigned int)__builtin_popcount(run->last_good & ((1U << looked_at) - 1));
+
+		if (looked_at - good <= looked_at / 2)
+			continue;
+		snprintf(reason, size,
+			 "the subject was not healthy before: %u of the last %u samples of probe '%s' were bad%s%s",
+			 looked_at - good, looked_at, run->probe->name, *run->error ? " (" : "", run->error);
+		if (*run->error)
+			strncat(reason, ")", size - strlen(reason) - 1);
+		return false;
+	}
+	return true;
+}
+
+json_t *probes_state(const struct probes *probes)
+{
+	json_t *state = json_object();
+
+	for (size_t i = 0; i < probes->count; i++) {
+		const struct probe_run *run = &probes->runs[i];
+		json_t *one = json_pack("{s:o, s:i, s:I, s:I, s:o}", "ok",
+					run->count ? json_boolean(run->last_good & 1) : json_null(), "good_in_a_row",
+					(int)run->good_row, "samples", (json_int_t)run->count, "missed",
+					(json_int_t)run->missed, "latency_ms",
+					run->count ? json_real(run->latency_ms) : json_null());
+
+		json_object_set_new(one, "error",
+				    *run->error ? json_text(run->error, strlen(run->error)) : json_null());
+		json_object_set_new(state, run->probe->name, one);
+	}
+	return state;
+}

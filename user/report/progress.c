@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "report/progress.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "report/report.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/error.h"
+#include "util/json.h"
+#include "util/output.h"
+#include "util/terminal.h"
+#include "util/text.h"
+
+#define REDRAW_NS (200 * NSEC_PER_MSEC)
+#define LINE_MAX_COLUMNS 240
+/* At the end, for a reader that does not read. */
+#define DRAIN_NS NSEC_PER_SEC
+
+/* What one running trial shows. */
+struct lane {
+	const struct plan_trial *trial; /* NULL: idle */
+	uint64_t started_ns;
+	char phase[16];
+	uint64_t phase_ends_ns; /* 0: open-ended */
+	char probes[96];
+};
+
+struct progress {
+	enum progress_mode mode;
+	int fd;
+	struct output *output;
+	FILE *memory; /* collects in text what is emitted next */
+	FILE *file;   /* leads there through the filter */
+	char *text;
+	size_t text_size;
+	bool live;
+	struct lane *lanes;
+	unsigned int lane_count;
+	unsigned int drawn; /* live lines on the screen */
+	size_t to_run, ended, bad;
+	uint64_t started_ns, redraw_ns;
+	uint64_t trials_ns; /* spent in ended trials */
+};
+
+int progress_new(struct progress **out, enum progress_mode mode, FILE *file, unsigned int lanes, size_t to_run)
+{
+	struct progress *progress = calloc(1, sizeof(*progress));
+
+	if (!progress)
+		return -ENOMEM;
+	progress->fd = terminal_fd(file);
+	progress->lanes = calloc(lanes, sizeof(*progress->lanes));
+	progress->output = output_new(progress->fd);
+	progress->memory = open_memstream(&progress->text, &progress->text_size);
+	progress->file = progress->memory ? terminal_stream(progress->memory) : NULL;
+	if (!progress->lanes || !progress->output || !progress->file) {
+		progress_free(progress);
+		return -ENOMEM;
+	}
+	if (mode == PROGRESS_JSON)
+		output_set_lost_text(progress->output, OUTPUT_LOST_JSON);
+	progress->mode = mode;
+	progress->live = mode == PROGRESS_LINES && isatty(progress->fd) == 1;
+	progress->lane_count = lanes;
+	progress->to_run = to_run;
+	progress->started_ns = clock_monotonic_ns();
+	*out = progress;
+	return 0;
+}
+
+void progress_free(struct progress *progress)
+{
+	if (!progress)
+		return;
+	if (progress->file) {
+		progress_clear(progress);
+		fclose(progress->file);
+	}
+	if (progress->memory)
+		fclose(progress->memory);
+	free(progress->text);
+	output_free(progress->output);
+	free(progress->lanes);
+	free(progress);
+}
+
+/* Hands on what was written to progress->file. */
+static void emit(struct progress *progress)
+{
+	fflush(progress->file);
+	/* Also where nothing came: its size is that of what was written since the rewind. */
+	fflush(progress->memory);
+	if (progress->text_size)
+		output_add(progress->output, progress->text, progress->text_size);
+	rewind(progress->memory);
+}
+
+void progress_clear(struct progress *progress)
+{
+	char code[32];
+
+	snprintf(code, sizeof(code), "\033[%uA\033[J", progress->drawn);
+	if (progress->drawn)
+		terminal_code(progress->file, code);
+	progress->drawn = 0;
+	emit(progress);
+}
+
+static void print_json(struct progress *progress, const char *event, const char *trial, json_t *fields)
+{
+	_cleanup_json_ json_t *line = json_pack("{s:s}", "event", event);
+	char at[RFC3339_SIZE];
+
+	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
+	json_object_set_new(line, "at", json_string(at));
+	if (trial)
+		json_object_set_new(line, "trial", json_string(trial));
+	if (fields)
+		json_object_update_missing(line, fields);
+	json_decref(fields);
+	json_print(line, JSON_COMPACT, progress->file);
+	fputc('\n', progress->file);
+	emit(progress);
+}
+
+/* A line that stays, above the live ones. */
+static void print_line(struct progress *progress, const char *trial, const char *text)
+{
+	char at[RFC3339_SIZE];
+
+	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
+	progress_clear(progress);
+	fprintf(progress->file, "%.8s ", at + strlen("2026-11-23T"));
+	if (trial)
+		fprintf(progress->file, "%s: ", trial);
+	report_text(progress->file, text, "         ");
+	fputc('\n', progress->file);
+	emit(progress);
+	progress->redraw_ns = 0;
+}
+
+void progress_campaign(struct progress *progress, const char *event, json_t *fields, const char *text)
+{
+	if (progress->mode == PROGRESS_JSON) {
+		print_json(progress, event, NULL, fields);
+		return;
+	}
+	json_decref(fields);
+	if (progress->mode == PROGRESS_LINES)
+		print_line(progress, NULL, text);
+}
+
+void progress_trial_start(struct progress *progress, unsigned int lane, const struct plan_trial *trial,
+			  unsigned int attempt, unsigned int instance)
+{
+	progress->lanes[lane] = (struct lane){.trial = trial, .started_ns = clock_monotonic_ns()};
+	if (progress->mode == PROGRESS_JSON)
+		print_json(progress, "trial_start", trial->id,
+			   json_pack("{s:i, s:i}", "attempt", (int)attempt, "instance", (int)instance));
+}
+
+static void enter_phase(struct progress *progress, struct lane *lane, const json_t *message)
+{
+	const char *phase = json_string_value(json_object_get(message, "phase")) ?: "";
+	double seconds = json_number_value(json_object_get(message, "seconds"));
+	char text[64];
+
+	snprintf(lane->phase, sizeof(lane->phase), "%s", phase);
+	lane->phase_ends_ns = seconds > 0 ? clock_monotonic_ns() + (uint64_t)(seconds * (double)NSEC_PER_SEC) : 0;
+	progress->redraw_ns = 0;
+	if (progress->mode != PROGRESS_LINES || progress->live)
+		return;
+	if (seconds > 0 && strcmp(phase, "warmup") && strcmp(phase, "hold"))
+		snprintf(text, sizeof(text), "%s, at most %g s", phase, seconds);
+	else if (seconds > 0)
+		snprintf(text, sizeof(text), "%s for %g s", phase, seconds);
+	else
+		snprintf(text, sizeof(text), "%s", phase);
+	print_line(progress, lane->trial->id, text);
+}
+
+/* "put ok 2 ms, get failing" */
+static void keep_probes(struct lane *lane, const json_t *state)
+{
+	const char *name;
+	json_t *probe;
+	size_t used = 0;
+
+	json_object_foreach ((json_t *)state, name, probe) {
+		char latency[REPORT_CELL_SIZE];
+		const json_t *ok = json_object_get(probe, "ok");
+
+		if (!json_is_boolean(ok) || used >= sizeof(lane->probes))
+			continue;
+		used += (size_t)snprintf(lane->probes + used, sizeof(lane->probes) - used, "%s%s %s %s",
+					 used ? ", " : "", name, json_is_true(ok) ? "ok" : "failing",
+					 report_milliseconds(latency, json_object_get(probe, "latency_ms")));
+	}
+}
+
+void progress_message(struct progress *progress, unsigned int index, const json_t *message)
+{
+	const char *kind = json_string_value(json_object_get(message, "message")) ?: "";
+	struct lane *lane = &progress->lanes[index];
+
+	if (!lane->trial)
+		return;
+	if (!strcmp(kind, "phase"))
+		enter_phase(progress, lane, message);
+	else if (!strcmp(kind, "samples"))
+		keep_probes(lane, json_object_get(message, "state"));
+	else if (!strcmp(kind, "event") && progress->mode == PROGRESS_LINES && !progress->live)
+		print_line(progress, lane->trial->id, json_string_value(json_object_get(message, "text")) ?: "");
+	if (progress->mode == PROGRESS_JSON && strcmp(kind, "columns") && strcmp(kind, "end")) {
+		json_t *fields = json_copy((json_t *)message);
+
+		json_object_del(fields, "message");
+		json_object_del(fields, "at");
+		print_json(progress, kind, lane->trial->id, fields);
+	}
+}
+
+/* "completed, pass: p50 2.1 ms, 98 % available under chaos, recovered in 1.2 s" */
+static void describe_end(char *out, size_t size, const json_t *columns)
+{
+	const json_t *summary = json_object_get(columns, "summary");
+	const json_t *during = json_object_get(summary, "during");
+	const char *verdict = report_string(columns, "verdict", "none");
+	char percent[REPORT_CELL_SIZE], seconds[REPORT_CELL_SIZE];
+	int used;
+
+	if (report_reason(out, size, columns) > 0)
+		return;
+	used = snprintf(out, size, "%s%s%s", report_string(columns, "status", "?"), strcmp(verdict, "none") ? ", " : "",
+			strcmp(verdict, "none") ? verdict : "");
+	if (json_is_number(json_object_get(during, "availability")))
+		used += snprintf(out + used, size - (size_t)used, ", %s available",
+				 report_percent(percent, json_object_get(during, "availability")));
+	if (json_is_number(json_object_get(summary, "recovery_seconds")))
+		snprintf(out + used, size - (size_t)used, ", recovered in %s",
+			 report_seconds(seconds, json_object_get(summary, "recovery_seconds")));
+}
+
+void progress_trial_end(struct progress *progress, unsigned int index, const json_t *columns)
+{
+	struct lane *lane = &progress->lanes[index];
+	const char *id = lane->trial->id;
+	char text[1024];
+
+	progress->ended++;
+	progress->bad += strcmp(report_string(columns, "status", ""), "completed") ||
+			 !strcmp(report_string(columns, "verdict", ""), "fail");
+	progress->trials_ns += clock_monotonic_ns() - lane->started_ns;
+	lane->trial = NULL;
+	if (progress->mode == PROGRESS_JSON) {
+		print_json(progress, "trial_end", id,
+			   json_pack("{s:O?, s:O?, s:O?, s:O?, s:O?, s:O?}", "status",
+				     json_object_get(columns, "status"), "verdict", json_object_get(columns, "verdict"),
+				     "error_stage", json_object_get(columns, "error_stage"), "error_text",
+				     json_object_get(columns, "error_text"), "target_node",
+				     json_object_get(columns, "target_node"), "summary",
+				     json_object_get(columns, "summary")));
+	} else if (progress->mode == PROGRESS_LINES) {
+		describe_end(text, sizeof(text), columns);
+		print_line(progress, id, text);
+	}
+}
+
+void progress_table(struct progress *progress, const json_t *results)
+{
+	if (progress->mode != PROGRESS_JSON)
+		report_table_for(progress->file, progress->fd, results);
+	emit(progress);
+}
+
+size_t progress_end(struct progress *progress)
+{
+	size_t lost;
+
+	progress_clear(progress);
+	lost = output_end(progress->output, DRAIN_NS);
+	if (lost)
+		log_warning("nobody reads the output: %zu lines of it are lost", lost);
+	return lost;
+}
+
+int progress_poll_fd(const struct progress *progress)
+{
+	return output_poll_fd(progress->output);
+}
+
+void progress_flush(struct progress *progress)
+{
+	output_flush(progress->output);
+}
+
+uint64_t progress_wake_ns(const struct progress *progress)
+{
+	return progress->live ? progress->redraw_ns : UINT64_MAX;
+}
+
+static size_t terminal_columns(const struct progress *progress)
+{
+	struct winsize size;
+
+	if (ioctl(progress->fd, TIOCGWINSZ, &size) || !size.ws_col)
+		return 80;
+	return size.ws_col < LINE_MAX_COLUMNS ? size.ws_col : LINE_MAX_COLUMNS;
+}
+
+static uint64_t planned_ns(const struct plan_trial *trial)
+{
+	return (uint64_t)((trial->settings->warmup_seconds + trial->settings->duration_seconds) * (double)NSEC_PER_SEC);
+}
+
+/* By the mean of the trials that ended, before the first by what is planned. 0: unknown. */
+static uint64_t time_to_go_ns(const struct progress *progress)
+{
+	uint64_t now_ns = clock_monotonic_ns(), mean_ns = 0, left_ns;
+
+	if (progress->ended)
+		mean_ns = progress->trials_ns / progress->ended;
+	for (unsigned int i = 0; !mean_ns && i < progress->lane_count; i++)
+		if (progress->lanes[i].trial)
+			mean_ns = planned_ns(progress->lanes[i].trial);
+	left_ns = mean_ns * (progress->to_run - progress->ended);
+	for (unsigned int i = 0; i < progress->lane_count; i++) {
+		uint64_t spent_ns = now_ns - progress->lanes[i].started_ns;
+
+		if (progress->lanes[i].trial)
+			left_ns -= spent_ns < mean_ns && spent_ns < left_ns ? spent_ns
+				   : mean_ns < left_ns                      ? mean_ns
+									    : left_ns;
+	}
+	return left_ns / (progress->lane_count ?: 1);
+}
+
+static void draw_line(struct progress *progress, size_t columns, const char *text)
+{
+	fprintf(progress->file, "%.*s", text_cut(text, (int)columns - 1), text);
+	terminal_code(progress->file, "\033[K");
+	fputc('\n', progress->file);
+	progress->drawn++;
+}
+
+static void draw_lane(struct progress *progress, const struct lane *lane, size_t columns)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	char text[LINE_MAX_COLUMNS + 1], left[32] = "";
+
+	if (lane->phase_ends_ns > now_ns)
+		snprintf(left, sizeof(left), "%.0f s left", (double)(lane->phase_ends_ns - now_ns) / NSEC_PER_SEC);
+	snprintf(text, sizeof(text), "  %-40s %-8s %-10s %s", lane->trial->id, lane->phase, left, lane->probes);
+	draw_line(progress, columns, text);
+}
+
+static void draw_total(struct progress *progress, size_t columns)
+{
+	uint64_t seconds = time_to_go_ns(progress) / NSEC_PER_SEC;
+	char text[LINE_MAX_COLUMNS + 1];
+	int used = snprintf(text, sizeof(text), "%zu of %zu trials done", progress->ended, progress->to_run);
+
+	if (progress->bad)
+		used += snprintf(text + used, sizeof(text) - (size_t)used, ", %zu not passed", progress->bad);
+	if (seconds)
+		snprintf(text + used, sizeof(text) - (size_t)used, ", about %llu:%02llu to go",
+			 (unsigned long long)(seconds / 60), (unsigned long long)(seconds % 60));
+	draw_line(progress, columns, text);
+}
+
+void progress_tick(struct progress *progress)
+{
+	size_t columns;
+
+	/* What nobody looks at need not be drawn anew. */
+	if (!progress->live || clock_monotonic_ns() < progress->redraw_ns)
+		return;
+	if (output_poll_fd(progress->output) >= 0) {
+		progress->redraw_ns = clock_monotonic_ns() + REDRAW_NS;
+		return;
+	}
+	columns = terminal_columns(progress);
+	progress_clear(progress);
+	for (unsigned int i = 0; i < progress->lane_count; i++)
+		if (progress->lanes[i].trial)
+			draw_lane(progress, &progress->lanes[i], columns);
+	draw_total(progress, columns);
+	emit(progress);
+	progress->redraw_ns = clock_monotonic_ns() + REDRAW_NS;
+}

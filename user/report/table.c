@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The table of trials: columns as a list, each with what fills its cells. */
+#include "report/report.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/terminal.h"
+
+#define TABLE_WIDTH 140
+#define CELL_SIZE 160
+#define TRIAL_WIDTH_MIN 24
+#define SHORT_NUMBERS (JSON_ENCODE_ANY | JSON_REAL_PRECISION(6))
+
+struct table_column {
+	const char *group, *title; /* group: over the first of its columns */
+	const char *window, *key;  /* of the summary */
+	const char *(*format)(char out[REPORT_CELL_SIZE], const json_t *value);
+	void (*fill)(char *out, size_t size, const json_t *trial); /* in place of window, key and format */
+	bool text;                                                 /* to the left */
+	bool tight;                                                /* one space before it */
+	bool coloured;
+};
+
+static void fill_trial(char *out, size_t size, const json_t *trial)
+{
+	snprintf(out, size, "%s", report_string(trial, "id", "?"));
+}
+
+static void fill_status(char *out, size_t size, const json_t *trial)
+{
+	snprintf(out, size, "%s", report_string(trial, "status", "?"));
+}
+
+static void fill_verdict(char *out, size_t size, const json_t *trial)
+{
+	const char *verdict = report_string(trial, "verdict", "none");
+
+	snprintf(out, size, "%s", strcmp(verdict, "none") ? verdict : "-");
+}
+
+static void fill_recovery(char *out, size_t size, const json_t *trial)
+{
+	char cell[REPORT_CELL_SIZE];
+
+	snprintf(out, size, "%s",
+		 report_seconds(cell, json_object_get(json_object_get(trial, "summary"), "recovery_seconds")));
+}
+
+static void fill_hits(char *out, size_t size, const json_t *trial)
+{
+	char cell[REPORT_CELL_SIZE];
+
+	snprintf(out, size, "%s", report_count(cell, json_object_get(json_object_get(trial, "evidence"), "hit")));
+}
+
+#define WINDOWS(name, column_key, column_format) \
+	{.group = name, .title = "before", .window = "before", .key = column_key, .format = column_format}, \
+		{.title = "during", .window = "during", .key = column_key, .format = column_format, .tight = true}, \
+	{ \
+		.title = "after", .window = "after", .key = column_key, .format = column_format, .tight = true \
+	}
+
+static const struct table_column columns[] = {
+	{.title = "trial", .fill = fill_trial, .text = true},
+	{.title = "status", .fill = fill_status, .text = true, .coloured = true},
+	{.title = "verdict", .fill = fill_verdict, .text = true, .coloured = true},
+	WINDOWS("availability", "availability", report_percent),
+	WINDOWS("p50", "p50_ms", report_milliseconds),
+	WINDOWS("p99", "p99_ms", report_milliseconds),
+	{.title = "recover", .fill = fill_recovery},
+	{.title = "hits", .fill = fill_hits},
+};
+#define COLUMN_TRIAL 0
+
+static void fill_cell(char out[CELL_SIZE], const struct table_column *column, const json_t *trial)
+{
+	const json_t *window = json_object_get(json_object_get(trial, "summary"), column->window ?: "");
+	char cell[REPORT_CELL_SIZE];
+
+	if (column->fill)
+		column->fill(out, CELL_SIZE, trial);
+	else
+		snprintf(out, CELL_SIZE, "%s", column->format(cell, json_object_get(window, column->key)));
+}
+
+static size_t gap_before(size_t column)
+{
+	return !column ? 0 : columns[column].tight ? 1 : 2;
+}
+
+static void measure(size_t widths[ARRAY_SIZE(columns)], const json_t *trials)
+{
+	size_t total = 0, i;
+	const json_t *trial;
+
+	for (size_t c = 0; c < ARRAY_SIZE(columns); c++) {
+		widths[c] = strlen(columns[c].title);
+		json_array_foreach (trials, i, trial) {
+			char cell[CELL_SIZE];
+
+			fill_cell(cell, &columns[c], trial);
+			if (strlen(cell) > widths[c])
+				widths[c] = strlen(cell);
+		}
+		total += gap_before(c) + widths[c];
+	}
+	if (total > TABLE_WIDTH) {
+		size_t excess = total - TABLE_WIDTH, width = widths[COLUMN_TRIAL];
+
+		widths[COLUMN_TRIAL] = width > TRIAL_WIDTH_MIN + excess ? width - excess
+				       : width < TRIAL_WIDTH_MIN        ? width
+									: TRIAL_WIDTH_MIN;
+	}
+}
+
+static void print_header(FILE *out, const size_t widths[ARRAY_SIZE(columns)])
+{
+	size_t at = 0, printed = 0;
+
+	for (size_t c = 0; c < ARRAY_SIZE(columns); c++) {
+		at += gap_before(c);
+		if (columns[c].group)
+			printed += (size_t)fprintf(out, "%*s%s", (int)(at - printed), "", columns[c].group);
+		at += widths[c];
+	}
+	fputc('\n', out);
+	for (size_t c = 0; c < ARRAY_SIZE(columns); c++)
+		fprintf(out, columns[c].text ? "%*s%-*s" : "%*s%*s", (int)gap_before(c), "", (int)widths[c],
+			columns[c].title);
+	fputc('\n', out);
+}
+
+/* What is left of an id too long: its start, and its end, which tells the trials of one chaos apart. */
+static void shorten(char cell[CELL_SIZE], size_t width)
+{
+	size_t length = strlen(cell), tail = width / 3;
+
+	if (length <= width)
+		return;
+	memmove(cell + width - tail, cell + length - tail, tail + 1);
+	memcpy(cell + width - tail - 2, "..", 2);
+}
+
+static const char *colour_of(const char *cell)
+{
+	static const struct {
+		const char *word, *colour;
+	} colours[] = {
+		{"failed", "\033[31m"},      {"fail", "\033[31m"}, {"void", "\033[33m"},
+		{"interrupted", "\033[33m"}, {"pass", "\033[32m"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(colours); i++)
+		if (!strcmp(colours[i].word, cell))
+			return colours[i].colour;
+	return "";
+}
+
+static void print_row(FILE *out, const size_t widths[ARRAY_SIZE(columns)], const json_t *trial, bool colour)
+{
+	for (size_t c = 0; c < ARRAY_SIZE(columns); c++) {
+		char cell[CELL_SIZE];
+		const char *start;
+
+		fill_cell(cell, &columns[c], trial);
+		shorten(cell, widths[c]);
+		start = colour && columns[c].coloured ? colour_of(cell) : "";
+		fprintf(out, "%*s", (int)gap_before(c), "");
+		if (start[0])
+			terminal_code(out, start);
+		fprintf(out, columns[c].text ? "%-*s" : "%*s", (int)widths[c], cell);
+		if (start[0])
+			terminal_code(out, "\033[0m");
+	}
+	fputc('\n', out);
+}
+
+static size_t append_missed(char *out, size_t size, const json_t *expectations)
+{
+	const json_t *expectation;
+	size_t used = 0, i;
+
+	out[0] = '\0';
+	json_array_foreach (expectations, i, expectation) {
+		_cleanup_free_ char *asked = json_dumps(json_object_get(expectation, "asked"), SHORT_NUMBERS);
+		_cleanup_free_ char *measured = json_dumps(json_object_get(expectation, "measured"), SHORT_NUMBERS);
+
+		if (json_is_true(json_object_get(expectation, "ok")) || used >= size)
+			continue;
+		used += (size_t)snprintf(out + used, size - used, "%s%s %s missed: %s", used ? ", " : "",
+					 report_string(expectation, "name", "?"), asked ?: "?", measured ?: "?");
+	}
+	return used < size ? used : size - 1;
+}
+
+int report_reason(char *out, size_t size, const json_t *trial)
+{
+	const char *status = report_string(trial, "status", ""), *stage = report_string(trial, "error_stage", NULL);
+	const char *text = report_string(trial, "error_text", NULL);
+
+	out[0] = '\0';
+	if (text)
+		return snprintf(out, size, "%s%s%s: %s", status, stage ? " in " : "", stage ?: "", text);
+	if (!strcmp(status, "void"))
+		return snprintf(out, size, "void: the evidence shows no hit");
+	if (!strcmp(status, "failed"))
+		return snprintf(out, size, "failed%s%s, no text recorded", stage ? " in " : "", stage ?: "");
+	if (strcmp(report_string(trial, "verdict", ""), "fail"))
+		return 0;
+	if (append_missed(out, size, json_object_get(trial, "expectations")))
+		return (int)strlen(out);
+	return snprintf(out, size,
+			report_string(trial, "recovered_at", NULL) ? "verdict fail" : "did not recover in time");
+}
+
+static void add_losses(struct report_losses *losses, const json_t *evidence)
+{
+	static const char *const directions[] = {"egress", "ingress"};
+	const json_t *device;
+	size_t i;
+
+	json_array_foreach (json_object_get(evidence, "devices"), i, device)
+		for (size_t d = 0; d < ARRAY_SIZE(directions); d++) {
+			const json_t *counters = json_object_get(device, directions[d]);
+			const json_t *line = json_object_get(counters, "line");
+
+			losses->dropped += json_integer_value(json_object_get(line, "line_dropped"));
+			losses->failed += json_integer_value(json_object_get(counters, "failed"));
+		}
+}
+
+static const char *plural(json_int_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+struct report_losses report_losses(const json_t *evidence)
+{
+	json_t *targets = json_object_get(evidence, "targets"), *one;
+	struct report_losses losses = {};
+	const char *target;
+
+	add_losses(&losses, evidence);
+	json_object_foreach (targets, target, one)
+		add_losses(&losses, one);
+	return losses;
+}
+
+int report_loss(char *out, size_t size, const json_t *evidence)
+{
+	struct report_losses losses = report_losses(evidence);
+	int used = 0;
+
+	out[0] = '\0';
+	if (losses.dropped)
+		used = snprintf(out, size, "the line dropped %lld packet%s: chaos was loss, not only delay",
+				(long long)losses.dropped, plural(losses.dropped));
+	if (losses.failed)
+		used += snprintf(out + used, size - (size_t)used, "%s%lld packet%s matched but passed untouched",
+				 used ? "; " : "", (long long)losses.failed, plural(losses.failed));
+	return used;
+}
+
+static void print_note(FILE *out, const char *text)
+{
+	fputs("    ", out);
+	report_text(out, text, "    ");
+	fputc('\n', out);
+}
+
+void report_table_for(FILE *out, int reader_fd, const json_t *trials)
+{
+	size_t widths[ARRAY_SIZE(columns)], i;
+	bool colour = isatty(reader_fd) == 1;
+	const json_t *trial;
+
+	measure(widths, trials);
+	print_header(out, widths);
+	json_array_foreach (trials, i, trial) {
+		char text[1024];
+
+		print_row(out, widths, trial, colour);
+		if (report_reason(text, sizeof(text), trial) > 0)
+			print_note(out, text);
+		if (report_loss(text, sizeof(text), json_object_get(trial, "evidence")) > 0)
+			print_note(out, text);
+	}
+}
+
+void report_table(FILE *out, const json_t *trials)
+{
+	report_table_for(out, terminal_fd(out), trials);
+}

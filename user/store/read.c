@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Looking things up. */
+#include "store/internal.h"
+
+#include <string.h>
+
+#include "util/cleanup.h"
+
+#define CANDIDATES_SHOWN 5
+
+/* Rows of `SELECT … ` with up to two text parameters; NULL ends them. */
+static json_t *select_rows(struct store *store, enum store_table_id table, const char *sql, const char *first,
+			   const char *second, struct error *err)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+
+	if (store_prepare(store, &statement, sql, err))
+		return NULL;
+	if (first)
+		sqlite3_bind_text(statement, 1, first, -1, SQLITE_STATIC);
+	if (second)
+		sqlite3_bind_text(statement, 2, second, -1, SQLITE_STATIC);
+	return store_rows(store, table, statement, err);
+}
+
+static const char *text_of(const json_t *row, const char *column)
+{
+	return json_string_value(json_object_get(row, column)) ?: "";
+}
+
+static void name_candidates(char *out, size_t size, const json_t *rows, const char *column)
+{
+	const json_t *row;
+	size_t i, used = 0;
+
+	out[0] = '\0';
+	json_array_foreach (rows, i, row) {
+		int length;
+
+		if (i == CANDIDATES_SHOWN) {
+			snprintf(out + used, size - used, ", …");
+			break;
+		}
+		length = snprintf(out + used, size - used, "%s%s", i ? ", " : "", text_of(row, column));
+		if (length < 0 || used + (size_t)length >= size)
+			break;
+		used += (size_t)length;
+	}
+}
+
+/* The one row of several found by an abbreviation; what was asked for is ambiguous where they differ. */
+static json_t *take_only(struct store *store, json_t *rows, const char *what, const char *asked, struct error *err)
+{
+	_cleanup_json_ json_t *owned = rows;
+	char candidates[320];
+
+	if (!rows)
+		return NULL;
+	if (json_array_size(rows) == 1)
+		return json_incref(json_array_get(rows, 0));
+	if (!json_array_size(rows)) {
+		error_set(err, -ENOENT, "no %s '%s' in database %s; 'eval list' shows what there is", what, asked,
+			  store->path);
+		return NULL;
+	}
+	name_candidates(candidates, sizeof(candidates), rows, "id");
+	error_set(err, -ENOTUNIQ, "%s '%s' is ambiguous: %s", what, asked, candidates);
+	return NULL;
+}
+
+/* An exact id wins over those that it is only a part of. */
+static json_t *find_campaign(struct store *store, const char *asked, struct error *err)
+{
+	json_t *rows = select_rows(store, TABLE_CAMPAIGNS, "SELECT * FROM campaigns WHERE id = ?1", asked, NULL, err);
+
+	if (rows && !json_array_size(rows) && asked[0]) {
+		json_decref(rows);
+		rows = select_rows(store, TABLE_CAMPAIGNS,
+				   "SELECT * FROM campaigns WHERE substr(id, 1, length(?1)) = ?1 OR "
+				   "substr(id, 10, length(?1)) = ?1 OR (length(?1) = 8 AND substr(id, -8) = ?1) "
+				   "ORDER BY rowid DESC",
+				   asked, NULL, err);
+	}
+	return take_only(store, rows, "campaign", asked, err);
+}
+
+static const char *const statuses[] = {"planned", "running", "completed", "failed", "void", "interrupted"};
+
+static int add_counts(struct store *store, json_t *campaign, struct error *err)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	_cleanup_json_ json_t *counts = json_object();
+	json_int_t total = 0, failed_verdicts = 0;
+	int ret = store_prepare(store, &statement,
+				"SELECT status, count(*), sum(verdict = 'fail') FROM trials WHERE campaign_id = ? "
+				"GROUP BY status",
+				err);
+
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		json_object_set_new(counts, statuses[i], json_integer(0));
+	sqlite3_bind_text(statement, 1, text_of(campaign, "id"), -1, SQLITE_STATIC);
+	while ((ret = sqlite3_step(statement)) == SQLITE_ROW) {
+		json_int_t count = sqlite3_column_int64(statement, 1);
+
+		json_object_set_new(counts, (const char *)sqlite3_column_text(statement, 0), json_integer(count));
+		total += count;
+		failed_verdicts += sqlite3_column_int64(statement, 2);
+	}
+	if (ret != SQLITE_DONE)
+		return store_fail(store, err, "read it");
+	json_object_set_new(counts, "total", json_integer(total));
+	json_object_set_new(counts, "verdict_fail", json_integer(failed_verdicts));
+	return json_object_set(campaign, "trials", counts) ? error_set_errno(err, -ENOMEM, "trials") : 0;
+}
+
+/* By rowid: created_at misleads where the clock was set back. */
+json_t *store_campaigns(struct store *store, struct error *err)
+{
+	_cleanup_json_ json_t *campaigns =
+		select_rows(store, TABLE_CAMPAIGNS, "SELECT * FROM campaigns ORDER BY rowid DESC", NULL, NULL, err);
+	json_t *campaign;
+	size_t i;
+
+	json_array_foreach (campaigns, i, campaign)
+		if (add_counts(store, campaign, err))
+			return NULL;
+	return TAKE_PTR(campaigns);
+}
+
+json_t *store_campaign(struct store *store, const char *campaign_id, struct error *err)
+{
+	_cleanup_json_ json_t *campaign = find_campaign(store, campaign_id, err);
+
+	if (!campaign || add_counts(store, campaign, err))
+		return NULL;
+	return TAKE_PTR(campaign);
+}
+
+json_t *store_trials(struct store *store, const char *campaign_id, struct error *err)
+{
+	_cleanup_json_ json_t *campaign = find_campaign(store, campaign_id, err);
+
+	if (!campaign)
+		return NULL;
+	return select_rows(store, TABLE_TRIALS, "SELECT * FROM trials WHERE campaign_id = ?1 ORDER BY trial_index",
+			   text_of(campaign, "id"), NULL, err);
+}
+
+/* campaign NULL: any. The same trial id in several campaigns is ambiguous, and told by campaign. */
+static json_t *find_trial(struct store *store, const char *campaign, const char *asked, struct error *err)
+{
+	json_t *rows = select_rows(store, TABLE_TRIALS,
+				   "SELECT * FROM trials WHERE id = ?2 AND ifnull(?1, campaign_id) = campaign_id",
+				   campaign, asked, err);
+
+	if (rows && !json_array_size(rows) && asked[0]) {
+		json_decref(rows);
+		rows = select_rows(store, TABLE_TRIALS,
+				   "SELECT * FROM trials WHERE ifnull(?1, campaign_id) = campaign_id AND "
+				   "CASE WHEN ?2 NOT GLOB '*[^0-9]*' THEN trial_index = CAST(?2 AS INTEGER) "
+				   "ELSE substr(id, 1, length(?2)) = ?2 OR substr(id, 7, length(?2)) = ?2 "
+				   "OR substr(id, -length(?2)) = ?2 END ORDER BY campaign_id DESC, trial_index",
+				   campaign, asked, err);
+	}
+	if (rows && json_array_size(rows) > 1 && !campaign) {
+		char candidates[320];
+
+		name_candidates(candidates, sizeof(candidates), rows, "campaign_id");
+		error_set(err, -ENOTUNIQ, "trial '%s' is ambiguous, name its campaign too: %s", asked, candidates);
+		json_decref(rows);
+		return NULL;
+	}
+	return take_only(store, rows, "trial", asked, err);
+}
+
+json_t *store_trial(struct store *store, const char *campaign_id, const char *trial_id, struct error *err)
+{
+	_cleanup_json_ json_t *campaign = NULL;
+
+	if (!campaign_id)
+		return find_trial(store, NULL, trial_id, err);
+	campaign = find_campaign(store, campaign_id, err);
+	return campaign ? find_trial(store, text_of(campaign, "id"), trial_id, err) : NULL;
+}
+
+static json_t *rows_of_trial(struct store *store, enum store_table_id table, const char *sql, const char *campaign_id,
+			     const char *trial_id, struct error *err)
+{
+	_cleanup_json_ json_t *trial = store_trial(store, campaign_id, trial_id, err);
+
+	if (!trial)
+		return NULL;
+	return select_rows(store, table, sql, text_of(trial, "campaign_id"), text_of(trial, "id"), err);
+}
+
+json_t *store_attempts(struct store *store, const char *campaign_id, const char *trial_id, struct error *err)
+{
+	return rows_of_trial(store, TABLE_ATTEMPTS,
+			     "SELECT * FROM attempts WHERE campaign_id = ?1 AND trial_id = ?2 ORDER BY attempt",
+			     campaign_id, trial_id, err);
+}
+
+json_t *store_samples(struct store *store, const char *campaign_id, const char *trial_id, struct error *err)
+{
+	return rows_of_trial(store, TABLE_SAMPLES,
+			     "SELECT * FROM samples WHERE campaign_id = ?1 AND trial_id = ?2 "
+			     "ORDER BY attempt, scheduled_ns, rowid",
+			     campaign_id, trial_id, err);
+}
+
+json_t *store_events(struct store *store, const char *campaign_id, const char *trial_id, struct error *err)
+{
+	_cleanup_json_ json_t *campaign = NULL;
+
+	if (trial_id)
+		return rows_of_trial(store, TABLE_EVENTS,
+				     "SELECT * FROM events WHERE campaign_id = ?1 AND trial_id = ?2 ORDER BY rowid",
+				     campaign_id, trial_id, err);
+	campaign = find_campaign(store, campaign_id, err);
+	if (!campaign)
+		return NULL;
+	return select_rows(store, TABLE_EVENTS, "SELECT * FROM events WHERE campaign_id = ?1 ORDER BY rowid",
+			   text_of(campaign, "id"), NULL, err);
+}
+
+json_t *store_unfinished(struct store *store, const char *hash, struct error *err)
+{
+	_cleanup_json_ json_t *rows = select_rows(store, TABLE_CAMPAIGNS,
+						  "SELECT * FROM campaigns WHERE hash = ?1 AND EXISTS (SELECT 1 FROM "
+						  "trials WHERE campaign_id = campaigns.id AND status NOT IN "
+						  "('completed', 'failed', 'void')) "
+						  "ORDER BY rowid DESC LIMIT 1",
+						  hash, NULL, err);
+	json_t *campaign;
+
+	if (!rows)
+		return NULL;
+	if (err)
+		err->code = 0;
+	campaign = json_array_get(rows, 0);
+	if (!campaign || add_counts(store, campaign, err))
+		return NULL;
+	return json_incref(campaign);
+}

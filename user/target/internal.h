@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+
+#include "target/target.h"
+
+/* Once each. Zero what is not used. -ENOMEM. */
+int target_protect_add(struct target *target, const struct protect_port *port);
+/* Adds the local addresses and ports of every sshd socket in the current network namespace to target->protect. */
+int target_protect_sshd(struct target *target, struct error *err);
+/* -EBUSY: another live fault has the same target. The claim ends with target->claim. */
+int target_claim(struct target *target, const struct target_spec *spec, struct error *err);
+/* -EPERM where a peer is a default gateway of the current network namespace. */
+int target_refuse_gateway(const struct target *target, struct error *err);
+
+/* Finds the cgroup by its path below where cgroup v2 is mounted, or with that. */
+int target_find_cgroup(struct target *target, const char *path, struct error *err);
+
+/* Opens and checks the data directories. */
+int target_open_directories(struct target *target, const char *const *paths, struct error *err);
+void target_close_directories(struct target *target);

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "target/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/device.h"
+#include "net/netns.h"
+#include "target/internal.h"
+#include "util/cleanup.h"
+
+/* Each device carries hooks, maps and perhaps a delay line: more than this is a mistake. */
+#define DEVICES_MAX 32
+
+const char *const target_guards[] = {"gateway", "root_fs", "shared_fs", "ssh", "stacked", NULL};
+
+static size_t list_count(const char *const *list)
+{
+	size_t count = 0;
+
+	while (list && list[count])
+		count++;
+	return count;
+}
+
+static bool list_has(const char *const *list, const char *word)
+{
+	for (size_t i = 0; list && list[i]; i++)
+		if (!strcmp(list[i], word))
+			return true;
+	return false;
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+/* A name below /run/netns, a path, or a pid; checked to be a network namespace through the descriptor. */
+static int netns_open(const char *netns, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	char path[4096];
+
+	if (!netns)
+		snprintf(path, sizeof(path), "/proc/self/ns/net");
+	else if (is_number(netns))
+		snprintf(path, sizeof(path), "/proc/%s/ns/net", netns);
+	else
+		snprintf(path, sizeof(path), "%s%s", strchr(netns, '/') ? "" : "/run/netns/", netns);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return error_set_errno(err, -errno, "cannot open network namespace '%s' (%s)", netns, path);
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+		return error_set(err, -EINVAL, "'%s' (%s) is not a network namespace: was it deleted?", netns, path);
+	return TAKE_FD(fd);
+}
+
+bool target_is_local(const char *netns, const char *const *addresses, const char *const *data_dirs)
+{
+	if (netns || (!list_count(addresses) && list_count(data_dirs)))
+		return true;
+	for (size_t i = 0; addresses && addresses[i]; i++) {
+		struct endpoint address;
+
+		if (!endpoint_parse(&address, addresses[i], NULL) && netdev_owns_address(&address))
+			return true;
+	}
+	return false;
+}
+
+int target_enter_netns(const struct target *target, int *saved, struct error *err)
+{
+	int ret = netns_enter(target->netns_fd, saved);
+
+	return ret ? error_set_errno(err, ret, "cannot enter the network namespace of '%s'",
+				     target->node ? target->node : "the target")
+		   : 0;
+}
+
+void target_leave_netns(int *saved)
+{
+	netns_leave(saved);
+}
+
+static int parse_endpoints(struct endpoint **out, size_t *count, const char *const *texts, struct error *err)
+{
+	size_t total = list_count(texts);
+	struct endpoint *endpoints = calloc(total + 1, sizeof(*endpoints));
+
+	if (!endpoints)
+		return error_set(err, -ENOMEM, "out of memory");
+	*out = endpoints;
+	*count = total;
+	for (size_t i = 0; i < total; i++)
+		if (endpoint_parse(&endpoints[i], texts[i], err))
+			return -EINVAL;
+	return 0;
+}
+
+int target_protect_add(struct target *target, const struct protect_port *port)
+{
+	struct protect_port *grown;
+
+	for (size_t i = 0; i < target->protect_count; i++)
+		if (!memcmp(&target->protect[i], port, sizeof(*port)))
+			return 0;
+	grown = realloc(target->protect, (target->protect_count + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	target->protect = grown;
+	grown[target->protect_count++] = *port;
+	return 0;
+}
+
+static int protect_text(struct target *target, const char *text, struct error *err)
+{
+	struct protect_port port;
+	int ret = protect_parse(&port, text, err);
+
+	if (ret)
+		return ret;
+	return target_protect_add(target, &port) ? error_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+/* Beside PROTECT_DEFAULT. */
+static int parse_protect(struct target *target, const struct target_spec *spec, struct error *err)
+{
+	int ret = list_has(spec->allow, "ssh") ? 0 : protect_text(target, PROTECT_DEFAULT, err);
+
+	for (size_t i = 0; !ret && spec->protect && spec->protect[i]; i++)
+		ret = protect_text(target, spec->protect[i], err);
+	return ret;
+}
+
+json_t *target_protect_json(const struct target *target)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < target->protect_count; i++) {
+		char text[ENDPOINT_TEXT_SIZE];
+
+		json_array_append_new(list, json_string(protect_format(&target->protect[i], text)));
+	}
+	return list;
+}
+
+static int add_route_device(unsigned int ifindex, void *data)
+{
+	struct target *target = data;
+	int ret;
+
+	for (size_t i = 0; i < target->device_count; i++)
+		if (target->devices[i].ifindex == ifindex)
+			return 0;
+	if (target->device_count == DEVICES_MAX)
+		return -E2BIG;
+	ret = netdev_find_index(&target->devices[target->device_count], ifindex, NULL);
+	if (ret)
+		return ret;
+	target->device_count++;
+	return 0;
+}
+
+/* The named device, or each that routes to a peer; all that are up where every peer is meant. */
+static int find_devices(struct target *target, const struct target_spec *spec, struct error *err)
+{
+	if (!spec->interface && target->peers_all)
+		return netdev_list_up(&target->devices, &target->device_count, err);
+	target->devices = calloc(DEVICES_MAX, sizeof(*target->devices));
+	if (!target->devices)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (spec->interface) {
+		target->device_count = 1;
+		return netdev_find(&target->devices[0], spec->interface, err);
+	}
+	for (size_t i = 0; i < target->peer_count; i++) {
+		int ret = netdev_route(&target->peers[i], add_route_device, target, err);
+
+		if (ret == -E2BIG)
+			return error_set(err, ret,
+					 "more than %d devices lead to the peers: name one (interface, --dev)",
+					 DEVICES_MAX);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int check_devices(const struct target *target, struct error *err)
+{
+	if (!target->device_count)
+		return error_set(err, -ENODEV, "no device leads to a peer: name one (interface, --dev)");
+	for (size_t i = 0; i < target->device_count; i++)
+		if (target->devices[i].ifindex == NETDEV_LOOPBACK_IFINDEX)
+			return error_set(err, -EOPNOTSUPP,
+					 "a peer is reached through %s (loopback), which is not yet supported: "
+					 "narrow `peers` to nodes with addresses of their own",
+					 target->devices[i].name);
+	return 0;
+}
+
+static int check_addresses(const struct target *target, struct error *err)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	if (!target->local_count)
+		return 0;
+	for (size_t i = 0; i < target->local_count; i++)
+		if (netdev_owns_address(&target->locals[i]))
+			return 0;
+	return error_set(err, -EADDRNOTAVAIL, "the target does not own its address %s: wrong netns or address?",
+			 endpoint_format(&target->locals[0], text));
+}
+
+/* What has to be read inside the target's namespace. */
+static int target_look_around(struct target *target, const struct target_spec *spec, struct error *err)
+{
+	int saved = -1, ret;
+
+	ret = target_enter_netns(target, &saved, err);
+	if (ret)
+		return ret;
+	ret = check_addresses(target, err);
+	if (!ret)
+		ret = find_devices(target, spec, err);
+	if (!ret)
+		ret = check_devices(target, err);
+	if (!ret && !list_has(spec->allow, "ssh"))
+		ret = target_protect_sshd(target, err);
+	/* Not where the namespace is the node's own: nobody's way in leads through there. */
+	if (!ret && !target->own_netns && !list_has(spec->allow, "gateway"))
+		ret = target_refuse_gateway(target, err);
+	target_leave_netns(&saved);
+	return ret;
+}
+
+static int target_identify_netns(struct target *target, const struct target_spec *spec, struct error *err)
+{
+	struct stat theirs, ours;
+
+	target->netns_fd = netns_open(spec->netns, err);
+	if (target->netns_fd < 0)
+		return target->netns_fd;
+	if (fstat(target->netns_fd, &theirs) || stat("/proc/thread-self/ns/net", &ours))
+		return error_set_errno(err, -errno, "cannot identify the network namespace");
+	target->netns_ino = theirs.st_ino;
+	target->own_netns = theirs.st_ino != ours.st_ino;
+	return 0;
+}
+
+/* With a port, only that port's traffic is known as the node's: what it dials itself needs the cgroup. */
+static int check_own_traffic(const struct target *target, const struct target_spec *spec, struct error *err)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	for (size_t i = 0; spec->needs_own_traffic && !target->cgroup_path && i < target->local_count; i++)
+		if (target->locals[i].port)
+			return error_set(
+				err, -EINVAL,
+				"%s has a port, and no cgroup tells what else is the node's: connections that it "
+				"opens itself would not be cut; give the node's cgroup, or its address without a "
+				"port",
+				endpoint_format(&target->locals[i], text));
+	return 0;
+}
+
+static int target_fill_network(struct target *target, const struct target_spec *spec, struct error *err)
+{
+	int ret;
+
+	target->peers_all = spec->peers_all;
+	if (target->peers_all && !target->own_netns && !list_has(spec->allow, "gateway"))
+		return error_set(err, -EPERM,
+				 "peers: all in this host's own namespace would touch the default gateway: "
+				 "name the peers, or allow: [gateway]");
+	if (parse_endpoints(&target->locals, &target->local_count, spec->addresses, err) ||
+	    parse_endpoints(&target->peers, &target->peer_count, spec->peers, err) || parse_protect(target, spec, err))
+		return err ? err->code : -EINVAL;
+	if (!target->peers_all && !target->peer_count)
+		return error_set(err, -EINVAL, "no peers: the fault would touch nothing");
+	ret = check_own_traffic(target, spec, err);
+	return ret ? ret : target_look_around(target, spec, err);
+}
+
+static int target_fill(struct target *target, const struct target_spec *spec, struct error *err)
+{
+	int ret;
+
+	target->node = strdup(spec->node ? spec->node : "");
+	if (!target->node)
+		return error_set(err, -ENOMEM, "out of memory");
+	ret = target_identify_netns(target, spec, err);
+	if (ret)
+		return ret;
+	target->allow_root_fs = list_has(spec->allow, "root_fs");
+	target->allow_shared_fs = list_has(spec->allow, "shared_fs");
+	if (spec->cgroup && *spec->cgroup) {
+		ret = target_find_cgroup(target, spec->cgroup, err);
+		if (ret)
+			return ret;
+	}
+	ret = spec->is_disk ? target_open_directories(target, spec->data_dirs, err)
+			    : target_fill_network(target, spec, err);
+	if (ret)
+		return ret;
+	return list_has(spec->allow, "stacked") ? 0 : target_claim(target, spec, err);
+}
+
+int target_open(struct target **out, const struct target_spec *spec, struct error *err)
+{
+	struct target *target = calloc(1, sizeof(*target));
+	int ret;
+
+	if (!target)
+		return error_set(err, -ENOMEM, "out of memory");
+	target->netns_fd = -1;
+	target->claim = HOST_LOCK_NONE;
+	ret = target_fill(target, spec, err);
+	if (ret) {
+		target_free(target);
+		return ret;
+	}
+	*out = target;
+	return 0;
+}
+
+void target_free(struct target *target)
+{
+	if (!target)
+		return;
+	fd_close(target->netns_fd);
+	host_lock_release(&target->claim);
+	free(target->node);
+	free(target->cgroup_path);
+	free(target->devices);
+	free(target->locals);
+	free(target->peers);
+	free(target->protect);
+	target_close_directories(target);
+	free(target);
+}

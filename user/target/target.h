@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The target of a fault: one node of this host, opened by descriptor and checked, with the addresses that tell
+ * its traffic from others'.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util/error.h"
+#include "util/fs_stack.h"
+#include "util/host_lock.h"
+
+/* An IP address, IPv4 as ::ffff:a.b.c.d, network order; port in host order, 0 = any. */
+struct endpoint {
+	uint8_t address[16];
+	uint16_t port;
+};
+
+/* Parses "1.2.3.4", "1.2.3.4:80", "fd00::1", "[fd00::1]:80". Returns 0 or -EINVAL with a text. */
+int endpoint_parse(struct endpoint *out, const char *text, struct error *err);
+#define ENDPOINT_TEXT_SIZE 64
+const char *endpoint_format(const struct endpoint *endpoint, char out[ENDPOINT_TEXT_SIZE]);
+bool endpoint_is_ipv4(const struct endpoint *endpoint);
+
+/* Protected whatever else is, unless allow: [ssh] lifts it together with what sshd serves. */
+#define PROTECT_DEFAULT "tcp/22"
+
+struct protect_port {
+	uint8_t protocol;    /* IPPROTO_TCP or IPPROTO_UDP */
+	uint16_t port;       /* host order */
+	bool local_only;     /* only where it is the target's own port: sshd's */
+	uint8_t address[16]; /* with local_only: the target's own, all zero = any */
+};
+/* Parses "tcp/22" or "udp/53". */
+int protect_parse(struct protect_port *out, const char *text, struct error *err);
+/* "tcp/22"; of sshd's "sshd 10.0.0.5:2222", of any address "sshd *:2222". */
+const char *protect_format(const struct protect_port *protect, char out[ENDPOINT_TEXT_SIZE]);
+
+/* What `allow` may switch off, ends with NULL. */
+extern const char *const target_guards[];
+#define TARGET_GUARDS_TEXT "gateway, root_fs, shared_fs, ssh, stacked"
+
+/* As strings, placeholders already expanded. Lists end with NULL; a missing string or list is NULL. */
+struct target_spec {
+	const char *node; /* for messages and records */
+	const char *const *addresses;
+	const char *netns;        /* name under /run/netns, path, or pid; NULL: this host's */
+	const char *interface;    /* NULL: each device that routes to a peer */
+	const char *cgroup;       /* cgroup v2 path; NULL or "": none */
+	const char *const *peers; /* ADDR[:PORT] of everything that the fault may cut or delay to */
+	bool peers_all;           /* every address, whatever peers says */
+	bool needs_own_traffic;   /* all that the node sends, not only from its ports, must be told apart */
+	const char *const *data_dirs;
+	bool is_disk;               /* the fault is on data_dirs, else on the network; both tell which node it is */
+	const char *const *protect; /* beside PROTECT_DEFAULT */
+	const char *const *allow;   /* names of guards switched off */
+};
+
+struct target_device {
+	char name[16];
+	unsigned int ifindex;
+	bool ethernet; /* has an Ethernet header */
+};
+
+struct target_directory {
+	char *path; /* for messages: fd is what counts */
+	int fd;
+	dev_t device;
+	ino_t inode;
+	struct fs_stack fs;
+	struct error fs_unknown; /* why not all of fs could be found; .code 0: it could */
+};
+
+struct target {
+	char *node;
+	int netns_fd; /* always open, also for the host's own */
+	uint64_t netns_ino;
+	bool own_netns; /* netns differs from the caller's: all of its traffic is the node's */
+	struct target_device *devices;
+	size_t device_count;
+	struct endpoint *locals; /* the node's addresses */
+	size_t local_count;
+	struct endpoint *peers;
+	size_t peer_count;
+	bool peers_all;
+	struct protect_port *protect; /* asked for, plus PROTECT_DEFAULT and what sshd serves in the target's netns */
+	size_t protect_count;
+	struct target_directory
+		*directories; /* of a target whose disk is meant: it has no devices, peers or addresses */
+	size_t directory_count;
+	bool allow_root_fs, allow_shared_fs;
+	char *cgroup_path;         /* absolute; NULL: none */
+	unsigned int cgroup_level; /* from the host's root, whatever the cgroup namespace */
+	struct host_lock claim;    /* one fault at a time per target on a host: target/lock.c */
+};
+
+/*
+ * Opens and checks the target on the live host: namespace, devices (named, or by route lookup to each peer),
+ * addresses, sshd's ports, guards, lock. Errors say what is wrong and what would be right. *out is untouched on
+ * failure. Call from the host's own network namespace; it is restored on return.
+ */
+int target_open(struct target **out, const struct target_spec *spec, struct error *err);
+void target_free(struct target *target);
+
+/* What the fault never touches, as protect_format writes it; empty for a disk. */
+json_t *target_protect_json(const struct target *target);
+
+/* Of the target's cgroup as it is now, 0 where it does not exist: a unit that restarts gets another. */
+uint64_t target_cgroup_id(const struct target *target);
+
+/* Where cgroup v2 is mounted (a hybrid host has it below /sys/fs/cgroup/unified). -ENOENT: nowhere. */
+int target_cgroup2_root(char *out, size_t size);
+
+/* A node is local if it has a netns or owns one of its addresses here; without addresses, if it has a data_dir. */
+bool target_is_local(const char *netns, const char *const *addresses, const char *const *data_dirs);
+
+/* Enters the target's network namespace; *saved gets a descriptor for target_leave_netns. */
+int target_enter_netns(const struct target *target, int *saved, struct error *err);
+void target_leave_netns(int *saved);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* `abort_if`: asked all through the hold whether the chaos has to end before its time. */
+#include <errno.h>
+
+#include "trial/internal.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define ABORT_EVERY_NS NSEC_PER_SEC
+#define ABORT_TIMEOUT_SECONDS 10
+/* What a shell exits with where it cannot run a command at all, and the first such number. */
+#define EXIT_CANNOT_RUN 126
+
+static int start(struct trial *trial, struct error *err)
+{
+	const struct command *command = &trial->settings->abort_if;
+	double seconds = command->timeout_seconds > 0 ? command->timeout_seconds : ABORT_TIMEOUT_SECONDS;
+	struct proc_spec spec = {
+		.exec = command->exec,
+		.directory = command->directory,
+		.environment = trial->scoped_environment,
+		.timeout_ns = seconds_to_ns(seconds),
+		.cgroup_fd = trial->scope.cgroup_fd,
+	};
+
+	trial->abort_ns = clock_monotonic_ns() + ABORT_EVERY_NS;
+	return proc_start(&trial->command, &spec, err);
+}
+
+/* A watch that cannot look any more is a reason to stop, not to go on. */
+static void judge(struct trial *trial, const struct proc *proc)
+{
+	const struct proc_result *result = proc_get_result(proc);
+	char why[512];
+
+	if (!result->timed_out && result->exit_code > 0 && result->exit_code < EXIT_CANNOT_RUN)
+		return;
+	trial_record_command(trial, "abort_if", &trial->settings->abort_if, proc, 1);
+	proc_describe(proc, why, sizeof(why));
+	if (proc_succeeded(proc))
+		error_set(&trial->chaos_error, -ECONNABORTED, "stopped by abort_if (%.400s)", why);
+	else
+		error_set(&trial->chaos_error, -EIO, "stopped, as abort_if cannot tell any more: %.400s", why);
+}
+
+void trial_abort_step(struct trial *trial)
+{
+	if (!trial->settings->abort_if.exec || trial->phase != PHASE_HOLD || trial->chaos_error.code)
+		return;
+	if (trial->command && proc_ended(trial->command)) {
+		struct proc *ended = TAKE_PTR(trial->command);
+
+		judge(trial, ended);
+		proc_free(ended);
+	}
+	if (!trial->command && !trial->chaos_error.code && clock_monotonic_ns() >= trial->abort_ns)
+		start(trial, &trial->chaos_error);
+}
+
+uint64_t trial_abort_wake_ns(const struct trial *trial)
+{
+	bool waits = trial->settings->abort_if.exec && trial->phase == PHASE_HOLD && !trial->command;
+
+	return waits ? trial->abort_ns : UINT64_MAX;
+}
+
+void trial_abort_end(struct trial *trial)
+{
+	proc_free(TAKE_PTR(trial->command));
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Commands in the foreground of a trial: reset, ready, roles. */
+#include <errno.h>
+#include <string.h>
+
+#include "process/guard.h"
+#include "trial/internal.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+/* Where the file gives no timeout: nothing may hang a campaign for good. */
+#define RESET_TIMEOUT_SECONDS 600
+#define READY_TIMEOUT_SECONDS 30
+#define ROLES_TIMEOUT_SECONDS 30
+/* Between two tries of `ready`; none is cut shorter than the least. */
+#define READY_EVERY_NS (100 * NSEC_PER_MSEC)
+#define READY_TRY_LEAST_NS NSEC_PER_SEC
+
+uint64_t seconds_to_ns(double seconds)
+{
+	return (uint64_t)(seconds * (double)NSEC_PER_SEC);
+}
+
+static uint64_t timeout_of(const struct command *command, double otherwise)
+{
+	return seconds_to_ns(command->timeout_seconds > 0 ? command->timeout_seconds : otherwise);
+}
+
+static bool command_ended(const struct trial *trial)
+{
+	return proc_ended(trial->command);
+}
+
+/* A daemon that writes to a pipe nobody reads would die or hang. */
+static void keep_pipe(struct trial *trial, struct proc *proc)
+{
+	int fd = proc_take_pipe(proc);
+	int *grown = fd < 0 ? NULL : realloc(trial->drains, (trial->drain_count + 1) * sizeof(*grown));
+
+	if (!grown) {
+		fd_close(fd);
+		return;
+	}
+	trial->drains = grown;
+	grown[trial->drain_count++] = fd;
+}
+
+/* Runs a command of the subject in the foreground. *out: the ended command, the caller frees it. */
+static void tell_group(struct trial *trial, pid_t group)
+{
+	/* The guard never hears of the last one: it is stopped. */
+	trial->groups_lost += trial->group != trial->group_told && trial->group;
+	trial->group = group;
+	trial_tell_guard(trial);
+}
+
+void trial_tell_guard(struct trial *trial)
+{
+	if (trial->group != trial->group_told && !guard_tell_group(trial->job->guard_fd, trial->group))
+		trial->group_told = trial->group;
+}
+
+static int run_command(struct trial *trial, const struct command *command, uint64_t timeout_ns, enum proc_stderr apart,
+		       struct proc **out, struct error *err)
+{
+	struct proc_spec spec = {
+		.exec = command->exec,
+		.directory = command->directory,
+		.environment = trial->environment,
+		.timeout_ns = timeout_ns,
+		.cgroup_fd = -1,
+		.standard_error = apart,
+	};
+	int ret = proc_start(&trial->command, &spec, err);
+
+	if (ret)
+		return ret;
+	tell_group(trial, proc_pid(trial->command));
+	ret = trial_pump(trial, UINT64_MAX, command_ended);
+	if (ret) {
+		proc_free(TAKE_PTR(trial->command));
+		tell_group(trial, 0);
+		return error_set(err, ret, "stopped");
+	}
+	tell_group(trial, 0);
+	keep_pipe(trial, trial->command);
+	*out = TAKE_PTR(trial->command);
+	return 0;
+}
+
+void trial_record_command(struct trial *trial, const char *name, const struct command *command, const struct proc *proc,
+			  unsigned int tries)
+{
+	const struct proc_result *result = proc_get_result(proc);
+	json_t *record =
+		json_pack("{s:s, s:s, s:s, s:I, s:f, s:b, s:o}", "name", name, "phase", trial_phase_name(trial->phase),
+			  "exec", command->exec, "started_at_ns", (json_int_t)result->started_ns, "seconds",
+			  (double)(result->ended_ns - result->started_ns) / NSEC_PER_SEC, "timed_out",
+			  result->timed_out, "output", proc_output(proc));
+
+	json_object_set_new(record, "exit_code", result->exit_code < 0 ? json_null() : json_integer(result->exit_code));
+	if (result->signal)
+		json_object_set_new(record, "signal", json_integer(result->signal));
+	if (result->survived)
+		json_object_set_new(record, "survived_kill", json_true());
+	if (result->stopped)
+		json_object_set_new(record, "stopped", json_true());
+	if (tries > 1)
+		json_object_set_new(record, "tries", json_integer(tries));
+	trial_send(trial, "command", json_pack("{s:o}", "record", record));
+}
+
+int trial_reset(struct trial *trial, struct error *err)
+{
+	const struct command *command = &trial->subject->reset;
+	struct proc *proc;
+	char why[512];
+	int ret = 0;
+
+	if (!trial->subject->fresh)
+		return 0;
+	ret = run_command(trial, command, timeout_of(command, RESET_TIMEOUT_SECONDS), PROC_STDERR_MIXED, &proc, err);
+	if (ret)
+		return ret;
+	trial_record_command(trial, "reset", command, proc, 1);
+	if (!proc_succeeded(proc)) {
+		proc_describe(proc, why, sizeof(why));
+		ret = error_set(err, proc_get_result(proc)->timed_out ? -ETIMEDOUT : -EIO, "reset failed: %.400s", why);
+	}
+	proc_free(proc);
+	return ret;
+}
+
+static int ready_failed(const struct proc *proc, unsigned int tries, struct error *err)
+{
+	char why[512];
+
+	proc_describe(proc, why, sizeof(why));
+	return error_set(err, -ETIMEDOUT, "not ready in time, after %u tries: %.400s", tries, why);
+}
+
+int trial_wait_ready(struct trial *trial, uint64_t end_ns, struct error *err)
+{
+	const struct command *command = &trial->subject->ready;
+
+	if (!command->exec)
+		return 0;
+	for (unsigned int tries = 1;; tries++) {
+		uint64_t now_ns = clock_monotonic_ns();
+		uint64_t left_ns = end_ns > now_ns ? end_ns - now_ns : 0;
+		bool ready, last;
+		struct proc *proc;
+		int ret;
+
+		ret = run_command(trial, command, left_ns > READY_TRY_LEAST_NS ? left_ns : READY_TRY_LEAST_NS,
+				  PROC_STDERR_MIXED, &proc, err);
+		if (ret)
+			return ret;
+		ready = proc_succeeded(proc);
+		last = clock_monotonic_ns() + READY_EVERY_NS > end_ns;
+		if (ready || last) {
+			trial_record_command(trial, "ready", command, proc, tries);
+			ret = ready ? 0 : ready_failed(proc, tries, err);
+			proc_free(proc);
+			return ret;
+		}
+		proc_free(proc);
+		ret = trial_pump(trial, clock_monotonic_ns() + READY_EVERY_NS, NULL);
+		if (ret)
+			return error_set(err, ret, "stopped");
+	}
+}
+
+json_t *trial_roles(struct trial *trial, struct error *err)
+{
+	const struct command *command = &trial->subject->roles;
+	_cleanup_json_ json_t *output = NULL;
+	struct proc *proc;
+	char why[512];
+
+	if (run_command(trial, command, timeout_of(command, ROLES_TIMEOUT_SECONDS), PROC_STDERR_APART, &proc, err))
+		return NULL;
+	trial_record_command(trial, "roles", command, proc, 1);
+	output = proc_output(proc);
+	if (!proc_succeeded(proc)) {
+		proc_describe(proc, why, sizeof(why));
+		error_set(err, -EIO, "roles failed: %.400s", why);
+		proc_free(proc);
+		return NULL;
+	}
+	proc_free(proc);
+	return TAKE_PTR(output);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "util/procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+/* /proc/PID/stat's field 22; a dead process that is not yet waited for has one, too. 0 or a negative errno. */
+static int read_start(pid_t pid, char *state, uint64_t *ticks)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	char path[32], line[1024];
+	const char *after_name;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (!f || !fgets(line, sizeof(line), f))
+		return -ENOENT;
+	/* The name may hold spaces and parentheses: fields count from the last ')'. */
+	after_name = strrchr(line, ')');
+	if (!after_name ||
+	    sscanf(after_name + 1,
+		   " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64, state,
+		   ticks) != 2)
+		return -EINVAL;
+	return 0;
+}
+
+static uint64_t tick_ns(void)
+{
+	return NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+/* Before Linux 5.11 the file has the host's time in a time namespace, too. A child's, which starts now, tells. */
+static bool start_is_shifted(void)
+{
+	static int shifted = -1;
+	uint64_t from_ns = clock_boottime_ns(), ticks = 0;
+	pid_t child;
+	char state;
+
+	if (shifted >= 0 || clock_boottime_to_host_ns(from_ns) == from_ns)
+		return shifted > 0;
+	child = fork();
+	if (!child)
+		_exit(0);
+	shifted = child > 0 && !read_start(child, &state, &ticks) && (ticks + 1) * tick_ns() >= from_ns &&
+		  ticks * tick_ns() <= clock_boottime_ns();
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	return shifted;
+}
+
+uint64_t process_start_ticks(pid_t pid)
+{
+	uint64_t ticks;
+	char state;
+
+	if (read_start(pid, &state, &ticks) || state == 'Z' || state == 'X')
+		return 0;
+	return start_is_shifted() ? clock_boottime_to_host_ns(ticks * tick_ns()) / tick_ns() : ticks;
+}
+
+bool process_lives(const struct process_identity *identity)
+{
+	uint64_t ticks = process_start_ticks(identity->pid), slack;
+
+	slack = identity->time_namespace != process_time_namespace();
+	return ticks && ticks + slack >= identity->start_ticks && ticks <= identity->start_ticks + slack;
+}
+
+int process_open(const char *pid)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%.20s", pid);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static FILE *open_below(int proc_fd, const char *name)
+{
+	int fd = openat(proc_fd, name, O_RDONLY | O_CLOEXEC);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "re");
+
+	if (!f)
+		fd_close(fd);
+	return f;
+}
+
+/* 1: real, effective, saved and file system user id are 0. As we see it: root of a user namespace is another user. */
+static int is_roots(int proc_fd)
+{
+	_cleanup_fclose_ FILE *f = open_below(proc_fd, "status");
+	unsigned int ids[4];
+	char line[256];
+
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Uid: %u %u %u %u", &ids[0], &ids[1], &ids[2], &ids[3]) == 4)
+			return !(ids[0] | ids[1] | ids[2] | ids[3]);
+	return ferror(f) ? -errno : 0;
+}
+
+static int read_name(int proc_fd, struct process_binary *out)
+{
+	_cleanup_fclose_ FILE *f = open_below(proc_fd, "comm");
+
+	if (!f || (!fgets(out->name, sizeof(out->name), f) && ferror(f)))
+		return -errno;
+	out->name[strcspn(out->name, "\n")] = '\0';
+	return 1;
+}
+
+/* Path and owner are those of one descriptor: the process may execute something else meanwhile. */
+static int read_binary(int fd, struct process_binary *out)
+{
+	static const char deleted[] = " (deleted)";
+	char link[64], path[4096];
+	ssize_t length;
+	struct stat st;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, sizeof(path) - 1);
+	if (length < 0 || fstat(fd, &st))
+		return -errno;
+	path[length] = '\0';
+	if ((size_t)length > strlen(deleted) && !strcmp(path + length - strlen(deleted), deleted))
+		path[(size_t)length - strlen(deleted)] = '\0';
+	snprintf(out->name, sizeof(out->name), "%.63s", strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
+	out->known = true;
+	out->is_trusted =
+		S_ISREG(st.st_mode) && !st.st_uid && !(st.st_mode & S_IWOTH) && (!st.st_gid || !(st.st_mode & S_IWGRP));
+	out->device = st.st_dev;
+	out->inode = st.st_ino;
+	return 1;
+}
+
+int process_root_binary(int proc_fd, struct process_binary *out)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int ret;
+
+	*out = (struct process_binary){};
+	/* Cheap, and true of nearly all: the folder is its user's, or root's where the process hides something. */
+	if (fstat(proc_fd, &st))
+		return process_without_gone(-errno);
+	if (st.st_uid)
+		return 0;
+	ret = is_roots(proc_fd);
+	if (ret <= 0)
+		return process_without_gone(ret);
+	fd = openat(proc_fd, "exe", O_PATH | O_CLOEXEC);
+	if (fd < 0 && (errno == EACCES || errno == EPERM))
+		ret = read_name(proc_fd, out);
+	else
+		ret = fd < 0 ? -errno : read_binary(fd, out);
+	return ret < 0 ? process_without_gone(ret) : ret;
+}
+
+int process_without_gone(int code)
+{
+	return code == -ENOENT || code == -ESRCH ? 0 : code;
+}
+
+static uint64_t own_namespace(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+uint64_t process_pid_namespace(void)
+{
+	char self[16] = "";
+
+	/* As /proc numbers this process. */
+	if (readlink("/proc/self", self, sizeof(self) - 1) < 0 || atoi(self) != getpid())
+		return 0;
+	return own_namespace("/proc/self/ns/pid");
+}
+
+uint64_t process_time_namespace(void)
+{
+	return own_namespace("/proc/self/ns/time");
+}
+
+int process_pidfd(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int send_signal(int pidfd, int signal_number, unsigned int flags)
+{
+	return syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, flags) ? -errno : 0;
+}
+
+int process_signal(int pidfd, int signal_number)
+{
+	return send_signal(pidfd, signal_number, 0);
+}
+
+int process_signal_group(int pidfd, int signal_number)
+{
+	const unsigned int process_group = 1U << 2; /* PIDFD_SIGNAL_PROCESS_GROUP, newer than our headers */
+
+	return send_signal(pidfd, signal_number, process_group);
+}
+
+void process_go_first(void)
+{
+	const struct sched_param lowest = {.sched_priority = 1};
+
+	/* Nice values weigh only within a session where the kernel has autogroups (sched(7)). */
+	if (getpriority(PRIO_PROCESS, 0) <= 0)
+		sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest);
+}
+
+void process_take_turns(void)
+{
+	const struct sched_param none = {};
+
+	if (sched_getscheduler(0) == (SCHED_RR | SCHED_RESET_ON_FORK))
+		sched_setscheduler(0, SCHED_OTHER, &none);
+}
