@@ -175,7 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	take(ctl, sizeof(*ctl));
 	ctl->magic = EVAL_MAGIC;
 	ctl->abi_version = EVAL_ABI_VERSION;
-	faults = bpf_inventory(NULL);
+	faults = inventory_read(NULL);
 	/* None of ours is ever hidden. */
 	promise(json_array_size(faults) == 1);
 	text = json_dumps(faults, JSON_COMPACT);
@@ -183,11 +183,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	print_faults(faults);
 	leftovers = find_leftovers(faults);
 	print_leftovers(leftovers);
-	promise(json_array_size(leftovers) >= !eval_ctl_holder_lives(ctl));
+	promise(json_array_size(leftovers) >= !live_holder_is_alive(ctl));
 	/* In a container a fault that is held elsewhere is left alone. */
-	if (eval_stop_all(stdout, NULL) == 1)
+	if (live_stop_all(stdout, NULL) == 1)
 		promise(!ctl->deadline_ns && ctl->draining);
 	else
-		promise(process_pid_namespace() != PID_NAMESPACE_INITIAL);
+		promise(procfs_pid_namespace() != PID_NAMESPACE_INITIAL);
 	return 0;
 }

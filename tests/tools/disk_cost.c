@@ -102,7 +102,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: disk_cost FILE CALLS append|overwrite\n");
 		return 2;
 	}
-	bpf_log_init();
+	object_log_init();
 	fd = open(argv[1], O_CREAT | O_RDWR, 0600);
 	if (fd < 0)
 		die(argv[1], errno);

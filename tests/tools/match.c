@@ -432,7 +432,7 @@ static void die(const char *what, const char *why)
 
 static void load(struct bpf_object *obj, const void *match_config, const struct fault_spec *spec, enum rules rules)
 {
-	struct target_device device = {.name = "eth0", .ifindex = 1, .ethernet = rules != TUNNEL};
+	struct net_device device = {.name = "eth0", .ifindex = 1, .ethernet = rules != TUNNEL};
 	uint64_t until_ns = clock_monotonic_ns() + HOUR_NS;
 	struct eval_ctl ctl = {.deadline_ns = rules == OVER ? 1 : until_ns,
 			       .lease_ns = until_ns,
@@ -442,9 +442,9 @@ static void load(struct bpf_object *obj, const void *match_config, const struct 
 	int ret;
 
 	if (net_match_prepare(obj, (struct eval_match_config *)match_config, spec, &device, &err) ||
-	    bpf_object_load_checked(obj, &err) || net_match_fill(obj, spec, &err))
+	    object_load(obj, &err) || net_match_fill(obj, spec, &err))
 		die("cannot load", err.text);
-	ret = bpf_map_update_elem(bpf_object_map_fd(obj, EVAL_CTL_MAP), &zero, &ctl, BPF_ANY);
+	ret = bpf_map_update_elem(object_map_fd(obj, EVAL_CTL_MAP), &zero, &ctl, BPF_ANY);
 	if (ret)
 		die(EVAL_CTL_MAP, strerror(-ret));
 }
@@ -520,7 +520,7 @@ static void load_all(struct loaded *loaded, enum rules rules)
 	load(latency->obj, (const void *)&latency->rodata->match_config, &spec, rules);
 	load(partition->obj, (const void *)&partition->rodata->match_config, &spec, rules);
 	for (size_t i = 0; i < PROGRAMS; i++)
-		loaded->stats_fds[i] = bpf_object_map_fd(i < 3 ? partition->obj : latency->obj, EVAL_STATS_MAP);
+		loaded->stats_fds[i] = object_map_fd(i < 3 ? partition->obj : latency->obj, EVAL_STATS_MAP);
 }
 
 /* A program that gives the packet an offloaded tag and goes on with what is in map_fd. */
@@ -588,10 +588,10 @@ static bool row_holds(const struct row *row, const struct loaded *loaded, size_t
 	__u64 seen, hit;
 
 	packet_build(&packet, row->packet, program->way);
-	bpf_stats_read(loaded->stats_fds[index], direction, &before);
+	stats_read(loaded->stats_fds[index], direction, &before);
 	ret = packet.offloaded < 0 ? run(program_fd, &packet, row->mark, program->passes == XDP_PASS, &verdict)
 				   : run_tagged(program_fd, &packet, row->mark, &verdict);
-	bpf_stats_read(loaded->stats_fds[index], direction, &after);
+	stats_read(loaded->stats_fds[index], direction, &after);
 	if (ret == -EINVAL && row->half_ip && program->passes != XDP_PASS)
 		return true;
 	if (ret) {
@@ -612,7 +612,7 @@ int main(void)
 {
 	static struct loaded loaded[RULES];
 
-	bpf_log_init();
+	object_log_init();
 	for (enum rules rules = 0; rules < RULES; rules++)
 		load_all(&loaded[rules], rules);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

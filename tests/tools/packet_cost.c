@@ -146,7 +146,7 @@ static void make_live(struct bpf_object *obj)
 	uint64_t until_ns = clock_monotonic_ns() + HOUR_NS;
 	struct eval_ctl ctl = {.deadline_ns = until_ns, .lease_ns = until_ns};
 	__u32 zero = 0;
-	int ret = bpf_map_update_elem(bpf_object_map_fd(obj, EVAL_CTL_MAP), &zero, &ctl, BPF_ANY);
+	int ret = bpf_map_update_elem(object_map_fd(obj, EVAL_CTL_MAP), &zero, &ctl, BPF_ANY);
 
 	if (ret)
 		die("eval_ctl", ret);
@@ -154,11 +154,11 @@ static void make_live(struct bpf_object *obj)
 
 static void load(struct bpf_object *obj, const void *rodata, const struct fault_spec *spec)
 {
-	static const struct target_device device = {.name = "bench", .ifindex = 1, .ethernet = true};
+	static const struct net_device device = {.name = "bench", .ifindex = 1, .ethernet = true};
 	struct error err = {};
 
-	if (net_match_prepare(obj, (struct eval_match_config *)rodata, spec, &device, &err) ||
-	    bpf_object_load_checked(obj, &err) || net_match_fill(obj, spec, &err)) {
+	if (net_match_prepare(obj, (struct eval_match_config *)rodata, spec, &device, &err) || object_load(obj, &err) ||
+	    net_match_fill(obj, spec, &err)) {
 		fprintf(stderr, "packet_cost: %s\n", err.text);
 		exit(1);
 	}
@@ -245,7 +245,7 @@ int main(int argc, char **argv)
 	struct loaded loaded[FAMILIES][RULES];
 	struct probe_bpf *empty;
 
-	bpf_log_init();
+	object_log_init();
 	srand(1);
 	empty = load_empty();
 	for (enum family family = 0; family < FAMILIES; family++)

@@ -58,7 +58,7 @@ static void wait_until_live(struct live *live, size_t count)
 	struct error err = {};
 
 	for (;;) {
-		if (bpf_walk_all_versions(find_live, find_live, live, &err) < 0)
+		if (live_walk_all_versions(find_live, find_live, live, &err) < 0)
 			die(err.text);
 		if (live->count >= count)
 			return;
@@ -95,7 +95,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: stop_spread COUNT COMMAND [ARGUMENT…]\n");
 		return 2;
 	}
-	bpf_log_init();
+	object_log_init();
 	wait_until_live(&live, (size_t)atoi(argv[1]));
 	start_ns = clock_monotonic_ns();
 	pid = fork();

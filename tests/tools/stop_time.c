@@ -95,7 +95,7 @@ static void wait_until_live(struct live *live)
 	struct error err = {};
 
 	while (!live->ctl) {
-		if (bpf_walk_faults(find_live, live, &err) < 0)
+		if (live_walk(find_live, live, &err) < 0)
 			die(err.text, 0);
 		if (clock_monotonic_ns() > give_up_ns)
 			die("the command injected nothing in 30 s", 0);
@@ -177,7 +177,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: stop_time NETNS ADDRESS TRIES COMMAND [ARGUMENT…]\n");
 		return 2;
 	}
-	bpf_log_init();
+	object_log_init();
 	srand(1);
 	fd = echo_open_in(argv[1], argv[2], &live.netns_ino);
 	for (long i = 0; i < tries; i++) {

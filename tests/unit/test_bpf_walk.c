@@ -14,9 +14,9 @@ static struct eval_ctl held_by_us(void)
 {
 	return (struct eval_ctl){
 		.holder_pid = (__u32)getpid(),
-		.holder_start_ticks = process_start_ticks(getpid()),
-		.holder_pidns_ino = process_pid_namespace(),
-		.holder_timens_ino = process_time_namespace(),
+		.holder_start_ticks = procfs_start_ticks(getpid()),
+		.holder_pidns_ino = procfs_pid_namespace(),
+		.holder_timens_ino = procfs_time_namespace(),
 	};
 }
 
@@ -26,10 +26,10 @@ static void here_its_pid_and_start_tell(void **state)
 	struct eval_ctl ctl = held_by_us();
 
 	ctl.lease_ns = 1;
-	assert_true(eval_ctl_holder_lives(&ctl));
+	assert_true(live_holder_is_alive(&ctl));
 	ctl.holder_start_ticks++;
 	ctl.lease_ns = clock_monotonic_ns() + NSEC_PER_SEC;
-	assert_false(eval_ctl_holder_lives(&ctl));
+	assert_false(live_holder_is_alive(&ctl));
 }
 
 static void in_another_pid_namespace_its_lease_tells(void **state)
@@ -37,13 +37,13 @@ static void in_another_pid_namespace_its_lease_tells(void **state)
 	struct eval_ctl ctl = held_by_us();
 
 	ctl.holder_pidns_ino++;
-	assert_true(eval_ctl_holder_lives(&ctl));
+	assert_true(live_holder_is_alive(&ctl));
 	ctl.lease_ns = clock_monotonic_ns() + NSEC_PER_SEC;
-	assert_true(eval_ctl_holder_lives(&ctl));
+	assert_true(live_holder_is_alive(&ctl));
 	ctl.lease_ns = clock_monotonic_ns() - 9 * NSEC_PER_SEC;
-	assert_true(eval_ctl_holder_lives(&ctl));
+	assert_true(live_holder_is_alive(&ctl));
 	ctl.lease_ns = clock_monotonic_ns() - 11 * NSEC_PER_SEC;
-	assert_false(eval_ctl_holder_lives(&ctl));
+	assert_false(live_holder_is_alive(&ctl));
 }
 
 /* Their offset need not be a whole number of ticks. */
@@ -52,13 +52,13 @@ static void in_another_time_namespace_a_tick_is_forgiven(void **state)
 	struct eval_ctl ctl = held_by_us();
 
 	ctl.holder_timens_ino++;
-	assert_true(eval_ctl_holder_lives(&ctl));
+	assert_true(live_holder_is_alive(&ctl));
 	ctl.holder_start_ticks++;
-	assert_true(eval_ctl_holder_lives(&ctl));
+	assert_true(live_holder_is_alive(&ctl));
 	ctl.holder_start_ticks -= 2;
-	assert_true(eval_ctl_holder_lives(&ctl));
+	assert_true(live_holder_is_alive(&ctl));
 	ctl.holder_start_ticks--;
-	assert_false(eval_ctl_holder_lives(&ctl));
+	assert_false(live_holder_is_alive(&ctl));
 }
 
 int main(void)

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "net/endpoint.h"
 #include "target/target.h"
 #include "util/cleanup.h"
 

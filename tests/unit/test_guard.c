@@ -42,7 +42,7 @@ static int start_stopped(struct guard *guard, const int *keep_fds, size_t keep_c
 {
 	char prefix[SCOPE_NAME_SIZE];
 
-	scope_prefix(prefix, getpid(), process_start_ticks(getpid()));
+	scope_prefix(prefix, getpid(), procfs_start_ticks(getpid()));
 	return guard_start(guard, prefix, keep_fds, keep_count, NULL) ?: stop_once_set_up(guard->pid);
 }
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "chaos/net/line.h"
+#include "net/tc.h"
 #include "util/clock.h"
 
 static struct eval_latency_config config_of(uint64_t min_ms, uint64_t max_ms, bool reorder)
@@ -27,7 +28,7 @@ static void fq_holds_the_memory_bound(void **state)
 static void one_delay_is_one_flow(void **state)
 {
 	struct eval_latency_config config = config_of(20, 20, false);
-	struct netdev_fq fq = fq_line_plan(&config);
+	struct tc_fq fq = fq_line_plan(&config);
 
 	assert_int_equal(fq.orphan_mask, 0);
 	assert_int_equal(fq.horizon_us, 5020000);
@@ -37,7 +38,7 @@ static void one_delay_is_one_flow(void **state)
 static void a_range_keeps_each_flow_in_order(void **state)
 {
 	struct eval_latency_config config = config_of(20, 80, false);
-	struct netdev_fq fq = fq_line_plan(&config);
+	struct tc_fq fq = fq_line_plan(&config);
 
 	assert_int_equal(fq.orphan_mask, UINT32_MAX);
 	assert_int_equal(fq.horizon_us, 5080000);

@@ -12,6 +12,7 @@
 
 #include "trial/internal.h"
 #include "util/cleanup.h"
+#include "util/json.h"
 
 static json_t *receive(int fd)
 {
@@ -23,7 +24,7 @@ static json_t *receive(int fd)
 
 static const char *field(const json_t *message, const char *name)
 {
-	return json_string_value(json_object_get(message, name)) ?: "";
+	return json_text_or(message, name, "");
 }
 
 /* As the campaign's, so that more can be sent than is received. */

@@ -3,6 +3,7 @@
 
 #include "plan/plan.h"
 #include "util/hash.h"
+#include "util/json.h"
 
 #define NOON 1700000000000000000ULL /* 2023-11-14T22:13:20Z */
 #define TWO_TYPES LATENCY "  - network_partition\n"
@@ -254,15 +255,15 @@ static void json(void **state)
 
 	assert_int_equal(json_array_size(trials), 2);
 	assert_string_equal(json_string_value(json_object_get(object, "hash")), plan->hash);
-	assert_int_equal(json_integer_value(json_object_get(object, "seed")), 7);
+	assert_int_equal(json_integer_at(object, "seed"), 7);
 	assert_true(json_is_null(json_object_get(object, "name")));
 	assert_true(json_is_true(json_object_get(baseline, "baseline")));
 	assert_true(json_is_null(json_object_get(baseline, "params")));
 	assert_true(json_is_null(json_object_get(baseline, "target")));
 	assert_string_equal(json_string_value(json_object_get(latency, "id")), "trial-lab-latency-2");
 	assert_string_equal(json_string_value(json_object_get(latency, "type")), "latency");
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(latency, "params"), "min_ms")), 1);
-	assert_true(json_integer_value(json_object_get(latency, "seed")) == (json_int_t)plan->trials[1].seed);
+	assert_int_equal(json_integer_at(json_object_get(latency, "params"), "min_ms"), 1);
+	assert_true(json_integer_at(latency, "seed") == (json_int_t)plan->trials[1].seed);
 	json_decref(object);
 	plan_drop(plan);
 }

@@ -10,6 +10,7 @@
 #include "report/report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 
 #define MS ((json_int_t)NSEC_PER_MSEC)
 
@@ -34,7 +35,7 @@ static void assert_window(const json_t *windows, json_int_t count, double availa
 		double value;
 	} wanted[] = {{"availability", availability}, {"p50_ms", p50}, {"p99_ms", p99}, {"max_ms", max}};
 
-	assert_int_equal(json_integer_value(json_object_get(windows, "count")), count);
+	assert_int_equal(json_integer_at(windows, "count"), count);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		const json_t *value = json_object_get(windows, wanted[i].key);
 

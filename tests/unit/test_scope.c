@@ -22,6 +22,7 @@
 #include "process/guard.h"
 #include "process/scope.h"
 #include "util/cleanup.h"
+#include "util/pidfd.h"
 #include "util/procfs.h"
 
 #define WAIT_MS 5000
@@ -87,7 +88,7 @@ static void stranger_with_the_group_s_number(void **state)
 	_cleanup_close_ int pidfd = -1;
 
 	assert_true(leader > 1);
-	pidfd = process_pidfd(leader);
+	pidfd = pidfd_of(leader);
 	assert_true(pidfd >= 0);
 	end(leader);
 	stranger = start_stranger(leader);
@@ -106,7 +107,7 @@ static void group_of_a_living_leader(void **state)
 	struct pollfd fd = {.events = POLLIN};
 
 	assert_true(leader > 1);
-	fd.fd = pidfd = process_pidfd(leader);
+	fd.fd = pidfd = pidfd_of(leader);
 	assert_true(pidfd >= 0);
 	scope_kill_group(pidfd, leader);
 	assert_int_equal(poll(&fd, 1, WAIT_MS), 1);
@@ -148,7 +149,7 @@ static void guard_and_a_stranger(void **state)
 	struct error err = {};
 	int go[2];
 
-	scope_prefix(prefix, getpid(), process_start_ticks(getpid()));
+	scope_prefix(prefix, getpid(), procfs_start_ticks(getpid()));
 	assert_int_equal(guard_start(&guard, prefix, NULL, 0, &err), 0);
 	worker = start_worker(&guard, &command, go);
 	guard_tell_worker(&guard, worker);

@@ -15,7 +15,7 @@
 
 struct fixture {
 	struct disk_pressure_bpf *skel;
-	struct bpf_session *session;
+	struct session *session;
 };
 
 static void open_session(struct fixture *fixture)
@@ -25,19 +25,19 @@ static void open_session(struct fixture *fixture)
 	struct bpf_program *program;
 	struct error err = {};
 
-	bpf_log_init();
+	object_log_init();
 	spec.ops = chaos_find("disk_pressure");
 	fixture->skel = disk_pressure_bpf__open();
 	assert_non_null(fixture->skel);
 	bpf_object__for_each_program(program, fixture->skel->obj) bpf_program__set_autoload(program, false);
-	if (bpf_object_load_checked(fixture->skel->obj, &err) ||
-	    bpf_session_new(&fixture->session, fixture->skel->obj, &spec, NULL, "test", &err))
+	if (object_load(fixture->skel->obj, &err) ||
+	    session_new(&fixture->session, fixture->skel->obj, &spec, NULL, "test", &err))
 		fail_msg("%s", err.text);
 }
 
 static void close_session(struct fixture *fixture)
 {
-	bpf_session_free(fixture->session);
+	session_free(fixture->session);
 	disk_pressure_bpf__destroy(fixture->skel);
 }
 
@@ -58,12 +58,12 @@ static void goes_live(void **state)
 
 	open_session(&fixture);
 	assert_true(deadline_of(&fixture) < clock_monotonic_ns());
-	assert_false(bpf_session_is_stopped(fixture.session));
+	assert_false(session_is_stopped(fixture.session));
 	from_ns = clock_monotonic_ns();
-	assert_int_equal(bpf_session_activate(fixture.session, NSEC_PER_SEC, NULL), 0);
+	assert_int_equal(session_activate(fixture.session, NSEC_PER_SEC, NULL), 0);
 	assert_in_range(deadline_of(&fixture), from_ns + NSEC_PER_SEC, clock_monotonic_ns() + NSEC_PER_SEC);
-	bpf_session_stop(fixture.session);
-	assert_true(bpf_session_is_stopped(fixture.session));
+	session_stop(fixture.session);
+	assert_true(session_is_stopped(fixture.session));
 	close_session(&fixture);
 }
 
@@ -71,7 +71,7 @@ static void assert_stays_inert(struct fixture *fixture)
 {
 	struct error err = {};
 
-	assert_int_equal(bpf_session_activate(fixture->session, NSEC_PER_SEC, &err), -ENODEV);
+	assert_int_equal(session_activate(fixture->session, NSEC_PER_SEC, &err), -ENODEV);
 	assert_non_null(strstr(err.text, "stopped before it was live"));
 	assert_int_equal(deadline_of(fixture), 0);
 }
@@ -84,17 +84,17 @@ static void tells_who_stopped_it(void **state)
 	__u32 zero = 0;
 
 	open_session(&fixture);
-	assert_int_equal(bpf_session_activate(fixture.session, NSEC_PER_SEC, NULL), 0);
-	assert_int_equal(bpf_session_check(fixture.session, &err), 0);
+	assert_int_equal(session_activate(fixture.session, NSEC_PER_SEC, NULL), 0);
+	assert_int_equal(session_check(fixture.session, &err), 0);
 	assert_int_equal(bpf_map__lookup_elem(fixture.skel->maps.eval_ctl, &zero, sizeof(zero), &ctl, sizeof(ctl), 0),
 			 0);
 	ctl.deadline_ns = 0;
 	assert_int_equal(bpf_map__update_elem(fixture.skel->maps.eval_ctl, &zero, sizeof(zero), &ctl, sizeof(ctl), 0),
 			 0);
-	assert_int_equal(bpf_session_check(fixture.session, &err), -ENODEV);
+	assert_int_equal(session_check(fixture.session, &err), -ENODEV);
 	assert_non_null(strstr(err.text, "stopped from outside"));
-	bpf_session_stop(fixture.session);
-	assert_int_equal(bpf_session_check(fixture.session, &err), 0);
+	session_stop(fixture.session);
+	assert_int_equal(session_check(fixture.session, &err), 0);
 	close_session(&fixture);
 }
 
@@ -103,12 +103,12 @@ static void stopped_on_its_way(void **state)
 	struct fixture fixture = {};
 
 	open_session(&fixture);
-	bpf_session_stop(fixture.session);
+	session_stop(fixture.session);
 	assert_stays_inert(&fixture);
 	close_session(&fixture);
 }
 
-/* As eval_stop_all does, for this fault alone. */
+/* As live_stop_all does, for this fault alone. */
 static void stopped_from_outside(void **state)
 {
 	struct fixture fixture = {};

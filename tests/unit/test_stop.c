@@ -163,7 +163,7 @@ static void all_are_inert_before_the_first_is_detached(void **state)
 	struct error err = {};
 
 	make_faults();
-	assert_int_equal(eval_stop_all(NULL, &err), FAULTS);
+	assert_int_equal(live_stop_all(NULL, &err), FAULTS);
 	/* Another version's are its holder's to detach. */
 	assert_int_equal(detached, OURS);
 	for (size_t i = 0; i < FAULTS; i++) {
@@ -176,7 +176,7 @@ static void all_are_inert_before_the_first_is_detached(void **state)
 static void each_is_looked_at_once(void **state)
 {
 	make_faults();
-	assert_int_equal(eval_stop_all(NULL, NULL), FAULTS);
+	assert_int_equal(live_stop_all(NULL, NULL), FAULTS);
 	/* Maps twice: for control blocks and for disks; and each link that is detached. */
 	assert_int_equal(looks, 2 * FAULTS + 2 * PROGRAMS + OURS);
 }

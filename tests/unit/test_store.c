@@ -5,6 +5,7 @@
 
 #include "util/clock.h"
 #include "util/json.h"
+#include "util/moment.h"
 
 static void test_plan_is_written(void **state)
 {
@@ -20,7 +21,7 @@ static void test_plan_is_written(void **state)
 	assert_string_equal(string_of(campaign, "status"), "running");
 	assert_true(store_u64_value(json_object_get(campaign, "seed")) == UINT64_MAX);
 	assert_int_equal(json_array_size(json_object_get(json_object_get(campaign, "config"), "subjects")), 1);
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(campaign, "trials"), "planned")), TRIALS);
+	assert_int_equal(json_integer_at(json_object_get(campaign, "trials"), "planned"), TRIALS);
 	trials = store_trials(f->store, CAMPAIGN, &err);
 	assert_int_equal(json_array_size(trials), TRIALS);
 	trial = json_array_get(trials, 0);
@@ -205,9 +206,9 @@ static void test_moment(void **state)
 {
 	_cleanup_json_ json_t *columns = json_object();
 
-	assert_int_equal(store_moment(columns, "started_at", 1795470203123456789ULL, 42), 0);
+	assert_int_equal(moment_set(columns, "started_at", 1795470203123456789ULL, 42), 0);
 	assert_string_equal(string_of(columns, "started_at"), "2026-11-23T21:43:23.123456Z");
-	assert_int_equal(json_integer_value(json_object_get(columns, "started_at_monotonic_ns")), 42);
+	assert_int_equal(json_integer_at(columns, "started_at_monotonic_ns"), 42);
 }
 
 static void insert_campaign(struct fixture *f, char *id, const char *hash, const char *created_at)

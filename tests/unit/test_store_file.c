@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The file: modes, schema versions, damage, locks, the death of a writer. */
 #include "store_fixture.h"
+#include "util/json.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -334,8 +335,7 @@ static void test_killed_while_writing(void **state)
 	/* What was acknowledged is there, at most the one in the making beyond it, and none in part. */
 	assert_in_range(json_array_size(campaigns), acknowledged, acknowledged + 1);
 	json_array_foreach (campaigns, i, campaign)
-		assert_int_equal(json_integer_value(json_object_get(json_object_get(campaign, "trials"), "total")),
-				 TRIALS);
+		assert_int_equal(json_integer_at(json_object_get(campaign, "trials"), "total"), TRIALS);
 }
 
 /* Killed with a transaction open, large enough that SQLite has already written parts of it to the log. */

@@ -6,6 +6,7 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 
 #define P99_SAMPLES_MIN 100
 
@@ -19,9 +20,9 @@ static const char *const window_names[WINDOW_COUNT] = {
 
 static enum window window_of(const struct report_times *times, const json_t *sample)
 {
-	uint64_t scheduled_ns = (uint64_t)json_integer_value(json_object_get(sample, "scheduled_ns"));
-	json_int_t started_ns = json_integer_value(json_object_get(sample, "started_at_ns"));
-	json_int_t latency_ns = json_integer_value(json_object_get(sample, "latency_ns"));
+	uint64_t scheduled_ns = (uint64_t)json_integer_at(sample, "scheduled_ns");
+	json_int_t started_ns = json_integer_at(sample, "started_at_ns");
+	json_int_t latency_ns = json_integer_at(sample, "latency_ns");
 	uint64_t end_ns = (started_ns ? (uint64_t)started_ns : scheduled_ns) + (uint64_t)latency_ns;
 
 	if (scheduled_ns < times->healthy_ns || (times->ended_ns && scheduled_ns > times->ended_ns))
@@ -64,8 +65,7 @@ static json_t *summarize_window(const json_t *samples, const struct report_times
 			continue;
 		count++;
 		if (json_is_true(json_object_get(sample, "ok")))
-			latencies[good++] = (double)json_integer_value(json_object_get(sample, "latency_ns")) /
-					    (double)NSEC_PER_MSEC;
+			latencies[good++] = (double)json_integer_at(sample, "latency_ns") / (double)NSEC_PER_MSEC;
 	}
 	qsort(latencies, good, sizeof(*latencies), compare_doubles);
 	return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "count", (json_int_t)count, "good", (json_int_t)good,

@@ -16,8 +16,10 @@
 #include "report/report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 #include "util/output.h"
 #include "util/procfs.h"
+#include "util/sched.h"
 
 #define STALE_WAIT_NS (2 * NSEC_PER_SEC)
 
@@ -56,7 +58,7 @@ static bool is_needed(const struct campaign *campaign, size_t need)
 {
 	for (size_t i = 0; i < campaign->entry_count; i++) {
 		const struct plan_trial *plan = campaign->entries[i].plan;
-		const char *value = needs[need].param ? report_string(plan->params, needs[need].param, "") : NULL;
+		const char *value = needs[need].param ? json_text_or(plan->params, needs[need].param, "") : NULL;
 
 		if (plan->chaos && !strcmp(plan->chaos->ops->name, needs[need].type) &&
 		    (!value || !strcmp(value, needs[need].value)))
@@ -114,7 +116,7 @@ static int prepare(struct campaign *campaign, struct error *err)
 {
 	const struct config *config = campaign->config;
 
-	scope_prefix(campaign->scope_prefix, getpid(), process_start_ticks(getpid()));
+	scope_prefix(campaign->scope_prefix, getpid(), procfs_start_ticks(getpid()));
 	campaign->lane_count = campaign->options->parallel ?: config->parallel ?: 1;
 	if (campaign->lane_count > campaign->to_run)
 		campaign->lane_count = campaign->to_run ? (unsigned int)campaign->to_run : 1;
@@ -245,8 +247,8 @@ static int judge(const json_t *results)
 	size_t i;
 
 	json_array_foreach (results, i, row)
-		if (strcmp(report_string(row, "status", ""), "completed") ||
-		    !strcmp(report_string(row, "verdict", ""), "fail"))
+		if (strcmp(json_text_or(row, "status", ""), "completed") ||
+		    !strcmp(json_text_or(row, "verdict", ""), "fail"))
 			return EXIT_TRIALS;
 	return EXIT_OK;
 }
@@ -258,10 +260,9 @@ static json_t *count_results(const json_t *results)
 	size_t i;
 
 	json_array_foreach (results, i, row) {
-		const char *status = report_string(row, "status", "?");
+		const char *status = json_text_or(row, "status", "?");
 
-		json_object_set_new(counts, status,
-				    json_integer(json_integer_value(json_object_get(counts, status)) + 1));
+		json_object_set_new(counts, status, json_integer(json_integer_at(counts, status) + 1));
 	}
 	return counts;
 }
@@ -400,7 +401,7 @@ static int finish(struct campaign *campaign)
 	ret = dirty ? EXIT_INTERRUPTED : judge(results);
 	counts = count_results(results);
 	/* A worker that someone else stopped. */
-	unfinished = (size_t)json_integer_value(json_object_get(counts, "interrupted"));
+	unfinished = (size_t)json_integer_at(counts, "interrupted");
 	status = unfinished || dirty ? "interrupted" : "completed";
 	record_end(campaign, status, ret, json_incref(counts));
 	if (campaign->lost)
@@ -489,7 +490,7 @@ int campaign_run(const struct config *config, const struct campaign_options *opt
 	int ret;
 
 	campaign.records_end = &campaign.records;
-	bpf_log_init();
+	object_log_init();
 	campaign_boot_id(campaign.boot_id, sizeof(campaign.boot_id));
 	ret = plan_new(&campaign.plan, config, clock_realtime_ns(), NULL, &err);
 	if (!ret)
@@ -507,7 +508,7 @@ int campaign_run(const struct config *config, const struct campaign_options *opt
 		campaign_clear(&campaign);
 		return ret == -EBUSY ? EXIT_USAGE : EXIT_HOST;
 	}
-	process_go_first();
+	sched_go_first();
 	ret = run_locked(&campaign);
 	campaign_unlock(&campaign.locks);
 	campaign_clear(&campaign);

@@ -60,7 +60,7 @@ int campaign_cleanup_subject(const struct subject *subject, unsigned int instanc
 		.exec = command->exec,
 		.directory = command->directory,
 		.environment = environment,
-		.timeout_ns = (uint64_t)(seconds * (double)NSEC_PER_SEC),
+		.timeout_ns = clock_from_seconds(seconds),
 		.cgroup_fd = -1,
 	};
 	struct proc *proc;

@@ -11,7 +11,8 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/fds.h"
-#include "util/procfs.h"
+#include "util/json.h"
+#include "util/pidfd.h"
 
 /* The dying take some milliseconds; without a guard nobody else would remove their cgroup. */
 #define SWEEP_WAIT_NS NSEC_PER_SEC
@@ -68,7 +69,7 @@ int lane_fork(struct campaign *campaign, struct lane *lane, struct error *err)
 		close(ends[0]);
 		return error_set_errno(err, code, "cannot start a worker");
 	}
-	lane->pidfd = process_pidfd(lane->pid);
+	lane->pidfd = pidfd_of(lane->pid);
 	if (lane->pidfd < 0) {
 		int code = lane->pidfd;
 
@@ -86,11 +87,11 @@ int lane_fork(struct campaign *campaign, struct lane *lane, struct error *err)
 
 static void handle_message(struct campaign *campaign, struct lane *lane, json_t *message)
 {
-	const char *kind = json_string_value(json_object_get(message, "message")) ?: "";
+	const char *kind = json_text_or(message, "message", "");
 
 	progress_message(campaign->progress, (unsigned int)(lane - campaign->lanes), message);
 	if (!strcmp(kind, "phase")) {
-		lane->phase = trial_phase_find(json_string_value(json_object_get(message, "phase")) ?: "");
+		lane->phase = trial_phase_find(json_text_or(message, "phase", ""));
 		json_object_set_new(message, "kind", json_string("phase"));
 	}
 	if (!strcmp(kind, "phase") || !strcmp(kind, "event"))
@@ -169,7 +170,7 @@ void lane_reap(struct campaign *campaign, struct lane *lane)
 	lane_receive(campaign, lane);
 	if (!lane->ended || !json_object_get(lane->columns, "status")) {
 		/* The guard does this, too, where it lives. First of all, as its filters still act on the target. */
-		eval_sweep_dead(NULL);
+		live_sweep_dead(NULL);
 		/* Before the next trial starts on the same instance. */
 		scope_name(scope, campaign->scope_prefix, lane->pid);
 		scope_sweep_wait(scope, SWEEP_WAIT_NS);

@@ -15,7 +15,8 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/output.h"
-#include "util/procfs.h"
+#include "util/pidfd.h"
+#include "util/sched.h"
 
 /* Events and samples are stored at least that often. */
 #define FLUSH_NS NSEC_PER_SEC
@@ -43,8 +44,8 @@ static int signal_received;
 /* SIGCONT: a worker that is stopped would hear it only when it goes on. */
 static void stop_worker(int pidfd)
 {
-	process_signal(pidfd, SIGTERM);
-	process_signal(pidfd, SIGCONT);
+	pidfd_signal(pidfd, SIGTERM);
+	pidfd_signal(pidfd, SIGCONT);
 }
 
 static void tell_workers(void)
@@ -65,7 +66,7 @@ static void *signal_thread(void *data)
 	const sigset_t *signals = data;
 	int signal_number;
 
-	process_go_first();
+	sched_go_first();
 	while (!sigwait(signals, &signal_number)) {
 		__atomic_store_n(&signal_received, signal_number, __ATOMIC_SEQ_CST);
 		tell_workers();
@@ -244,8 +245,7 @@ static void end_trial(struct campaign *campaign, struct lane *lane)
 	progress_trial_end(campaign->progress, index, lane->columns);
 	lane->entry->state = ENTRY_ENDED;
 	set_busy(campaign, lane, false);
-	lane->idle_until_ns =
-		clock_monotonic_ns() + (uint64_t)(campaign->config->cooldown_seconds * (double)NSEC_PER_SEC);
+	lane->idle_until_ns = clock_monotonic_ns() + clock_from_seconds(campaign->config->cooldown_seconds);
 	lane_clear(lane);
 }
 
@@ -301,11 +301,6 @@ static void flush_buffered(struct campaign *campaign)
 			record_buffered(campaign, &campaign->lanes[i]);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static uint64_t wake_ns(struct campaign *campaign)
 {
 	uint64_t at_ns = progress_wake_ns(campaign->progress), now_ns = clock_monotonic_ns();
@@ -314,15 +309,15 @@ static uint64_t wake_ns(struct campaign *campaign)
 		const struct lane *lane = &campaign->lanes[i];
 
 		if (json_array_size(lane->events) || json_array_size(lane->samples))
-			at_ns = earlier(at_ns, campaign->flush_ns);
+			at_ns = clock_earlier(at_ns, campaign->flush_ns);
 		else if (!lane->entry && !campaign->stopping && lane->idle_until_ns > now_ns)
-			at_ns = earlier(at_ns, lane->idle_until_ns);
+			at_ns = clock_earlier(at_ns, lane->idle_until_ns);
 	}
 	if (is_running(campaign))
-		at_ns = earlier(at_ns, campaign->look_ns);
+		at_ns = clock_earlier(at_ns, campaign->look_ns);
 	if (campaign->records)
-		at_ns = earlier(at_ns, now_ns + BUSY_RETRY_MS * NSEC_PER_MSEC);
-	return campaign->stopping ? earlier(at_ns, campaign->kill_ns) : at_ns;
+		at_ns = clock_earlier(at_ns, now_ns + BUSY_RETRY_MS * NSEC_PER_MSEC);
+	return campaign->stopping ? clock_earlier(at_ns, campaign->kill_ns) : at_ns;
 }
 
 static void wait_and_handle(struct campaign *campaign)
@@ -379,7 +374,7 @@ static void kill_stopped(struct campaign *campaign)
 		if (lane->stopped_looks < STOPPED_LOOKS)
 			continue;
 		lane->killed_stopped = true;
-		process_signal(lane->pidfd, SIGKILL);
+		pidfd_signal(lane->pidfd, SIGKILL);
 	}
 }
 
@@ -397,7 +392,7 @@ static void kill_stragglers(struct campaign *campaign)
 			lane_abandon(campaign, lane);
 			end_trial(campaign, lane);
 		} else {
-			process_signal(lane->pidfd, SIGKILL);
+			pidfd_signal(lane->pidfd, SIGKILL);
 		}
 	}
 	campaign->kill_ns = campaign->killed ? UINT64_MAX : clock_monotonic_ns() + KILL_PATIENCE_NS;

@@ -320,14 +320,13 @@ int campaign_bury_running(struct store *store, const char *campaign_id, struct e
 		return err->code;
 	ret = store_begin(store, err);
 	json_array_foreach (trials, i, trial) {
-		const char *id = report_string(trial, "id", "");
+		const char *id = json_text_or(trial, "id", "");
 
-		if (ret || strcmp(report_string(trial, "status", ""), "running"))
+		if (ret || strcmp(json_text_or(trial, "status", ""), "running"))
 			continue;
 		ret = store_trial_set(store, campaign_id, id, columns, err);
 		if (!ret)
-			ret = store_attempt_set(store, campaign_id, id,
-						(unsigned int)json_integer_value(json_object_get(trial, "attempt")),
+			ret = store_attempt_set(store, campaign_id, id, (unsigned int)json_integer_at(trial, "attempt"),
 						columns, err);
 		buried++;
 	}

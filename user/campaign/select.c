@@ -49,7 +49,7 @@ static int refuse_changed(const struct campaign *campaign, const json_t *row)
 	_cleanup_json_ json_t *now = json_loads(campaign->plan->canonical, JSON_DECODE_ANY, NULL);
 	size_t shown = 0, total;
 
-	log_error("%s was started with other settings than %s has now; what changed:", report_string(row, "id", "?"),
+	log_error("%s was started with other settings than %s has now; what changed:", json_text_or(row, "id", "?"),
 		  campaign->options->config_path);
 	total = json_diff(json_object_get(row, "config"), now, print_difference, &shown);
 	if (total > DIFFERENCES_SHOWN)
@@ -74,18 +74,16 @@ static json_t *find_newest(struct campaign *campaign, bool (*wanted)(const struc
 
 static bool has_our_hash(const struct campaign *campaign, const json_t *row)
 {
-	return !strcmp(report_string(row, "hash", ""), campaign->plan->hash);
-}
-
-static json_int_t count_of(const json_t *row, const char *status)
-{
-	return json_integer_value(json_object_get(json_object_get(row, "trials"), status));
+	return !strcmp(json_text_or(row, "hash", ""), campaign->plan->hash);
 }
 
 static bool is_unfinished_of_our_file(const struct campaign *campaign, const json_t *row)
 {
-	return !strcmp(report_string(row, "config_path", ""), campaign->config->path) &&
-	       count_of(row, "planned") + count_of(row, "running") + count_of(row, "interrupted") > 0;
+	return !strcmp(json_text_or(row, "config_path", ""), campaign->config->path) &&
+	       json_integer_at(json_object_get(row, "trials"), "planned") +
+			       json_integer_at(json_object_get(row, "trials"), "running") +
+			       json_integer_at(json_object_get(row, "trials"), "interrupted") >
+		       0;
 }
 
 static int nothing_to_resume(struct campaign *campaign)
@@ -131,14 +129,14 @@ static int find_resumed(struct campaign *campaign, json_t **out)
 
 static void add_entry(struct campaign *campaign, const struct plan_trial *plan, const json_t *row)
 {
-	const char *status = row ? report_string(row, "status", "planned") : "planned";
+	const char *status = row ? json_text_or(row, "status", "planned") : "planned";
 	bool again = campaign->options->retry_failed && (!strcmp(status, "failed") || !strcmp(status, "void"));
 	const json_t *instance = json_object_get(row, "instance");
 	struct entry *entry = &campaign->entries[campaign->entry_count++];
 
 	*entry = (struct entry){
 		.plan = plan,
-		.attempt = row ? (unsigned int)json_integer_value(json_object_get(row, "attempt")) : 0,
+		.attempt = row ? (unsigned int)json_integer_at(row, "attempt") : 0,
 		.instance = json_is_integer(instance) ? (int)json_integer_value(instance) : -1,
 		.state = is_selected(campaign, plan) && (again || !is_final(status)) ? ENTRY_PENDING : ENTRY_SKIPPED,
 	};
@@ -160,9 +158,9 @@ static int fill_entries(struct campaign *campaign, const json_t *rows, struct er
 	for (size_t i = 0; i < plan->trial_count; i++) {
 		const json_t *row = rows ? json_array_get(rows, i) : NULL;
 
-		if (row && strcmp(report_string(row, "id", ""), plan->trials[i].id))
+		if (row && strcmp(json_text_or(row, "id", ""), plan->trials[i].id))
 			return error_set(err, -EUCLEAN, "%s: trial %zu is '%s', the file plans '%s'", plan->campaign_id,
-					 i + 1, report_string(row, "id", "?"), plan->trials[i].id);
+					 i + 1, json_text_or(row, "id", "?"), plan->trials[i].id);
 		add_entry(campaign, &plan->trials[i], row);
 	}
 	return 0;
@@ -178,7 +176,7 @@ static int replan(struct campaign *campaign, const json_t *row, struct error *er
 
 	if (ret)
 		return ret;
-	id = strdup(report_string(row, "id", ""));
+	id = strdup(json_text_or(row, "id", ""));
 	if (!id) {
 		plan_free(plan);
 		return error_set(err, -ENOMEM, "out of memory");
@@ -292,10 +290,10 @@ static int choose(struct campaign *campaign, enum choice *choice)
 	report_progress(progress, sizeof(progress), json_object_get(row, "trials"));
 	if (campaign->options->progress == PROGRESS_JSON || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
 		log_error("%s of this file is unfinished (%s): --resume goes on with it, --fresh starts anew",
-			  report_string(row, "id", "?"), progress);
+			  json_text_or(row, "id", "?"), progress);
 		return EXIT_USAGE;
 	}
-	log_info("%s of this file is unfinished (%s)", report_string(row, "id", "?"), progress);
+	log_info("%s of this file is unfinished (%s)", json_text_or(row, "id", "?"), progress);
 	*choice = ask();
 	return *choice == CHOICE_QUIT ? EXIT_USAGE : EXIT_OK;
 }

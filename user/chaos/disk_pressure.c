@@ -11,6 +11,8 @@
 #include "chaos/kinds.h"
 #include "kernel/session.h"
 #include "util/cleanup.h"
+#include "util/json.h"
+#include "util/text.h"
 
 #define BYTES_MAX 1e15 /* exact as a number of JSON */
 
@@ -59,7 +61,7 @@ struct disk_fault {
 
 static const char *param(const json_t *params, const char *name)
 {
-	return json_string_value(json_object_get(params, name)) ?: "";
+	return json_text_or(params, name, "");
 }
 
 int disk_reserve(uint64_t *reserved_bytes, const struct disk_request *request, uint64_t available_bytes,
@@ -89,10 +91,9 @@ int disk_available(int fd, uint64_t *bytes)
 
 static void name_directories(const struct target *target, char *out, size_t size)
 {
-	size_t used = 0;
-
-	for (size_t i = 0; i < target->directory_count && used < size; i++)
-		used += (size_t)snprintf(out + used, size - used, "%s%s", i ? "," : "", target->directories[i].path);
+	out[0] = '\0';
+	for (size_t i = 0; i < target->directory_count; i++)
+		text_append(out, size, "%s%s", i ? "," : "", target->directories[i].path);
 }
 
 int disk_share(struct eval_disk **out, struct bpf_object *obj, const struct target *target, struct error *err)
@@ -101,10 +102,9 @@ int disk_share(struct eval_disk **out, struct bpf_object *obj, const struct targ
 	__u32 size = sizeof(ctl);
 	struct eval_disk *shared;
 
-	if (bpf_obj_get_info_by_fd(bpf_object_map_fd(obj, EVAL_CTL_MAP), &ctl, &size))
+	if (bpf_obj_get_info_by_fd(object_map_fd(obj, EVAL_CTL_MAP), &ctl, &size))
 		return error_set_errno(err, -errno, "cannot ask for the control block's id");
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_object_map_fd(obj, EVAL_DISK_MAP),
-		      0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, object_map_fd(obj, EVAL_DISK_MAP), 0);
 	if (shared == MAP_FAILED)
 		return error_set_errno(err, -errno, "cannot map the disk's counters");
 	name_directories(target, shared->data_dirs, sizeof(shared->data_dirs));

@@ -12,6 +12,7 @@
 #include "kernel/program.h"
 #include "kernel/session.h"
 #include "kernel/table.h"
+#include "net/endpoint.h"
 #include "net/netns.h"
 #include "target/target.h"
 #include "util/cleanup.h"
@@ -21,7 +22,7 @@
 /* A holder's: the host's, the target's of each of its faults, the lines'. */
 #define LINE_NAMESPACES_MAX 16
 
-static const char *hook_name(const struct bpf_attached *link)
+static const char *hook_name(const struct live_link *link)
 {
 	if (link->type == LINK_TYPE_XDP)
 		return "xdp";
@@ -56,12 +57,12 @@ static bool is_on_tracepoint(const struct program *program, __u32 holder_pid)
 	return false;
 }
 
-static void hooks_add(json_t *hooks, const struct bpf_table *table, const struct program *program, __u32 holder_pid)
+static void hooks_add(json_t *hooks, const struct live_table *table, const struct program *program, __u32 holder_pid)
 {
-	const struct bpf_attached *link = NULL;
+	const struct live_link *link = NULL;
 	size_t before = json_array_size(hooks);
 
-	while ((link = bpf_table_next_link(table, program, link)))
+	while ((link = live_table_next_link(table, program, link)))
 		json_array_append_new(hooks, json_pack("{s:s, s:i, s:s, s:i}", "hook", hook_name(link), "ifindex",
 						       (int)link->ifindex, "program", program->name, "link_id",
 						       (int)link->id));
@@ -73,7 +74,7 @@ static void hooks_add(json_t *hooks, const struct bpf_table *table, const struct
 static void filters_add_in(json_t *hooks, int netns_fd, const struct eval_ctl *ctl, unsigned int map_id)
 {
 	struct tc_filter filters[FAULT_FILTERS_MAX];
-	int count = bpf_filters_find(filters, FAULT_FILTERS_MAX, netns_fd, ctl, map_id);
+	int count = filters_find(filters, FAULT_FILTERS_MAX, netns_fd, ctl, map_id);
 
 	for (int i = 0; i < count; i++) {
 		struct program program = {};
@@ -135,9 +136,9 @@ static void stats_add(json_t *fault, int stats_fd, int line_fd)
 		struct eval_stats stats;
 		json_t *json;
 
-		if (bpf_stats_read(stats_fd, i, &stats))
+		if (stats_read(stats_fd, i, &stats))
 			continue;
-		json = bpf_stats_to_json(&stats, line_fd >= 0);
+		json = stats_to_json(&stats, line_fd >= 0);
 		if (line_fd >= 0 && !bpf_map_lookup_elem(line_fd, &i, &line))
 			json_object_set_new(json, "line",
 					    json_pack("{s:I, s:I, s:I, s:I}", "held_packets",
@@ -193,7 +194,7 @@ static void disk_add(json_t *fault, const struct eval_disk *disk, int stats_fd)
 			 (json_int_t)left, "reserved_bytes", (json_int_t)reserved);
 	json_object_set_new(fault, "disk", json);
 	/* The fill engine has no programs that could count. */
-	if (stats_fd < 0 || bpf_stats_read(stats_fd, 0, &stats))
+	if (stats_fd < 0 || stats_read(stats_fd, 0, &stats))
 		return;
 	json_object_set_new(json, "seen", json_integer((json_int_t)stats.seen));
 	json_object_set_new(json, "refused",
@@ -230,26 +231,26 @@ static json_t *fault_to_json(const struct eval_ctl *ctl, unsigned int map_id)
 			 "target", text_of(ctl->target), "engine", text_of(ctl->engine), "device", text_of(ctl->device),
 			 "ifindex", (int)ctl->ifindex, "netns_ino", (json_int_t)ctl->netns_ino, "netns",
 			 netns_name(ctl->netns_ino), "holder_pid", (int)ctl->holder_pid, "holder_alive",
-			 eval_ctl_holder_lives(ctl), "live", live, "seconds_left",
+			 live_holder_is_alive(ctl), "live", live, "seconds_left",
 			 seconds_until(ctl->deadline_ns, now_ns), "lease_seconds_left",
 			 seconds_until(ctl->lease_ns, now_ns), "map_id", (int)map_id, "hooks");
 }
 
 struct inventory {
-	struct bpf_table table;
+	struct live_table table;
 	json_t *faults;
 };
 
 static int inventory_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data)
 {
 	const struct inventory *inventory = data;
-	const struct bpf_disk *disk = bpf_table_disk(&inventory->table, map_id);
+	const struct live_disk *disk = live_table_disk(&inventory->table, map_id);
 	const struct program *program = NULL;
 	_cleanup_close_ int stats_fd = -1;
 	_cleanup_close_ int line_fd = -1;
 	json_t *fault = fault_to_json(ctl, map_id);
 
-	while (fault && (program = bpf_table_next_program(&inventory->table, map_id, program))) {
+	while (fault && (program = live_table_next_program(&inventory->table, map_id, program))) {
 		hooks_add(json_object_get(fault, "hooks"), &inventory->table, program, ctl->holder_pid);
 		protect_add(fault, program);
 		/* Not every program uses both. */
@@ -258,7 +259,7 @@ static int inventory_visit(int map_fd, unsigned int map_id, const struct eval_ct
 		if (line_fd < 0)
 			line_fd = program_map_open(program, EVAL_LINE_MAP);
 	}
-	if (fault && bpf_filters_needed())
+	if (fault && hook_needs_filters())
 		filters_add(json_object_get(fault, "hooks"), ctl, map_id);
 	if (disk)
 		disk_add(fault, &disk->disk, stats_fd);
@@ -268,12 +269,12 @@ static int inventory_visit(int map_fd, unsigned int map_id, const struct eval_ct
 	return 0;
 }
 
-json_t *bpf_inventory(struct error *err)
+json_t *inventory_read(struct error *err)
 {
 	struct inventory inventory = {.faults = json_array()};
-	int ret = bpf_table_read(&inventory.table, err) ?: bpf_walk_faults(inventory_visit, &inventory, err);
+	int ret = live_table_read(&inventory.table, err) ?: live_walk(inventory_visit, &inventory, err);
 
-	bpf_table_clear(&inventory.table);
+	live_table_clear(&inventory.table);
 	if (!ret)
 		return inventory.faults;
 	json_decref(inventory.faults);
@@ -287,15 +288,15 @@ static int other_version_visit(int map_fd, unsigned int map_id, const struct eva
 	return 0;
 }
 
-json_t *bpf_inventory_other_versions(void)
+json_t *inventory_other_versions(void)
 {
 	json_t *others = json_array();
 
-	bpf_walk_all_versions(NULL, other_version_visit, others, NULL);
+	live_walk_all_versions(NULL, other_version_visit, others, NULL);
 	return others;
 }
 
-bool bpf_hook_is_of_line(const json_t *hook)
+bool hook_is_of_line(const json_t *hook)
 {
 	const char *program = json_string_value(json_object_get(hook, "program"));
 

@@ -17,8 +17,8 @@
  * "refused": {"write", "append", "fallocate"}, "statfs_shrunk"}.
  * New reference, NULL with err on failure.
  */
-json_t *bpf_inventory(struct error *err);
+json_t *inventory_read(struct error *err);
 /* Faults of evals with another EVAL_ABI_VERSION: an array of {"abi_version", "map_id", "stopped"}. New reference. */
-json_t *bpf_inventory_other_versions(void);
+json_t *inventory_other_versions(void);
 /* Of the "hooks" above: it is on a delay line, not on the fault's device. */
-bool bpf_hook_is_of_line(const json_t *hook);
+bool hook_is_of_line(const json_t *hook);

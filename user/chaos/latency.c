@@ -142,7 +142,7 @@ static int latency_open(struct net_part *part, const struct line_ops *ops, const
 	if (!ret)
 		ret = lines_open(latency, ops, spec, err);
 	if (!ret)
-		ret = bpf_object_load_checked(part->obj, err);
+		ret = object_load(part->obj, err);
 	if (!ret)
 		ret = net_match_fill(part->obj, spec, err);
 	return ret ? ret : counters_map(latency, err);
@@ -166,10 +166,10 @@ static int line_attach(struct net_part *part, enum eval_direction direction, str
 
 	if (ret)
 		return ret;
-	return bpf_session_attach(part->session, line->device,
-				  direction == EVAL_EGRESS ? latency->skel->progs.line_egress
-							   : latency->skel->progs.line_ingress,
-				  HOOK_TC_INGRESS, line->ifindex, HOOK_FIRST, err);
+	return session_attach(part->session, line->device,
+			      direction == EVAL_EGRESS ? latency->skel->progs.line_egress
+						       : latency->skel->progs.line_ingress,
+			      HOOK_TC_INGRESS, line->ifindex, HOOK_FIRST, err);
 }
 
 static int device_attach(struct net_part *part, enum eval_direction direction, struct error *err)
@@ -177,10 +177,9 @@ static int device_attach(struct net_part *part, enum eval_direction direction, s
 	const struct latency *latency = part->own;
 	bool egress = direction == EVAL_EGRESS;
 
-	return bpf_session_attach(part->session, part->device->name,
-				  egress ? latency->skel->progs.latency_egress : latency->skel->progs.latency_ingress,
-				  egress ? HOOK_TC_EGRESS : HOOK_TC_INGRESS, part->device->ifindex, HOOK_BEHIND_DROPS,
-				  err);
+	return session_attach(part->session, part->device->name,
+			      egress ? latency->skel->progs.latency_egress : latency->skel->progs.latency_ingress,
+			      egress ? HOOK_TC_EGRESS : HOOK_TC_INGRESS, part->device->ifindex, HOOK_BEHIND_DROPS, err);
 }
 
 /* The lines' hooks first, so that what a device's hook sends there comes back; latency_detach() counts on it. */
@@ -196,8 +195,8 @@ static int latency_attach(struct net_part *part, const struct fault_spec *spec, 
 		if (latency->lines[i])
 			ret = device_attach(part, i, err);
 	if (!ret && net_fault_must_learn(spec->target, latency->lines[EVAL_EGRESS], latency->lines[EVAL_INGRESS]))
-		ret = bpf_session_attach(part->session, part->device->name, latency->skel->progs.latency_learn,
-					 HOOK_TC_EGRESS, part->device->ifindex, HOOK_FIRST, err);
+		ret = session_attach(part->session, part->device->name, latency->skel->progs.latency_learn,
+				     HOOK_TC_EGRESS, part->device->ifindex, HOOK_FIRST, err);
 	return ret;
 }
 
@@ -229,10 +228,10 @@ static void latency_detach(struct net_part *part)
 	const struct latency *latency = part->own;
 	size_t line_links = lines_drain(latency);
 
-	bpf_session_drain(part->session);
-	bpf_session_detach(part->session, line_links);
+	session_drain(part->session);
+	session_detach(part->session, line_links);
 	lines_drain(latency);
-	bpf_session_detach(part->session, 0);
+	session_detach(part->session, 0);
 }
 
 static void latency_add_evidence(struct net_part *part, json_t *evidence)
@@ -269,7 +268,7 @@ static void latency_free(struct net_part *part)
 	free(latency);
 }
 
-static const struct net_kind kind_fq = {
+static const struct net_engine kind_fq = {
 	.engine = "fq",
 	.open = latency_open_fq,
 	.attach = latency_attach,
@@ -279,7 +278,7 @@ static const struct net_kind kind_fq = {
 	.free = latency_free,
 };
 
-static const struct net_kind kind_tap = {
+static const struct net_engine kind_tap = {
 	.engine = "tap",
 	.open = latency_open_tap,
 	.attach = latency_attach,

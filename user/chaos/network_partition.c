@@ -53,29 +53,29 @@ static int partition_open(struct net_part *part, const struct fault_spec *spec, 
 	ret = net_match_prepare(skel->obj, (struct eval_match_config *)&skel->rodata->match_config, spec, part->device,
 				err);
 	if (!ret)
-		ret = bpf_object_load_checked(skel->obj, err);
+		ret = object_load(skel->obj, err);
 	return ret ? ret : net_match_fill(skel->obj, spec, err);
 }
 
 static int partition_attach(struct net_part *part, const struct fault_spec *spec, struct error *err)
 {
 	const struct network_partition_bpf *skel = part->own;
-	const struct target_device *device = part->device;
+	const struct net_device *device = part->device;
 	const char *direction = param(spec, "direction");
 	bool xdp = !strcmp(param(spec, "engine"), "xdp");
 	int ret = 0;
 
 	if (net_fault_must_learn(spec->target, strcmp(direction, "in"), strcmp(direction, "out")))
-		ret = bpf_session_attach(part->session, device->name, skel->progs.partition_learn, HOOK_TC_EGRESS,
-					 device->ifindex, HOOK_FIRST, err);
+		ret = session_attach(part->session, device->name, skel->progs.partition_learn, HOOK_TC_EGRESS,
+				     device->ifindex, HOOK_FIRST, err);
 	if (!ret && strcmp(direction, "in"))
-		ret = bpf_session_attach(part->session, device->name, skel->progs.partition_egress, HOOK_TC_EGRESS,
-					 device->ifindex, HOOK_FIRST, err);
+		ret = session_attach(part->session, device->name, skel->progs.partition_egress, HOOK_TC_EGRESS,
+				     device->ifindex, HOOK_FIRST, err);
 	if (ret || !strcmp(direction, "out"))
 		return ret;
-	return bpf_session_attach(part->session, device->name,
-				  xdp ? skel->progs.partition_xdp : skel->progs.partition_ingress,
-				  xdp ? HOOK_XDP : HOOK_TC_INGRESS, device->ifindex, HOOK_FIRST, err);
+	return session_attach(part->session, device->name,
+			      xdp ? skel->progs.partition_xdp : skel->progs.partition_ingress,
+			      xdp ? HOOK_XDP : HOOK_TC_INGRESS, device->ifindex, HOOK_FIRST, err);
 }
 
 static void partition_free(struct net_part *part)
@@ -83,14 +83,14 @@ static void partition_free(struct net_part *part)
 	network_partition_bpf__destroy(part->own);
 }
 
-static const struct net_kind kind_tc = {
+static const struct net_engine kind_tc = {
 	.engine = "tc",
 	.open = partition_open,
 	.attach = partition_attach,
 	.free = partition_free,
 };
 
-static const struct net_kind kind_xdp = {
+static const struct net_engine kind_xdp = {
 	.engine = "xdp",
 	.open = partition_open,
 	.attach = partition_attach,

@@ -8,6 +8,7 @@
 #include "chaos/kinds.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 
 static const struct chaos_ops *const kinds[] = {
 #define X(id, name) [EVAL_KIND_##id - 1] = &chaos_##name,
@@ -138,9 +139,9 @@ void evidence_add(json_t *total, const json_t *part)
 	static const char *const sums[] = {"seen", "hit", "bytes"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sums); i++) {
-		json_int_t sum = json_integer_value(json_object_get(total, sums[i]));
+		json_int_t sum = json_integer_at(total, sums[i]);
 
-		sum += json_integer_value(json_object_get(part, sums[i]));
+		sum += json_integer_at(part, sums[i]);
 		json_object_set_new(total, sums[i], json_integer(sum));
 	}
 }

@@ -14,6 +14,7 @@
 #include "report/report.h"
 #include "util/cleanup.h"
 #include "util/json.h"
+#include "util/text.h"
 
 #define WATCH_SECONDS 1
 
@@ -46,14 +47,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static json_int_t integer(const json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
 static const char *text(const json_t *object, const char *key)
 {
-	return report_string(object, key, "");
+	return json_text_or(object, key, "");
 }
 
 static void print_direction(const json_t *fault, const char *direction)
@@ -62,15 +58,16 @@ static void print_direction(const json_t *fault, const char *direction)
 	const json_t *applied = json_object_get(stats, "applied");
 	const json_t *line = json_object_get(stats, "line");
 
-	if (!integer(stats, "seen"))
+	if (!json_integer_at(stats, "seen"))
 		return;
 	printf("    %-9s seen %" JSON_INTEGER_FORMAT ", hit %" JSON_INTEGER_FORMAT " (%" JSON_INTEGER_FORMAT " bytes)",
-	       direction, integer(stats, "seen"), integer(stats, "hit"), integer(stats, "bytes"));
+	       direction, json_integer_at(stats, "seen"), json_integer_at(stats, "hit"),
+	       json_integer_at(stats, "bytes"));
 	if (line)
 		printf(", held now %" JSON_INTEGER_FORMAT ", line_dropped %" JSON_INTEGER_FORMAT,
-		       integer(line, "held_packets"), integer(line, "line_dropped"));
+		       json_integer_at(line, "held_packets"), json_integer_at(line, "line_dropped"));
 	putchar('\n');
-	if (integer(applied, "count")) {
+	if (json_integer_at(applied, "count")) {
 		printf("      delay applied, mean %.3f ms:\n",
 		       json_real_value(json_object_get(applied, "mean_us")) / 1000.0);
 		report_histogram(stdout, applied, "      ");
@@ -86,13 +83,13 @@ static void print_hooks(const json_t *fault)
 	json_array_foreach (hooks, i, hook) {
 		printf("%s %s", i ? "," : "", text(hook, "hook"));
 		/* Of a device in the line's own namespace the number says nothing. */
-		if (integer(hook, "ifindex") && !bpf_hook_is_of_line(hook))
-			printf(" on device %" JSON_INTEGER_FORMAT, integer(hook, "ifindex"));
+		if (json_integer_at(hook, "ifindex") && !hook_is_of_line(hook))
+			printf(" on device %" JSON_INTEGER_FORMAT, json_integer_at(hook, "ifindex"));
 		else
 			printf(" %s", text(hook, "program"));
 		if (json_object_get(hook, "priority"))
-			printf(" (pref %" JSON_INTEGER_FORMAT " handle 0x%llx)", integer(hook, "priority"),
-			       (unsigned long long)integer(hook, "handle"));
+			printf(" (pref %" JSON_INTEGER_FORMAT " handle 0x%llx)", json_integer_at(hook, "priority"),
+			       (unsigned long long)json_integer_at(hook, "handle"));
 	}
 	puts(json_array_size(hooks) ? "" : " none attached");
 }
@@ -104,15 +101,15 @@ static void print_disk(const json_t *disk)
 	if (!disk)
 		return;
 	printf("    disk      %s: %" JSON_INTEGER_FORMAT " bytes left, %" JSON_INTEGER_FORMAT " %s\n",
-	       text(disk, "data_dirs"), integer(disk, "left_bytes"), integer(disk, "reserved_bytes"),
+	       text(disk, "data_dirs"), json_integer_at(disk, "left_bytes"), json_integer_at(disk, "reserved_bytes"),
 	       refused ? "seem gone" : "are held by a file without a name");
 	if (!refused)
 		return;
 	printf("    calls     seen %" JSON_INTEGER_FORMAT "; refused: write %" JSON_INTEGER_FORMAT
 	       ", append %" JSON_INTEGER_FORMAT ", fallocate %" JSON_INTEGER_FORMAT
 	       "; statfs shrunk %" JSON_INTEGER_FORMAT "\n",
-	       integer(disk, "seen"), integer(refused, "write"), integer(refused, "append"),
-	       integer(refused, "fallocate"), integer(disk, "statfs_shrunk"));
+	       json_integer_at(disk, "seen"), json_integer_at(refused, "write"), json_integer_at(refused, "append"),
+	       json_integer_at(refused, "fallocate"), json_integer_at(disk, "statfs_shrunk"));
 }
 
 static void print_place(const json_t *fault)
@@ -125,7 +122,7 @@ static void print_place(const json_t *fault)
 		printf(", device %s, netns %s\n", text(fault, "device"), netns);
 	else
 		printf(", device %s, netns inode %" JSON_INTEGER_FORMAT "\n", text(fault, "device"),
-		       integer(fault, "netns_ino"));
+		       json_integer_at(fault, "netns_ino"));
 }
 
 static void print_protected(const json_t *fault)
@@ -152,7 +149,8 @@ static void print_fault(const json_t *fault)
 		printf("    trial     %s of %s\n", text(fault, "trial"), text(fault, "campaign"));
 	else
 		puts("    trial     none: injected by hand");
-	printf("    holder    pid %" JSON_INTEGER_FORMAT "%s\n", integer(fault, "holder_pid"), alive ? "" : " (dead)");
+	printf("    holder    pid %" JSON_INTEGER_FORMAT "%s\n", json_integer_at(fault, "holder_pid"),
+	       alive ? "" : " (dead)");
 	if (json_is_true(json_object_get(fault, "live")))
 		printf("    time left %.1f s (lease %.1f s)\n", json_real_value(json_object_get(fault, "seconds_left")),
 		       json_real_value(json_object_get(fault, "lease_seconds_left")));
@@ -185,7 +183,7 @@ static void print_other_versions(const json_t *others)
 	json_array_foreach (others, i, other)
 		printf("  of another version of eval (ABI %" JSON_INTEGER_FORMAT ", map %" JSON_INTEGER_FORMAT
 		       "): %s; that eval's bpf-status tells more\n",
-		       integer(other, "abi_version"), integer(other, "map_id"),
+		       json_integer_at(other, "abi_version"), json_integer_at(other, "map_id"),
 		       json_is_true(json_object_get(other, "stopped")) ? "stopped" : "'eval cleanup --now' stops it");
 }
 
@@ -248,7 +246,7 @@ static json_t *find_leftovers(const json_t *faults)
 		json_array_append_new(leftovers,
 				      json_sprintf("fault %s on device %s, held by dead pid %" JSON_INTEGER_FORMAT,
 						   text(fault, "type"), text(fault, "device"),
-						   integer(fault, "holder_pid")));
+						   json_integer_at(fault, "holder_pid")));
 	}
 	scope_each_stale(add_stale_scope, leftovers);
 	return leftovers;
@@ -260,15 +258,15 @@ static int print_status(const struct status_options *asked, const json_t *featur
 	struct error err = {};
 	struct utsname kernel;
 
-	faults = bpf_inventory(&err);
+	faults = inventory_read(&err);
 	if (!faults) {
 		log_error("%s", err.text);
 		return EXIT_HOST;
 	}
 	uname(&kernel);
 	status = json_pack("{s:O, s:o, s:o, s:i, s:s, s:O}", "faults", faults, "other_versions",
-			   bpf_inventory_other_versions(), "leftovers", find_leftovers(faults), "swept", swept,
-			   "kernel", kernel.release, "features", features);
+			   inventory_other_versions(), "leftovers", find_leftovers(faults), "swept", swept, "kernel",
+			   kernel.release, "features", features);
 	if (asked->json) {
 		json_print(status, asked->watch ? JSON_COMPACT : JSON_INDENT(2), stdout);
 		putchar('\n');
@@ -278,7 +276,7 @@ static int print_status(const struct status_options *asked, const json_t *featur
 		print_leftovers(json_object_get(status, "leftovers"));
 		if (swept)
 			printf("  removed just now: the filters of %d fault%s whose process and guard were killed\n",
-			       swept, swept == 1 ? "" : "s");
+			       swept, text_plural(swept));
 		print_kernel(status);
 	}
 	return fflush(stdout) ? EXIT_HOST : EXIT_OK;
@@ -304,8 +302,8 @@ int cmd_bpf_status(int argc, char **argv)
 		log_error("bpf-status reads the kernel's BPF objects, which needs root: run it with sudo");
 		return EXIT_HOST;
 	}
-	bpf_log_init();
-	swept = eval_sweep_dead(NULL);
+	object_log_init();
+	swept = live_sweep_dead(NULL);
 	if (swept < 0)
 		swept = 0;
 	features = features_to_json();

@@ -15,6 +15,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/hash.h"
+#include "util/json.h"
 #include "util/output.h"
 #include "util/text.h"
 #include "util/trusted.h"
@@ -79,19 +80,14 @@ static FILE *out(void)
 static int stop_everything(void)
 {
 	struct error err = {};
-	int stopped = eval_stop_all(out(), &err);
+	int stopped = live_stop_all(out(), &err);
 
 	if (stopped < 0) {
 		log_error("%s", err.text);
 		return EXIT_HOST;
 	}
-	fprintf(out(), "%d fault%s stopped\n", stopped, stopped == 1 ? "" : "s");
+	fprintf(out(), "%d fault%s stopped\n", stopped, text_plural(stopped));
 	return EXIT_OK;
-}
-
-static json_int_t count_of(const json_t *campaign, const char *status)
-{
-	return json_integer_value(json_object_get(json_object_get(campaign, "trials"), status));
 }
 
 /* The folder of the file that describes the subject now; NULL where there is none. */
@@ -106,7 +102,7 @@ static const char *subject_directory(const struct config *config, const char *na
 static struct command recorded_command(const json_t *subject, const char *key, const char *directory)
 {
 	const json_t *command = json_object_get(subject, key);
-	const char *exec = report_string(command, "exec", NULL);
+	const char *exec = json_text_or(command, "exec", NULL);
 
 	return (struct command){
 		.exec = (char *)exec,
@@ -122,7 +118,7 @@ static int read_nodes(struct subject *subject, const json_t *nodes)
 		const json_t *recorded = json_array_get(nodes, i), *addresses = json_object_get(recorded, "addresses");
 		struct node *node = &subject->nodes[subject->node_count++];
 
-		node->name = (char *)report_string(recorded, "name", "");
+		node->name = (char *)json_text_or(recorded, "name", "");
 		node->addresses.items = calloc(json_array_size(addresses) + 1, sizeof(char *));
 		for (size_t a = 0; node->addresses.items && a < json_array_size(addresses); a++)
 			node->addresses.items[node->addresses.count++] =
@@ -151,7 +147,7 @@ static void free_recorded(struct config *recorded)
 static int read_recorded(struct config *recorded, const json_t *campaign, const struct config *config)
 {
 	const json_t *subjects = json_object_get(json_object_get(campaign, "config"), "subjects"), *subject;
-	const char *path = report_string(campaign, "config_path", "/"), *slash = strrchr(path, '/');
+	const char *path = json_text_or(campaign, "config_path", "/"), *slash = strrchr(path, '/');
 	size_t i;
 
 	recorded->directory = strndup(path, slash && slash > path ? (size_t)(slash - path) : 1);
@@ -162,9 +158,9 @@ static int read_recorded(struct config *recorded, const json_t *campaign, const 
 		struct subject *out = &recorded->subjects[recorded->subject_count++];
 		const char *directory;
 
-		out->name = (char *)report_string(subject, "name", "");
+		out->name = (char *)json_text_or(subject, "name", "");
 		directory = subject_directory(config, out->name) ?: recorded->directory;
-		out->instances = (unsigned int)json_integer_value(json_object_get(subject, "instances"));
+		out->instances = (unsigned int)json_integer_at(subject, "instances");
 		out->reset = recorded_command(subject, "reset", directory);
 		out->cleanup = recorded_command(subject, "cleanup", directory);
 		if (read_nodes(out, json_object_get(subject, "nodes")))
@@ -199,21 +195,21 @@ static int clean_up_subjects(const struct config *config, const char *campaign_i
 static int check_current(const struct config *config, const json_t *campaign, struct error *err)
 {
 	_cleanup_free_ char *canonical = config_canonical(config);
-	const char *path = report_string(campaign, "config_path", "?");
+	const char *path = json_text_or(campaign, "config_path", "?");
 	char hash[SHA256_HEX_SIZE], boot_id[40];
 	struct utsname host = {};
 
 	if (!canonical)
 		return error_set(err, -ENOMEM, "out of memory");
 	sha256_hex(hash, canonical, strlen(canonical));
-	if (strcmp(hash, report_string(campaign, "hash", "")))
+	if (strcmp(hash, json_text_or(campaign, "hash", "")))
 		return error_set(err, -ESTALE, "%s has changed since", path);
 	uname(&host);
-	if (strcmp(host.nodename, report_string(campaign, "host", "")))
-		return error_set(err, -ESTALE, "it ran on host %.64s, this is %s", report_string(campaign, "host", "?"),
+	if (strcmp(host.nodename, json_text_or(campaign, "host", "")))
+		return error_set(err, -ESTALE, "it ran on host %.64s, this is %s", json_text_or(campaign, "host", "?"),
 				 host.nodename);
 	campaign_boot_id(boot_id, sizeof(boot_id));
-	if (strcmp(boot_id, report_string(campaign, "boot_id", "")))
+	if (strcmp(boot_id, json_text_or(campaign, "boot_id", "")))
 		return error_set(err, -ESTALE, "the machine has booted since");
 	return 0;
 }
@@ -229,7 +225,7 @@ static void load_current(struct current *current, const json_t *campaign)
 {
 	size_t size;
 	FILE *problems = open_memstream(&current->problems, &size);
-	int ret = problems ? config_load(&current->config, report_string(campaign, "config_path", "/"), CONFIG_TO_RUN,
+	int ret = problems ? config_load(&current->config, json_text_or(campaign, "config_path", "/"), CONFIG_TO_RUN,
 					 problems, &current->why)
 			   : error_set(&current->why, -ENOMEM, "out of memory");
 
@@ -257,7 +253,7 @@ static bool has_cleanup(const struct config *config)
 static void print_recorded(const struct config *recorded, const json_t *campaign, const struct current *current,
 			   const struct cleanup *cleanup)
 {
-	const char *id = report_string(campaign, "id", "?");
+	const char *id = json_text_or(campaign, "id", "?");
 
 	fputs(current->problems ?: "", output_stream(STDERR_FILENO));
 	log_error("%s: its cleanup was not run: %s; what was recorded:", id, current->why.text);
@@ -267,7 +263,7 @@ static void print_recorded(const struct config *recorded, const json_t *campaign
 		if (!subject->cleanup.exec)
 			continue;
 		fprintf(out(), "  %s, %u instance%s, in ", subject->name, subject->instances,
-			subject->instances == 1 ? "" : "s");
+			text_plural(subject->instances));
 		text_print(subject->cleanup.directory, out());
 		fputs(": ", out());
 		text_print(subject->cleanup.exec, out());
@@ -303,7 +299,7 @@ static int check_folders(const struct config *recorded, struct error *err)
 static int run_cleanup(const json_t *campaign, const struct config *recorded, const struct current *current,
 		       const struct cleanup *cleanup)
 {
-	const char *id = report_string(campaign, "id", "");
+	const char *id = json_text_or(campaign, "id", "");
 	struct error err = {};
 
 	if (!has_cleanup(recorded))
@@ -324,14 +320,13 @@ static int run_cleanup(const json_t *campaign, const struct config *recorded, co
 /* The locks are held. Returns how many problems there were. */
 static int bury_dead_run(struct store *store, const json_t *campaign)
 {
-	const char *id = report_string(campaign, "id", "");
+	const char *id = json_text_or(campaign, "id", "");
 	struct error err = {};
 	int ret = campaign_bury_running(store, id, &err);
 
 	if (ret > 0)
-		fprintf(out(), "%s: %d running trial%s of a dead run marked interrupted\n", id, ret,
-			ret == 1 ? "" : "s");
-	if (ret >= 0 && !strcmp(report_string(campaign, "status", ""), "running")) {
+		fprintf(out(), "%s: %d running trial%s of a dead run marked interrupted\n", id, ret, text_plural(ret));
+	if (ret >= 0 && !strcmp(json_text_or(campaign, "status", ""), "running")) {
 		_cleanup_json_ json_t *columns = json_pack("{s:s}", "status", "interrupted");
 
 		ret = store_campaign_set(store, id, columns, &err);
@@ -348,7 +343,7 @@ static int clean_up_campaign(struct store *store, const json_t *campaign, const 
 	struct current current = {};
 	struct campaign_locks locks = {};
 	struct error err = {};
-	int problems = 1, ret = campaign_lock(&locks, report_string(campaign, "hash", ""), "cleanup", &err);
+	int problems = 1, ret = campaign_lock(&locks, json_text_or(campaign, "hash", ""), "cleanup", &err);
 
 	/* One that runs is left alone, unless it was asked for. */
 	if (ret == -EBUSY && !cleanup->id)
@@ -362,7 +357,7 @@ static int clean_up_campaign(struct store *store, const json_t *campaign, const 
 	if (!ret && current.config)
 		ret = campaign_lock_subjects(&locks, current.config, "cleanup", &err);
 	if (ret)
-		log_error("%s: %s", report_string(campaign, "id", "?"), err.text);
+		log_error("%s: %s", json_text_or(campaign, "id", "?"), err.text);
 	else
 		problems = bury_dead_run(store, campaign) + run_cleanup(campaign, &recorded, &current, cleanup);
 	campaign_unlock(&locks);
@@ -385,7 +380,8 @@ static int clean_up_dead(struct store *store, const struct cleanup *cleanup)
 		return 1;
 	}
 	json_array_foreach (campaigns, i, campaign)
-		if (!strcmp(report_string(campaign, "status", ""), "running") || count_of(campaign, "running"))
+		if (!strcmp(json_text_or(campaign, "status", ""), "running") ||
+		    json_integer_at(json_object_get(campaign, "trials"), "running"))
 			problems += clean_up_campaign(store, campaign, cleanup);
 	return problems;
 }
@@ -441,7 +437,7 @@ int cmd_cleanup(int argc, char **argv)
 		return stop_everything();
 	swept = scope_sweep_stale(SWEEP_WAIT_NS);
 	if (swept)
-		fprintf(out(), "killed what %d dead worker%s left\n", swept, swept == 1 ? "" : "s");
+		fprintf(out(), "killed what %d dead worker%s left\n", swept, text_plural(swept));
 	ret = clean_up_records(&cleanup);
 	host_lock_remove_stale();
 	return ret;

@@ -19,10 +19,12 @@
 #include "kernel/session.h"
 #include "process/guard.h"
 #include "process/scope.h"
+#include "target/guards.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/output.h"
 #include "util/procfs.h"
+#include "util/sched.h"
 
 #define OPTIONS_MAX 48
 #define FIELD_OPTION_BASE 1000
@@ -272,7 +274,7 @@ static int check_complete(struct inject *inject)
 /* Ends when stopped by a signal; err is set where the fault ended by itself. */
 static void hold_fault(struct fault *fault, const sigset_t *unblocked, double seconds, struct error *err)
 {
-	uint64_t end_ns = clock_monotonic_ns() + (uint64_t)(seconds * (double)NSEC_PER_SEC);
+	uint64_t end_ns = clock_monotonic_ns() + clock_from_seconds(seconds);
 
 	while (!stop_requested) {
 		uint64_t now_ns = clock_monotonic_ns();
@@ -302,7 +304,7 @@ static int activate(struct fault *fault, const sigset_t *unblocked, double secon
 
 	sigprocmask(SIG_SETMASK, unblocked, &blocked);
 	ret = stop_requested ? error_set(err, -ECANCELED, "stopped by a signal")
-			     : fault_activate(fault, (uint64_t)(seconds * (double)NSEC_PER_SEC), err);
+			     : fault_activate(fault, clock_from_seconds(seconds), err);
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
 	return ret && stop_requested ? error_set(err, -ECANCELED, "stopped by a signal") : ret;
 }
@@ -350,10 +352,10 @@ static int inject_and_hold(struct inject *inject, const struct target *target, c
 		fault_free(fault);
 		return exit_code_of(ret);
 	}
-	process_go_first();
+	sched_go_first();
 	inject_report_started(&report, fault_engine(fault));
 	hold_fault(fault, unblocked, inject->seconds, &err);
-	process_take_turns();
+	sched_take_turns();
 	report.interrupted = stop_requested;
 	ret = fault_revert(fault, err.code ? NULL : &err) ?: err.code;
 	evidence = fault_evidence(fault);
@@ -394,9 +396,9 @@ static int start_guard(struct guard *guard, struct error *err)
 	char prefix[SCOPE_NAME_SIZE];
 	int ret;
 
-	if (!bpf_filters_needed())
+	if (!hook_needs_filters())
 		return 0;
-	scope_prefix(prefix, getpid(), process_start_ticks(getpid()));
+	scope_prefix(prefix, getpid(), procfs_start_ticks(getpid()));
 	ret = guard_start(guard, prefix, NULL, 0, err);
 	if (!ret)
 		guard_tell_worker(guard, getpid());
@@ -421,7 +423,7 @@ static int inject_run(struct inject *inject)
 		log_error("cannot draw a seed: give one by --seed");
 		return EXIT_HOST;
 	}
-	bpf_log_init();
+	object_log_init();
 	if (inject->json && output_standard(STDOUT_FILENO))
 		output_set_lost_text(output_standard(STDOUT_FILENO), OUTPUT_LOST_JSON);
 	watch_signals(&unblocked);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/endpoint.h"
 #include "report/report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -82,11 +83,6 @@ static void warn_of_losses(const json_t *evidence)
 			    losses.failed);
 }
 
-static json_int_t count_of(const json_t *evidence, const char *name)
-{
-	return json_integer_value(json_object_get(evidence, name));
-}
-
 /* Why less was done than could be asked for, if so. */
 static void print_reason(const char *what, const json_t *reason)
 {
@@ -100,15 +96,15 @@ static void print_disk_hits(const json_t *evidence, json_int_t hit)
 
 	if (!statfs) {
 		fprintf(out(), "%" JSON_INTEGER_FORMAT " bytes taken on %" JSON_INTEGER_FORMAT " file system(s)\n",
-			count_of(evidence, "bytes"), count_of(evidence, "seen"));
+			json_integer_at(evidence, "bytes"), json_integer_at(evidence, "seen"));
 		print_reason("by engine fill, as ", json_object_get(evidence, "why_not_hook"));
 		return;
 	}
 	fprintf(out(),
 		"%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " calls refused (%" JSON_INTEGER_FORMAT
 		" bytes), %" JSON_INTEGER_FORMAT " answers of statfs shrunk\n",
-		hit - count_of(evidence, "statfs_shrunk"), count_of(evidence, "seen"), count_of(evidence, "bytes"),
-		count_of(evidence, "statfs_shrunk"));
+		hit - json_integer_at(evidence, "statfs_shrunk"), json_integer_at(evidence, "seen"),
+		json_integer_at(evidence, "bytes"), json_integer_at(evidence, "statfs_shrunk"));
 	print_reason("every write was refused, as ", json_object_get(evidence, "why_not_growth"));
 	if (!strncmp(json_string_value(statfs), "off: ", 5))
 		print_reason("statfs: ", statfs);
@@ -122,12 +118,12 @@ static void print_hits(const json_t *evidence, json_int_t hit)
 		fprintf(out(),
 			"%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT
 			" bytes)\n",
-			hit, count_of(evidence, "seen"), count_of(evidence, "bytes"));
+			hit, json_integer_at(evidence, "seen"), json_integer_at(evidence, "bytes"));
 }
 
 int inject_report_reverted(const struct inject_report *report, json_t *evidence)
 {
-	json_int_t hit = json_integer_value(json_object_get(evidence, "hit"));
+	json_int_t hit = json_integer_at(evidence, "hit");
 
 	if (report->json) {
 		_cleanup_json_ json_t *fields =

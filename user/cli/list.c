@@ -66,7 +66,7 @@ static size_t width_of(const json_t *campaigns, const char *column, const char *
 	const json_t *campaign;
 
 	json_array_foreach (campaigns, i, campaign) {
-		size_t length = strlen(report_string(campaign, column, "-"));
+		size_t length = strlen(json_text_or(campaign, column, "-"));
 
 		width = length > width ? length : width;
 	}
@@ -88,11 +88,10 @@ static void print_campaigns(const json_t *campaigns)
 
 		/* "2026-11-23T21:56:43": seconds are enough here. */
 		snprintf(started, sizeof(started), "%.19sZ",
-			 report_string(campaign, "started_at", report_string(campaign, "created_at", "-")));
-		printf("%-*s  %-*s  %-20s  %-11s  %6d  %s\n", id_width, report_string(campaign, "id", "?"), label_width,
-		       report_string(campaign, "label", "-"), started, report_string(campaign, "status", "?"),
-		       (int)json_integer_value(json_object_get(counts, "total")),
-		       report_progress(progress, sizeof(progress), counts));
+			 json_text_or(campaign, "started_at", json_text_or(campaign, "created_at", "-")));
+		printf("%-*s  %-*s  %-20s  %-11s  %6d  %s\n", id_width, json_text_or(campaign, "id", "?"), label_width,
+		       json_text_or(campaign, "label", "-"), started, json_text_or(campaign, "status", "?"),
+		       (int)json_integer_at(counts, "total"), report_progress(progress, sizeof(progress), counts));
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "util/fds.h"
 #include "util/output.h"
 #include "util/terminal.h"
+#include "util/text.h"
 
 static const struct {
 	const char *name;
@@ -52,11 +53,11 @@ static void sweep_dead_faults(void)
 
 	if (geteuid())
 		return;
-	bpf_log_init();
-	swept = eval_sweep_dead(NULL);
+	object_log_init();
+	swept = live_sweep_dead(NULL);
 	if (swept > 0)
 		log_info("removed the filters of %d fault%s whose process and guard were killed", swept,
-			 swept == 1 ? "" : "s");
+			 text_plural(swept));
 }
 
 static int run_command(size_t index, int argc, char **argv)

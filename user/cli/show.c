@@ -53,7 +53,7 @@ static void print_json(const json_t *value)
 
 static int show_trial(struct store *store, const json_t *trial, bool json, struct error *err)
 {
-	const char *campaign = report_string(trial, "campaign_id", ""), *id = report_string(trial, "id", "");
+	const char *campaign = json_text_or(trial, "campaign_id", ""), *id = json_text_or(trial, "id", "");
 	_cleanup_json_ json_t *attempts = store_attempts(store, campaign, id, err), *events = NULL, *samples = NULL;
 
 	events = attempts ? store_events(store, campaign, id, err) : NULL;
@@ -75,7 +75,7 @@ static int show_trial(struct store *store, const json_t *trial, bool json, struc
 
 static int show_campaign(struct store *store, json_t *campaign, bool json, struct error *err)
 {
-	const char *id = report_string(campaign, "id", "");
+	const char *id = json_text_or(campaign, "id", "");
 	_cleanup_json_ json_t *trials = store_trials(store, id, err), *events = NULL;
 
 	events = trials ? store_events(store, id, NULL, err) : NULL;

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "config/config.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -29,11 +30,6 @@ static const struct argp argp = {
 	       "Exit: 0 valid, 2 not valid.",
 };
 
-static const char *plural(size_t count)
-{
-	return count == 1 ? "" : "s";
-}
-
 int cmd_validate(int argc, char **argv)
 {
 	struct config *config = NULL;
@@ -53,8 +49,9 @@ int cmd_validate(int argc, char **argv)
 	trials = config->subject_count * (config->chaos_count + config->include_baseline) *
 		 config->trials_per_combination;
 	printf("%s: valid: %zu subject%s, %zu chaos type%s%s, %zu trial%s\n", path, config->subject_count,
-	       plural(config->subject_count), config->chaos_count, plural(config->chaos_count),
-	       config->include_baseline ? " and baseline" : "", trials, plural(trials));
+	       text_plural((long long)config->subject_count), config->chaos_count,
+	       text_plural((long long)config->chaos_count), config->include_baseline ? " and baseline" : "", trials,
+	       text_plural((long long)trials));
 	config_free(config);
 	return EXIT_OK;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/reader.h"
+#include "net/endpoint.h"
 #include "plan/plan.h"
 #include "util/cleanup.h"
 
@@ -62,22 +63,22 @@ static bool check_one(struct reader *reader, const struct place *place, const ch
 	struct error err = {0};
 	const char *why;
 
-	if (report_exists(reader, place))
+	if (problem_exists(reader, place))
 		return false;
 	if (endpoint_parse(endpoint, text, &err) < 0) {
-		report_error(reader, place, "%s", err.text);
+		problem_error(reader, place, "%s", err.text);
 		return false;
 	}
 	why = unusable(endpoint);
 	if (why) {
-		report_error(reader, place, "'%s' cannot be a node's address: %s", text, why);
+		problem_error(reader, place, "'%s' cannot be a node's address: %s", text, why);
 		return false;
 	}
 	if (is_loopback(endpoint) && !node->netns) {
-		report_error(reader, place,
-			     "'%s' is loopback of this host, which is not yet supported: give the node an address of "
-			     "its own, or a netns",
-			     text);
+		problem_error(reader, place,
+			      "'%s' is loopback of this host, which is not yet supported: give the node an address of "
+			      "its own, or a netns",
+			      text);
 		return false;
 	}
 	return true;
@@ -111,7 +112,7 @@ static void collect(struct reader *reader, const struct subject *subject, const 
 		if (!check_one(reader, place, expanded.addresses.items[i], node, &endpoint))
 			continue;
 		if (list->count == LOCATED_MAX) {
-			report_error(reader, place, "more than %d addresses over all instances", LOCATED_MAX);
+			problem_error(reader, place, "more than %d addresses over all instances", LOCATED_MAX);
 			break;
 		}
 		grown = array_grow(reader, list->items, &list->count, sizeof(*grown));
@@ -149,22 +150,22 @@ static void report_overlap(struct reader *reader, const struct located *first, c
 
 	endpoint_format(&second->endpoint, text);
 	if (first->node == second->node && first->instance == second->instance)
-		report_error(reader, &second->place, "node '%s' has the address %s twice", second->node->name, text);
+		problem_error(reader, &second->place, "node '%s' has the address %s twice", second->node->name, text);
 	else if (first->node == second->node)
-		report_error(reader, &second->place,
-			     "node '%s' has the address %s in instance %u and in instance %u: use {instance} in it",
-			     second->node->name, text, first->instance, second->instance);
+		problem_error(reader, &second->place,
+			      "node '%s' has the address %s in instance %u and in instance %u: use {instance} in it",
+			      second->node->name, text, first->instance, second->instance);
 	else if (first->instance != second->instance)
-		report_error(reader, &second->place,
-			     "node '%s' of instance %u and node '%s' of instance %u have one address, %s",
-			     second->node->name, second->instance, first->node->name, first->instance, text);
+		problem_error(reader, &second->place,
+			      "node '%s' of instance %u and node '%s' of instance %u have one address, %s",
+			      second->node->name, second->instance, first->node->name, first->instance, text);
 	else if (first->endpoint.port == second->endpoint.port)
-		report_error(reader, &second->place, "nodes '%s' and '%s' have one address, %s", first->node->name,
-			     second->node->name, text);
+		problem_error(reader, &second->place, "nodes '%s' and '%s' have one address, %s", first->node->name,
+			      second->node->name, text);
 	else
-		report_error(reader, &second->place,
-			     "%s of node '%s' and %s of node '%s' overlap: without a port it is the whole IP", text,
-			     second->node->name, endpoint_format(&first->endpoint, other), first->node->name);
+		problem_error(reader, &second->place,
+			      "%s of node '%s' and %s of node '%s' overlap: without a port it is the whole IP", text,
+			      second->node->name, endpoint_format(&first->endpoint, other), first->node->name);
 }
 
 /* Once per place: other instances would show the same again. */
@@ -178,7 +179,7 @@ static void check_overlaps(struct reader *reader, const struct located_list *lis
 				continue;
 			if (a->instance != b->instance && !same_netns(a, b))
 				continue;
-			if (!report_exists(reader, &b->place))
+			if (!problem_exists(reader, &b->place))
 				report_overlap(reader, a, b);
 			break;
 		}

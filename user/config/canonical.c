@@ -4,20 +4,12 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "target/guards.h"
 #include "util/cleanup.h"
+#include "util/json.h"
 
 /* Raised when the same file would mean other trials, so that an old campaign is not resumed as if it were this. */
 #define CANONICAL_FORMAT 1
-
-static json_t *text_or_null(const char *text)
-{
-	return text ? json_string(text) : json_null();
-}
-
-static json_t *number_or_null(double number)
-{
-	return isnan(number) ? json_null() : json_real(number);
-}
 
 static json_t *strings_to_json(const struct strings *list)
 {
@@ -43,9 +35,9 @@ static json_t *nodes_to_json(const struct node *nodes, size_t count)
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "name", nodes[i].name,
 						       "addresses", strings_to_json(&nodes[i].addresses), "netns",
-						       text_or_null(nodes[i].netns), "interface",
-						       text_or_null(nodes[i].interface), "cgroup",
-						       text_or_null(nodes[i].cgroup), "data_dirs",
+						       json_text_or_null(nodes[i].netns), "interface",
+						       json_text_or_null(nodes[i].interface), "cgroup",
+						       json_text_or_null(nodes[i].cgroup), "data_dirs",
 						       strings_to_json(&nodes[i].data_dirs)));
 	return array;
 }
@@ -72,9 +64,9 @@ static json_t *settings_to_json(const struct settings *settings)
 	return json_pack("{s:f, s:f, s:f, s:i, s:o, s:o, s:o, s:o*}", "warmup_seconds", settings->warmup_seconds,
 			 "duration_seconds", settings->duration_seconds, "recovery_seconds", settings->recovery_seconds,
 			 "retries", settings->retries, "availability_min",
-			 number_or_null(settings->expect.availability_min), "p99_ms_max",
-			 number_or_null(settings->expect.p99_ms_max), "recover_within_seconds",
-			 number_or_null(settings->expect.recover_within_seconds), "abort_if", abort_if);
+			 json_number_or_null(settings->expect.availability_min), "p99_ms_max",
+			 json_number_or_null(settings->expect.p99_ms_max), "recover_within_seconds",
+			 json_number_or_null(settings->expect.recover_within_seconds), "abort_if", abort_if);
 }
 
 /* The chaos types with what is effective on this subject; the baseline's settings only where it runs. */

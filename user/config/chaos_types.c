@@ -19,7 +19,7 @@ static void read_chaos_type(struct reader *reader, const struct ynode *value, co
 		return;
 	entry->chaos->ops = chaos_find(type);
 	if (!entry->chaos->ops)
-		report_chaos_type(reader, value, type);
+		problem_unknown_type(reader, value, type);
 }
 
 static void read_chaos_name(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
@@ -30,8 +30,8 @@ static void read_chaos_name(struct reader *reader, const struct ynode *value, co
 	if (!scalar_name(reader, value, key->name, SUBJECT_NAME_MAX, &name))
 		return;
 	if (!strcmp(name, "baseline")) {
-		report_error(reader, &value->place,
-			     "'baseline' is the name of the trials without chaos (include_baseline): choose another");
+		problem_error(reader, &value->place,
+			      "'baseline' is the name of the trials without chaos (include_baseline): choose another");
 		return;
 	}
 	entry->chaos->name = strdup(name);
@@ -128,8 +128,8 @@ static void name_all(struct reader *reader)
 			config->chaos[i].name ? find_name(config, config->chaos[i].name, NULL) : NULL;
 
 		if (first && first != &config->chaos[i])
-			report_duplicate(reader, reader->chaos_levels[i].node, "chaos type", first->name,
-					 first->place.line);
+			problem_duplicate_name(reader, reader->chaos_levels[i].node, "chaos type", first->name,
+					       first->place.line);
 	}
 	for (size_t i = 0; i < config->chaos_count; i++)
 		name_after_type(reader, &config->chaos[i]);
@@ -140,8 +140,8 @@ void read_chaos_types(struct reader *reader, const struct ynode *value, const st
 	if (value->kind == YNODE_REFUSED)
 		return;
 	if (value->kind != YNODE_SEQUENCE || value->count > CONFIG_MEMBERS_MAX) {
-		report_error(reader, &value->place, "'chaos_types' must be a list of at most %d, found %s",
-			     CONFIG_MEMBERS_MAX, value->kind != YNODE_SEQUENCE ? ynode_describe(value) : "more");
+		problem_error(reader, &value->place, "'chaos_types' must be a list of at most %d, found %s",
+			      CONFIG_MEMBERS_MAX, value->kind != YNODE_SEQUENCE ? ynode_describe(value) : "more");
 		return;
 	}
 	for (const struct ynode *item = value->children; item; item = item->next)

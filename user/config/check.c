@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config/reader.h"
+#include "net/endpoint.h"
 #include "plan/plan.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -40,13 +41,13 @@ static void report_unknown_target(const struct pairing *pairing, const char *tar
 {
 	const struct subject *subject = pairing->subject;
 	const char *known[CONFIG_MEMBERS_MAX + ARRAY_SIZE(role_targets)], *nearest;
-	size_t count = 0, used = 0;
+	size_t count = 0;
 	char words[256] = "";
 
 	if (find_member(subject->peers, subject->peer_count, target)) {
-		report_error(pairing->reader, pairing->target_place,
-			     "target '%s' is a peer of subject '%s', and a peer is never a target", target,
-			     subject->name);
+		problem_error(pairing->reader, pairing->target_place,
+			      "target '%s' is a peer of subject '%s', and a peer is never a target", target,
+			      subject->name);
 		return;
 	}
 	for (size_t i = 0; i < subject->node_count; i++)
@@ -54,11 +55,11 @@ static void report_unknown_target(const struct pairing *pairing, const char *tar
 			known[count++] = subject->nodes[i].name;
 	for (size_t i = 0; i < ARRAY_SIZE(role_targets); i++)
 		known[count++] = role_targets[i];
-	for (size_t i = 0; i < count && used < sizeof(words); i++)
-		used += (size_t)snprintf(words + used, sizeof(words) - used, "%s%s", i ? ", " : "", known[i]);
+	for (size_t i = 0; i < count; i++)
+		text_append(words, sizeof(words), "%s%s", i ? ", " : "", known[i]);
 	nearest = text_nearest(target, known, count);
-	report_error(pairing->reader, pairing->target_place, "no target '%s' in subject '%s'; %s%s%s", target,
-		     subject->name, nearest ? "did you mean '" : "known are ", nearest ?: words, nearest ? "'?" : "");
+	problem_error(pairing->reader, pairing->target_place, "no target '%s' in subject '%s'; %s%s%s", target,
+		      subject->name, nearest ? "did you mean '" : "known are ", nearest ?: words, nearest ? "'?" : "");
 }
 
 static bool check_target(const struct pairing *pairing)
@@ -72,14 +73,14 @@ static bool check_target(const struct pairing *pairing)
 		return false;
 	}
 	if (by_role && !subject->roles.exec)
-		report_error(
+		problem_error(
 			pairing->reader, pairing->target_place,
 			"target '%s' needs the command 'roles' (prints the leader's node name), and subject '%s' has "
 			"none",
 			target, subject->name);
 	if (!strcmp(target, "follower") && subject->node_count == 1)
-		report_error(pairing->reader, pairing->target_place,
-			     "target 'follower' needs two nodes, and subject '%s' has one", subject->name);
+		problem_error(pairing->reader, pairing->target_place,
+			      "target 'follower' needs two nodes, and subject '%s' has one", subject->name);
 	return true;
 }
 
@@ -100,13 +101,13 @@ static void check_sharing(const struct pairing *pairing, const struct node *node
 	if (!sharing)
 		return;
 	if (pairing->chaos->ops->needs & CHAOS_NEEDS_OWN_TRAFFIC)
-		report_error(
+		problem_error(
 			pairing->reader, &node->place,
 			"%s may target node '%s', which shares its IP with '%s': what it sends cannot be told apart "
 			"without a cgroup; give the node its 'cgroup' or an address of its own",
 			chaos_shown(pairing), node->name, sharing->name);
 	else
-		report_warning(
+		problem_warning(
 			pairing->reader, &node->place,
 			"%s may target node '%s', which shares its IP with '%s': without a 'cgroup' it also acts on "
 			"what that one sends",
@@ -123,11 +124,11 @@ static void check_dialled(const struct pairing *pairing, const struct node *node
 		if (node_expand(&expanded, node, pairing->subject, 0, NULL))
 			return;
 		if (!endpoint_parse(&endpoint, expanded.addresses.items[i], NULL) && endpoint.port) {
-			report_error(pairing->reader, &node->place,
-				     "%s may target node '%s', whose address has a port: connections that the node "
-				     "opens itself cannot be told apart without a cgroup; give the node its 'cgroup' "
-				     "or its address without a port",
-				     chaos_shown(pairing), node->name);
+			problem_error(pairing->reader, &node->place,
+				      "%s may target node '%s', whose address has a port: connections that the node "
+				      "opens itself cannot be told apart without a cgroup; give the node its 'cgroup' "
+				      "or its address without a port",
+				      chaos_shown(pairing), node->name);
 			node_clear(&expanded);
 			return;
 		}
@@ -141,11 +142,11 @@ static void check_node_needs(const struct pairing *pairing, const struct node *n
 
 	/* A key that is there but wrong has its own message. */
 	if ((needs & CHAOS_NEEDS_ADDRESS) && !node->addresses.count && !ynode_find(ynode, "address"))
-		report_error(pairing->reader, &node->place, "node '%s' needs the key 'address': %s may target it",
-			     node->name, chaos_shown(pairing));
+		problem_error(pairing->reader, &node->place, "node '%s' needs the key 'address': %s may target it",
+			      node->name, chaos_shown(pairing));
 	if ((needs & CHAOS_NEEDS_DATA_DIR) && !node->data_dirs.count && !ynode_find(ynode, "data_dir"))
-		report_error(pairing->reader, &node->place, "node '%s' needs the key 'data_dir': %s may target it",
-			     node->name, chaos_shown(pairing));
+		problem_error(pairing->reader, &node->place, "node '%s' needs the key 'data_dir': %s may target it",
+			      node->name, chaos_shown(pairing));
 	if (needs & CHAOS_NEEDS_ADDRESS)
 		check_sharing(pairing, node);
 	if ((needs & CHAOS_NEEDS_OWN_TRAFFIC) && !node->cgroup && !pairing->sharing[node - pairing->subject->nodes])
@@ -190,9 +191,9 @@ static void check_peer_items(const struct pairing *pairing, const struct ynode *
 		    find_member(subject->peers, subject->peer_count, item->text) ||
 		    !endpoint_parse(&endpoint, item->text, NULL))
 			continue;
-		report_error(pairing->reader, &item->place,
-			     "'%.*s' is neither a node nor a peer of subject '%s' nor an address",
-			     text_cut(item->text, 80), item->text, subject->name);
+		problem_error(pairing->reader, &item->place,
+			      "'%.*s' is neither a node nor a peer of subject '%s' nor an address",
+			      text_cut(item->text, 80), item->text, subject->name);
 	}
 }
 
@@ -224,22 +225,22 @@ static void check_reach(const struct pairing *pairing, const struct ynode *peers
 	const struct place *place = peers ? &peers->place : &pairing->chaos->place;
 	const char *verb = pairing->chaos->ops->needs & CHAOS_NEEDS_OWN_TRAFFIC ? "cut" : "act on";
 
-	if (!idle || report_exists(pairing->reader, &idle_node->place))
+	if (!idle || problem_exists(pairing->reader, &idle_node->place))
 		return;
 	if (idle < candidates && pairing->reader->failed)
 		return;
 	if (idle < candidates)
-		report_warning(pairing->reader, place, "%s would %s nothing where the target is '%s', its only peer",
-			       chaos_shown(pairing), verb, idle_node->name);
+		problem_warning(pairing->reader, place, "%s would %s nothing where the target is '%s', its only peer",
+				chaos_shown(pairing), verb, idle_node->name);
 	else if (peers)
-		report_error(pairing->reader, place, "%s would %s nothing: the only peer is the target itself",
-			     chaos_shown(pairing), verb);
+		problem_error(pairing->reader, place, "%s would %s nothing: the only peer is the target itself",
+			      chaos_shown(pairing), verb);
 	else
-		report_error(pairing->reader, place,
-			     "%s would %s nothing: subject '%s' has no other node or peer with an address; add peers%s",
-			     chaos_shown(pairing), verb, pairing->subject->name,
-			     chaos_field_find(pairing->chaos->ops, "peers")->all_allowed ? ", or write peers: all"
-											 : "");
+		problem_error(
+			pairing->reader, place,
+			"%s would %s nothing: subject '%s' has no other node or peer with an address; add peers%s",
+			chaos_shown(pairing), verb, pairing->subject->name,
+			chaos_field_find(pairing->chaos->ops, "peers")->all_allowed ? ", or write peers: all" : "");
 }
 
 static void check_pairing(const struct pairing *pairing)
@@ -281,8 +282,8 @@ static void check_peer_names(struct reader *reader, const struct subject *subjec
 		const struct node *node = name ? find_member(subject->nodes, subject->node_count, name) : NULL;
 
 		if (node)
-			report_error(reader, &(ynode_find(item, "name") ?: item)->place,
-				     "the peer '%s' has the name of the node on line %u", name, node->place.line);
+			problem_error(reader, &(ynode_find(item, "name") ?: item)->place,
+				      "the peer '%s' has the name of the node on line %u", name, node->place.line);
 	}
 }
 
@@ -333,7 +334,7 @@ static void check_default_target(struct reader *reader, size_t index)
 
 	if (!level->target || !subject->name || !subject->node_count || is_role(level->target) ||
 	    find_member(subject->nodes, subject->node_count, level->target) ||
-	    report_exists(reader, &level->target_node->place))
+	    problem_exists(reader, &level->target_node->place))
 		return;
 	report_unknown_target(&(struct pairing){.reader = reader,
 						.subject = subject,
@@ -350,15 +351,15 @@ static void check_size(struct reader *reader)
 	unsigned int slots = 0;
 
 	if (combinations * config->trials_per_combination > CONFIG_TRIALS_MAX)
-		report_error(reader, &(ynode_find(root, "trials_per_combination") ?: root)->place,
-			     "%zu trials are more than %d", combinations * config->trials_per_combination,
-			     CONFIG_TRIALS_MAX);
+		problem_error(reader, &(ynode_find(root, "trials_per_combination") ?: root)->place,
+			      "%zu trials are more than %d", combinations * config->trials_per_combination,
+			      CONFIG_TRIALS_MAX);
 	for (size_t i = 0; i < config->subject_count; i++)
 		slots += config->subjects[i].instances;
 	if (parallel && config->subject_count && config->parallel > slots)
-		report_warning(reader, &parallel->place,
-			       "parallel is %u, but the subjects have %u instance%s: so many run at once",
-			       config->parallel, slots, slots == 1 ? "" : "s");
+		problem_warning(reader, &parallel->place,
+				"parallel is %u, but the subjects have %u instance%s: so many run at once",
+				config->parallel, slots, text_plural(slots));
 }
 
 void config_check(struct reader *reader)

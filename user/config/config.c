@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "config/reader.h"
+#include "net/endpoint.h"
+#include "target/guards.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -26,15 +28,15 @@ static void read_seed(struct reader *reader, const struct ynode *value, const st
 	config->seed = digits ? strtoull(value->text, NULL, 10) : UINT64_MAX;
 	config->seed_given = !errno && config->seed <= INT64_MAX;
 	if (!config->seed_given)
-		report_error(reader, &value->place, "'seed' must be between 0 and %lld in plain digits, found %s",
-			     (long long)INT64_MAX, ynode_describe(value));
+		problem_error(reader, &value->place, "'seed' must be between 0 and %lld in plain digits, found %s",
+			      (long long)INT64_MAX, ynode_describe(value));
 }
 
 static void read_label(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
 	read_text(reader, value, key, object);
 	if (value->kind == YNODE_SCALAR && text_has_control(value->text))
-		report_error(reader, &value->place, "'%s' must be one line without control characters", key->name);
+		problem_error(reader, &value->place, "'%s' must be one line without control characters", key->name);
 }
 
 static void read_protect(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
@@ -49,7 +51,7 @@ static void read_protect(struct reader *reader, const struct ynode *value, const
 		if (!scalar_text(reader, item, key->name, CONFIG_TEXT_MAX, &text))
 			continue;
 		if (protect_parse(&ignored, text, &err) < 0)
-			report_error(reader, &item->place, "%s", err.text);
+			problem_error(reader, &item->place, "%s", err.text);
 		else
 			reader->failed |= !strings_append(&config->protect, text);
 	}
@@ -125,11 +127,11 @@ static void decode_campaign(struct reader *reader, const struct ynode *root)
 		return;
 	list = ynode_find(root, "chaos_types");
 	if (!config->include_baseline && !list && !ynode_find(root, "include_baseline"))
-		report_error(reader, &root->place,
-			     "the campaign needs the key 'chaos_types': what to do to the subjects");
+		problem_error(reader, &root->place,
+			      "the campaign needs the key 'chaos_types': what to do to the subjects");
 	else if (!config->include_baseline && (!list || (list->kind == YNODE_SEQUENCE && !list->count)))
-		report_error(reader, &(list ?: root)->place,
-			     "nothing to run: list chaos_types, or set include_baseline: true");
+		problem_error(reader, &(list ?: root)->place,
+			      "nothing to run: list chaos_types, or set include_baseline: true");
 	if (config->subject_count && settings_resolve(reader) < 0)
 		reader->failed = true;
 	else
@@ -175,7 +177,7 @@ static void reader_clear(struct reader *reader)
 		level_clear(&reader->chaos_levels[i]);
 	free(reader->subject_levels);
 	free(reader->chaos_levels);
-	report_clear(reader);
+	problems_clear(reader);
 	documents_free(reader);
 }
 
@@ -192,7 +194,7 @@ static int read_config(struct reader *reader, const char *path, FILE *problems, 
 	reader->directory = reader->documents[index].directory;
 	if (reader->documents[index].root)
 		decode_campaign(reader, reader->documents[index].root);
-	report_print(reader, problems);
+	problems_print(reader, problems);
 	if (reader->failed)
 		return error_set(err, -EINVAL, "%s is not a valid campaign file", path);
 	r = config_take_path(reader->config, reader);

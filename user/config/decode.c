@@ -44,22 +44,21 @@ void strings_clear(struct strings *list)
 	*list = (struct strings){0};
 }
 
-void report_unknown(struct reader *reader, const struct place *place, const char *what, const char *name,
-		    const char *const *known, size_t known_count)
+void problem_unknown_key(struct reader *reader, const struct place *place, const char *what, const char *name,
+			 const char *const *known, size_t known_count)
 {
 	const char *nearest = text_nearest(name, known, known_count);
 	char words[1024];
-	int used = 0;
 
 	if (nearest) {
-		report_error(reader, place, "unknown key '%.*s' in %s; did you mean '%s'?", text_cut(name, 60), name,
-			     what, nearest);
+		problem_error(reader, place, "unknown key '%.*s' in %s; did you mean '%s'?", text_cut(name, 60), name,
+			      what, nearest);
 		return;
 	}
 	words[0] = '\0';
-	for (size_t i = 0; i < known_count && used >= 0 && (size_t)used < sizeof(words); i++)
-		used += snprintf(words + used, sizeof(words) - (size_t)used, "%s%s", i ? ", " : "", known[i]);
-	report_error(reader, place, "unknown key '%.*s' in %s; known are %s", text_cut(name, 60), name, what, words);
+	for (size_t i = 0; i < known_count; i++)
+		text_append(words, sizeof(words), "%s%s", i ? ", " : "", known[i]);
+	problem_error(reader, place, "unknown key '%.*s' in %s; known are %s", text_cut(name, 60), name, what, words);
 }
 
 const char *decode_key(struct reader *reader, const struct ynode *mapping, const struct ynode *value)
@@ -69,18 +68,18 @@ const char *decode_key(struct reader *reader, const struct ynode *mapping, const
 	if (key->kind == YNODE_REFUSED)
 		return NULL;
 	if (key->kind != YNODE_SCALAR || ynode_is_null(key)) {
-		report_error(reader, &key->place, "a key must be text, found %s", ynode_describe(key));
+		problem_error(reader, &key->place, "a key must be text, found %s", ynode_describe(key));
 		return NULL;
 	}
 	if (key->plain && !strcmp(key->text, "<<")) {
-		report_error(reader, &key->place, "merge keys ('<<') are not allowed: write the keys out");
+		problem_error(reader, &key->place, "merge keys ('<<') are not allowed: write the keys out");
 		return NULL;
 	}
 	for (const struct ynode *other = mapping->children; other != value; other = other->next)
 		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a scalar has a text */
 		if (other->key->kind == YNODE_SCALAR && !strcmp(other->key->text, key->text)) {
-			report_error(reader, &key->place, "duplicate key '%.*s'; the first is on line %u",
-				     text_cut(key->text, 60), key->text, other->key->place.line);
+			problem_error(reader, &key->place, "duplicate key '%.*s'; the first is on line %u",
+				      text_cut(key->text, 60), key->text, other->key->place.line);
 			return NULL;
 		}
 	return key->text;
@@ -103,8 +102,8 @@ static void report_missing(struct reader *reader, const struct ynode *node, cons
 	for (size_t i = 0; i < set_count; i++)
 		for (const struct key *key = sets[i].keys; key->name; key++)
 			if ((key->flags & KEY_REQUIRED) && !ynode_find(node, key->name))
-				report_error(reader, &node->place, "%s needs the key '%s': %s", what, key->name,
-					     key->why);
+				problem_error(reader, &node->place, "%s needs the key '%s': %s", what, key->name,
+					      key->why);
 }
 
 static void decode_unknown(struct reader *reader, const struct place *place, const char *what, const char *name,
@@ -117,7 +116,7 @@ static void decode_unknown(struct reader *reader, const struct place *place, con
 		for (const struct key *key = sets[i].keys; key->name && known_count < KNOWN_MAX; key++)
 			if (!(key->flags & (KEY_PLANNED | KEY_ELSEWHERE)))
 				known[known_count++] = key->name;
-	report_unknown(reader, place, what, name, known, known_count);
+	problem_unknown_key(reader, place, what, name, known, known_count);
 }
 
 bool decode_mapping(struct reader *reader, const struct ynode *node, const char *what, const struct key_set *sets,
@@ -126,8 +125,8 @@ bool decode_mapping(struct reader *reader, const struct ynode *node, const char 
 	if (node->kind == YNODE_REFUSED)
 		return false;
 	if (node->kind != YNODE_MAPPING) {
-		report_error(reader, &node->place, "%s must be a mapping of keys and values, found %s", what,
-			     ynode_describe(node));
+		problem_error(reader, &node->place, "%s must be a mapping of keys and values, found %s", what,
+			      ynode_describe(node));
 		return false;
 	}
 	for (const struct ynode *value = node->children; value; value = value->next) {
@@ -141,10 +140,10 @@ bool decode_mapping(struct reader *reader, const struct ynode *node, const char 
 		if (!key)
 			decode_unknown(reader, &value->key->place, what, name, sets, set_count);
 		else if (key->flags & KEY_PLANNED)
-			report_error(reader, &value->key->place, "'%s' is not yet supported", name);
+			problem_error(reader, &value->key->place, "'%s' is not yet supported", name);
 		else if (key->flags & KEY_ELSEWHERE)
-			report_error(reader, &value->key->place, "'%s' does not belong in %s: %s", name, what,
-				     key->why);
+			problem_error(reader, &value->key->place, "'%s' does not belong in %s: %s", name, what,
+				      key->why);
 		else
 			key->read(reader, value, key, object);
 	}
@@ -172,7 +171,7 @@ void read_text(struct reader *reader, const struct ynode *value, const struct ke
 	if (!scalar_text(reader, value, key->name, max, &text))
 		return;
 	if (!*text && key->min > 0) {
-		report_error(reader, &value->place, "'%s' must not be empty", key->name);
+		problem_error(reader, &value->place, "'%s' must not be empty", key->name);
 		return;
 	}
 	*FIELD(object, key, char *) = strdup(text);
@@ -205,14 +204,14 @@ static void check_exec(struct reader *reader, const struct ynode *node, const ch
 						      {"{subject}", "EVAL_SUBJECT"}};
 
 	if (!exec[strspn(exec, " \t\n")])
-		report_error(reader, &node->place, "a command must not be empty");
+		problem_error(reader, &node->place, "a command must not be empty");
 	for (size_t i = 0; i < ARRAY_SIZE(placeholders); i++) {
 		const char *found = strstr(exec, placeholders[i][0]);
 
 		if (found && (found == exec || found[-1] != '$'))
-			report_error(reader, &node->place,
-				     "%s is for data fields only: a command gets $%s in its environment",
-				     placeholders[i][0], placeholders[i][1]);
+			problem_error(reader, &node->place,
+				      "%s is for data fields only: a command gets $%s in its environment",
+				      placeholders[i][0], placeholders[i][1]);
 	}
 }
 

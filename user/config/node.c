@@ -21,18 +21,18 @@ static bool check_placeholders(struct reader *reader, const struct ynode *node, 
 		bool known = false;
 
 		if (*open == '}' || open[1 + length] != '}') {
-			report_error(reader, &node->place,
-				     "'%s' has a '%c' that is not part of {instance}, {node} or "
-				     "{subject}",
-				     name, *open);
+			problem_error(reader, &node->place,
+				      "'%s' has a '%c' that is not part of {instance}, {node} or "
+				      "{subject}",
+				      name, *open);
 			return false;
 		}
 		for (size_t i = 0; i < ARRAY_SIZE(placeholders); i++)
 			known |= strlen(placeholders[i]) == length && !strncmp(open + 1, placeholders[i], length);
 		if (!known) {
-			report_error(reader, &node->place,
-				     "unknown placeholder '%.*s' in '%s'; known are {instance}, {node} and {subject}",
-				     (int)(length < 40 ? length : 40) + 2, open, name);
+			problem_error(reader, &node->place,
+				      "unknown placeholder '%.*s' in '%s'; known are {instance}, {node} and {subject}",
+				      (int)(length < 40 ? length : 40) + 2, open, name);
 			return false;
 		}
 		text = open + length + 2;
@@ -45,7 +45,7 @@ static bool scalar_data(struct reader *reader, const struct ynode *node, const c
 	if (!scalar_text(reader, node, name, CONFIG_TEXT_MAX, out))
 		return false;
 	if (text_has_control(*out)) {
-		report_error(reader, &node->place, "'%s' must be one line without control characters", name);
+		problem_error(reader, &node->place, "'%s' must be one line without control characters", name);
 		return false;
 	}
 	return check_placeholders(reader, node, name);
@@ -59,7 +59,7 @@ static void read_data_text(struct reader *reader, const struct ynode *value, con
 	if (!scalar_data(reader, value, key->name, &text))
 		return;
 	if (!*text && strcmp(key->name, "cgroup")) {
-		report_error(reader, &value->place, "'%s' must not be empty; leave it out for none", key->name);
+		problem_error(reader, &value->place, "'%s' must not be empty; leave it out for none", key->name);
 		return;
 	}
 	*out = *text ? strdup(text) : NULL;
@@ -76,7 +76,7 @@ static void read_data_list(struct reader *reader, const struct ynode *value, con
 		if (!scalar_data(reader, item, key->name, &text))
 			continue;
 		if (!*text)
-			report_error(reader, &item->place, "'%s' must not be empty", key->name);
+			problem_error(reader, &item->place, "'%s' must not be empty", key->name);
 		else
 			reader->failed |= !strings_append(list, text);
 	}
@@ -87,8 +87,8 @@ static void read_data_dir(struct reader *reader, const struct ynode *value, cons
 	read_data_list(reader, value, key, object);
 	for (const struct ynode *item = list_first(value); item; item = list_next(value, item))
 		if (item->kind == YNODE_SCALAR && *item->text && item->text[0] != '/' && !ynode_is_null(item))
-			report_error(reader, &item->place, "'%s' must be an absolute path, found %s", key->name,
-				     ynode_describe(item));
+			problem_error(reader, &item->place, "'%s' must be an absolute path, found %s", key->name,
+				      ynode_describe(item));
 }
 
 /* A device's name, so that an overlong one does not wait for the live host (IFNAMSIZ). */
@@ -98,19 +98,19 @@ static void read_interface(struct reader *reader, const struct ynode *value, con
 	if (value->kind != YNODE_SCALAR || ynode_is_null(value))
 		return;
 	if (strpbrk(value->text, "/ "))
-		report_error(reader, &value->place, "'%s' must be a device's name without '/' or blanks, found %s",
-			     key->name, ynode_describe(value));
+		problem_error(reader, &value->place, "'%s' must be a device's name without '/' or blanks, found %s",
+			      key->name, ynode_describe(value));
 	else if (!strchr(value->text, '{') && strlen(value->text) > 15)
-		report_error(reader, &value->place, "'%s' is longer than 15 characters: %s", key->name,
-			     ynode_describe(value));
+		problem_error(reader, &value->place, "'%s' is longer than 15 characters: %s", key->name,
+			      ynode_describe(value));
 }
 
 static void read_netns(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
 	read_data_text(reader, value, key, object);
 	if (value->kind == YNODE_SCALAR && value->text[0] != '/' && strchr(value->text, '/'))
-		report_error(reader, &value->place, "'%s' must be a name, an absolute path or a pid, found %s",
-			     key->name, ynode_describe(value));
+		problem_error(reader, &value->place, "'%s' must be a name, an absolute path or a pid, found %s",
+			      key->name, ynode_describe(value));
 }
 
 static void read_node_name(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
@@ -122,8 +122,8 @@ static void read_node_name(struct reader *reader, const struct ynode *value, con
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(reserved_names); i++)
 		if (!strcmp(text, reserved_names[i])) {
-			report_error(reader, &value->place, "'%s' is a word of 'target' and cannot be a node's name",
-				     text);
+			problem_error(reader, &value->place, "'%s' is a word of 'target' and cannot be a node's name",
+				      text);
 			return;
 		}
 	node->name = strdup(text);
@@ -161,7 +161,7 @@ static void check_node_name(struct reader *reader, const struct ynode *item, con
 {
 	for (size_t i = 0; i + 1 < count; i++)
 		if (list[i].name && list[count - 1].name && !strcmp(list[i].name, list[count - 1].name)) {
-			report_duplicate(reader, item, "node", list[i].name, list[i].place.line);
+			problem_duplicate_name(reader, item, "node", list[i].name, list[i].place.line);
 			return;
 		}
 }
@@ -172,13 +172,13 @@ static void read_members(struct reader *reader, const struct ynode *value, const
 	if (value->kind == YNODE_REFUSED)
 		return;
 	if (value->kind != YNODE_SEQUENCE) {
-		report_error(reader, &value->place, "'%s' must be a list, found %s", value->key->text,
-			     ynode_describe(value));
+		problem_error(reader, &value->place, "'%s' must be a list, found %s", value->key->text,
+			      ynode_describe(value));
 		return;
 	}
 	if (value->count > CONFIG_MEMBERS_MAX) {
-		report_error(reader, &value->place, "'%s' has more than %d entries", value->key->text,
-			     CONFIG_MEMBERS_MAX);
+		problem_error(reader, &value->place, "'%s' has more than %d entries", value->key->text,
+			      CONFIG_MEMBERS_MAX);
 		return;
 	}
 	for (const struct ynode *item = value->children; item; item = item->next) {
@@ -201,7 +201,7 @@ void read_node_list(struct reader *reader, const struct ynode *value, const stru
 
 	read_members(reader, value, "a node", node_keys, &subject->nodes, &subject->node_count);
 	if (value->kind == YNODE_SEQUENCE && !value->count)
-		report_error(reader, &value->place, "'nodes' must not be empty");
+		problem_error(reader, &value->place, "'nodes' must not be empty");
 }
 
 void read_peer_list(struct reader *reader, const struct ynode *value, const struct key *key, void *object)

@@ -25,10 +25,10 @@ static bool decode_peer(struct reader *reader, const struct ynode *item, const s
 	if (!scalar_text(reader, item, field->name, CONFIG_TEXT_MAX, &text))
 		return false;
 	if (!strcmp(text, "all")) {
-		report_error(reader, &item->place,
-			     field->all_allowed ? "'all' stands alone: write %s: all"
-						: "'%s' takes names and addresses here, not 'all'",
-			     field->name);
+		problem_error(reader, &item->place,
+			      field->all_allowed ? "'all' stands alone: write %s: all"
+						 : "'%s' takes names and addresses here, not 'all'",
+			      field->name);
 		return false;
 	}
 	json_array_append_new(list, json_string(text));
@@ -51,8 +51,8 @@ static json_t *decode_list(struct reader *reader, const struct ynode *value, con
 	bool good = true;
 
 	if (value->kind == YNODE_SEQUENCE && !value->count) {
-		report_error(reader, &value->place, "'%s' must not be empty; leave it out for the default",
-			     field->name);
+		problem_error(reader, &value->place, "'%s' must not be empty; leave it out for the default",
+			      field->name);
 		return NULL;
 	}
 	for (const struct ynode *item = list_first(value); item; item = list_next(value, item))
@@ -103,7 +103,7 @@ static void report_unknown_param(struct reader *reader, const struct place *plac
 	for (const struct chaos_field *field = ops->fields; field->name && count < NAMES_MAX; field++)
 		known[count++] = field->name;
 	snprintf(what, sizeof(what), "params of %s", ops->name);
-	report_unknown(reader, place, what, name, known, count);
+	problem_unknown_key(reader, place, what, name, known, count);
 }
 
 static struct params *params_add(struct reader *reader, struct level *level, const struct chaos_ops *ops)
@@ -127,8 +127,8 @@ void read_params_of(struct reader *reader, const struct ynode *value, const stru
 	if (value->kind == YNODE_REFUSED)
 		return;
 	if (value->kind != YNODE_MAPPING) {
-		report_error(reader, &value->place, "params of %s must be a mapping of keys and values, found %s",
-			     ops->name, ynode_describe(value));
+		problem_error(reader, &value->place, "params of %s must be a mapping of keys and values, found %s",
+			      ops->name, ynode_describe(value));
 		return;
 	}
 	params = params_add(reader, level, ops);
@@ -150,25 +150,23 @@ void read_params_of(struct reader *reader, const struct ynode *value, const stru
 	}
 }
 
-void report_chaos_type(struct reader *reader, const struct ynode *node, const char *type)
+void problem_unknown_type(struct reader *reader, const struct ynode *node, const char *type)
 {
 	const char *known[NAMES_MAX], *nearest;
-	size_t count = 0, used = 0;
+	size_t count = 0;
 	char words[512] = "";
 
 	for (const struct chaos_ops *ops = chaos_next(NULL); ops && count < NAMES_MAX; ops = chaos_next(ops)) {
 		known[count++] = ops->name;
-		if (used < sizeof(words))
-			used += (size_t)snprintf(words + used, sizeof(words) - used, "%s%s", used ? ", " : "",
-						 ops->name);
+		text_append(words, sizeof(words), "%s%s", *words ? ", " : "", ops->name);
 	}
 	nearest = text_nearest(type, known, count);
 	if (nearest)
-		report_error(reader, &node->place, "no chaos type '%.*s'; did you mean '%s'?", text_cut(type, 60), type,
-			     nearest);
+		problem_error(reader, &node->place, "no chaos type '%.*s'; did you mean '%s'?", text_cut(type, 60),
+			      type, nearest);
 	else
-		report_error(reader, &node->place, "no chaos type '%.*s'; known are %s", text_cut(type, 60), type,
-			     words);
+		problem_error(reader, &node->place, "no chaos type '%.*s'; known are %s", text_cut(type, 60), type,
+			      words);
 }
 
 void read_params_by_type(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
@@ -176,8 +174,8 @@ void read_params_by_type(struct reader *reader, const struct ynode *value, const
 	if (value->kind == YNODE_REFUSED)
 		return;
 	if (value->kind != YNODE_MAPPING) {
-		report_error(reader, &value->place, "'params' must be a mapping of chaos types here, found %s",
-			     ynode_describe(value));
+		problem_error(reader, &value->place, "'params' must be a mapping of chaos types here, found %s",
+			      ynode_describe(value));
 		return;
 	}
 	for (const struct ynode *child = value->children; child; child = child->next) {
@@ -187,7 +185,7 @@ void read_params_by_type(struct reader *reader, const struct ynode *value, const
 		if (ops)
 			read_params_of(reader, child, ops, object);
 		else if (name)
-			report_chaos_type(reader, child->key, name);
+			problem_unknown_type(reader, child->key, name);
 	}
 }
 

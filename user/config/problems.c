@@ -33,7 +33,7 @@ static void report(struct reader *reader, const struct place *place, enum severi
 	grown[reader->problem_count++] = (struct problem){.place = *place, .severity = severity, .text = text};
 }
 
-void report_error(struct reader *reader, const struct place *place, const char *fmt, ...)
+void problem_error(struct reader *reader, const struct place *place, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -42,7 +42,7 @@ void report_error(struct reader *reader, const struct place *place, const char *
 	va_end(ap);
 }
 
-void report_warning(struct reader *reader, const struct place *place, const char *fmt, ...)
+void problem_warning(struct reader *reader, const struct place *place, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -51,7 +51,7 @@ void report_warning(struct reader *reader, const struct place *place, const char
 	va_end(ap);
 }
 
-bool report_exists(const struct reader *reader, const struct place *place)
+bool problem_exists(const struct reader *reader, const struct place *place)
 {
 	for (size_t i = 0; i < reader->problem_count; i++) {
 		const struct place *other = &reader->problems[i].place;
@@ -85,7 +85,7 @@ static int compare_problems(const void *a, const void *b, void *arg)
 	return strcmp(x->text, y->text);
 }
 
-void report_print(struct reader *reader, FILE *out)
+void problems_print(struct reader *reader, FILE *out)
 {
 	size_t printed = 0, left = reader->problem_dropped;
 
@@ -112,7 +112,7 @@ void report_print(struct reader *reader, FILE *out)
 		fprintf(out, "%s: error: %zu more problems are not shown\n", reader->documents[0].file, left);
 }
 
-void report_clear(struct reader *reader)
+void problems_clear(struct reader *reader)
 {
 	for (size_t i = 0; i < reader->problem_count; i++)
 		free(reader->problems[i].text);

@@ -86,14 +86,14 @@ struct reader {
 };
 
 /* config/problems.c */
-void report_error(struct reader *reader, const struct place *place, const char *fmt, ...)
+void problem_error(struct reader *reader, const struct place *place, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-void report_warning(struct reader *reader, const struct place *place, const char *fmt, ...)
+void problem_warning(struct reader *reader, const struct place *place, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* True where something was said about this very place. */
-bool report_exists(const struct reader *reader, const struct place *place);
-void report_print(struct reader *reader, FILE *out);
-void report_clear(struct reader *reader);
+bool problem_exists(const struct reader *reader, const struct place *place);
+void problems_print(struct reader *reader, FILE *out);
+void problems_clear(struct reader *reader);
 
 /*
  * config/yaml.c. Reads and parses; what is wrong inside the file is reported, what keeps it from being read is
@@ -150,8 +150,8 @@ bool decode_mapping(struct reader *reader, const struct ynode *node, const char 
  * duplicate).
  */
 const char *decode_key(struct reader *reader, const struct ynode *mapping, const struct ynode *value);
-void report_unknown(struct reader *reader, const struct place *place, const char *what, const char *name,
-		    const char *const *known, size_t known_count);
+void problem_unknown_key(struct reader *reader, const struct place *place, const char *what, const char *name,
+			 const char *const *known, size_t known_count);
 
 void read_text(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_number(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
@@ -181,7 +181,7 @@ void read_params_of(struct reader *reader, const struct ynode *value, const stru
 void read_params_by_type(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 const struct params *level_params(const struct level *level, const struct chaos_ops *ops);
 const struct ynode *params_field_node(const struct params *params, const char *field);
-void report_chaos_type(struct reader *reader, const struct ynode *node, const char *type);
+void problem_unknown_type(struct reader *reader, const struct ynode *node, const char *type);
 
 /* config/chaos_types.c */
 void read_chaos_types(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
@@ -194,8 +194,8 @@ void read_peer_list(struct reader *reader, const struct ynode *value, const stru
 void read_subjects(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void subject_clear(struct subject *subject);
 /* Reports a name that stands twice in a list. */
-void report_duplicate(struct reader *reader, const struct ynode *item, const char *what, const char *name,
-		      unsigned int first_line);
+void problem_duplicate_name(struct reader *reader, const struct ynode *item, const char *what, const char *name,
+			    unsigned int first_line);
 
 /* config/address.c: the nodes' addresses, in every instance */
 void check_addresses(struct reader *reader, size_t subject_index);

@@ -54,21 +54,21 @@ static bool is_scalar(struct reader *reader, const struct ynode *node, const cha
 		return false;
 	if (node->kind == YNODE_SCALAR && !ynode_is_null(node))
 		return true;
-	report_error(reader, &node->place, "'%s' must be %s, found %s", name, type, ynode_describe(node));
+	problem_error(reader, &node->place, "'%s' must be %s, found %s", name, type, ynode_describe(node));
 	return false;
 }
 
 bool scalar_text(struct reader *reader, const struct ynode *node, const char *name, size_t max, const char **out)
 {
 	if (node->kind == YNODE_MAPPING) {
-		report_error(reader, &node->place,
-			     "'%s' must be text, found a mapping; quote a text that starts with '{'", name);
+		problem_error(reader, &node->place,
+			      "'%s' must be text, found a mapping; quote a text that starts with '{'", name);
 		return false;
 	}
 	if (!is_scalar(reader, node, name, "text"))
 		return false;
 	if (strlen(node->text) > max) {
-		report_error(reader, &node->place, "'%s' is longer than %zu characters", name, max);
+		problem_error(reader, &node->place, "'%s' is longer than %zu characters", name, max);
 		return false;
 	}
 	*out = node->text;
@@ -82,14 +82,14 @@ bool scalar_name(struct reader *reader, const struct ynode *node, const char *na
 	if (!scalar_text(reader, node, name, CONFIG_FILE_MAX, &text))
 		return false;
 	if (strlen(text) > max) {
-		report_error(reader, &node->place, "'%s' is longer than %zu characters: %s", name, max,
-			     ynode_describe(node));
+		problem_error(reader, &node->place, "'%s' is longer than %zu characters: %s", name, max,
+			      ynode_describe(node));
 		return false;
 	}
 	if (!text_is_name(text, max)) {
-		report_error(reader, &node->place,
-			     "'%s' must be letters, digits, '.', '_' and '-', the first a letter or digit, found %s",
-			     name, ynode_describe(node));
+		problem_error(reader, &node->place,
+			      "'%s' must be letters, digits, '.', '_' and '-', the first a letter or digit, found %s",
+			      name, ynode_describe(node));
 		return false;
 	}
 	*out = text;
@@ -141,10 +141,10 @@ static void report_unit(struct reader *reader, const struct ynode *node, const c
 	if (!strcmp(unit, "%") && isnan(value) && field_seconds == 0)
 		value = number / 100;
 	if (isnan(value))
-		report_error(reader, &node->place, "'%s' takes %s, found %s", name, takes, ynode_describe(node));
+		problem_error(reader, &node->place, "'%s' takes %s, found %s", name, takes, ynode_describe(node));
 	else
-		report_error(reader, &node->place, "'%s' takes %s, found %s: write %.15g", name, takes,
-			     ynode_describe(node), value);
+		problem_error(reader, &node->place, "'%s' takes %s, found %s: write %.15g", name, takes,
+			      ynode_describe(node), value);
 }
 
 static void report_not_number(struct reader *reader, const struct ynode *node, const char *name, enum number_kind kind)
@@ -154,13 +154,13 @@ static void report_not_number(struct reader *reader, const struct ynode *node, c
 	double number = strtod(node->text, &end);
 
 	if (!node->plain && *node->text && !*end)
-		report_error(reader, &node->place, "'%s' must be %s, found %s: remove the quotes", name, type,
-			     ynode_describe(node));
+		problem_error(reader, &node->place, "'%s' must be %s, found %s: remove the quotes", name, type,
+			      ynode_describe(node));
 	else if (node->plain && end != node->text && isfinite(number) && *end && !isdigit((unsigned char)*end) &&
 		 !strchr("_.:,+-", *end) && strncasecmp(node->text, "0x", 2) && strncasecmp(node->text, "0o", 2))
 		report_unit(reader, node, name, number, end + strspn(end, " "));
 	else
-		report_error(reader, &node->place, "'%s' must be %s, found %s", name, type, ynode_describe(node));
+		problem_error(reader, &node->place, "'%s' must be %s, found %s", name, type, ynode_describe(node));
 }
 
 /* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? or .5: no hexadecimal, no octal, no 1_000. */
@@ -199,8 +199,8 @@ bool scalar_number(struct reader *reader, const struct ynode *node, const char *
 		return false;
 	for (size_t i = 0; node->plain && i < ARRAY_SIZE(not_finite); i++)
 		if (!strcasecmp(node->text + strspn(node->text, "+-"), not_finite[i])) {
-			report_error(reader, &node->place, "'%s' must be a finite number, found %s", name,
-				     ynode_describe(node));
+			problem_error(reader, &node->place, "'%s' must be a finite number, found %s", name,
+				      ynode_describe(node));
 			return false;
 		}
 	if (!node->plain || !is_decimal(node->text)) {
@@ -209,12 +209,13 @@ bool scalar_number(struct reader *reader, const struct ynode *node, const char *
 	}
 	value = strtod(node->text, NULL);
 	if (kind == NUMBER_WHOLE && value != floor(value)) {
-		report_error(reader, &node->place, "'%s' must be a whole number, found %s", name, ynode_describe(node));
+		problem_error(reader, &node->place, "'%s' must be a whole number, found %s", name,
+			      ynode_describe(node));
 		return false;
 	}
 	if (!(value >= min && value <= max)) {
-		report_error(reader, &node->place, "'%s' must be between %.15g and %.15g, found %s", name, min, max,
-			     ynode_describe(node));
+		problem_error(reader, &node->place, "'%s' must be between %.15g and %.15g, found %s", name, min, max,
+			      ynode_describe(node));
 		return false;
 	}
 	*out = value == 0 ? 0 : value; /* no -0 in records */
@@ -233,31 +234,26 @@ bool scalar_bool(struct reader *reader, const struct ynode *node, const char *na
 	}
 	for (size_t i = 0; node->plain && i < ARRAY_SIZE(yaml_1_1); i++)
 		if (!strcasecmp(node->text, yaml_1_1[i])) {
-			report_error(reader, &node->place, "'%s' must be true or false, found %s: write %s", name,
-				     ynode_describe(node),
-				     strchr("yYtT", node->text[0]) || !strcasecmp(node->text, "on") ? "true" : "false");
+			problem_error(reader, &node->place, "'%s' must be true or false, found %s: write %s", name,
+				      ynode_describe(node),
+				      strchr("yYtT", node->text[0]) || !strcasecmp(node->text, "on") ? "true"
+												     : "false");
 			return false;
 		}
-	report_error(reader, &node->place, "'%s' must be true or false, found %s%s", name, ynode_describe(node),
-		     !node->plain && (!strcmp(node->text, "true") || !strcmp(node->text, "false"))
-			     ? ": remove the quotes"
-			     : "");
+	problem_error(reader, &node->place, "'%s' must be true or false, found %s%s", name, ynode_describe(node),
+		      !node->plain && (!strcmp(node->text, "true") || !strcmp(node->text, "false"))
+			      ? ": remove the quotes"
+			      : "");
 	return false;
 }
 
 static size_t list_words(char *out, size_t size, const char *const *choices)
 {
 	size_t count = 0;
-	int used = 0;
 
 	out[0] = '\0';
 	for (; choices[count]; count++)
-		if (used >= 0 && (size_t)used < size)
-			used += snprintf(out + used, size - (size_t)used, "%s%s",
-					 !count               ? ""
-					 : choices[count + 1] ? ", "
-							      : " or ",
-					 choices[count]);
+		text_append(out, size, "%s%s", !count ? "" : choices[count + 1] ? ", " : " or ", choices[count]);
 	return count;
 }
 
@@ -276,7 +272,7 @@ bool scalar_choice(struct reader *reader, const struct ynode *node, const char *
 			return true;
 		}
 	nearest = text_nearest(node->text, choices, count);
-	report_error(reader, &node->place, "'%s' must be %s, found %s%s%s%s", name, words, ynode_describe(node),
-		     nearest ? "; did you mean '" : "", nearest ?: "", nearest ? "'?" : "");
+	problem_error(reader, &node->place, "'%s' must be %s, found %s%s%s%s", name, words, ynode_describe(node),
+		      nearest ? "; did you mean '" : "", nearest ?: "", nearest ? "'?" : "");
 	return false;
 }

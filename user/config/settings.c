@@ -44,7 +44,7 @@ static void read_target(struct reader *reader, const struct ynode *value, const 
 	if (!scalar_name(reader, value, key->name, NODE_NAME_MAX, &text))
 		return;
 	if (level->target_node) {
-		report_error(reader, &value->place, "'target' and 'default_target' are one setting: remove one");
+		problem_error(reader, &value->place, "'target' and 'default_target' are one setting: remove one");
 		return;
 	}
 	level->target_node = value;
@@ -148,11 +148,11 @@ static void check_expect(struct reader *reader, const struct subject *subject, c
 	if (!place)
 		return;
 	if (!subject->probe_count && (!isnan(settings->expect.availability_min) || !isnan(settings->expect.p99_ms_max)))
-		report_error(reader, place, "'%s' needs a probe to judge by, and subject '%s' has none",
-			     isnan(settings->expect.p99_ms_max) ? "availability_min" : "p99_ms_max",
-			     subject->name ?: "");
+		problem_error(reader, place, "'%s' needs a probe to judge by, and subject '%s' has none",
+			      isnan(settings->expect.p99_ms_max) ? "availability_min" : "p99_ms_max",
+			      subject->name ?: "");
 	if (settings->expect.recover_within_seconds > settings->recovery_seconds)
-		report_error(
+		problem_error(
 			reader, place,
 			"recover_within_seconds (%.15g) is more than recovery_seconds (%.15g), after which a trial "
 			"stops waiting",
@@ -173,15 +173,15 @@ static void check_params(struct reader *reader, const struct chaos *chaos, const
 		for (size_t i = 0; i < 3; i++)
 			attempted |= !!params_field_node(level_params(levels[i], chaos->ops), field->name);
 		if (field->required && !json_object_get(params, field->name) && !attempted)
-			report_error(reader, &chaos->place, "%s needs the parameter '%s': %s", chaos->ops->name,
-				     field->name, field->help);
+			problem_error(reader, &chaos->place, "%s needs the parameter '%s': %s", chaos->ops->name,
+				      field->name, field->help);
 		wrong |= attempted && !json_object_get(params, field->name);
 	}
 	if (wrong || !chaos->ops->check || chaos->ops->check(params, &blamed, &err) >= 0)
 		return;
 	for (size_t i = 0; blamed && i < 3; i++)
 		node = params_field_node(level_params(levels[i], chaos->ops), blamed) ?: node;
-	report_error(reader, node ? &node->place : &chaos->place, "%s", err.text);
+	problem_error(reader, node ? &node->place : &chaos->place, "%s", err.text);
 }
 
 static const char *resolve_target(const struct level *const *levels)

@@ -12,13 +12,13 @@
 #define EVERY_MS_DEFAULT 1000
 #define TIMEOUT_MS_DEFAULT 1000
 
-void report_duplicate(struct reader *reader, const struct ynode *item, const char *what, const char *name,
-		      unsigned int first_line)
+void problem_duplicate_name(struct reader *reader, const struct ynode *item, const char *what, const char *name,
+			    unsigned int first_line)
 {
 	const struct ynode *place = ynode_find(item, "name") ?: item;
 
-	report_error(reader, &place->place, "two of the %ss are named '%s'; the first is on line %u", what, name,
-		     first_line);
+	problem_error(reader, &place->place, "two of the %ss are named '%s'; the first is on line %u", what, name,
+		      first_line);
 }
 
 static void read_name(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
@@ -83,8 +83,8 @@ static void read_probe(struct reader *reader, const struct ynode *item, struct s
 	decode_mapping(reader, item, "a probe", &(struct key_set){probe_keys, probe}, 1);
 	for (size_t i = 0; probe->name && i + 1 < subject->probe_count; i++)
 		if (grown[i].name && !strcmp(grown[i].name, probe->name)) {
-			report_error(reader, &(ynode_find(item, "name") ?: item)->place,
-				     "two of the probes are named '%s'", probe->name);
+			problem_error(reader, &(ynode_find(item, "name") ?: item)->place,
+				      "two of the probes are named '%s'", probe->name);
 			return;
 		}
 }
@@ -94,8 +94,8 @@ static void read_probes(struct reader *reader, const struct ynode *value, const 
 	if (value->kind == YNODE_REFUSED)
 		return;
 	if (value->kind != YNODE_SEQUENCE || value->count > CONFIG_MEMBERS_MAX) {
-		report_error(reader, &value->place, "'probes' must be a list of at most %d, found %s",
-			     CONFIG_MEMBERS_MAX, ynode_describe(value));
+		problem_error(reader, &value->place, "'probes' must be a list of at most %d, found %s",
+			      CONFIG_MEMBERS_MAX, ynode_describe(value));
 		return;
 	}
 	for (const struct ynode *item = value->children; item; item = item->next)
@@ -185,7 +185,7 @@ static int read_subject_file(struct reader *reader, const struct ynode *name, co
 	}
 	r = document_read(reader, path, out, &err);
 	if (r < 0 && r != -ENOENT)
-		report_error(reader, &name->place, "subject '%s': %s", name->text, err.text);
+		problem_error(reader, &name->place, "subject '%s': %s", name->text, err.text);
 	return r;
 }
 
@@ -200,17 +200,17 @@ static void decode_subject_file(struct reader *reader, const struct ynode *name,
 		return;
 	reader->directory = document->directory;
 	if (document->root->kind != YNODE_MAPPING) {
-		report_error(reader, &document->root->place, "a subject file must hold one subject's keys, found %s",
-			     ynode_describe(document->root));
+		problem_error(reader, &document->root->place, "a subject file must hold one subject's keys, found %s",
+			      ynode_describe(document->root));
 	} else {
 		subject = decode_subject(reader, document->root);
 		own_name = ynode_find(document->root, "name");
 		if (subject && !subject->name && !own_name)
 			reader->config->subjects[reader->config->subject_count - 1].name = strdup(name->text);
 		else if (subject && subject->name && strcmp(subject->name, name->text))
-			report_error(reader, &own_name->place,
-				     "the subject is named '%s' here, but the campaign reads it as '%s'", subject->name,
-				     name->text);
+			problem_error(reader, &own_name->place,
+				      "the subject is named '%s' here, but the campaign reads it as '%s'",
+				      subject->name, name->text);
 	}
 	reader->directory = directory;
 }
@@ -227,10 +227,10 @@ static void read_subject_by_name(struct reader *reader, const struct ynode *item
 	if (r == -ENOENT)
 		r = read_subject_file(reader, item, SYSTEM_DIRECTORY "/", sizeof(SYSTEM_DIRECTORY), &index);
 	if (r == -ENOENT)
-		report_error(reader, &item->place,
-			     "no subject '%s': neither %.*ssubjects/%s.yaml nor " SYSTEM_DIRECTORY
-			     "/subjects/%s.yaml exists",
-			     name, length, campaign, name, name);
+		problem_error(reader, &item->place,
+			      "no subject '%s': neither %.*ssubjects/%s.yaml nor " SYSTEM_DIRECTORY
+			      "/subjects/%s.yaml exists",
+			      name, length, campaign, name, name);
 	else if (r == 0)
 		decode_subject_file(reader, item, index);
 }
@@ -242,7 +242,7 @@ static void check_subject_name(struct reader *reader, const struct ynode *item)
 
 	for (const struct subject *other = config->subjects; last->name && other != last; other++)
 		if (other->name && !strcmp(other->name, last->name)) {
-			report_duplicate(reader, item, "subject", last->name, other->place.line);
+			problem_duplicate_name(reader, item, "subject", last->name, other->place.line);
 			return;
 		}
 }
@@ -255,13 +255,13 @@ static void read_subject(struct reader *reader, const struct ynode *item)
 		return;
 	if (item->kind == YNODE_MAPPING) {
 		if (!ynode_find(item, "name"))
-			report_error(reader, &item->place, "a subject needs the key 'name': trial ids carry it");
+			problem_error(reader, &item->place, "a subject needs the key 'name': trial ids carry it");
 		decode_subject(reader, item);
 	} else if (item->kind == YNODE_SCALAR && !ynode_is_null(item)) {
 		read_subject_by_name(reader, item);
 	} else {
-		report_error(reader, &item->place, "a subject must be a name or a mapping, found %s",
-			     ynode_describe(item));
+		problem_error(reader, &item->place, "a subject must be a name or a mapping, found %s",
+			      ynode_describe(item));
 	}
 	if (reader->config->subject_count > before)
 		check_subject_name(reader, item);
@@ -272,11 +272,11 @@ void read_subjects(struct reader *reader, const struct ynode *value, const struc
 	if (value->kind == YNODE_REFUSED)
 		return;
 	if (value->kind != YNODE_SEQUENCE || !value->count || value->count > CONFIG_MEMBERS_MAX) {
-		report_error(reader, &value->place, "'subjects' must be a list of 1 to %d subjects, found %s",
-			     CONFIG_MEMBERS_MAX,
-			     value->kind != YNODE_SEQUENCE ? ynode_describe(value)
-			     : value->count                ? "more"
-							   : "an empty list");
+		problem_error(reader, &value->place, "'subjects' must be a list of 1 to %d subjects, found %s",
+			      CONFIG_MEMBERS_MAX,
+			      value->kind != YNODE_SEQUENCE ? ynode_describe(value)
+			      : value->count                ? "more"
+							    : "an empty list");
 		return;
 	}
 	for (const struct ynode *item = value->children; item; item = item->next)

@@ -65,9 +65,9 @@ static int builder_attach(struct builder *builder, struct ynode *node)
 	builder->last[top] = node;
 	parent->count++;
 	if (parent->count > (parent->kind == YNODE_MAPPING ? CONFIG_MAPPING_MAX : CONFIG_SEQUENCE_MAX)) {
-		report_error(builder->reader, &node->place, "more than %d %s",
-			     parent->kind == YNODE_MAPPING ? CONFIG_MAPPING_MAX : CONFIG_SEQUENCE_MAX,
-			     parent->kind == YNODE_MAPPING ? "keys in one mapping" : "items in one list");
+		problem_error(builder->reader, &node->place, "more than %d %s",
+			      parent->kind == YNODE_MAPPING ? CONFIG_MAPPING_MAX : CONFIG_SEQUENCE_MAX,
+			      parent->kind == YNODE_MAPPING ? "keys in one mapping" : "items in one list");
 		return -EINVAL;
 	}
 	return 0;
@@ -80,7 +80,7 @@ static int builder_open(struct builder *builder, struct ynode *node)
 	if (r < 0)
 		return r;
 	if (builder->depth == CONFIG_DEPTH_MAX) {
-		report_error(builder->reader, &node->place, "nested more than %d levels deep", CONFIG_DEPTH_MAX);
+		problem_error(builder->reader, &node->place, "nested more than %d levels deep", CONFIG_DEPTH_MAX);
 		return -EINVAL;
 	}
 	builder->open[builder->depth] = node;
@@ -96,9 +96,9 @@ static void refuse_decoration(struct builder *builder, const yaml_event_t *event
 	struct place place = mark_place(builder, &event->start_mark);
 
 	if (anchor)
-		report_error(builder->reader, &place, "anchors are not allowed ('&%s'): write the value out", anchor);
+		problem_error(builder->reader, &place, "anchors are not allowed ('&%s'): write the value out", anchor);
 	if (tag)
-		report_error(builder->reader, &place, "tags are not allowed ('%s'): write the value without it", tag);
+		problem_error(builder->reader, &place, "tags are not allowed ('%s'): write the value without it", tag);
 }
 
 static struct ynode *node_new(struct builder *builder, const yaml_event_t *event)
@@ -115,7 +115,7 @@ static struct ynode *node_new(struct builder *builder, const yaml_event_t *event
 		node->text = strndup((const char *)event->data.scalar.value, event->data.scalar.length);
 		/* "\0" in double quotes is the one way in: the text would end early. */
 		if (strlen(node->text ?: "") != event->data.scalar.length)
-			report_error(builder->reader, &node->place, "a NUL character in a text");
+			problem_error(builder->reader, &node->place, "a NUL character in a text");
 		refuse_decoration(builder, event, event->data.scalar.anchor, event->data.scalar.tag);
 		break;
 	case YAML_SEQUENCE_START_EVENT:
@@ -128,8 +128,8 @@ static struct ynode *node_new(struct builder *builder, const yaml_event_t *event
 		break;
 	default:
 		node->kind = YNODE_REFUSED;
-		report_error(builder->reader, &node->place, "aliases are not allowed ('*%s'): write the value out",
-			     event->data.alias.anchor);
+		problem_error(builder->reader, &node->place, "aliases are not allowed ('*%s'): write the value out",
+			      event->data.alias.anchor);
 		break;
 	}
 	return node;
@@ -149,7 +149,7 @@ static int builder_take(struct builder *builder, const yaml_event_t *event)
 
 		if (!node || (event->type == YAML_SCALAR_EVENT && !node->text)) {
 			ynode_free(node);
-			report_error(builder->reader, &place, "out of memory");
+			problem_error(builder->reader, &place, "out of memory");
 			return -ENOMEM;
 		}
 		if (node->kind == YNODE_SEQUENCE || node->kind == YNODE_MAPPING)
@@ -162,7 +162,7 @@ static int builder_take(struct builder *builder, const yaml_event_t *event)
 		return 0;
 	case YAML_DOCUMENT_START_EVENT:
 		if (builder->documents++) {
-			report_error(builder->reader, &place, "a second document: one file holds one");
+			problem_error(builder->reader, &place, "a second document: one file holds one");
 			return -EINVAL;
 		}
 		return 0;
@@ -181,9 +181,9 @@ static void report_syntax(struct builder *builder)
 	/* 10.77.{instance}.1 without quotes inside {…} is the likely slip. */
 	bool in_flow = strstr(context, "flow");
 
-	report_error(builder->reader, &place, "not valid YAML: %s%s%s%s%s", parser->problem ?: "unreadable",
-		     *context ? " (" : "", context, *context ? ")" : "",
-		     in_flow ? "; quote a text that has '{', '[' or ',' in it" : "");
+	problem_error(builder->reader, &place, "not valid YAML: %s%s%s%s%s", parser->problem ?: "unreadable",
+		      *context ? " (" : "", context, *context ? ")" : "",
+		      in_flow ? "; quote a text that has '{', '[' or ',' in it" : "");
 }
 
 static int builder_run(struct builder *builder)
@@ -210,7 +210,7 @@ static struct ynode *parse_text(struct reader *reader, const char *file, const c
 	int r;
 
 	if (!yaml_parser_initialize(&builder.parser)) {
-		report_error(reader, &start, "out of memory");
+		problem_error(reader, &start, "out of memory");
 		return NULL;
 	}
 	yaml_parser_set_encoding(&builder.parser, YAML_UTF8_ENCODING);
@@ -225,7 +225,7 @@ static struct ynode *parse_text(struct reader *reader, const char *file, const c
 		return NULL;
 	}
 	if (!builder.root)
-		report_error(reader, &start, "the file is empty");
+		problem_error(reader, &start, "the file is empty");
 	return builder.root;
 }
 
@@ -260,11 +260,11 @@ static bool check_bytes(struct reader *reader, const char *file, const unsigned 
 	for (size_t i = 0, length; i < size; i += length) {
 		length = utf8_length(text + i, size - i);
 		if (!length) {
-			report_error(reader, &place, "not UTF-8 (byte 0x%02x)", text[i]);
+			problem_error(reader, &place, "not UTF-8 (byte 0x%02x)", text[i]);
 			return false;
 		}
 		if ((text[i] < 0x20 && !strchr("\t\n\r", text[i])) || !text[i] || text[i] == 0x7f) {
-			report_error(reader, &place, "a control character (byte 0x%02x)", text[i]);
+			problem_error(reader, &place, "a control character (byte 0x%02x)", text[i]);
 			return false;
 		}
 		place.column++;
@@ -366,10 +366,10 @@ int document_read(struct reader *reader, const char *path, size_t *out, struct e
 	start.file = reader->documents[*out].file;
 	if (file.why[0])
 		(reader->use == CONFIG_TO_RUN && !geteuid()
-			 ? report_error
-			 : report_warning)(reader, &start, "root runs no commands of this file: %s", file.why);
+			 ? problem_error
+			 : problem_warning)(reader, &start, "root runs no commands of this file: %s", file.why);
 	if (size > CONFIG_FILE_MAX) {
-		report_error(reader, &start, "the file is larger than 1 MiB");
+		problem_error(reader, &start, "the file is larger than 1 MiB");
 		return 0;
 	}
 	if (check_bytes(reader, start.file, (const unsigned char *)text, size))

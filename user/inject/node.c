@@ -6,6 +6,7 @@
 
 #include "plan/plan.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 /* Every node and member of the subject, expanded. */
 struct members {
@@ -57,14 +58,13 @@ static bool node_is_local(const struct node *node)
 
 static int not_local(const struct members *members, const struct node *node, struct error *err)
 {
-	char local[256] = "none";
-	size_t used = 0;
+	char local[256] = "";
 
-	for (size_t i = 0; i < members->node_count && used < sizeof(local); i++)
+	for (size_t i = 0; i < members->node_count; i++)
 		if (node_is_local(&members->nodes[i]))
-			used += (size_t)snprintf(local + used, sizeof(local) - used, "%s%s", used ? ", " : "",
-						 members->nodes[i].name);
-	return error_set(err, -EHOSTUNREACH, "node '%s' is not on this host (local nodes: %s)", node->name, local);
+			text_append(local, sizeof(local), "%s%s", *local ? ", " : "", members->nodes[i].name);
+	return error_set(err, -EHOSTUNREACH, "node '%s' is not on this host (local nodes: %s)", node->name,
+			 *local ? local : "none");
 }
 
 /* Borrowed strings, ends with NULL. */

@@ -61,7 +61,7 @@ static int probe_link(const char *name, enum bpf_attach_type type)
 	if (ret)
 		return ret;
 	ret = bpf_link_create(bpf_program__fd(bpf_object__find_program_by_name(skel->obj, name)),
-			      NETDEV_LOOPBACK_IFINDEX, type, NULL);
+			      DEVICE_LOOPBACK_IFINDEX, type, NULL);
 	if (ret >= 0)
 		ret = fd_close(ret) + 1;
 	probe_bpf__destroy(skel);
@@ -75,7 +75,7 @@ static int probe_tcx(void)
 
 static int probe_clsact(void)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = NETDEV_LOOPBACK_IFINDEX, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = DEVICE_LOOPBACK_IFINDEX, .attach_point = BPF_TC_EGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts);
 	struct probe_bpf *skel;
 	int ret = probe_load(&skel, "probe_tc");
@@ -119,7 +119,7 @@ static int probe_sch_fq(void)
 	message->nlmsg_type = RTM_NEWQDISC;
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK;
 	tc = mnl_nlmsg_put_extra_header(message, sizeof(*tc));
-	tc->tcm_ifindex = NETDEV_LOOPBACK_IFINDEX;
+	tc->tcm_ifindex = DEVICE_LOOPBACK_IFINDEX;
 	tc->tcm_parent = TC_H_ROOT;
 	mnl_attr_put_strz(message, TCA_KIND, "fq");
 	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0 ||
@@ -225,7 +225,7 @@ static int check_namespaces(struct error *err)
 			err, ret,
 			"cannot tell how far this process's time namespace shifts its clocks, and a fault's "
 			"end hangs on them: run eval in the host's time namespace");
-	if (!process_pid_namespace())
+	if (!procfs_pid_namespace())
 		return error_set(
 			err, -EPERM,
 			"/proc shows the processes of another PID namespace than the one eval is in: mount a /proc "

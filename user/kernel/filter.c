@@ -27,11 +27,11 @@
 #define LOCK_WAIT_NS NSEC_PER_SEC
 #define LOCK_STEP_MS 1
 
-bool bpf_filters_needed(void)
+bool hook_needs_filters(void)
 {
 	__u32 count = 0;
 
-	return bpf_prog_query(NETDEV_LOOPBACK_IFINDEX, (enum bpf_attach_type)EVAL_BPF_TCX_EGRESS, 0, NULL, NULL,
+	return bpf_prog_query(DEVICE_LOOPBACK_IFINDEX, (enum bpf_attach_type)EVAL_BPF_TCX_EGRESS, 0, NULL, NULL,
 			      &count) != 0;
 }
 
@@ -60,7 +60,7 @@ static int clsact_lock(void)
 }
 
 struct priority_choice {
-	enum bpf_hook_place place;
+	enum hook_place place;
 	uint16_t priority;
 };
 
@@ -116,7 +116,7 @@ static int clsact_make(const struct tc_filter *at)
 	return ret ? ret : 1;
 }
 
-static int filter_add(struct tc_filter *at, int program_fd, enum bpf_hook_place place)
+static int filter_add(struct tc_filter *at, int program_fd, enum hook_place place)
 {
 	struct priority_choice choice = {.place = place, .priority = 1};
 	struct bpf_tc_hook hook = hook_of(at);
@@ -162,7 +162,7 @@ static bool is_device_of(const struct eval_ctl *ctl, int netns_fd, unsigned int 
 	return ctl->ifindex == ifindex && ctl->netns_ino == netns_inode(netns_fd);
 }
 
-static int attach_locked(struct bpf_filter *filter, int program_fd, enum bpf_hook_place place, struct eval_ctl *ctl)
+static int attach_locked(struct filter *filter, int program_fd, enum hook_place place, struct eval_ctl *ctl)
 {
 	bool is_its_device = is_device_of(ctl, filter->netns_fd, filter->at.ifindex);
 	int made, ret = -EINVAL;
@@ -181,20 +181,20 @@ static int attach_locked(struct bpf_filter *filter, int program_fd, enum bpf_hoo
 	if (!is_its_device)
 		return ret;
 	if (!filter->clsact_is_ours)
-		filter->clsact_is_ours = bpf_walk_faults(owner_visit, ctl, NULL) == 1;
+		filter->clsact_is_ours = live_walk(owner_visit, ctl, NULL) == 1;
 	if (ret && filter->clsact_is_ours)
 		clsact_remove(filter->at.ifindex);
 	ctl->clsact = filter->clsact_is_ours;
 	return ret;
 }
 
-int bpf_filter_attach(struct bpf_filter *filter, int program_fd, enum bpf_hook hook, unsigned int ifindex,
-		      enum bpf_hook_place place, struct eval_ctl *ctl, const char *device, struct error *err)
+int filter_attach(struct filter *filter, int program_fd, enum hook hook, unsigned int ifindex, enum hook_place place,
+		  struct eval_ctl *ctl, const char *device, struct error *err)
 {
 	_cleanup_close_ int netns_fd = netns_current();
 	_cleanup_close_ int lock_fd = clsact_lock();
 	struct program program = {};
-	struct bpf_filter added = {.netns_fd = netns_fd};
+	struct filter added = {.netns_fd = netns_fd};
 	int ret;
 
 	if (netns_fd < 0)
@@ -233,7 +233,7 @@ static bool is_still_ours(const struct tc_filter *at)
 	return !bpf_tc_query(&hook, &opts) && opts.prog_id == at->program_id;
 }
 
-bool bpf_filter_is_attached(const struct bpf_filter *filter)
+bool filter_is_attached(const struct filter *filter)
 {
 	int saved = -1;
 	bool attached;
@@ -254,7 +254,7 @@ static bool filter_remove(const struct tc_filter *at)
 	return is_still_ours(at) && !bpf_tc_detach(&hook, &opts);
 }
 
-void bpf_filter_detach(struct bpf_filter *filter)
+void filter_detach(struct filter *filter)
 {
 	_cleanup_close_ int lock_fd = clsact_lock();
 	int saved = -1;
@@ -292,7 +292,7 @@ static void find_on_device(struct found *found, unsigned int ifindex)
 	tc_each_filter(ifindex, TC_PARENT_EGRESS, found_visit, found);
 }
 
-int bpf_filters_find(struct tc_filter *out, size_t max, int netns_fd, const struct eval_ctl *ctl, unsigned int map_id)
+int filters_find(struct tc_filter *out, size_t max, int netns_fd, const struct eval_ctl *ctl, unsigned int map_id)
 {
 	struct found found = {.out = out, .max = max, .map_id = map_id};
 	struct if_nameindex *devices;
@@ -309,7 +309,7 @@ int bpf_filters_find(struct tc_filter *out, size_t max, int netns_fd, const stru
 	return (int)found.count;
 }
 
-int bpf_filters_remove(const struct eval_ctl *ctl, unsigned int map_id)
+int filters_remove(const struct eval_ctl *ctl, unsigned int map_id)
 {
 	_cleanup_close_ int netns_fd = netns_open_inode(ctl->netns_ino);
 	_cleanup_close_ int lock_fd = netns_fd < 0 ? -1 : clsact_lock();
@@ -318,7 +318,7 @@ int bpf_filters_remove(const struct eval_ctl *ctl, unsigned int map_id)
 
 	if (netns_fd < 0)
 		return 0;
-	count = bpf_filters_find(filters, FAULT_FILTERS_MAX, netns_fd, ctl, map_id);
+	count = filters_find(filters, FAULT_FILTERS_MAX, netns_fd, ctl, map_id);
 	if (count < 0 || netns_enter(netns_fd, &saved))
 		return 0;
 	for (int i = 0; i < count; i++)

@@ -13,29 +13,29 @@
 #include "net/tc.h"
 
 /* True where this kernel has no tcx, found out by asking it. */
-bool bpf_filters_needed(void);
+bool hook_needs_filters(void);
 
 /* Of a fault: one a hook, one that learns, and the lines'. */
 #define FAULT_FILTERS_MAX 16
 
-struct bpf_filter {
+struct filter {
 	int netns_fd; /* owned; -1: none attached */
 	struct tc_filter at;
 	bool clsact_is_ours; /* it goes with the last filter */
 };
 
 /* In the current network namespace. ctl: the fault's, which keeps whether its device's clsact is ours. */
-int bpf_filter_attach(struct bpf_filter *filter, int program_fd, enum bpf_hook hook, unsigned int ifindex,
-		      enum bpf_hook_place place, struct eval_ctl *ctl, const char *device, struct error *err);
+int filter_attach(struct filter *filter, int program_fd, enum hook hook, unsigned int ifindex, enum hook_place place,
+		  struct eval_ctl *ctl, const char *device, struct error *err);
 /* False where it is gone or somebody replaced it. */
-bool bpf_filter_is_attached(const struct bpf_filter *filter);
+bool filter_is_attached(const struct filter *filter);
 /* Removes the filter if it is still ours, and a clsact of ours that holds nothing any more. */
-void bpf_filter_detach(struct bpf_filter *filter);
+void filter_detach(struct filter *filter);
 
 /*
  * The filters of the fault that has this control block, on its device and on delay lines; netns_fd is its namespace.
  * Fills out[] up to max and returns how many there are in it, or a negative errno.
  */
-int bpf_filters_find(struct tc_filter *out, size_t max, int netns_fd, const struct eval_ctl *ctl, unsigned int map_id);
+int filters_find(struct tc_filter *out, size_t max, int netns_fd, const struct eval_ctl *ctl, unsigned int map_id);
 /* Removes those of the fault's device, whoever holds it. Returns how many. */
-int bpf_filters_remove(const struct eval_ctl *ctl, unsigned int map_id);
+int filters_remove(const struct eval_ctl *ctl, unsigned int map_id);

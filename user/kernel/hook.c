@@ -35,7 +35,7 @@ static __u32 last_drop(unsigned int ifindex, enum bpf_attach_type hook)
 	return count ? ids[count - 1] : 0;
 }
 
-static int tcx_link(int program_fd, unsigned int ifindex, enum bpf_attach_type hook, enum bpf_hook_place place)
+static int tcx_link(int program_fd, unsigned int ifindex, enum bpf_attach_type hook, enum hook_place place)
 {
 	struct tcx_link_create attr = {
 		.program_fd = (__u32)program_fd,
@@ -54,7 +54,7 @@ static int tcx_link(int program_fd, unsigned int ifindex, enum bpf_attach_type h
 	return fd < 0 ? -errno : fd;
 }
 
-int bpf_hook_link(int program_fd, enum bpf_hook hook, unsigned int ifindex, enum bpf_hook_place place)
+int hook_link(int program_fd, enum hook hook, unsigned int ifindex, enum hook_place place)
 {
 	static const enum bpf_attach_type types[] = {
 		[HOOK_TC_INGRESS] = (enum bpf_attach_type)EVAL_BPF_TCX_INGRESS,
@@ -66,7 +66,7 @@ int bpf_hook_link(int program_fd, enum bpf_hook hook, unsigned int ifindex, enum
 	return tcx_link(program_fd, ifindex, types[hook], place);
 }
 
-int bpf_hook_error(int code, enum bpf_hook hook, const char *device, struct error *err)
+int hook_error(int code, enum hook hook, const char *device, struct error *err)
 {
 	if (hook == HOOK_XDP && (code == -EBUSY || code == -EEXIST))
 		return error_set(err, code, "%s already runs an XDP program, which is left alone: use engine: tc",

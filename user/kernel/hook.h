@@ -8,14 +8,14 @@
 #define EVAL_BPF_TCX_INGRESS 46
 #define EVAL_BPF_TCX_EGRESS 47
 
-enum bpf_hook { HOOK_TC_INGRESS, HOOK_TC_EGRESS, HOOK_XDP };
+enum hook { HOOK_TC_INGRESS, HOOK_TC_EGRESS, HOOK_XDP };
 /* Before others' programs: these see a packet that comes back from a delay line, and as it was, once. */
-enum bpf_hook_place {
+enum hook_place {
 	HOOK_FIRST,
 	HOOK_BEHIND_DROPS, /* first, but for programs of ours that drop */
 };
 
 /* A tcx or XDP link, which closes with its descriptor. Returns the descriptor or a negative errno. */
-int bpf_hook_link(int program_fd, enum bpf_hook hook, unsigned int ifindex, enum bpf_hook_place place);
+int hook_link(int program_fd, enum hook hook, unsigned int ifindex, enum hook_place place);
 /* What went wrong, for the operator; returns code. */
-int bpf_hook_error(int code, enum bpf_hook hook, const char *device, struct error *err);
+int hook_error(int code, enum hook hook, const char *device, struct error *err);

@@ -21,10 +21,10 @@
 /* A link, or a filter where link_fd is -1. */
 struct session_hook {
 	int link_fd;
-	struct bpf_filter filter;
+	struct filter filter;
 };
 
-struct bpf_session {
+struct session {
 	struct eval_ctl *ctl; /* shared with the kernel */
 	int stats_fd;         /* of the object, not owned */
 	bool has_delays;
@@ -50,12 +50,12 @@ static int log_from_libbpf(enum libbpf_print_level level, const char *fmt, va_li
 	return 0;
 }
 
-void bpf_log_init(void)
+void object_log_init(void)
 {
 	libbpf_set_print(log_from_libbpf);
 }
 
-int bpf_object_load_checked(struct bpf_object *obj, struct error *err)
+int object_load(struct bpf_object *obj, struct error *err)
 {
 	int ret;
 
@@ -68,7 +68,7 @@ int bpf_object_load_checked(struct bpf_object *obj, struct error *err)
 	return error_set_errno(err, ret, "cannot load the BPF program%s%s", *last_warning ? ": " : "", last_warning);
 }
 
-int bpf_object_size_map(struct bpf_object *obj, const char *name, size_t entries, struct error *err)
+int object_size_map(struct bpf_object *obj, const char *name, size_t entries, struct error *err)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
 	int ret;
@@ -79,22 +79,22 @@ int bpf_object_size_map(struct bpf_object *obj, const char *name, size_t entries
 	return ret ? error_set_errno(err, ret, "cannot size BPF map '%s'", name) : 0;
 }
 
-int bpf_object_map_fd(struct bpf_object *obj, const char *name)
+int object_map_fd(struct bpf_object *obj, const char *name)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
 
 	return map ? bpf_map__fd(map) : -ENOENT;
 }
 
-static void ctl_fill(struct eval_ctl *ctl, const struct fault_spec *spec, const struct target_device *device,
+static void ctl_fill(struct eval_ctl *ctl, const struct fault_spec *spec, const struct net_device *device,
 		     const char *engine)
 {
 	ctl->abi_version = EVAL_ABI_VERSION;
 	ctl->kind = spec->ops->kind;
 	ctl->holder_pid = (__u32)getpid();
-	ctl->holder_start_ticks = process_start_ticks(getpid());
-	ctl->holder_pidns_ino = process_pid_namespace();
-	ctl->holder_timens_ino = process_time_namespace();
+	ctl->holder_start_ticks = procfs_start_ticks(getpid());
+	ctl->holder_pidns_ino = procfs_pid_namespace();
+	ctl->holder_timens_ino = procfs_time_namespace();
 	ctl->netns_ino = spec->target->netns_ino;
 	ctl->deadline_ns = EVAL_DEADLINE_NOT_YET;
 	snprintf(ctl->campaign, sizeof(ctl->campaign), "%s", spec->campaign);
@@ -109,14 +109,14 @@ static void ctl_fill(struct eval_ctl *ctl, const struct fault_spec *spec, const 
 	__atomic_store_n(&ctl->magic, EVAL_MAGIC, __ATOMIC_RELEASE);
 }
 
-int bpf_session_new(struct bpf_session **out, struct bpf_object *obj, const struct fault_spec *spec,
-		    const struct target_device *device, const char *engine, struct error *err)
+int session_new(struct session **out, struct bpf_object *obj, const struct fault_spec *spec,
+		const struct net_device *device, const char *engine, struct error *err)
 {
-	struct bpf_session *session;
+	struct session *session;
 	void *ctl;
 
-	ctl = mmap(NULL, sizeof(struct eval_ctl), PROT_READ | PROT_WRITE, MAP_SHARED,
-		   bpf_object_map_fd(obj, EVAL_CTL_MAP), 0);
+	ctl = mmap(NULL, sizeof(struct eval_ctl), PROT_READ | PROT_WRITE, MAP_SHARED, object_map_fd(obj, EVAL_CTL_MAP),
+		   0);
 	if (ctl == MAP_FAILED)
 		return error_set_errno(err, -errno, "cannot map the fault's control block");
 	session = calloc(1, sizeof(*session));
@@ -125,25 +125,25 @@ int bpf_session_new(struct bpf_session **out, struct bpf_object *obj, const stru
 		return error_set(err, -ENOMEM, "out of memory");
 	}
 	session->ctl = ctl;
-	session->stats_fd = bpf_object_map_fd(obj, EVAL_STATS_MAP);
-	session->has_delays = bpf_object_map_fd(obj, EVAL_LINE_MAP) >= 0;
+	session->stats_fd = object_map_fd(obj, EVAL_STATS_MAP);
+	session->has_delays = object_map_fd(obj, EVAL_LINE_MAP) >= 0;
 	ctl_fill(session->ctl, spec, device, engine);
 	*out = session;
 	return 0;
 }
 
-void bpf_session_free(struct bpf_session *session)
+void session_free(struct session *session)
 {
 	if (!session)
 		return;
-	bpf_session_stop(session);
-	bpf_session_detach(session, 0);
+	session_stop(session);
+	session_detach(session, 0);
 	munmap(session->ctl, sizeof(struct eval_ctl));
 	free(session);
 }
 
-int bpf_session_attach(struct bpf_session *session, const char *device, struct bpf_program *program, enum bpf_hook hook,
-		       unsigned int ifindex, enum bpf_hook_place place, struct error *err)
+int session_attach(struct session *session, const char *device, struct bpf_program *program, enum hook hook,
+		   unsigned int ifindex, enum hook_place place, struct error *err)
 {
 	struct session_hook *added = &session->hooks[session->hook_count];
 	int program_fd = bpf_program__fd(program), ret = 0;
@@ -151,12 +151,12 @@ int bpf_session_attach(struct bpf_session *session, const char *device, struct b
 	if (session->hook_count == SESSION_HOOKS_MAX)
 		return error_set(err, -ENOSPC, "internal: too many hooks");
 	added->link_fd = -1;
-	if (hook != HOOK_XDP && bpf_filters_needed()) {
-		ret = bpf_filter_attach(&added->filter, program_fd, hook, ifindex, place, session->ctl, device, err);
+	if (hook != HOOK_XDP && hook_needs_filters()) {
+		ret = filter_attach(&added->filter, program_fd, hook, ifindex, place, session->ctl, device, err);
 	} else {
-		added->link_fd = bpf_hook_link(program_fd, hook, ifindex, place);
+		added->link_fd = hook_link(program_fd, hook, ifindex, place);
 		if (added->link_fd < 0)
-			ret = bpf_hook_error(added->link_fd, hook, device, err);
+			ret = hook_error(added->link_fd, hook, device, err);
 	}
 	session->hook_count += !ret;
 	return ret;
@@ -168,12 +168,12 @@ static bool hook_is_attached(const struct session_hook *hook)
 	__u32 size = sizeof(info);
 
 	if (hook->link_fd < 0)
-		return bpf_filter_is_attached(&hook->filter);
+		return filter_is_attached(&hook->filter);
 	/* The device's index comes first for tcx as for XDP, and is 0 once it is gone. */
 	return bpf_obj_get_info_by_fd(hook->link_fd, &info, &size) || info.xdp.ifindex;
 }
 
-bool bpf_session_is_attached(const struct bpf_session *session)
+bool session_is_attached(const struct session *session)
 {
 	for (size_t i = 0; i < session->hook_count; i++)
 		if (!hook_is_attached(&session->hooks[i]))
@@ -181,23 +181,23 @@ bool bpf_session_is_attached(const struct bpf_session *session)
 	return true;
 }
 
-void bpf_session_detach(struct bpf_session *session, size_t keep)
+void session_detach(struct session *session, size_t keep)
 {
 	while (session->hook_count > keep) {
 		struct session_hook *hook = &session->hooks[--session->hook_count];
 
 		if (hook->link_fd < 0)
-			bpf_filter_detach(&hook->filter);
+			filter_detach(&hook->filter);
 		else
 			hook->link_fd = fd_close(hook->link_fd);
 	}
 }
 
-int bpf_session_activate(struct bpf_session *session, uint64_t duration_ns, struct error *err)
+int session_activate(struct session *session, uint64_t duration_ns, struct error *err)
 {
 	__u64 not_yet = EVAL_DEADLINE_NOT_YET, now_ns = clock_monotonic_ns();
 
-	bpf_session_renew(session, now_ns + LEASE_NS);
+	session_renew(session, now_ns + LEASE_NS);
 	/* A signal, or another process, may have come while the hooks were attached. */
 	if (__atomic_compare_exchange_n(&session->ctl->deadline_ns, &not_yet, now_ns + duration_ns, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
@@ -205,36 +205,36 @@ int bpf_session_activate(struct bpf_session *session, uint64_t duration_ns, stru
 	return error_set(err, -ENODEV, "the fault was stopped before it was live: by 'eval cleanup --now'?");
 }
 
-void bpf_session_renew(struct bpf_session *session, uint64_t lease_ns)
+void session_renew(struct session *session, uint64_t lease_ns)
 {
 	__atomic_store_n(&session->ctl->lease_ns, lease_ns, __ATOMIC_RELEASE);
 }
 
-void bpf_session_set_cgroup(struct bpf_session *session, uint64_t cgroup_id)
+void session_set_cgroup(struct session *session, uint64_t cgroup_id)
 {
 	__atomic_store_n(&session->ctl->cgroup_id, cgroup_id, __ATOMIC_RELEASE);
 }
 
-void bpf_session_stop(struct bpf_session *session)
+void session_stop(struct session *session)
 {
 	session->stopped = true;
 	__atomic_store_n(&session->ctl->deadline_ns, 0, __ATOMIC_RELEASE);
 }
 
-bool bpf_session_is_stopped(const struct bpf_session *session)
+bool session_is_stopped(const struct session *session)
 {
 	return !__atomic_load_n(&session->ctl->deadline_ns, __ATOMIC_ACQUIRE);
 }
 
-int bpf_session_check(const struct bpf_session *session, struct error *err)
+int session_check(const struct session *session, struct error *err)
 {
 	/* In this order: a signal's handler may stop it between the two. */
-	if (!bpf_session_is_stopped(session) || session->stopped)
+	if (!session_is_stopped(session) || session->stopped)
 		return 0;
 	return error_set(err, -ENODEV, "the fault was stopped from outside: by 'eval cleanup --now'?");
 }
 
-void bpf_session_drain(struct bpf_session *session)
+void session_drain(struct session *session)
 {
 	__atomic_store_n(&session->ctl->draining, 1, __ATOMIC_RELEASE);
 }
@@ -246,7 +246,7 @@ static void histogram_add(struct eval_histogram *sum, const struct eval_histogra
 		sum->log2_us[i] += part->log2_us[i];
 }
 
-int bpf_stats_read(int stats_map_fd, enum eval_direction direction, struct eval_stats *sum)
+int stats_read(int stats_map_fd, enum eval_direction direction, struct eval_stats *sum)
 {
 	_cleanup_free_ struct eval_stats *per_cpu = NULL;
 	__u32 key = direction;
@@ -294,7 +294,7 @@ static json_t *histogram_to_json(const struct eval_histogram *histogram)
 			 buckets);
 }
 
-json_t *bpf_stats_to_json(const struct eval_stats *stats, bool with_delays)
+json_t *stats_to_json(const struct eval_stats *stats, bool with_delays)
 {
 	json_t *json = json_pack("{s:I, s:I, s:I}", "seen", (json_int_t)stats->seen, "hit", (json_int_t)stats->hit,
 				 "bytes", (json_int_t)stats->bytes);
@@ -307,7 +307,7 @@ json_t *bpf_stats_to_json(const struct eval_stats *stats, bool with_delays)
 	return json;
 }
 
-json_t *bpf_session_evidence(const struct bpf_session *session)
+json_t *session_evidence(const struct session *session)
 {
 	static const char *const names[] = {[EVAL_EGRESS] = "egress", [EVAL_INGRESS] = "ingress"};
 	json_t *json = json_pack("{s:s, s:i}", "device", session->ctl->device, "ifindex", (int)session->ctl->ifindex);
@@ -316,9 +316,9 @@ json_t *bpf_session_evidence(const struct bpf_session *session)
 	for (size_t i = 0; i < EVAL_DIRECTIONS; i++) {
 		struct eval_stats stats;
 
-		if (bpf_stats_read(session->stats_fd, i, &stats))
+		if (stats_read(session->stats_fd, i, &stats))
 			continue;
-		json_object_set_new(json, names[i], bpf_stats_to_json(&stats, session->has_delays));
+		json_object_set_new(json, names[i], stats_to_json(&stats, session->has_delays));
 		total.seen += stats.seen;
 		total.hit += stats.hit;
 		total.bytes += stats.bytes;

@@ -13,7 +13,9 @@
 #include "kernel/table.h"
 #include "util/array.h"
 #include "util/cleanup.h"
+#include "util/pidfd.h"
 #include "util/procfs.h"
+#include "util/text.h"
 
 #define FIRST_ROOM 16
 
@@ -52,7 +54,7 @@ static int make_inert(int map_fd, bool drains)
  */
 static bool is_for_us(const struct eval_ctl *ctl)
 {
-	uint64_t own = process_pid_namespace();
+	uint64_t own = procfs_pid_namespace();
 
 	/* 0: it cannot be told, and an emergency stop rather stops too much. */
 	return !own || own == PID_NAMESPACE_INITIAL || ctl->holder_pidns_ino == own;
@@ -110,14 +112,14 @@ static void tell(FILE *report, const struct eval_ctl *ctl)
 }
 
 /* The line's hooks stay with their holder: without them what is under way would be lost. */
-static void device_hooks_detach(const struct bpf_table *table, unsigned int map_id)
+static void device_hooks_detach(const struct live_table *table, unsigned int map_id)
 {
 	const struct program *program = NULL;
 
-	while ((program = bpf_table_next_program(table, map_id, program))) {
-		const struct bpf_attached *link = NULL;
+	while ((program = live_table_next_program(table, map_id, program))) {
+		const struct live_link *link = NULL;
 
-		while (!program_is_of_line(program->name) && (link = bpf_table_next_link(table, program, link))) {
+		while (!program_is_of_line(program->name) && (link = live_table_next_link(table, program, link))) {
 			_cleanup_close_ int fd = bpf_link_get_fd_by_id(link->id);
 
 			if (fd >= 0)
@@ -129,31 +131,31 @@ static void device_hooks_detach(const struct bpf_table *table, unsigned int map_
 /* A holder that is stopped (SIGSTOP, Ctrl+Z) would keep what ends with it alone: the space that it filled. */
 static void wake_holder(const struct eval_ctl *ctl)
 {
-	bool is_here = ctl->holder_pidns_ino == process_pid_namespace();
-	_cleanup_close_ int pidfd = is_here ? process_pidfd((pid_t)ctl->holder_pid) : -1;
+	bool is_here = ctl->holder_pidns_ino == procfs_pid_namespace();
+	_cleanup_close_ int pidfd = is_here ? pidfd_of((pid_t)ctl->holder_pid) : -1;
 
 	/* Looked at behind the descriptor: it is this very process. */
-	if (pidfd >= 0 && eval_ctl_holder_lives(ctl))
-		process_signal(pidfd, SIGCONT);
+	if (pidfd >= 0 && live_holder_is_alive(ctl))
+		pidfd_signal(pidfd, SIGCONT);
 }
 
 static int detach_all(const struct stop *stop, struct error *err)
 {
-	struct bpf_table table;
-	int ret = bpf_table_read(&table, err);
+	struct live_table table;
+	int ret = live_table_read(&table, err);
 
 	for (size_t i = 0; !ret && i < stop->count; i++)
 		device_hooks_detach(&table, stop->faults[i].map_id);
-	bpf_table_clear(&table);
-	for (size_t i = 0; bpf_filters_needed() && i < stop->count; i++)
-		bpf_filters_remove(&stop->faults[i].ctl, stop->faults[i].map_id);
+	live_table_clear(&table);
+	for (size_t i = 0; hook_needs_filters() && i < stop->count; i++)
+		filters_remove(&stop->faults[i].ctl, stop->faults[i].map_id);
 	return ret;
 }
 
-int eval_stop_all(FILE *report, struct error *err)
+int live_stop_all(FILE *report, struct error *err)
 {
 	struct stop stop = {.report = report};
-	int ret = bpf_walk_all_versions(stop_visit, stop_other_version, &stop, err), detached;
+	int ret = live_walk_all_versions(stop_visit, stop_other_version, &stop, err), detached;
 
 	for (size_t i = 0; report && i < stop.count; i++)
 		tell(report, &stop.faults[i].ctl);
@@ -165,10 +167,10 @@ int eval_stop_all(FILE *report, struct error *err)
 	if (stop.of_other_namespaces)
 		log_warning("%d fault%s held in other PID namespaces left alone: to stop all, run this outside of "
 			    "containers",
-			    stop.of_other_namespaces, stop.of_other_namespaces == 1 ? "" : "s");
+			    stop.of_other_namespaces, text_plural(stop.of_other_namespaces));
 	if (!ret && stop.failed)
 		return error_set(err, -EIO, "%d fault%s could not be stopped: see bpf-status, and end their holders",
-				 stop.failed, stop.failed == 1 ? "" : "s");
+				 stop.failed, text_plural(stop.failed));
 	return ret ?: (int)stop.count + stop.of_other_versions;
 }
 
@@ -176,15 +178,15 @@ static int sweep_visit(int map_fd, unsigned int map_id, const struct eval_ctl *c
 {
 	int *swept = data;
 
-	if (eval_ctl_holder_lives(ctl) || make_inert(map_fd, true))
+	if (live_holder_is_alive(ctl) || make_inert(map_fd, true))
 		return 0;
-	*swept += bpf_filters_remove(ctl, map_id) > 0;
+	*swept += filters_remove(ctl, map_id) > 0;
 	return 0;
 }
 
-int eval_sweep_dead(struct error *err)
+int live_sweep_dead(struct error *err)
 {
-	int swept = 0, ret = bpf_filters_needed() ? bpf_walk_faults(sweep_visit, &swept, err) : 0;
+	int swept = 0, ret = hook_needs_filters() ? live_walk(sweep_visit, &swept, err) : 0;
 
 	return ret ? ret : swept;
 }

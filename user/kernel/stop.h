@@ -11,9 +11,9 @@
  * report, a line each; then the hooks of their devices are detached (those of another version's its holder detaches).
  * Holders that are stopped (SIGSTOP) go on. What a delay line holds is still delivered. Returns how many it stopped.
  */
-int eval_stop_all(FILE *report, struct error *err);
+int live_stop_all(FILE *report, struct error *err);
 /*
  * Removes what filters dead holders left, and makes them inert first; for kernels without tcx, elsewhere they went with
  * their holder. Returns how many faults it swept, or a negative errno.
  */
-int eval_sweep_dead(struct error *err);
+int live_sweep_dead(struct error *err);

@@ -16,7 +16,7 @@ struct link_device {
 	__u32 attach_type; /* tcx only */
 };
 
-static int read_programs(struct bpf_table *table)
+static int read_programs(struct live_table *table)
 {
 	__u32 id = 0;
 
@@ -33,7 +33,7 @@ static int read_programs(struct bpf_table *table)
 	return 0;
 }
 
-static int link_read(struct bpf_attached *attached, __u32 id)
+static int link_read(struct live_link *attached, __u32 id)
 {
 	_cleanup_close_ int fd = bpf_link_get_fd_by_id(id);
 	struct link_device device = {};
@@ -44,7 +44,7 @@ static int link_read(struct bpf_attached *attached, __u32 id)
 		return -ENOENT;
 	if (info.type == LINK_TYPE_XDP || info.type == LINK_TYPE_TCX)
 		memcpy(&device, &info.xdp, sizeof(device));
-	*attached = (struct bpf_attached){
+	*attached = (struct live_link){
 		.id = id,
 		.program_id = info.prog_id,
 		.type = info.type,
@@ -54,12 +54,12 @@ static int link_read(struct bpf_attached *attached, __u32 id)
 	return 0;
 }
 
-static int read_links(struct bpf_table *table)
+static int read_links(struct live_table *table)
 {
 	__u32 id = 0;
 
 	while (!bpf_link_get_next_id(id, &id)) {
-		struct bpf_attached *grown =
+		struct live_link *grown =
 			array_reserve(table->links, table->link_count, &table->link_room, FIRST_ROOM, sizeof(*grown));
 
 		if (!grown)
@@ -70,7 +70,7 @@ static int read_links(struct bpf_table *table)
 	return 0;
 }
 
-static int disk_read(struct bpf_disk *disk, __u32 id)
+static int disk_read(struct live_disk *disk, __u32 id)
 {
 	_cleanup_close_ int fd = bpf_map_get_fd_by_id(id);
 	struct bpf_map_info info = {};
@@ -83,12 +83,12 @@ static int disk_read(struct bpf_disk *disk, __u32 id)
 	return 0;
 }
 
-static int read_disks(struct bpf_table *table)
+static int read_disks(struct live_table *table)
 {
 	__u32 id = 0;
 
 	while (!bpf_map_get_next_id(id, &id)) {
-		struct bpf_disk *grown =
+		struct live_disk *grown =
 			array_reserve(table->disks, table->disk_count, &table->disk_room, 1, sizeof(*grown));
 
 		if (!grown)
@@ -99,28 +99,28 @@ static int read_disks(struct bpf_table *table)
 	return 0;
 }
 
-int bpf_table_read(struct bpf_table *table, struct error *err)
+int live_table_read(struct live_table *table, struct error *err)
 {
-	struct bpf_table read = {};
+	struct live_table read = {};
 	int ret = read_programs(&read) ?: read_links(&read) ?: read_disks(&read);
 
 	if (ret) {
-		bpf_table_clear(&read);
+		live_table_clear(&read);
 		error_set(err, ret, "out of memory");
 	}
 	*table = read;
 	return ret;
 }
 
-void bpf_table_clear(struct bpf_table *table)
+void live_table_clear(struct live_table *table)
 {
 	free(table->programs);
 	free(table->links);
 	free(table->disks);
-	*table = (struct bpf_table){};
+	*table = (struct live_table){};
 }
 
-const struct bpf_disk *bpf_table_disk(const struct bpf_table *table, __u32 ctl_map)
+const struct live_disk *live_table_disk(const struct live_table *table, __u32 ctl_map)
 {
 	for (size_t i = 0; i < table->disk_count; i++)
 		if (table->disks[i].disk.ctl_map == ctl_map)
@@ -128,10 +128,10 @@ const struct bpf_disk *bpf_table_disk(const struct bpf_table *table, __u32 ctl_m
 	return NULL;
 }
 
-const struct program *bpf_table_next_program(const struct bpf_table *table, __u32 ctl_map,
-					     const struct program *previous)
+const struct program *live_table_next_program(const struct live_table *table, __u32 ctl_map,
+					      const struct program *previous)
 {
-	const struct bpf_disk *disk = bpf_table_disk(table, ctl_map);
+	const struct live_disk *disk = live_table_disk(table, ctl_map);
 
 	for (size_t i = previous ? (size_t)(previous - table->programs) + 1 : 0; i < table->program_count; i++) {
 		const struct program *program = &table->programs[i];
@@ -143,8 +143,8 @@ const struct program *bpf_table_next_program(const struct bpf_table *table, __u3
 	return NULL;
 }
 
-const struct bpf_attached *bpf_table_next_link(const struct bpf_table *table, const struct program *program,
-					       const struct bpf_attached *previous)
+const struct live_link *live_table_next_link(const struct live_table *table, const struct program *program,
+					     const struct live_link *previous)
 {
 	for (size_t i = previous ? (size_t)(previous - table->links) + 1 : 0; i < table->link_count; i++)
 		if (table->links[i].program_id == program->id)

@@ -81,12 +81,12 @@ static int walk_maps(const struct walk *walk, struct error *err)
 	return error_set_errno(err, ret, "cannot walk the kernel's BPF maps");
 }
 
-int bpf_walk_faults(bpf_fault_visit visit, void *data, struct error *err)
+int live_walk(bpf_fault_visit visit, void *data, struct error *err)
 {
-	return bpf_walk_all_versions(visit, NULL, data, err);
+	return live_walk_all_versions(visit, NULL, data, err);
 }
 
-int bpf_walk_all_versions(bpf_fault_visit visit, bpf_fault_visit visit_other, void *data, struct error *err)
+int live_walk_all_versions(bpf_fault_visit visit, bpf_fault_visit visit_other, void *data, struct error *err)
 {
 	return walk_maps(&(struct walk){.visit = visit, .visit_other = visit_other, .data = data}, err);
 }
@@ -99,11 +99,11 @@ static bool lease_is_young(const struct eval_ctl *ctl)
 	return !ctl->lease_ns || ctl->lease_ns > now_ns || now_ns - ctl->lease_ns < LEASE_GRACE_NS;
 }
 
-bool eval_ctl_holder_lives(const struct eval_ctl *ctl)
+bool live_holder_is_alive(const struct eval_ctl *ctl)
 {
-	if (ctl->holder_pidns_ino != process_pid_namespace())
+	if (ctl->holder_pidns_ino != procfs_pid_namespace())
 		return lease_is_young(ctl);
-	return process_lives(&(struct process_identity){
+	return procfs_is_alive(&(struct procfs_identity){
 		.pid = (pid_t)ctl->holder_pid,
 		.start_ticks = ctl->holder_start_ticks,
 		.time_namespace = ctl->holder_timens_ino,

@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
-#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
@@ -21,11 +19,10 @@
 #include "net/netlink.h"
 #include "util/array.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 /* The largest that veth takes: a line must carry whatever its device does. */
 #define VETH_MTU 65535
-/* Fairness between flows is of no use here; the largest that every kernel takes. */
-#define FQ_QUANTUM_BYTES (1U << 20)
 
 static int ioctl_socket(void)
 {
@@ -50,15 +47,14 @@ static void name_set(struct ifreq *ifr, const char *name)
 static void list_names(char *out, size_t size)
 {
 	struct if_nameindex *all = if_nameindex();
-	size_t used = 0;
 
 	out[0] = '\0';
-	for (struct if_nameindex *i = all; i && i->if_index && used < size; i++)
-		used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", i->if_name);
+	for (struct if_nameindex *i = all; i && i->if_index; i++)
+		text_append(out, size, "%s%s", *out ? ", " : "", i->if_name);
 	if_freenameindex(all);
 }
 
-int netdev_find(struct target_device *out, const char *name, struct error *err)
+int device_find(struct net_device *out, const char *name, struct error *err)
 {
 	struct ifreq ifr;
 	char names[256];
@@ -82,14 +78,14 @@ int netdev_find(struct target_device *out, const char *name, struct error *err)
 	return 0;
 }
 
-int netdev_find_index(struct target_device *out, unsigned int ifindex, struct error *err)
+int device_find_index(struct net_device *out, unsigned int ifindex, struct error *err)
 {
 	char name[IF_NAMESIZE];
 
 	if (!if_indextoname(ifindex, name))
 		return errno == ENXIO ? error_set(err, -ENODEV, "device %u is gone", ifindex)
 				      : error_set_errno(err, -errno, "cannot look at device %u", ifindex);
-	return netdev_find(out, name, err);
+	return device_find(out, name, err);
 }
 
 static int device_flags(const char *name)
@@ -101,7 +97,7 @@ static int device_flags(const char *name)
 }
 
 struct device_list {
-	struct target_device *devices;
+	struct net_device *devices;
 	size_t count, room;
 };
 
@@ -126,7 +122,7 @@ static bool is_wanted(const struct nlmsghdr *message, const char **name)
 static int list_add(const struct nlmsghdr *message, void *data)
 {
 	struct device_list *list = data;
-	struct target_device *grown;
+	struct net_device *grown;
 	const char *name;
 
 	if (message->nlmsg_type != RTM_NEWLINK || !is_wanted(message, &name))
@@ -138,7 +134,7 @@ static int list_add(const struct nlmsghdr *message, void *data)
 	}
 	list->devices = grown;
 	/* It may be gone by now. */
-	if (!netdev_find(&list->devices[list->count], name, NULL))
+	if (!device_find(&list->devices[list->count], name, NULL))
 		list->count++;
 	return MNL_CB_OK;
 }
@@ -150,7 +146,7 @@ static void list_forget(void *data)
 	list->count = 0;
 }
 
-int netdev_list_up(struct target_device **out, size_t *count, struct error *err)
+int device_list_up(struct net_device **out, size_t *count, struct error *err)
 {
 	const struct ifinfomsg all = {};
 	struct device_list list = {};
@@ -165,126 +161,7 @@ int netdev_list_up(struct target_device **out, size_t *count, struct error *err)
 	return 0;
 }
 
-struct route_visit {
-	int (*visit)(unsigned int ifindex, void *data);
-	void *data;
-	unsigned int found;
-};
-
-static int visit_hop(const struct rtnexthop *hop, void *data)
-{
-	struct route_visit *visit = data;
-	int ret = visit->visit((unsigned int)hop->rtnh_ifindex, visit->data);
-
-	visit->found += !ret;
-	return ret;
-}
-
-static int route_reply(const struct nlmsghdr *message, void *data)
-{
-	struct route_visit *visit = data;
-	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
-	const struct nlattr *attr;
-	int ret = 0;
-
-	if (message->nlmsg_type != RTM_NEWROUTE)
-		return MNL_CB_OK;
-	/* The entry of an own address names the device that has it, but its packets go through loopback. */
-	if (route->rtm_type == RTN_LOCAL) {
-		visit->found++;
-		ret = visit->visit(NETDEV_LOOPBACK_IFINDEX, visit->data);
-		errno = -ret;
-		return ret ? MNL_CB_ERROR : MNL_CB_STOP;
-	}
-	mnl_attr_for_each (attr, message, sizeof(struct rtmsg)) {
-		if (mnl_attr_get_type(attr) == RTA_OIF) {
-			visit->found++;
-			ret = visit->visit(mnl_attr_get_u32(attr), visit->data);
-		} else if (mnl_attr_get_type(attr) == RTA_MULTIPATH) {
-			ret = netlink_each_hop(attr, visit_hop, visit);
-		}
-		if (ret) {
-			errno = -ret;
-			return MNL_CB_ERROR;
-		}
-	}
-	return MNL_CB_STOP;
-}
-
-static int route_ask(struct mnl_socket *socket, const struct endpoint *to, unsigned int flags,
-		     struct route_visit *visit)
-{
-	char buffer[MNL_NLMSG_HDRLEN + 8192];
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	bool ipv4 = endpoint_is_ipv4(to);
-	struct rtmsg *route;
-	ssize_t size;
-
-	message->nlmsg_type = RTM_GETROUTE;
-	message->nlmsg_flags = NLM_F_REQUEST;
-	route = mnl_nlmsg_put_extra_header(message, sizeof(*route));
-	route->rtm_family = ipv4 ? AF_INET : AF_INET6;
-	route->rtm_dst_len = ipv4 ? 32 : 128;
-	route->rtm_flags = flags;
-	mnl_attr_put(message, RTA_DST, ipv4 ? 4 : 16, ipv4 ? to->address + 12 : to->address);
-	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
-		return -errno;
-	size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-	if (size < 0)
-		return -errno;
-	return mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), route_reply, visit) < 0 ? -errno : 0;
-}
-
-int netdev_route(const struct endpoint *to, int (*visit_device)(unsigned int ifindex, void *data), void *data,
-		 struct error *err)
-{
-	struct route_visit visit = {.visit = visit_device, .data = data};
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	char text[ENDPOINT_TEXT_SIZE];
-	int ret;
-
-	if (!socket)
-		return error_set_errno(err, -errno, "cannot open a netlink socket");
-	/* The whole FIB entry names every hop of a multipath route, a plain lookup only one. */
-	ret = route_ask(socket, to, RTM_F_FIB_MATCH, &visit);
-	if (!ret && !visit.found)
-		ret = route_ask(socket, to, 0, &visit);
-	mnl_socket_close(socket);
-	if (!ret && visit.found)
-		return 0;
-	endpoint_format(to, text);
-	if (ret == -ENODEV)
-		return error_set(err, ret, "the device that leads to peer %s has just gone", text);
-	if (ret == -EMFILE || ret == -ENFILE || ret == -ENOMEM)
-		return error_set_errno(err, ret, "cannot look for the way to peer %s", text);
-	return error_set(err, ret ? ret : -ENETUNREACH, "no route to peer %s from the target", text);
-}
-
-static bool address_equals(const struct sockaddr *sa, const struct endpoint *address)
-{
-	if (!sa)
-		return false;
-	if (sa->sa_family == AF_INET && endpoint_is_ipv4(address))
-		return !memcmp(&((const struct sockaddr_in *)(const void *)sa)->sin_addr, address->address + 12, 4);
-	if (sa->sa_family == AF_INET6 && !endpoint_is_ipv4(address))
-		return !memcmp(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, address->address, 16);
-	return false;
-}
-
-bool netdev_owns_address(const struct endpoint *address)
-{
-	struct ifaddrs *all = NULL;
-	bool found = false;
-
-	if (getifaddrs(&all))
-		return false;
-	for (struct ifaddrs *i = all; i && !found; i = i->ifa_next)
-		found = address_equals(i->ifa_addr, address);
-	freeifaddrs(all);
-	return found;
-}
-
-int netdev_set_up(const char *name, unsigned int queue_length, struct error *err)
+int device_set_up(const char *name, unsigned int queue_length, struct error *err)
 {
 	_cleanup_close_ int ipv6 = -1;
 	char path[96];
@@ -306,25 +183,6 @@ int netdev_set_up(const char *name, unsigned int queue_length, struct error *err
 	return ret ? error_set_errno(err, ret, "cannot bring %s up", name) : 0;
 }
 
-/* Sends one request and waits for the kernel's answer to it: what reply takes, else an acknowledgement. */
-static int request(struct nlmsghdr *message, mnl_cb_t reply, void *data)
-{
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	char buffer[MNL_NLMSG_HDRLEN + 8192];
-	ssize_t size;
-	int ret = 0;
-
-	if (!socket)
-		return -errno;
-	message->nlmsg_flags |= NLM_F_REQUEST | (reply ? 0 : NLM_F_ACK);
-	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0 ||
-	    (size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer))) < 0 ||
-	    mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), reply, data) < 0)
-		ret = -errno;
-	mnl_socket_close(socket);
-	return ret;
-}
-
 static int tx_dropped_reply(const struct nlmsghdr *message, void *data)
 {
 	size_t from = offsetof(struct rtnl_link_stats64, tx_dropped);
@@ -338,7 +196,7 @@ static int tx_dropped_reply(const struct nlmsghdr *message, void *data)
 	return MNL_CB_STOP;
 }
 
-uint64_t netdev_tx_dropped(const char *name, uint64_t *known)
+uint64_t device_tx_dropped(const char *name, uint64_t *known)
 {
 	char buffer[MNL_NLMSG_HDRLEN + 256] = {};
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
@@ -347,10 +205,10 @@ uint64_t netdev_tx_dropped(const char *name, uint64_t *known)
 	message->nlmsg_type = RTM_GETLINK;
 	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(message, IFLA_IFNAME, name);
-	return request(message, tx_dropped_reply, known) ? 0 : *known - before;
+	return netlink_request(message, tx_dropped_reply, known) ? 0 : *known - before;
 }
 
-int netdev_add_veth(const char *name, const char *peer, int peer_netns_fd)
+int device_add_veth(const char *name, const char *peer, int peer_netns_fd)
 {
 	char buffer[MNL_NLMSG_HDRLEN + 1024] = {};
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
@@ -372,10 +230,10 @@ int netdev_add_veth(const char *name, const char *peer, int peer_netns_fd)
 	mnl_attr_nest_end(message, peer_info);
 	mnl_attr_nest_end(message, data);
 	mnl_attr_nest_end(message, link_info);
-	return request(message, NULL, NULL);
+	return netlink_request(message, NULL, NULL);
 }
 
-int netdev_delete(const char *name)
+int device_delete(const char *name)
 {
 	char buffer[MNL_NLMSG_HDRLEN + 256] = {};
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
@@ -383,7 +241,7 @@ int netdev_delete(const char *name)
 	message->nlmsg_type = RTM_DELLINK;
 	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(message, IFLA_IFNAME, name);
-	return request(message, NULL, NULL);
+	return netlink_request(message, NULL, NULL);
 }
 
 /* sysfs of the current network namespace, mounted nowhere; /sys is that of another. */
@@ -396,7 +254,7 @@ static int sysfs_open(void)
 	return fsmount(fd, FSMOUNT_CLOEXEC, 0);
 }
 
-void netdev_receive_in_order(const char *name)
+void device_receive_in_order(const char *name)
 {
 	_cleanup_close_ int sysfs = sysfs_open(), fd = -1;
 	int cpu = sched_getcpu(), size;
@@ -412,39 +270,4 @@ void netdev_receive_in_order(const char *name)
 		size += snprintf(text + size, sizeof(text) - (size_t)size, ",0");
 	if (fd >= 0 && write(fd, text, (size_t)size) < 0)
 		return;
-}
-
-int netdev_set_fq(const char *name, const struct netdev_fq *fq, struct error *err)
-{
-	char buffer[MNL_NLMSG_HDRLEN + 512] = {};
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct nlattr *options;
-	struct tcmsg *tc;
-	int ret;
-
-	message->nlmsg_type = RTM_NEWQDISC;
-	message->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
-	tc = mnl_nlmsg_put_extra_header(message, sizeof(*tc));
-	tc->tcm_ifindex = (int)if_nametoindex(name);
-	tc->tcm_parent = TC_H_ROOT;
-	mnl_attr_put_strz(message, TCA_KIND, "fq");
-	options = mnl_attr_nest_start(message, TCA_OPTIONS);
-	mnl_attr_put_u32(message, TCA_FQ_PLIMIT, fq->packets);
-	mnl_attr_put_u32(message, TCA_FQ_FLOW_PLIMIT, fq->packets);
-	mnl_attr_put_u32(message, TCA_FQ_QUANTUM, FQ_QUANTUM_BYTES);
-	mnl_attr_put_u32(message, TCA_FQ_INITIAL_QUANTUM, FQ_QUANTUM_BYTES);
-	mnl_attr_put_u32(message, TCA_FQ_RATE_ENABLE, 0);
-	mnl_attr_put_u32(message, TCA_FQ_ORPHAN_MASK, fq->orphan_mask);
-	/* In ns. By default every delay may be 10 µs longer. */
-	mnl_attr_put_u32(message, TCA_FQ_TIMER_SLACK, 1);
-	/* Before 5.8 there is none (commit 39d010504e6b), and it is ignored. */
-	mnl_attr_put_u32(message, TCA_FQ_HORIZON, fq->horizon_us);
-	mnl_attr_put_u8(message, TCA_FQ_HORIZON_DROP, 0);
-	mnl_attr_nest_end(message, options);
-	ret = request(message, NULL, NULL);
-	if (ret == -ENOENT)
-		return error_set(
-			err, -ENOPKG,
-			"this kernel has no sch_fq (CONFIG_NET_SCH_FQ), which line: fq needs: use line: tap or auto");
-	return ret ? error_set_errno(err, ret, "cannot set fq on %s", name) : 0;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Addresses and ports as text. Pure functions: the live host is target/target.c's. */
+#include "net/endpoint.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "target/target.h"
 #include "util/text.h"
 
 static const uint8_t ipv4_prefix[12] = {[10] = 0xff, [11] = 0xff};

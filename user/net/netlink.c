@@ -65,3 +65,21 @@ int netlink_each_hop(const struct nlattr *multipath, int (*visit)(const struct r
 	}
 	return 0;
 }
+
+int netlink_request(struct nlmsghdr *message, mnl_cb_t reply, void *data)
+{
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	char buffer[MNL_NLMSG_HDRLEN + 8192];
+	ssize_t size;
+	int ret = 0;
+
+	if (!socket)
+		return -errno;
+	message->nlmsg_flags |= NLM_F_REQUEST | (reply ? 0 : NLM_F_ACK);
+	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0 ||
+	    (size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer))) < 0 ||
+	    mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), reply, data) < 0)
+		ret = -errno;
+	mnl_socket_close(socket);
+	return ret;
+}

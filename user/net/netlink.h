@@ -17,3 +17,5 @@ int netlink_dump(uint16_t type, const void *header, size_t header_size, mnl_cb_t
 		 void *data);
 /* Calls visit with each next hop of an RTA_MULTIPATH, until it returns other than 0, which is returned. */
 int netlink_each_hop(const struct nlattr *multipath, int (*visit)(const struct rtnexthop *hop, void *data), void *data);
+/* Sends one request and waits for the kernel's answer: what reply takes, else (NULL) an acknowledgement. */
+int netlink_request(struct nlmsghdr *message, mnl_cb_t reply, void *data);

@@ -5,12 +5,17 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "net/netlink.h"
 #include "util/array.h"
+
+/* Fairness between flows is of no use here; the largest that every kernel takes. */
+#define FQ_QUANTUM_BYTES (1U << 20)
 
 struct filter_list {
 	struct tc_filter *filters;
@@ -108,4 +113,39 @@ int tc_has_clsact(unsigned int ifindex)
 	struct qdisc_search search = {.ifindex = ifindex};
 
 	return netlink_dump(RTM_GETQDISC, &tc, sizeof(tc), qdisc_reply, NULL, &search) ?: search.found;
+}
+
+int tc_set_fq(const char *name, const struct tc_fq *fq, struct error *err)
+{
+	char buffer[MNL_NLMSG_HDRLEN + 512] = {};
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	struct nlattr *options;
+	struct tcmsg *tc;
+	int ret;
+
+	message->nlmsg_type = RTM_NEWQDISC;
+	message->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
+	tc = mnl_nlmsg_put_extra_header(message, sizeof(*tc));
+	tc->tcm_ifindex = (int)if_nametoindex(name);
+	tc->tcm_parent = TC_H_ROOT;
+	mnl_attr_put_strz(message, TCA_KIND, "fq");
+	options = mnl_attr_nest_start(message, TCA_OPTIONS);
+	mnl_attr_put_u32(message, TCA_FQ_PLIMIT, fq->packets);
+	mnl_attr_put_u32(message, TCA_FQ_FLOW_PLIMIT, fq->packets);
+	mnl_attr_put_u32(message, TCA_FQ_QUANTUM, FQ_QUANTUM_BYTES);
+	mnl_attr_put_u32(message, TCA_FQ_INITIAL_QUANTUM, FQ_QUANTUM_BYTES);
+	mnl_attr_put_u32(message, TCA_FQ_RATE_ENABLE, 0);
+	mnl_attr_put_u32(message, TCA_FQ_ORPHAN_MASK, fq->orphan_mask);
+	/* In ns. By default every delay may be 10 µs longer. */
+	mnl_attr_put_u32(message, TCA_FQ_TIMER_SLACK, 1);
+	/* Before 5.8 there is none (commit 39d010504e6b), and it is ignored. */
+	mnl_attr_put_u32(message, TCA_FQ_HORIZON, fq->horizon_us);
+	mnl_attr_put_u8(message, TCA_FQ_HORIZON_DROP, 0);
+	mnl_attr_nest_end(message, options);
+	ret = netlink_request(message, NULL, NULL);
+	if (ret == -ENOENT)
+		return error_set(
+			err, -ENOPKG,
+			"this kernel has no sch_fq (CONFIG_NET_SCH_FQ), which line: fq needs: use line: tap or auto");
+	return ret ? error_set_errno(err, ret, "cannot set fq on %s", name) : 0;
 }

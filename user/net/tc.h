@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The filters of clsact hooks in the calling thread's network namespace, read by netlink. */
+/* Qdiscs and filters in the calling thread's network namespace, by netlink. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "util/error.h"
 
 struct tc_filter {
 	unsigned int ifindex;
@@ -30,3 +32,13 @@ int tc_each_filter(unsigned int ifindex, uint32_t parent, int (*visit)(const str
  * or a negative errno.
  */
 int tc_has_clsact(unsigned int ifindex);
+
+/* fq so that only skb->tstamp decides when a packet leaves. */
+struct tc_fq {
+	uint32_t packets;     /* of the qdisc, and of each of its flows */
+	uint32_t horizon_us;  /* what would leave later leaves then */
+	uint32_t orphan_mask; /* of skb->hash: which packets are one flow and keep their order */
+};
+
+/* The device's root qdisc. -ENOPKG: this kernel has no sch_fq. */
+int tc_set_fq(const char *name, const struct tc_fq *fq, struct error *err);

@@ -131,8 +131,8 @@ void plan_print(const struct plan *plan, FILE *out)
 
 	fprintf(out, "%s%s%s%s: %zu trial%s, parallel %u, cooldown " NUMBER_FORMAT " s, seed %llu (%s)\n",
 		plan->campaign_id, config->name ? " (" : "", config->name ?: "", config->name ? ")" : "",
-		plan->trial_count, plan->trial_count == 1 ? "" : "s", config->parallel, config->cooldown_seconds,
-		(unsigned long long)plan->seed,
+		plan->trial_count, text_plural((long long)plan->trial_count), config->parallel,
+		config->cooldown_seconds, (unsigned long long)plan->seed,
 		config->seed_given ? "from the file" : "drawn; set `seed` to repeat it");
 	for (size_t i = 0; i < config->subject_count; i++)
 		print_subject(&config->subjects[i], out);

@@ -17,7 +17,8 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/fds.h"
-#include "util/procfs.h"
+#include "util/pidfd.h"
+#include "util/sched.h"
 
 /* Between two tries at what is still dying: doubles from the first to the last. */
 #define RETRY_FIRST_MS 2
@@ -195,7 +196,7 @@ static void watch_once(struct guardian *guardian, int wait_ms)
 			continue;
 		guardian->wards[i].pidfd = fd_close(guardian->wards[i].pidfd);
 		/* First of all: what its filters do to the target has to end. */
-		eval_sweep_dead(NULL);
+		live_sweep_dead(NULL);
 	}
 }
 
@@ -216,7 +217,7 @@ __attribute__((noreturn)) static void guard_run(struct guardian *guardian)
 		left = sweep_dead(guardian);
 		wait_ms = left ? next_wait(wait_ms) : RETRY_FIRST_MS;
 	}
-	eval_sweep_dead(NULL);
+	live_sweep_dead(NULL);
 	/* By prefix: there may be workers that the coordinator had no time to tell of. */
 	end_ns = clock_monotonic_ns() + LAST_SWEEP_NS;
 	wait_ms = RETRY_FIRST_MS;
@@ -239,7 +240,7 @@ __attribute__((noreturn)) static void guard_child(const char *prefix, int fd, co
 	 * then. */
 	prctl(PR_SET_PDEATHSIG, SIGCONT);
 	prctl(PR_SET_NAME, "eval-guard");
-	process_go_first();
+	sched_go_first();
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
 	/* Whoever reads our caller's output must not have to wait for the guard. */
@@ -287,8 +288,8 @@ int guard_start(struct guard *guard, const char *prefix, const int *keep_fds, si
 static int tell(int guard_fd, struct message message)
 {
 	/* All of them are ours, or our children that we have not waited for: their numbers are theirs still. */
-	_cleanup_close_ int worker = process_pidfd(message.worker);
-	_cleanup_close_ int leader = message.group > 0 ? process_pidfd(message.group) : -1;
+	_cleanup_close_ int worker = pidfd_of(message.worker);
+	_cleanup_close_ int leader = message.group > 0 ? pidfd_of(message.group) : -1;
 	const int fds[MESSAGE_FDS] = {worker, leader};
 	const size_t size = (worker >= 0) * sizeof(int) * (leader >= 0 ? 2 : 1);
 	union {
@@ -310,7 +311,7 @@ static int tell(int guard_fd, struct message message)
 
 void guard_stop(struct guard *guard)
 {
-	_cleanup_close_ int pidfd = guard->pid > 0 ? process_pidfd(guard->pid) : -1;
+	_cleanup_close_ int pidfd = guard->pid > 0 ? pidfd_of(guard->pid) : -1;
 	struct pollfd fd = {.fd = pidfd, .events = POLLIN};
 	int ended = pidfd < 0;
 
@@ -318,7 +319,7 @@ void guard_stop(struct guard *guard)
 	tell(guard->fd, (struct message){.worker = getpid(), .group = WORKER_DONE});
 	guard->fd = fd_close(guard->fd);
 	if (pidfd >= 0)
-		process_signal(pidfd, SIGCONT);
+		pidfd_signal(pidfd, SIGCONT);
 	while (pidfd >= 0 && (ended = poll(&fd, 1, STOP_WAIT_MS)) < 0 && errno == EINTR)
 		;
 	/* Else a worker hangs in the kernel: the guard goes on waiting for it, we do not. */

@@ -14,7 +14,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
-#include "util/procfs.h"
+#include "util/pidfd.h"
 
 #define HALF (PROC_OUTPUT_MAX / 2)
 #define KILL_WAIT_NS (2 * NSEC_PER_SEC)
@@ -258,7 +258,7 @@ void proc_kill(struct proc *proc)
 	if (proc->pid <= 0 || proc->ended)
 		return;
 	kill(-proc->pid, SIGKILL);
-	process_signal(proc->pidfd, SIGKILL);
+	pidfd_signal(proc->pidfd, SIGKILL);
 	if (!proc->killed_ns)
 		proc->killed_ns = clock_monotonic_ns();
 }

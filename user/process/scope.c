@@ -14,6 +14,7 @@
 #include "target/target.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/pidfd.h"
 #include "util/procfs.h"
 
 #define SCOPE_ROOT_SIZE 128
@@ -26,13 +27,13 @@
 void scope_prefix(char out[SCOPE_NAME_SIZE], pid_t coordinator, uint64_t start_ticks)
 {
 	snprintf(out, SCOPE_NAME_SIZE, "eval-%d-%" PRIu64 "-%" PRIu64 "-%" PRIu64 "-", (int)coordinator, start_ticks,
-		 process_pid_namespace(), process_time_namespace());
+		 procfs_pid_namespace(), procfs_time_namespace());
 }
 
 static int cgroup_root_open(void)
 {
 	char root[SCOPE_ROOT_SIZE];
-	int ret = target_cgroup2_root(root, sizeof(root));
+	int ret = cgroup_root(root, sizeof(root));
 
 	if (ret)
 		return ret;
@@ -82,12 +83,12 @@ static void cgroup_kill_members(int fd)
 	size_t count = cgroup_members(fd, pids, ARRAY_SIZE(pids)), listed;
 
 	for (size_t i = 0; i < count; i++)
-		pidfds[i] = process_pidfd(pids[i]);
+		pidfds[i] = pidfd_of(pids[i]);
 	listed = cgroup_members(fd, again, ARRAY_SIZE(again));
 	for (size_t i = 0; i < count; i++) {
 		for (size_t j = 0; pidfds[i] >= 0 && j < listed; j++)
 			if (again[j] == pids[i])
-				process_signal(pidfds[i], SIGKILL);
+				pidfd_signal(pidfds[i], SIGKILL);
 		fd_close(pidfds[i]);
 	}
 }
@@ -162,10 +163,10 @@ static int marked_kill(const char *wanted, pid_t session)
 		    !environ_has(dirfd(dir), entry->d_name, wanted))
 			continue;
 		/* Only now is it worth a descriptor; then the look that counts. */
-		pidfd = process_pidfd(pid);
+		pidfd = pidfd_of(pid);
 		if (pidfd < 0 || (session && getsid(pid) != session) || !environ_has(dirfd(dir), entry->d_name, wanted))
 			continue;
-		process_signal(pidfd, SIGKILL);
+		pidfd_signal(pidfd, SIGKILL);
 		found++;
 	}
 	return found;
@@ -185,8 +186,8 @@ void scope_kill_group(int leader_pidfd, pid_t group)
 	if (group <= 1)
 		return;
 	/* Before Linux 6.9 its members are those of the leader's session that have a command's environment. */
-	if (process_signal_group(leader_pidfd, SIGKILL) == -EINVAL) {
-		process_signal(leader_pidfd, SIGKILL);
+	if (pidfd_signal_group(leader_pidfd, SIGKILL) == -EINVAL) {
+		pidfd_signal(leader_pidfd, SIGKILL);
 		marked_kill("EVAL_TRIAL=", group);
 	}
 }
@@ -245,11 +246,11 @@ int scope_sweep_wait(const char *name_start, uint64_t wait_ns)
 }
 
 /* Also the name of an eval that left the time namespace out: it was in the host's, or its start time is no use. */
-static bool scope_parse(const char *name, struct process_identity *coordinator)
+static bool scope_parse(const char *name, struct procfs_identity *coordinator)
 {
 	int worker, end = 0;
 
-	*coordinator = (struct process_identity){0};
+	*coordinator = (struct procfs_identity){0};
 	if (sscanf(name, "eval-%d-%" SCNu64 "-%" SCNu64 "-%" SCNu64 "-%dw%n", &coordinator->pid,
 		   &coordinator->start_ticks, &coordinator->pid_namespace, &coordinator->time_namespace, &worker,
 		   &end) == 5)
@@ -271,11 +272,11 @@ void scope_each_stale(void (*visit)(int root_fd, const char *name, void *data), 
 		return;
 	}
 	while ((entry = readdir(dir))) {
-		struct process_identity coordinator;
+		struct procfs_identity coordinator;
 
 		/* Whether one of another PID namespace lives, nobody here can tell; all of it ends with that. */
-		if (scope_parse(entry->d_name, &coordinator) && coordinator.pid_namespace == process_pid_namespace() &&
-		    !process_lives(&coordinator))
+		if (scope_parse(entry->d_name, &coordinator) && coordinator.pid_namespace == procfs_pid_namespace() &&
+		    !procfs_is_alive(&coordinator))
 			visit(root_fd, entry->d_name, data);
 	}
 }

@@ -85,11 +85,6 @@ void report_text(FILE *out, const char *text, const char *indent)
 	}
 }
 
-const char *report_string(const json_t *row, const char *column, const char *fallback)
-{
-	return json_string_value(json_object_get(row, column)) ?: fallback;
-}
-
 /* From the smallest to the largest bucket that counted anything. */
 void report_histogram(FILE *out, const json_t *histogram, const char *indent)
 {

@@ -167,12 +167,12 @@ void progress_trial_start(struct progress *progress, unsigned int lane, const st
 
 static void enter_phase(struct progress *progress, struct lane *lane, const json_t *message)
 {
-	const char *phase = json_string_value(json_object_get(message, "phase")) ?: "";
+	const char *phase = json_text_or(message, "phase", "");
 	double seconds = json_number_value(json_object_get(message, "seconds"));
 	char text[64];
 
 	snprintf(lane->phase, sizeof(lane->phase), "%s", phase);
-	lane->phase_ends_ns = seconds > 0 ? clock_monotonic_ns() + (uint64_t)(seconds * (double)NSEC_PER_SEC) : 0;
+	lane->phase_ends_ns = seconds > 0 ? clock_monotonic_ns() + clock_from_seconds(seconds) : 0;
 	progress->redraw_ns = 0;
 	if (progress->mode != PROGRESS_LINES || progress->live)
 		return;
@@ -190,23 +190,22 @@ static void keep_probes(struct lane *lane, const json_t *state)
 {
 	const char *name;
 	json_t *probe;
-	size_t used = 0;
 
+	lane->probes[0] = '\0';
 	json_object_foreach ((json_t *)state, name, probe) {
 		char latency[REPORT_CELL_SIZE];
 		const json_t *ok = json_object_get(probe, "ok");
 
-		if (!json_is_boolean(ok) || used >= sizeof(lane->probes))
-			continue;
-		used += (size_t)snprintf(lane->probes + used, sizeof(lane->probes) - used, "%s%s %s %s",
-					 used ? ", " : "", name, json_is_true(ok) ? "ok" : "failing",
-					 report_milliseconds(latency, json_object_get(probe, "latency_ms")));
+		if (json_is_boolean(ok))
+			text_append(lane->probes, sizeof(lane->probes), "%s%s %s %s", *lane->probes ? ", " : "", name,
+				    json_is_true(ok) ? "ok" : "failing",
+				    report_milliseconds(latency, json_object_get(probe, "latency_ms")));
 	}
 }
 
 void progress_message(struct progress *progress, unsigned int index, const json_t *message)
 {
-	const char *kind = json_string_value(json_object_get(message, "message")) ?: "";
+	const char *kind = json_text_or(message, "message", "");
 	struct lane *lane = &progress->lanes[index];
 
 	if (!lane->trial)
@@ -216,7 +215,7 @@ void progress_message(struct progress *progress, unsigned int index, const json_
 	else if (!strcmp(kind, "samples"))
 		keep_probes(lane, json_object_get(message, "state"));
 	else if (!strcmp(kind, "event") && progress->mode == PROGRESS_LINES && !progress->live)
-		print_line(progress, lane->trial->id, json_string_value(json_object_get(message, "text")) ?: "");
+		print_line(progress, lane->trial->id, json_text_or(message, "text", ""));
 	if (progress->mode == PROGRESS_JSON && strcmp(kind, "columns") && strcmp(kind, "end")) {
 		json_t *fields = json_copy((json_t *)message);
 
@@ -231,20 +230,19 @@ static void describe_end(char *out, size_t size, const json_t *columns)
 {
 	const json_t *summary = json_object_get(columns, "summary");
 	const json_t *during = json_object_get(summary, "during");
-	const char *verdict = report_string(columns, "verdict", "none");
+	const char *verdict = json_text_or(columns, "verdict", "none");
 	char percent[REPORT_CELL_SIZE], seconds[REPORT_CELL_SIZE];
-	int used;
 
 	if (report_reason(out, size, columns) > 0)
 		return;
-	used = snprintf(out, size, "%s%s%s", report_string(columns, "status", "?"), strcmp(verdict, "none") ? ", " : "",
-			strcmp(verdict, "none") ? verdict : "");
+	snprintf(out, size, "%s%s%s", json_text_or(columns, "status", "?"), strcmp(verdict, "none") ? ", " : "",
+		 strcmp(verdict, "none") ? verdict : "");
 	if (json_is_number(json_object_get(during, "availability")))
-		used += snprintf(out + used, size - (size_t)used, ", %s available",
-				 report_percent(percent, json_object_get(during, "availability")));
+		text_append(out, size, ", %s available",
+			    report_percent(percent, json_object_get(during, "availability")));
 	if (json_is_number(json_object_get(summary, "recovery_seconds")))
-		snprintf(out + used, size - (size_t)used, ", recovered in %s",
-			 report_seconds(seconds, json_object_get(summary, "recovery_seconds")));
+		text_append(out, size, ", recovered in %s",
+			    report_seconds(seconds, json_object_get(summary, "recovery_seconds")));
 }
 
 void progress_trial_end(struct progress *progress, unsigned int index, const json_t *columns)
@@ -254,8 +252,8 @@ void progress_trial_end(struct progress *progress, unsigned int index, const jso
 	char text[1024];
 
 	progress->ended++;
-	progress->bad += strcmp(report_string(columns, "status", ""), "completed") ||
-			 !strcmp(report_string(columns, "verdict", ""), "fail");
+	progress->bad += strcmp(json_text_or(columns, "status", ""), "completed") ||
+			 !strcmp(json_text_or(columns, "verdict", ""), "fail");
 	progress->trials_ns += clock_monotonic_ns() - lane->started_ns;
 	lane->trial = NULL;
 	if (progress->mode == PROGRESS_JSON) {
@@ -316,7 +314,7 @@ static size_t terminal_columns(const struct progress *progress)
 
 static uint64_t planned_ns(const struct plan_trial *trial)
 {
-	return (uint64_t)((trial->settings->warmup_seconds + trial->settings->duration_seconds) * (double)NSEC_PER_SEC);
+	return clock_from_seconds(trial->settings->warmup_seconds + trial->settings->duration_seconds);
 }
 
 /* By the mean of the trials that ended, before the first by what is planned. 0: unknown. */
@@ -364,13 +362,13 @@ static void draw_total(struct progress *progress, size_t columns)
 {
 	uint64_t seconds = time_to_go_ns(progress) / NSEC_PER_SEC;
 	char text[LINE_MAX_COLUMNS + 1];
-	int used = snprintf(text, sizeof(text), "%zu of %zu trials done", progress->ended, progress->to_run);
 
+	snprintf(text, sizeof(text), "%zu of %zu trials done", progress->ended, progress->to_run);
 	if (progress->bad)
-		used += snprintf(text + used, sizeof(text) - (size_t)used, ", %zu not passed", progress->bad);
+		text_append(text, sizeof(text), ", %zu not passed", progress->bad);
 	if (seconds)
-		snprintf(text + used, sizeof(text) - (size_t)used, ", about %llu:%02llu to go",
-			 (unsigned long long)(seconds / 60), (unsigned long long)(seconds % 60));
+		text_append(text, sizeof(text), ", about %llu:%02llu to go", (unsigned long long)(seconds / 60),
+			    (unsigned long long)(seconds % 60));
 	draw_line(progress, columns, text);
 }
 

@@ -47,8 +47,6 @@ const char *report_count(char out[REPORT_CELL_SIZE], const json_t *value);
 
 /* Text from outside: control characters, which could drive the terminal, become '?'; newlines get the indent. */
 void report_text(FILE *out, const char *text, const char *indent);
-/* The string of a row's column, fallback where it is none. */
-const char *report_string(const json_t *row, const char *column, const char *fallback);
 /* Over all targets, devices and both ways: packets that a full line dropped, and that matched but passed untouched. */
 struct report_losses {
 	json_int_t dropped, failed;

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/json.h"
 #include "util/terminal.h"
+#include "util/text.h"
 
 #define TABLE_WIDTH 140
 #define CELL_SIZE 160
@@ -26,17 +28,17 @@ struct table_column {
 
 static void fill_trial(char *out, size_t size, const json_t *trial)
 {
-	snprintf(out, size, "%s", report_string(trial, "id", "?"));
+	snprintf(out, size, "%s", json_text_or(trial, "id", "?"));
 }
 
 static void fill_status(char *out, size_t size, const json_t *trial)
 {
-	snprintf(out, size, "%s", report_string(trial, "status", "?"));
+	snprintf(out, size, "%s", json_text_or(trial, "status", "?"));
 }
 
 static void fill_verdict(char *out, size_t size, const json_t *trial)
 {
-	const char *verdict = report_string(trial, "verdict", "none");
+	const char *verdict = json_text_or(trial, "verdict", "none");
 
 	snprintf(out, size, "%s", strcmp(verdict, "none") ? verdict : "-");
 }
@@ -178,28 +180,25 @@ static void print_row(FILE *out, const size_t widths[ARRAY_SIZE(columns)], const
 	fputc('\n', out);
 }
 
-static size_t append_missed(char *out, size_t size, const json_t *expectations)
+static void list_missed(char *out, size_t size, const json_t *expectations)
 {
 	const json_t *expectation;
-	size_t used = 0, i;
+	size_t i;
 
-	out[0] = '\0';
 	json_array_foreach (expectations, i, expectation) {
 		_cleanup_free_ char *asked = json_dumps(json_object_get(expectation, "asked"), SHORT_NUMBERS);
 		_cleanup_free_ char *measured = json_dumps(json_object_get(expectation, "measured"), SHORT_NUMBERS);
 
-		if (json_is_true(json_object_get(expectation, "ok")) || used >= size)
-			continue;
-		used += (size_t)snprintf(out + used, size - used, "%s%s %s missed: %s", used ? ", " : "",
-					 report_string(expectation, "name", "?"), asked ?: "?", measured ?: "?");
+		if (!json_is_true(json_object_get(expectation, "ok")))
+			text_append(out, size, "%s%s %s missed: %s", *out ? ", " : "",
+				    json_text_or(expectation, "name", "?"), asked ?: "?", measured ?: "?");
 	}
-	return used < size ? used : size - 1;
 }
 
 int report_reason(char *out, size_t size, const json_t *trial)
 {
-	const char *status = report_string(trial, "status", ""), *stage = report_string(trial, "error_stage", NULL);
-	const char *text = report_string(trial, "error_text", NULL);
+	const char *status = json_text_or(trial, "status", ""), *stage = json_text_or(trial, "error_stage", NULL);
+	const char *text = json_text_or(trial, "error_text", NULL);
 
 	out[0] = '\0';
 	if (text)
@@ -208,12 +207,13 @@ int report_reason(char *out, size_t size, const json_t *trial)
 		return snprintf(out, size, "void: the evidence shows no hit");
 	if (!strcmp(status, "failed"))
 		return snprintf(out, size, "failed%s%s, no text recorded", stage ? " in " : "", stage ?: "");
-	if (strcmp(report_string(trial, "verdict", ""), "fail"))
+	if (strcmp(json_text_or(trial, "verdict", ""), "fail"))
 		return 0;
-	if (append_missed(out, size, json_object_get(trial, "expectations")))
+	list_missed(out, size, json_object_get(trial, "expectations"));
+	if (*out)
 		return (int)strlen(out);
 	return snprintf(out, size,
-			report_string(trial, "recovered_at", NULL) ? "verdict fail" : "did not recover in time");
+			json_text_or(trial, "recovered_at", NULL) ? "verdict fail" : "did not recover in time");
 }
 
 static void add_losses(struct report_losses *losses, const json_t *evidence)
@@ -227,14 +227,9 @@ static void add_losses(struct report_losses *losses, const json_t *evidence)
 			const json_t *counters = json_object_get(device, directions[d]);
 			const json_t *line = json_object_get(counters, "line");
 
-			losses->dropped += json_integer_value(json_object_get(line, "line_dropped"));
-			losses->failed += json_integer_value(json_object_get(counters, "failed"));
+			losses->dropped += json_integer_at(line, "line_dropped");
+			losses->failed += json_integer_at(counters, "failed");
 		}
-}
-
-static const char *plural(json_int_t count)
-{
-	return count == 1 ? "" : "s";
 }
 
 struct report_losses report_losses(const json_t *evidence)
@@ -252,16 +247,15 @@ struct report_losses report_losses(const json_t *evidence)
 int report_loss(char *out, size_t size, const json_t *evidence)
 {
 	struct report_losses losses = report_losses(evidence);
-	int used = 0;
 
 	out[0] = '\0';
 	if (losses.dropped)
-		used = snprintf(out, size, "the line dropped %lld packet%s: chaos was loss, not only delay",
-				(long long)losses.dropped, plural(losses.dropped));
+		text_append(out, size, "the line dropped %lld packet%s: chaos was loss, not only delay",
+			    (long long)losses.dropped, text_plural(losses.dropped));
 	if (losses.failed)
-		used += snprintf(out + used, size - (size_t)used, "%s%lld packet%s matched but passed untouched",
-				 used ? "; " : "", (long long)losses.failed, plural(losses.failed));
-	return used;
+		text_append(out, size, "%s%lld packet%s matched but passed untouched", *out ? "; " : "",
+			    (long long)losses.failed, text_plural(losses.failed));
+	return (int)strlen(out);
 }
 
 static void print_note(FILE *out, const char *text)

@@ -8,6 +8,8 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
+#include "util/text.h"
 
 #define OUTPUT_TAIL 600
 #define INDENT "                "
@@ -30,7 +32,7 @@ static void print_field(FILE *out, const char *name, const char *text)
 
 static void print_string(FILE *out, const char *name, const json_t *row, const char *column)
 {
-	print_field(out, name, report_string(row, column, NULL));
+	print_field(out, name, json_text_or(row, column, NULL));
 }
 
 /* A value of any shape; strings go without quotes. */
@@ -49,15 +51,15 @@ static void print_status(FILE *out, const json_t *trial)
 {
 	char text[128];
 
-	snprintf(text, sizeof(text), "%s, verdict %s", report_string(trial, "status", "?"),
-		 report_string(trial, "verdict", "?"));
+	snprintf(text, sizeof(text), "%s, verdict %s", json_text_or(trial, "status", "?"),
+		 json_text_or(trial, "verdict", "?"));
 	print_field(out, "status", text);
-	if (report_string(trial, "error_text", NULL)) {
-		json_int_t code = json_integer_value(json_object_get(trial, "error_errno"));
+	if (json_text_or(trial, "error_text", NULL)) {
+		json_int_t code = json_integer_at(trial, "error_errno");
 		char error[1024];
 
-		snprintf(error, sizeof(error), "%s%s%s%s%s%s", report_string(trial, "error_stage", ""),
-			 report_string(trial, "error_stage", NULL) ? ": " : "", report_string(trial, "error_text", ""),
+		snprintf(error, sizeof(error), "%s%s%s%s%s%s", json_text_or(trial, "error_stage", ""),
+			 json_text_or(trial, "error_stage", NULL) ? ": " : "", json_text_or(trial, "error_text", ""),
 			 code ? " (" : "", code ? strerrorname_np(abs((int)code)) ?: "unknown errno" : "",
 			 code ? ")" : "");
 		print_field(out, "error", error);
@@ -67,15 +69,13 @@ static void print_status(FILE *out, const json_t *trial)
 static void print_what(FILE *out, const json_t *trial)
 {
 	const json_t *instance = json_object_get(trial, "instance"), *fresh = json_object_get(trial, "fresh");
-	const char *node = report_string(trial, "target_node", NULL),
-		   *asked = report_string(trial, "target_asked", NULL);
-	const char *type = report_string(trial, "type", NULL), *role = report_string(trial, "target_role", NULL);
+	const char *node = json_text_or(trial, "target_node", NULL), *asked = json_text_or(trial, "target_asked", NULL);
+	const char *type = json_text_or(trial, "type", NULL), *role = json_text_or(trial, "target_role", NULL);
 	char text[256];
 
-	snprintf(text, sizeof(text), "%s%s%s%s on %s, repetition %d, attempt %d", report_string(trial, "chaos", "?"),
-		 type ? " (" : "", type ?: "", type ? ")" : "", report_string(trial, "subject", "?"),
-		 (int)json_integer_value(json_object_get(trial, "repetition")),
-		 (int)json_integer_value(json_object_get(trial, "attempt")));
+	snprintf(text, sizeof(text), "%s%s%s%s on %s, repetition %d, attempt %d", json_text_or(trial, "chaos", "?"),
+		 type ? " (" : "", type ?: "", type ? ")" : "", json_text_or(trial, "subject", "?"),
+		 (int)json_integer_at(trial, "repetition"), (int)json_integer_at(trial, "attempt"));
 	print_field(out, "chaos", text);
 	if (json_is_integer(instance)) {
 		snprintf(text, sizeof(text), "%d%s", (int)json_integer_value(instance),
@@ -103,14 +103,14 @@ static void print_times(FILE *out, const json_t *trial)
 
 	fputs("\ntimes\n", out);
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
-		const char *text = report_string(trial, times[i], NULL);
+		const char *text = json_text_or(trial, times[i], NULL);
 		char companion[64];
 		json_int_t at;
 
 		if (!text)
 			continue;
 		snprintf(companion, sizeof(companion), "%s_monotonic_ns", times[i]);
-		at = json_integer_value(json_object_get(trial, companion));
+		at = json_integer_at(trial, companion);
 		start = start ?: at;
 		fprintf(out, "  %-20s%s", times[i], text);
 		if (at && at != start)
@@ -166,7 +166,7 @@ static void print_expectations(FILE *out, const json_t *expectations)
 		_cleanup_free_ char *measured =
 			json_dumps(json_object_get(expectation, "measured"), JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
 
-		fprintf(out, "  %-24s%-8sasked %s, measured %s\n", report_string(expectation, "name", "?"),
+		fprintf(out, "  %-24s%-8sasked %s, measured %s\n", json_text_or(expectation, "name", "?"),
 			json_is_true(json_object_get(expectation, "ok")) ? "met" : "missed", asked ?: "-",
 			measured ?: "-");
 	}
@@ -199,7 +199,7 @@ static void print_direction(FILE *out, const char *device, const char *direction
 	for (size_t i = 0; i < ARRAY_SIZE(histograms); i++) {
 		const json_t *histogram = json_object_get(counters, histograms[i]);
 
-		if (!json_integer_value(json_object_get(histogram, "count")))
+		if (!json_integer_at(histogram, "count"))
 			continue;
 		fprintf(out, "    delay %s, mean %.3f ms\n", histograms[i],
 			json_number_value(json_object_get(histogram, "mean_us")) / 1000);
@@ -227,11 +227,11 @@ static void print_fault(FILE *out, const char *target, const json_t *evidence)
 	size_t i;
 
 	fprintf(out, "  %s%sengine %s, seen %s, hit %s, bytes %s\n", target, target[0] ? ": " : "",
-		report_string(evidence, "engine", "?"), report_count(seen, json_object_get(evidence, "seen")),
+		json_text_or(evidence, "engine", "?"), report_count(seen, json_object_get(evidence, "seen")),
 		report_count(hit, json_object_get(evidence, "hit")),
 		report_count(bytes, json_object_get(evidence, "bytes")));
 	json_array_foreach (json_object_get(evidence, "devices"), i, device) {
-		const char *name = report_string(device, "device", "?");
+		const char *name = json_text_or(device, "device", "?");
 
 		print_direction(out, name, "egress", json_object_get(device, "egress"));
 		print_direction(out, name, "ingress", json_object_get(device, "ingress"));
@@ -264,9 +264,9 @@ static void print_attempts(FILE *out, const json_t *attempts)
 	json_array_foreach (attempts, i, attempt) {
 		char reason[1024];
 
-		fprintf(out, "  %-4d%-12s%s to %s", (int)json_integer_value(json_object_get(attempt, "attempt")),
-			report_string(attempt, "status", "?"), report_string(attempt, "started_at", "-"),
-			report_string(attempt, "ended_at", "-"));
+		fprintf(out, "  %-4d%-12s%s to %s", (int)json_integer_at(attempt, "attempt"),
+			json_text_or(attempt, "status", "?"), json_text_or(attempt, "started_at", "-"),
+			json_text_or(attempt, "ended_at", "-"));
 		if (report_reason(reason, sizeof(reason), attempt) > 0) {
 			fputs("\n      ", out);
 			report_text(out, reason, "      ");
@@ -290,8 +290,8 @@ static const char *tail_of(const char *output)
 
 static void print_command(FILE *out, const json_t *command)
 {
-	const char *output = report_string(command, "output", "");
-	json_int_t signal = json_integer_value(json_object_get(command, "signal"));
+	const char *output = json_text_or(command, "output", "");
+	json_int_t signal = json_integer_at(command, "signal");
 	char seconds[REPORT_CELL_SIZE], end[64];
 	size_t length = strlen(output);
 
@@ -300,15 +300,14 @@ static void print_command(FILE *out, const json_t *command)
 	else if (signal)
 		snprintf(end, sizeof(end), "signal %d", (int)signal);
 	else if (json_is_integer(json_object_get(command, "exit_code")))
-		snprintf(end, sizeof(end), "exit %d", (int)json_integer_value(json_object_get(command, "exit_code")));
+		snprintf(end, sizeof(end), "exit %d", (int)json_integer_at(command, "exit_code"));
 	else
 		snprintf(end, sizeof(end), "not ended");
-	fprintf(out, "  %-10s%-10s%-10s%8s  ", report_string(command, "name", "?"),
-		report_string(command, "phase", "?"), end,
-		report_seconds(seconds, json_object_get(command, "seconds")));
-	report_text(out, report_string(command, "exec", ""), INDENT);
+	fprintf(out, "  %-10s%-10s%-10s%8s  ", json_text_or(command, "name", "?"), json_text_or(command, "phase", "?"),
+		end, report_seconds(seconds, json_object_get(command, "seconds")));
+	report_text(out, json_text_or(command, "exec", ""), INDENT);
 	if (json_object_get(command, "tries"))
-		fprintf(out, " (%d tries)", (int)json_integer_value(json_object_get(command, "tries")));
+		fprintf(out, " (%d tries)", (int)json_integer_at(command, "tries"));
 	fputc('\n', out);
 	if (length) {
 		_cleanup_free_ char *text = strndup(output, length - (output[length - 1] == '\n'));
@@ -342,9 +341,9 @@ static void print_events(FILE *out, const json_t *events)
 	json_array_foreach (events, i, event) {
 		const json_t *details = json_object_get(event, "details");
 
-		fprintf(out, "  %s  %-10s%-12s", report_string(event, "at", "?"), report_string(event, "phase", ""),
-			report_string(event, "kind", ""));
-		report_text(out, report_string(event, "text", ""), "      ");
+		fprintf(out, "  %s  %-10s%-12s", json_text_or(event, "at", "?"), json_text_or(event, "phase", ""),
+			json_text_or(event, "kind", ""));
+		report_text(out, json_text_or(event, "text", ""), "      ");
 		if (json_object_size(details)) {
 			_cleanup_free_ char *text = json_dumps(details, JSON_REAL_PRECISION(9));
 
@@ -363,7 +362,7 @@ void report_trial(FILE *out, const json_t *trial, const json_t *attempts, const 
 		{"metadata", "chaos_metadata"},
 	};
 
-	fprintf(out, "%s of %s\n", report_string(trial, "id", "?"), report_string(trial, "campaign_id", "?"));
+	fprintf(out, "%s of %s\n", json_text_or(trial, "id", "?"), json_text_or(trial, "campaign_id", "?"));
 	print_status(out, trial);
 	print_what(out, trial);
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
@@ -380,19 +379,17 @@ void report_trial(FILE *out, const json_t *trial, const json_t *attempts, const 
 const char *report_progress(char *out, size_t size, const json_t *counts)
 {
 	static const char *const statuses[] = {"completed", "failed", "void", "interrupted", "running", "planned"};
-	json_int_t failed = json_integer_value(json_object_get(counts, "verdict_fail"));
-	size_t used = 0;
+	json_int_t failed = json_integer_at(counts, "verdict_fail");
 
 	out[0] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(statuses) && used < size; i++) {
-		json_int_t count = json_integer_value(json_object_get(counts, statuses[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+		json_int_t count = json_integer_at(counts, statuses[i]);
 
 		if (count)
-			used += (size_t)snprintf(out + used, size - used, "%s%s %d", used ? ", " : "", statuses[i],
-						 (int)count);
+			text_append(out, size, "%s%s %d", *out ? ", " : "", statuses[i], (int)count);
 	}
-	if (failed && used < size)
-		snprintf(out + used, size - used, "; verdict fail %d", (int)failed);
+	if (failed)
+		text_append(out, size, "; verdict fail %d", (int)failed);
 	return out;
 }
 
@@ -400,7 +397,7 @@ void report_campaign(FILE *out, const json_t *campaign)
 {
 	char progress[160];
 
-	fprintf(out, "%s\n", report_string(campaign, "id", "?"));
+	fprintf(out, "%s\n", json_text_or(campaign, "id", "?"));
 	print_string(out, "label", campaign, "label");
 	print_string(out, "status", campaign, "status");
 	print_field(out, "trials", report_progress(progress, sizeof(progress), json_object_get(campaign, "trials")));

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/json.h"
+#include "util/text.h"
 
 #define CANDIDATES_SHOWN 5
 
@@ -25,27 +27,20 @@ static json_t *select_rows(struct store *store, enum store_table_id table, const
 
 static const char *text_of(const json_t *row, const char *column)
 {
-	return json_string_value(json_object_get(row, column)) ?: "";
+	return json_text_or(row, column, "");
 }
 
 static void name_candidates(char *out, size_t size, const json_t *rows, const char *column)
 {
 	const json_t *row;
-	size_t i, used = 0;
+	size_t i;
 
 	out[0] = '\0';
-	json_array_foreach (rows, i, row) {
-		int length;
-
-		if (i == CANDIDATES_SHOWN) {
-			snprintf(out + used, size - used, ", …");
-			break;
-		}
-		length = snprintf(out + used, size - used, "%s%s", i ? ", " : "", text_of(row, column));
-		if (length < 0 || used + (size_t)length >= size)
-			break;
-		used += (size_t)length;
-	}
+	json_array_foreach (rows, i, row)
+		if (i < CANDIDATES_SHOWN)
+			text_append(out, size, "%s%s", i ? ", " : "", json_text_or(row, column, ""));
+	if (json_array_size(rows) > CANDIDATES_SHOWN)
+		text_append(out, size, ", …");
 }
 
 /* The one row of several found by an abbreviation; what was asked for is ambiguous where they differ. */

@@ -22,18 +22,6 @@ uint64_t store_u64_value(const json_t *value)
 	return json_is_string(value) ? strtoull(json_string_value(value), NULL, 10) : 0;
 }
 
-int store_moment(json_t *columns, const char *column, uint64_t realtime_ns, uint64_t monotonic_ns)
-{
-	char text[RFC3339_SIZE], companion[64];
-
-	clock_format_rfc3339(text, sizeof(text), realtime_ns);
-	snprintf(companion, sizeof(companion), "%s_monotonic_ns", column);
-	if (json_object_set_new(columns, column, json_string(text)) ||
-	    json_object_set_new(columns, companion, json_integer((json_int_t)monotonic_ns)))
-		return -ENOMEM;
-	return 0;
-}
-
 static bool is_u64(const json_t *value)
 {
 	const char *text = json_string_value(value);

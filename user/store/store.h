@@ -7,7 +7,7 @@
  *
  * The columns stand in store/schema.c. Flags (baseline, fresh, ok) are JSON true and false; a seed is a string of
  * digits, since it has 64 bits without sign (store_u64, store_u64_value); a moment X_at is RFC 3339 text and has
- * its companion X_at_monotonic_ns (store_moment sets both).
+ * its companion X_at_monotonic_ns (moment_set sets both).
  *
  * Every writing function is durable when it returns 0, unless it stands between store_begin and store_commit.
  * Errors: -EBUSY locked by another process, -EROFS/-EACCES not writable, -EPERM not to be written by root
@@ -44,8 +44,6 @@ void store_rollback(struct store *store);
 /* A 64-bit seed as a column, and back (0 where it is none). */
 json_t *store_u64(uint64_t value);
 uint64_t store_u64_value(const json_t *value);
-/* Sets column ("started_at") and its companion; for clock_realtime_ns() and clock_monotonic_ns(). 0 or -ENOMEM. */
-int store_moment(json_t *columns, const char *column, uint64_t realtime_ns, uint64_t monotonic_ns);
 
 /*
  * The campaign's row and all its trials, status planned, in one transaction. campaign gives the columns that the

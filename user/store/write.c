@@ -7,6 +7,7 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 
 static json_t *keys_of(const char *campaign_id, const char *trial_id)
 {
@@ -19,16 +20,6 @@ static int out_of_memory(struct store *store, struct error *err)
 	return error_set_errno(err, -ENOMEM, "database %s", store->path);
 }
 
-static json_t *text_or_null(const char *text)
-{
-	return text ? json_string(text) : json_null();
-}
-
-static json_t *number_or_null(double number)
-{
-	return isnan(number) ? json_null() : json_real(number);
-}
-
 static json_t *settings_to_json(const struct settings *settings)
 {
 	const struct expectations *expect = &settings->expect;
@@ -36,9 +27,9 @@ static json_t *settings_to_json(const struct settings *settings)
 	return json_pack("{s:f, s:f, s:f, s:i, s:s*, s:{s:o, s:o, s:o}}", "warmup_seconds", settings->warmup_seconds,
 			 "duration_seconds", settings->duration_seconds, "recovery_seconds", settings->recovery_seconds,
 			 "retries", (int)settings->retries, "abort_if", settings->abort_if.exec, "expect",
-			 "availability_min", number_or_null(expect->availability_min), "p99_ms_max",
-			 number_or_null(expect->p99_ms_max), "recover_within_seconds",
-			 number_or_null(expect->recover_within_seconds));
+			 "availability_min", json_number_or_null(expect->availability_min), "p99_ms_max",
+			 json_number_or_null(expect->p99_ms_max), "recover_within_seconds",
+			 json_number_or_null(expect->recover_within_seconds));
 }
 
 static json_t *trial_row(const struct plan *plan, const struct plan_trial *trial)
@@ -48,10 +39,10 @@ static json_t *trial_row(const struct plan *plan, const struct plan_trial *trial
 	row = json_pack("{s:s, s:s, s:i, s:s, s:s, s:o, s:i, s:b, s:b, s:o, s:o, s:o, s:O?}", "campaign_id",
 			plan->campaign_id, "id", trial->id, "trial_index", (int)trial->index, "subject",
 			trial->subject->name, "chaos", trial->chaos_name, "type",
-			text_or_null(trial->chaos ? trial->chaos->ops->name : NULL), "repetition",
+			json_text_or_null(trial->chaos ? trial->chaos->ops->name : NULL), "repetition",
 			(int)trial->repetition, "baseline", !trial->chaos, "fresh", trial->subject->fresh, "seed",
 			store_u64(trial->seed), "settings", settings_to_json(trial->settings), "target_asked",
-			text_or_null(trial->target), "params_asked", trial->params);
+			json_text_or_null(trial->target), "params_asked", trial->params);
 	return TAKE_PTR(row);
 }
 
@@ -63,7 +54,7 @@ static json_t *campaign_row(const struct plan *plan, const json_t *columns)
 
 	clock_format_rfc3339(now, sizeof(now), clock_realtime_ns());
 	row = json_pack("{s:s, s:o, s:s, s:o, s:o, s:i, s:f, s:i, s:s, s:s}", "id", plan->campaign_id, "label",
-			text_or_null(config->name), "hash", plan->hash, "seed", store_u64(plan->seed), "config",
+			json_text_or_null(config->name), "hash", plan->hash, "seed", store_u64(plan->seed), "config",
 			json_loads(plan->canonical, JSON_DECODE_ANY, NULL), "parallel", (int)config->parallel,
 			"cooldown_seconds", config->cooldown_seconds, "trial_count", (int)plan->trial_count,
 			"eval_version", EVAL_VERSION, "created_at", now);

@@ -42,7 +42,7 @@ uint64_t target_cgroup_id(const struct target *target)
 	return id_of(AT_FDCWD, target->cgroup_path);
 }
 
-int target_cgroup2_root(char *out, size_t size)
+int cgroup_root(char *out, size_t size)
 {
 	_cleanup_fclose_ FILE *f = fopen("/proc/self/mounts", "re");
 	char line[4096], path[128], type[32];
@@ -115,7 +115,7 @@ int target_find_cgroup(struct target *target, const char *path, struct error *er
 	bool complete;
 	int level;
 
-	if (target_cgroup2_root(root, sizeof(root)))
+	if (cgroup_root(root, sizeof(root)))
 		return error_set(err, -ENOENT, "no cgroup v2 is mounted here, but the node has a cgroup");
 	length = strlen(root);
 	complete = !strncmp(path, root, length) && (!path[length] || path[length] == '/');

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "net/endpoint.h"
 #include "net/netlink.h"
 
 struct gateway_search {

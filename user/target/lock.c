@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "net/endpoint.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/procfs.h"
@@ -241,8 +242,7 @@ static int write_claim(struct target *target, const char *text, struct error *er
 	int ret;
 
 	/* Evals in several PID namespaces may have one number, and one /run. */
-	snprintf(name, sizeof(name), CLAIM_PREFIX "%" PRIu64 "-%d-%u", process_pid_namespace(), (int)getpid(),
-		 number++);
+	snprintf(name, sizeof(name), CLAIM_PREFIX "%" PRIu64 "-%d-%u", procfs_pid_namespace(), (int)getpid(), number++);
 	ret = host_lock_take(&target->claim, name, target->node, other, err);
 	if (ret == -EBUSY)
 		return error_set(err, ret, "%s is held by pid %d", target->claim.path, atoi(other));

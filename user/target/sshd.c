@@ -85,8 +85,8 @@ static bool is_sshd_name(const char *name)
 /* 1: it is. A binary that others can write may be anything; one that is closed to us may be sshd, by its name. */
 static int process_is_sshd(int proc_fd)
 {
-	struct process_binary binary;
-	int ret = process_root_binary(proc_fd, &binary);
+	struct procfs_binary binary;
+	int ret = procfs_root_binary(proc_fd, &binary);
 
 	return ret <= 0 ? ret : (binary.is_trusted || !binary.known) && is_sshd_name(binary.name);
 }
@@ -106,7 +106,7 @@ static int mark_sockets_of(struct socket_table *table, int proc_fd)
 
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
-		int ret = process_without_gone(-errno);
+		int ret = procfs_without_gone(-errno);
 
 		fd_close(fd);
 		return ret;
@@ -118,7 +118,7 @@ static int mark_sockets_of(struct socket_table *table, int proc_fd)
 
 		if (*entry->d_name == '.')
 			continue;
-		if (size < 0 && process_without_gone(-errno))
+		if (size < 0 && procfs_without_gone(-errno))
 			return -errno;
 		if (size <= 0)
 			continue;
@@ -131,8 +131,8 @@ static int mark_sockets_of(struct socket_table *table, int proc_fd)
 
 static int look_at(struct socket_table *table, const char *pid)
 {
-	_cleanup_close_ int proc_fd = process_open(pid);
-	int ret = proc_fd < 0 ? process_without_gone(proc_fd) : process_is_sshd(proc_fd);
+	_cleanup_close_ int proc_fd = procfs_open(pid);
+	int ret = proc_fd < 0 ? procfs_without_gone(proc_fd) : process_is_sshd(proc_fd);
 
 	return ret <= 0 ? ret : mark_sockets_of(table, proc_fd);
 }

@@ -12,7 +12,10 @@
 #include <unistd.h>
 
 #include "net/device.h"
+#include "net/endpoint.h"
 #include "net/netns.h"
+#include "net/route.h"
+#include "target/guards.h"
 #include "target/internal.h"
 #include "util/cleanup.h"
 
@@ -70,7 +73,7 @@ bool target_is_local(const char *netns, const char *const *addresses, const char
 	for (size_t i = 0; addresses && addresses[i]; i++) {
 		struct endpoint address;
 
-		if (!endpoint_parse(&address, addresses[i], NULL) && netdev_owns_address(&address))
+		if (!endpoint_parse(&address, addresses[i], NULL) && route_owns_address(&address))
 			return true;
 	}
 	return false;
@@ -162,7 +165,7 @@ static int add_route_device(unsigned int ifindex, void *data)
 			return 0;
 	if (target->device_count == DEVICES_MAX)
 		return -E2BIG;
-	ret = netdev_find_index(&target->devices[target->device_count], ifindex, NULL);
+	ret = device_find_index(&target->devices[target->device_count], ifindex, NULL);
 	if (ret)
 		return ret;
 	target->device_count++;
@@ -173,16 +176,16 @@ static int add_route_device(unsigned int ifindex, void *data)
 static int find_devices(struct target *target, const struct target_spec *spec, struct error *err)
 {
 	if (!spec->interface && target->peers_all)
-		return netdev_list_up(&target->devices, &target->device_count, err);
+		return device_list_up(&target->devices, &target->device_count, err);
 	target->devices = calloc(DEVICES_MAX, sizeof(*target->devices));
 	if (!target->devices)
 		return error_set(err, -ENOMEM, "out of memory");
 	if (spec->interface) {
 		target->device_count = 1;
-		return netdev_find(&target->devices[0], spec->interface, err);
+		return device_find(&target->devices[0], spec->interface, err);
 	}
 	for (size_t i = 0; i < target->peer_count; i++) {
-		int ret = netdev_route(&target->peers[i], add_route_device, target, err);
+		int ret = route_visit_devices(&target->peers[i], add_route_device, target, err);
 
 		if (ret == -E2BIG)
 			return error_set(err, ret,
@@ -199,7 +202,7 @@ static int check_devices(const struct target *target, struct error *err)
 	if (!target->device_count)
 		return error_set(err, -ENODEV, "no device leads to a peer: name one (interface, --dev)");
 	for (size_t i = 0; i < target->device_count; i++)
-		if (target->devices[i].ifindex == NETDEV_LOOPBACK_IFINDEX)
+		if (target->devices[i].ifindex == DEVICE_LOOPBACK_IFINDEX)
 			return error_set(err, -EOPNOTSUPP,
 					 "a peer is reached through %s (loopback), which is not yet supported: "
 					 "narrow `peers` to nodes with addresses of their own",
@@ -214,7 +217,7 @@ static int check_addresses(const struct target *target, struct error *err)
 	if (!target->local_count)
 		return 0;
 	for (size_t i = 0; i < target->local_count; i++)
-		if (netdev_owns_address(&target->locals[i]))
+		if (route_owns_address(&target->locals[i]))
 			return 0;
 	return error_set(err, -EADDRNOTAVAIL, "the target does not own its address %s: wrong netns or address?",
 			 endpoint_format(&target->locals[0], text));

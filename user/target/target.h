@@ -11,39 +11,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "net/device.h"
+#include "net/endpoint.h"
 #include "util/error.h"
 #include "util/fs_stack.h"
 #include "util/host_lock.h"
-
-/* An IP address, IPv4 as ::ffff:a.b.c.d, network order; port in host order, 0 = any. */
-struct endpoint {
-	uint8_t address[16];
-	uint16_t port;
-};
-
-/* Parses "1.2.3.4", "1.2.3.4:80", "fd00::1", "[fd00::1]:80". Returns 0 or -EINVAL with a text. */
-int endpoint_parse(struct endpoint *out, const char *text, struct error *err);
-#define ENDPOINT_TEXT_SIZE 64
-const char *endpoint_format(const struct endpoint *endpoint, char out[ENDPOINT_TEXT_SIZE]);
-bool endpoint_is_ipv4(const struct endpoint *endpoint);
-
-/* Protected whatever else is, unless allow: [ssh] lifts it together with what sshd serves. */
-#define PROTECT_DEFAULT "tcp/22"
-
-struct protect_port {
-	uint8_t protocol;    /* IPPROTO_TCP or IPPROTO_UDP */
-	uint16_t port;       /* host order */
-	bool local_only;     /* only where it is the target's own port: sshd's */
-	uint8_t address[16]; /* with local_only: the target's own, all zero = any */
-};
-/* Parses "tcp/22" or "udp/53". */
-int protect_parse(struct protect_port *out, const char *text, struct error *err);
-/* "tcp/22"; of sshd's "sshd 10.0.0.5:2222", of any address "sshd *:2222". */
-const char *protect_format(const struct protect_port *protect, char out[ENDPOINT_TEXT_SIZE]);
-
-/* What `allow` may switch off, ends with NULL. */
-extern const char *const target_guards[];
-#define TARGET_GUARDS_TEXT "gateway, root_fs, shared_fs, ssh, stacked"
 
 /* As strings, placeholders already expanded. Lists end with NULL; a missing string or list is NULL. */
 struct target_spec {
@@ -61,12 +33,6 @@ struct target_spec {
 	const char *const *allow;   /* names of guards switched off */
 };
 
-struct target_device {
-	char name[16];
-	unsigned int ifindex;
-	bool ethernet; /* has an Ethernet header */
-};
-
 struct target_directory {
 	char *path; /* for messages: fd is what counts */
 	int fd;
@@ -81,7 +47,7 @@ struct target {
 	int netns_fd; /* always open, also for the host's own */
 	uint64_t netns_ino;
 	bool own_netns; /* netns differs from the caller's: all of its traffic is the node's */
-	struct target_device *devices;
+	struct net_device *devices;
 	size_t device_count;
 	struct endpoint *locals; /* the node's addresses */
 	size_t local_count;
@@ -114,7 +80,7 @@ json_t *target_protect_json(const struct target *target);
 uint64_t target_cgroup_id(const struct target *target);
 
 /* Where cgroup v2 is mounted (a hybrid host has it below /sys/fs/cgroup/unified). -ENOENT: nowhere. */
-int target_cgroup2_root(char *out, size_t size);
+int cgroup_root(char *out, size_t size);
 
 /* A node is local if it has a netns or owns one of its addresses here; without addresses, if it has a data_dir. */
 bool target_is_local(const char *netns, const char *const *addresses, const char *const *data_dirs);

@@ -19,7 +19,7 @@ static int start(struct trial *trial, struct error *err)
 		.exec = command->exec,
 		.directory = command->directory,
 		.environment = trial->scoped_environment,
-		.timeout_ns = seconds_to_ns(seconds),
+		.timeout_ns = clock_from_seconds(seconds),
 		.cgroup_fd = trial->scope.cgroup_fd,
 	};
 

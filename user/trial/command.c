@@ -16,14 +16,9 @@
 #define READY_EVERY_NS (100 * NSEC_PER_MSEC)
 #define READY_TRY_LEAST_NS NSEC_PER_SEC
 
-uint64_t seconds_to_ns(double seconds)
-{
-	return (uint64_t)(seconds * (double)NSEC_PER_SEC);
-}
-
 static uint64_t timeout_of(const struct command *command, double otherwise)
 {
-	return seconds_to_ns(command->timeout_seconds > 0 ? command->timeout_seconds : otherwise);
+	return clock_from_seconds(command->timeout_seconds > 0 ? command->timeout_seconds : otherwise);
 }
 
 static bool command_ended(const struct trial *trial)

@@ -9,7 +9,9 @@
 #include "trial/internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/procfs.h"
+#include "util/json.h"
+#include "util/sched.h"
+#include "util/text.h"
 
 /* plan_draw's stream of the choice among nodes. */
 #define DRAW_TARGET 1
@@ -104,13 +106,13 @@ static void name_targets(struct trial *trial, const struct node *chosen)
 {
 	const struct subject *subject = trial->subject;
 	const char *role = chosen ? role_of(trial, chosen->name) : NULL;
-	size_t used = 0, size = sizeof(trial->target_names);
+	size_t size = sizeof(trial->target_names);
 
+	trial->target_names[0] = '\0';
 	if (chosen)
-		snprintf(trial->target_names, size, "%s", chosen->name);
-	for (size_t i = 0; !chosen && i < subject->node_count && used < size; i++)
-		used += (size_t)snprintf(trial->target_names + used, size - used, "%s%s", i ? "," : "",
-					 subject->nodes[i].name);
+		text_append(trial->target_names, size, "%s", chosen->name);
+	for (size_t i = 0; !chosen && i < subject->node_count; i++)
+		text_append(trial->target_names, size, "%s%s", i ? "," : "", subject->nodes[i].name);
 	trial_rebuild_environment(trial, NULL);
 	trial_set(trial, json_pack("{s:s, s:s?}", "target_node", trial->target_names, "target_role", role));
 }
@@ -200,7 +202,7 @@ static void set_metadata(struct trial *trial, uint64_t activate_ns)
 
 int trial_inject(struct trial *trial, struct error *err)
 {
-	uint64_t duration_ns = seconds_to_ns(trial->settings->duration_seconds), from_ns = clock_monotonic_ns();
+	uint64_t duration_ns = clock_from_seconds(trial->settings->duration_seconds), from_ns = clock_monotonic_ns();
 
 	trial_publish_faults(trial);
 	trial->live = true;
@@ -229,13 +231,13 @@ int trial_inject(struct trial *trial, struct error *err)
 		return err->code;
 	}
 	set_metadata(trial, clock_monotonic_ns() - from_ns);
-	process_go_first();
+	sched_go_first();
 	return 0;
 }
 
 static uint64_t first_hit_ns(const json_t *evidence)
 {
-	return (uint64_t)json_integer_value(json_object_get(evidence, "first_hit_ns"));
+	return (uint64_t)json_integer_at(evidence, "first_hit_ns");
 }
 
 static void tell_first_effect(struct trial *trial, uint64_t first_ns)
@@ -308,7 +310,7 @@ json_int_t trial_hits(const struct trial *trial)
 	json_int_t hits = 0;
 
 	for (size_t i = 0; i < trial->fault_count; i++)
-		hits += json_integer_value(json_object_get(trial->faults[i].evidence, "hit"));
+		hits += json_integer_at(trial->faults[i].evidence, "hit");
 	return hits;
 }
 
@@ -321,7 +323,7 @@ int trial_revert(struct trial *trial, struct error *err)
 	for (size_t i = 0; i < trial->fault_count; i++)
 		fault_stop(trial->faults[i].fault);
 	trial->times.reverted_ns = trial_stopped_ns() ?: clock_monotonic_ns();
-	process_take_turns();
+	sched_take_turns();
 	trial->live = false;
 	/* Last activated first. */
 	for (size_t i = trial->fault_count; i > 0; i--) {

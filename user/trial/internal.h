@@ -63,7 +63,6 @@ struct trial {
 };
 
 /* Seconds of the campaign file. */
-uint64_t seconds_to_ns(double seconds);
 
 /* trial/loop.c */
 int trial_loop_init(struct trial *trial, struct error *err);
@@ -97,7 +96,6 @@ void trial_send(struct trial *trial, const char *message, json_t *body);
 void trial_event(struct trial *trial, const char *kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void trial_set(struct trial *trial, json_t *columns);
 /* Adds the moment's two columns. */
-void trial_add_moment(json_t *columns, const char *name, uint64_t monotonic_ns);
 void trial_set_moment(struct trial *trial, const char *name, uint64_t monotonic_ns);
 void trial_send_samples(struct trial *trial);
 /* Sends what the socket takes. */

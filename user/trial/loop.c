@@ -134,23 +134,18 @@ static void step(struct trial *trial)
 	trial_flush(trial);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static uint64_t wake_ns(const struct trial *trial, uint64_t until_ns)
 {
-	uint64_t at_ns = earlier(until_ns, trial_abort_wake_ns(trial));
+	uint64_t at_ns = clock_earlier(until_ns, trial_abort_wake_ns(trial));
 
 	if (trial->live)
-		at_ns = earlier(at_ns, trial->renew_ns);
+		at_ns = clock_earlier(at_ns, trial->renew_ns);
 	if (trial->command)
-		at_ns = earlier(at_ns, proc_wake_ns(trial->command));
+		at_ns = clock_earlier(at_ns, proc_wake_ns(trial->command));
 	if (trial->workload)
-		at_ns = earlier(at_ns, proc_wake_ns(trial->workload));
+		at_ns = clock_earlier(at_ns, proc_wake_ns(trial->workload));
 	if (trial->probes)
-		at_ns = earlier(at_ns, earlier(probes_wake_ns(trial->probes), trial->flush_ns));
+		at_ns = clock_earlier(at_ns, clock_earlier(probes_wake_ns(trial->probes), trial->flush_ns));
 	return at_ns;
 }
 

@@ -12,6 +12,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
+#include "util/moment.h"
 
 /* Samples per datagram: a sample's text is below 1 KiB. */
 #define SAMPLES_A_MESSAGE 256
@@ -43,15 +44,6 @@ enum trial_phase trial_phase_find(const char *name)
 	return phase;
 }
 
-static void add_now(json_t *json)
-{
-	char at[RFC3339_SIZE];
-
-	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
-	json_object_set_new(json, "at", json_string(at));
-	json_object_set_new(json, "monotonic_ns", json_integer((json_int_t)clock_monotonic_ns()));
-}
-
 /* Takes body. */
 static void enqueue(struct trial *trial, const char *message, json_t *body)
 {
@@ -76,7 +68,7 @@ static json_t *event_new(const struct trial *trial, const char *kind, const char
 	json_t *body = json_pack("{s:s, s:s, s:o}", "kind", kind, "phase", phase_names[trial->phase], "text",
 				 json_text(text, strlen(text)));
 
-	add_now(body);
+	moment_add_now(body);
 	return body;
 }
 
@@ -178,7 +170,7 @@ void trial_enter(struct trial *trial, enum trial_phase phase, double seconds)
 
 	trial->phase = phase;
 	trial_rebuild_environment(trial, NULL);
-	add_now(body);
+	moment_add_now(body);
 	trial_send(trial, "phase", body);
 }
 
@@ -199,18 +191,11 @@ void trial_set(struct trial *trial, json_t *columns)
 	trial_send(trial, "columns", json_pack("{s:o}", "columns", columns));
 }
 
-void trial_add_moment(json_t *columns, const char *name, uint64_t monotonic_ns)
-{
-	uint64_t age_ns = clock_monotonic_ns() - monotonic_ns;
-
-	store_moment(columns, name, clock_realtime_ns() - age_ns, monotonic_ns);
-}
-
 void trial_set_moment(struct trial *trial, const char *name, uint64_t monotonic_ns)
 {
 	json_t *columns = json_object();
 
-	trial_add_moment(columns, name, monotonic_ns);
+	moment_add(columns, name, monotonic_ns);
 	trial_set(trial, columns);
 }
 

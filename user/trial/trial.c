@@ -27,7 +27,7 @@ static int reset_and_wait(struct trial *trial, struct error *err)
 	if (ret)
 		return ret;
 	trial_enter(trial, PHASE_READY, seconds);
-	return trial_wait_ready(trial, clock_monotonic_ns() + seconds_to_ns(seconds), err);
+	return trial_wait_ready(trial, clock_monotonic_ns() + clock_from_seconds(seconds), err);
 }
 
 static int get_ready(struct trial *trial, struct error *err)
@@ -52,7 +52,7 @@ static int start_workload(struct trial *trial, struct error *err)
 		.exec = command->exec,
 		.directory = command->directory,
 		.environment = trial->scoped_environment,
-		.timeout_ns = seconds_to_ns(command->timeout_seconds),
+		.timeout_ns = clock_from_seconds(command->timeout_seconds),
 		.cgroup_fd = trial->scope.cgroup_fd,
 	};
 
@@ -135,7 +135,7 @@ static int warm_up(struct trial *trial, struct error *err)
 	trial_enter(trial, PHASE_WARMUP, seconds);
 	ret = start_load(trial, err);
 	if (!ret)
-		ret = trial_pump(trial, clock_monotonic_ns() + seconds_to_ns(seconds), NULL);
+		ret = trial_pump(trial, clock_monotonic_ns() + clock_from_seconds(seconds), NULL);
 	if (!ret)
 		ret = check_workload(trial, err);
 	if (ret)
@@ -184,7 +184,7 @@ static int hold(struct trial *trial, struct error *err)
 	}
 	from_ns = trial->times.injected_ns;
 	trial_enter(trial, PHASE_HOLD, trial->settings->duration_seconds);
-	ret = trial_pump(trial, from_ns + seconds_to_ns(trial->settings->duration_seconds), chaos_ended_early);
+	ret = trial_pump(trial, from_ns + clock_from_seconds(trial->settings->duration_seconds), chaos_ended_early);
 	if (ret && ret != -ETIMEDOUT)
 		return error_set(err, ret, "stopped");
 	/* Whether it was live until now. */
@@ -216,7 +216,7 @@ static bool samples_ended(const struct trial *trial)
 /* Not to recover in time is a result, not an error. */
 static int recover(struct trial *trial, bool *recovered, struct error *err)
 {
-	uint64_t end_ns = trial->times.reverted_ns + seconds_to_ns(trial->settings->recovery_seconds);
+	uint64_t end_ns = trial->times.reverted_ns + clock_from_seconds(trial->settings->recovery_seconds);
 	struct error why = {};
 	json_t *state;
 	int ret;

@@ -75,6 +75,11 @@ struct timespec clock_monotonic_timespec(uint64_t monotonic_ns)
 	return (struct timespec){.tv_sec = (time_t)(own_ns / NSEC_PER_SEC), .tv_nsec = (long)(own_ns % NSEC_PER_SEC)};
 }
 
+uint64_t clock_from_seconds(double seconds)
+{
+	return (uint64_t)(seconds * (double)NSEC_PER_SEC);
+}
+
 uint64_t clock_boottime_ns(void)
 {
 	return clock_read_ns(CLOCK_BOOTTIME);

@@ -23,6 +23,12 @@ struct timespec clock_monotonic_timespec(uint64_t monotonic_ns);
 uint64_t clock_boottime_ns(void);
 /* A CLOCK_BOOTTIME that was read in this process's time namespace, as the host's. */
 uint64_t clock_boottime_to_host_ns(uint64_t boottime_ns);
+/* 0 s to 292 years; what is finer than a nanosecond is cut off. */
+uint64_t clock_from_seconds(double seconds);
+static inline uint64_t clock_earlier(uint64_t a_ns, uint64_t b_ns)
+{
+	return a_ns < b_ns ? a_ns : b_ns;
+}
 /* CLOCK_REALTIME since the epoch. */
 uint64_t clock_realtime_ns(void);
 

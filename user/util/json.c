@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "util/json.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "util/cleanup.h"
@@ -23,6 +24,26 @@ json_t *json_text(const char *bytes, size_t size)
 		i += length ? length : 1;
 	}
 	return json_stringn(text, used);
+}
+
+const char *json_text_or(const json_t *object, const char *key, const char *fallback)
+{
+	return json_string_value(json_object_get(object, key)) ?: fallback;
+}
+
+json_int_t json_integer_at(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+json_t *json_text_or_null(const char *text)
+{
+	return text ? json_string(text) : json_null();
+}
+
+json_t *json_number_or_null(double number)
+{
+	return isnan(number) ? json_null() : json_real(number);
 }
 
 /* What jansson leaves as it is: DEL and C1, inside of strings alone. */

@@ -10,5 +10,12 @@
  * comes from outside (output of commands, paths, database files); json_string() returns NULL for such text.
  */
 json_t *json_text(const char *bytes, size_t size);
+/* The string of an object's member, fallback where it is none. */
+const char *json_text_or(const json_t *object, const char *key, const char *fallback);
+/* The integer of an object's member, 0 where it is none. */
+json_int_t json_integer_at(const json_t *object, const char *key);
+/* New references; null for NULL, and for NaN. */
+json_t *json_text_or_null(const char *text);
+json_t *json_number_or_null(double number);
 /* As json_dumpf, and DEL and C1, which drive a terminal, are escaped too. */
 void json_print(const json_t *value, size_t flags, FILE *out);

@@ -4,13 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,7 +60,7 @@ static bool start_is_shifted(void)
 	return shifted;
 }
 
-uint64_t process_start_ticks(pid_t pid)
+uint64_t procfs_start_ticks(pid_t pid)
 {
 	uint64_t ticks;
 	char state;
@@ -73,15 +70,15 @@ uint64_t process_start_ticks(pid_t pid)
 	return start_is_shifted() ? clock_boottime_to_host_ns(ticks * tick_ns()) / tick_ns() : ticks;
 }
 
-bool process_lives(const struct process_identity *identity)
+bool procfs_is_alive(const struct procfs_identity *identity)
 {
-	uint64_t ticks = process_start_ticks(identity->pid), slack;
+	uint64_t ticks = procfs_start_ticks(identity->pid), slack;
 
-	slack = identity->time_namespace != process_time_namespace();
+	slack = identity->time_namespace != procfs_time_namespace();
 	return ticks && ticks + slack >= identity->start_ticks && ticks <= identity->start_ticks + slack;
 }
 
-int process_open(const char *pid)
+int procfs_open(const char *pid)
 {
 	char path[64];
 	int fd;
@@ -116,7 +113,7 @@ static int is_roots(int proc_fd)
 	return ferror(f) ? -errno : 0;
 }
 
-static int read_name(int proc_fd, struct process_binary *out)
+static int read_name(int proc_fd, struct procfs_binary *out)
 {
 	_cleanup_fclose_ FILE *f = open_below(proc_fd, "comm");
 
@@ -127,7 +124,7 @@ static int read_name(int proc_fd, struct process_binary *out)
 }
 
 /* Path and owner are those of one descriptor: the process may execute something else meanwhile. */
-static int read_binary(int fd, struct process_binary *out)
+static int read_binary(int fd, struct procfs_binary *out)
 {
 	static const char deleted[] = " (deleted)";
 	char link[64], path[4096];
@@ -150,30 +147,30 @@ static int read_binary(int fd, struct process_binary *out)
 	return 1;
 }
 
-int process_root_binary(int proc_fd, struct process_binary *out)
+int procfs_root_binary(int proc_fd, struct procfs_binary *out)
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 	int ret;
 
-	*out = (struct process_binary){};
+	*out = (struct procfs_binary){};
 	/* Cheap, and true of nearly all: the folder is its user's, or root's where the process hides something. */
 	if (fstat(proc_fd, &st))
-		return process_without_gone(-errno);
+		return procfs_without_gone(-errno);
 	if (st.st_uid)
 		return 0;
 	ret = is_roots(proc_fd);
 	if (ret <= 0)
-		return process_without_gone(ret);
+		return procfs_without_gone(ret);
 	fd = openat(proc_fd, "exe", O_PATH | O_CLOEXEC);
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
 		ret = read_name(proc_fd, out);
 	else
 		ret = fd < 0 ? -errno : read_binary(fd, out);
-	return ret < 0 ? process_without_gone(ret) : ret;
+	return ret < 0 ? procfs_without_gone(ret) : ret;
 }
 
-int process_without_gone(int code)
+int procfs_without_gone(int code)
 {
 	return code == -ENOENT || code == -ESRCH ? 0 : code;
 }
@@ -185,7 +182,7 @@ static uint64_t own_namespace(const char *path)
 	return stat(path, &st) ? 0 : st.st_ino;
 }
 
-uint64_t process_pid_namespace(void)
+uint64_t procfs_pid_namespace(void)
 {
 	char self[16] = "";
 
@@ -195,48 +192,7 @@ uint64_t process_pid_namespace(void)
 	return own_namespace("/proc/self/ns/pid");
 }
 
-uint64_t process_time_namespace(void)
+uint64_t procfs_time_namespace(void)
 {
 	return own_namespace("/proc/self/ns/time");
-}
-
-int process_pidfd(pid_t pid)
-{
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-	return fd < 0 ? -errno : fd;
-}
-
-static int send_signal(int pidfd, int signal_number, unsigned int flags)
-{
-	return syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, flags) ? -errno : 0;
-}
-
-int process_signal(int pidfd, int signal_number)
-{
-	return send_signal(pidfd, signal_number, 0);
-}
-
-int process_signal_group(int pidfd, int signal_number)
-{
-	const unsigned int process_group = 1U << 2; /* PIDFD_SIGNAL_PROCESS_GROUP, newer than our headers */
-
-	return send_signal(pidfd, signal_number, process_group);
-}
-
-void process_go_first(void)
-{
-	const struct sched_param lowest = {.sched_priority = 1};
-
-	/* Nice values weigh only within a session where the kernel has autogroups (sched(7)). */
-	if (getpriority(PRIO_PROCESS, 0) <= 0)
-		sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest);
-}
-
-void process_take_turns(void)
-{
-	const struct sched_param none = {};
-
-	if (sched_getscheduler(0) == (SCHED_RR | SCHED_RESET_ON_FORK))
-		sched_setscheduler(0, SCHED_OTHER, &none);
 }

@@ -2,6 +2,8 @@
 #include "util/text.h"
 
 #include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "util/cleanup.h"
@@ -113,6 +115,16 @@ void text_print(const char *text, FILE *out)
 			fputc(length ? '?' : *text, out);
 		text += length ?: 1;
 	}
+}
+
+void text_append(char *out, size_t size, const char *format, ...)
+{
+	size_t used = strnlen(out, size);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(out + used, size - used, format, arguments);
+	va_end(arguments);
 }
 
 int text_cut(const char *text, int max)

@@ -17,5 +17,12 @@ void text_print(const char *text, FILE *out);
 size_t text_utf8_length(const char *text, size_t size);
 /* True where text is the start of a valid character that more bytes could end. */
 bool text_utf8_is_cut(const char *text, size_t size);
+/* Adds to the string in out, which is cut off at size. */
+void text_append(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The s of "3 trials". */
+static inline const char *text_plural(long long count)
+{
+	return count == 1 ? "" : "s";
+}
 /* At most max, and not inside a UTF-8 character: the precision of a "%.*s" that shortens. */
 int text_cut(const char *text, int max);

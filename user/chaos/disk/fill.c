@@ -33,7 +33,7 @@ struct fill_file {
 struct disk_fill {
 	const struct fault_spec *spec;
 	struct disk_pressure_bpf *skel; /* without programs: its control block is how bpf-status finds the fault */
-	struct bpf_session *session;
+	struct session *session;
 	struct eval_disk *shared; /* with bpf-status */
 	struct fill_file *files;  /* one per file system */
 	size_t file_count;
@@ -77,7 +77,7 @@ static void fill_free(void *state)
 		return;
 	for (size_t i = 0; i < fill->file_count; i++)
 		fd_close(fill->files[i].fd);
-	bpf_session_free(fill->session);
+	session_free(fill->session);
 	if (fill->shared)
 		munmap(fill->shared, sizeof(*fill->shared));
 	disk_pressure_bpf__destroy(fill->skel);
@@ -116,10 +116,10 @@ static int open_session(struct disk_fill *fill, struct error *err)
 	bpf_object__for_each_map(map, fill->skel->obj)
 		bpf_map__set_autocreate(map, map == fill->skel->maps.eval_ctl || map == fill->skel->maps.eval_stats ||
 						     map == fill->skel->maps.eval_disk);
-	ret = bpf_object_load_checked(fill->skel->obj, err);
+	ret = object_load(fill->skel->obj, err);
 	if (!ret)
 		ret = disk_share(&fill->shared, fill->skel->obj, fill->spec->target, err);
-	return ret ? ret : bpf_session_new(&fill->session, fill->skel->obj, fill->spec, NULL, "fill", err);
+	return ret ? ret : session_new(&fill->session, fill->skel->obj, fill->spec, NULL, "fill", err);
 }
 
 static int fill_open(void **state, const struct fault_spec *spec, const char **shown, struct error *err)
@@ -145,7 +145,7 @@ static int fill_open(void **state, const struct fault_spec *spec, const char **s
 /* A step that was under way when the file was emptied may have filled it again. */
 static int check_stopped(struct disk_fill *fill, struct fill_file *file, struct error *err)
 {
-	if (!bpf_session_is_stopped(fill->session))
+	if (!session_is_stopped(fill->session))
 		return 0;
 	file->filled_bytes = 0;
 	if (ftruncate(file->fd, 0))
@@ -163,7 +163,7 @@ static int file_allocate(struct disk_fill *fill, struct fill_file *file, uint64_
 
 		if (ret)
 			return ret;
-		bpf_session_renew(fill->session, clock_monotonic_ns() + LEASE_NS);
+		session_renew(fill->session, clock_monotonic_ns() + LEASE_NS);
 		fault_spec_renew_others(fill->spec);
 		if (step > step_max)
 			step = step_max;
@@ -259,7 +259,7 @@ static void fill_show(const struct disk_fill *fill)
 static int fill_activate(void *state, uint64_t duration_ns, struct error *err)
 {
 	struct disk_fill *fill = state;
-	int ret = bpf_session_activate(fill->session, duration_ns, err);
+	int ret = session_activate(fill->session, duration_ns, err);
 
 	for (size_t i = 0; !ret && i < fill->file_count; i++)
 		ret = file_fill(fill, &fill->files[i], err);
@@ -276,14 +276,14 @@ static void fill_release(struct disk_fill *fill)
 static int fill_renew(void *state, uint64_t lease_ns, struct error *err)
 {
 	struct disk_fill *fill = state;
-	int ret = bpf_session_check(fill->session, err);
+	int ret = session_check(fill->session, err);
 
 	if (ret) {
 		fill_release(fill);
 		return ret;
 	}
 	fill_show(fill);
-	bpf_session_renew(fill->session, lease_ns);
+	session_renew(fill->session, lease_ns);
 	return 0;
 }
 
@@ -292,7 +292,7 @@ static void fill_stop(void *state)
 {
 	struct disk_fill *fill = state;
 
-	bpf_session_stop(fill->session);
+	session_stop(fill->session);
 	for (size_t i = 0; i < fill->file_count; i++)
 		if (fill->files[i].fd >= 0 && ftruncate(fill->files[i].fd, 0))
 			continue; /* closing it is next */

@@ -49,7 +49,7 @@ static int process_writes_on(int proc_fd, const char *pid, const struct fs_stack
 
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
-		ret = process_without_gone(-errno);
+		ret = procfs_without_gone(-errno);
 		fd_close(fd);
 		return ret;
 	}
@@ -58,7 +58,7 @@ static int process_writes_on(int proc_fd, const char *pid, const struct fs_stack
 		if (atoi(entry->d_name) <= STDERR_FILENO)
 			continue;
 		ret = writes_on(dirfd(dir), entry->d_name, pid, fs, why);
-		ret = process_without_gone(ret);
+		ret = procfs_without_gone(ret);
 	}
 	return ret;
 }
@@ -69,8 +69,8 @@ static int process_writes_on(int proc_fd, const char *pid, const struct fs_stack
  */
 static int is_eval(int proc_fd, const struct stat *own)
 {
-	struct process_binary binary;
-	int ret = process_root_binary(proc_fd, &binary);
+	struct procfs_binary binary;
+	int ret = procfs_root_binary(proc_fd, &binary);
 
 	if (ret <= 0)
 		return ret;
@@ -96,8 +96,8 @@ static int holds_database(const struct fs_stack *fs, struct error *why)
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		proc_fd = process_open(entry->d_name);
-		ret = proc_fd < 0 ? process_without_gone(proc_fd) : is_eval(proc_fd, &own);
+		proc_fd = procfs_open(entry->d_name);
+		ret = proc_fd < 0 ? procfs_without_gone(proc_fd) : is_eval(proc_fd, &own);
 		if (ret == 1)
 			ret = process_writes_on(proc_fd, entry->d_name, fs, why);
 	}

@@ -15,10 +15,10 @@ static void hook_free(void *state)
 	if (!hook)
 		return;
 	if (hook->session)
-		bpf_session_stop(hook->session);
+		session_stop(hook->session);
 	disk_hook_end_sampling(hook);
 	disk_hook_detach(hook);
-	bpf_session_free(hook->session);
+	session_free(hook->session);
 	if (hook->shared)
 		munmap(hook->shared, sizeof(*hook->shared));
 	disk_pressure_bpf__destroy(hook->skel);
@@ -48,7 +48,7 @@ static int hook_open(void **state, const struct fault_spec *spec, const char **s
 	if (!ret)
 		ret = disk_share(&hook->shared, hook->skel->obj, spec->target, err);
 	if (!ret)
-		ret = bpf_session_new(&hook->session, hook->skel->obj, spec, NULL, engine, err);
+		ret = session_new(&hook->session, hook->skel->obj, spec, NULL, engine, err);
 	if (ret) {
 		hook_free(hook);
 		return ret;
@@ -61,7 +61,7 @@ static int hook_open(void **state, const struct fault_spec *spec, const char **s
 static void set_cgroup(struct disk_hook *hook)
 {
 	if (hook->spec->target->cgroup_path)
-		bpf_session_set_cgroup(hook->session, target_cgroup_id(hook->spec->target));
+		session_set_cgroup(hook->session, target_cgroup_id(hook->spec->target));
 }
 
 static int hook_activate(void *state, uint64_t duration_ns, struct error *err)
@@ -74,18 +74,18 @@ static int hook_activate(void *state, uint64_t duration_ns, struct error *err)
 	if (ret)
 		return ret;
 	set_cgroup(hook);
-	return bpf_session_activate(hook->session, duration_ns, err);
+	return session_activate(hook->session, duration_ns, err);
 }
 
 static int hook_renew(void *state, uint64_t lease_ns, struct error *err)
 {
 	struct disk_hook *hook = state;
-	int ret = bpf_session_check(hook->session, err);
+	int ret = session_check(hook->session, err);
 
 	if (ret)
 		return ret;
 	set_cgroup(hook);
-	bpf_session_renew(hook->session, lease_ns);
+	session_renew(hook->session, lease_ns);
 	return 0;
 }
 
@@ -94,7 +94,7 @@ static void hook_stop(void *state)
 {
 	struct disk_hook *hook = state;
 
-	bpf_session_stop(hook->session);
+	session_stop(hook->session);
 }
 
 static int hook_revert(void *state, struct error *err)
@@ -133,7 +133,7 @@ static json_t *hook_evidence(void *state)
 	struct eval_stats stats = {};
 	json_t *json;
 
-	bpf_stats_read(bpf_object_map_fd(hook->skel->obj, EVAL_STATS_MAP), 0, &stats);
+	stats_read(object_map_fd(hook->skel->obj, EVAL_STATS_MAP), 0, &stats);
 	json = json_pack("{s:s, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:I}, s:I, s:o, s:o, s:f, s:f, s:[]}", "engine",
 			 hook->by_growth ? "hook" : "hook-all-writes", "seen", (json_int_t)stats.seen, "hit",
 			 (json_int_t)stats.hit, "bytes", (json_int_t)stats.bytes, "first_hit_ns",

@@ -23,7 +23,7 @@ struct disk_file_system {
 struct disk_hook {
 	const struct fault_spec *spec;
 	struct disk_pressure_bpf *skel;
-	struct bpf_session *session;
+	struct session *session;
 	struct eval_disk *shared; /* with the kernel */
 	struct bpf_link *links[DISK_LINKS_MAX];
 	size_t link_count;

@@ -64,7 +64,7 @@ static int load_as(struct disk_hook *hook, bool by_growth, bool with_statfs, str
 		return error_set_errno(err, -errno, "cannot open the disk program");
 	configure(hook->spec, (struct eval_disk_config *)&skel->rodata->disk_config);
 	choose_programs(skel, by_growth, with_statfs);
-	ret = bpf_object_load_checked(skel->obj, err);
+	ret = object_load(skel->obj, err);
 	if (ret) {
 		disk_pressure_bpf__destroy(skel);
 		return ret;

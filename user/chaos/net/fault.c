@@ -5,16 +5,16 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/json.h"
 
 struct net_fault {
-	const struct net_kind *kind;
+	const struct net_engine *kind;
 	const struct fault_spec *spec;
 	struct net_part *parts;
 	size_t part_count;
 };
 
-static int part_open(struct net_part *part, struct net_fault *net, const struct target_device *device,
-		     struct error *err)
+static int part_open(struct net_part *part, struct net_fault *net, const struct net_device *device, struct error *err)
 {
 	int ret;
 
@@ -22,10 +22,10 @@ static int part_open(struct net_part *part, struct net_fault *net, const struct 
 	ret = net->kind->open(part, net->spec, err);
 	if (ret)
 		return ret;
-	return bpf_session_new(&part->session, part->obj, net->spec, device, net->kind->engine, err);
+	return session_new(&part->session, part->obj, net->spec, device, net->kind->engine, err);
 }
 
-int net_fault_new(void **out, struct fault *fault, const struct net_kind *kind, struct error *err)
+int net_fault_new(void **out, struct fault *fault, const struct net_engine *kind, struct error *err)
 {
 	const struct fault_spec *spec = fault_get_spec(fault);
 	struct net_fault *net = calloc(1, sizeof(*net));
@@ -64,7 +64,7 @@ static void set_cgroups(const struct net_fault *net)
 	uint64_t id = net->spec->target->cgroup_path ? target_cgroup_id(net->spec->target) : 0;
 
 	for (size_t i = 0; i < net->part_count; i++)
-		bpf_session_set_cgroup(net->parts[i].session, id);
+		session_set_cgroup(net->parts[i].session, id);
 }
 
 int net_fault_activate(void *state, uint64_t duration_ns, struct error *err)
@@ -79,7 +79,7 @@ int net_fault_activate(void *state, uint64_t duration_ns, struct error *err)
 	set_cgroups(net);
 	/* All hooks are there before the first bites. */
 	for (size_t i = 0; !ret && i < net->part_count; i++)
-		ret = bpf_session_activate(net->parts[i].session, duration_ns, err);
+		ret = session_activate(net->parts[i].session, duration_ns, err);
 	if (ret)
 		net_fault_stop(net);
 	return ret;
@@ -89,7 +89,7 @@ int net_fault_activate(void *state, uint64_t duration_ns, struct error *err)
 static const struct net_part *find_unhooked(const struct net_fault *net)
 {
 	for (size_t i = 0; i < net->part_count; i++)
-		if (net->parts[i].session && !bpf_session_is_attached(net->parts[i].session))
+		if (net->parts[i].session && !session_is_attached(net->parts[i].session))
 			return &net->parts[i];
 	return NULL;
 }
@@ -120,13 +120,13 @@ int net_fault_renew(void *state, uint64_t lease_ns, struct error *err)
 
 	/* First: what follows may wait for a lock of all network devices. */
 	for (size_t i = 0; i < net->part_count; i++)
-		bpf_session_renew(net->parts[i].session, lease_ns);
+		session_renew(net->parts[i].session, lease_ns);
 	set_cgroups(net);
 	parts_renew(net);
 	unhooked = find_unhooked(net);
 	/* What stops it from outside makes it inert before it detaches. */
 	for (size_t i = 0; !ret && i < net->part_count; i++)
-		ret = bpf_session_check(net->parts[i].session, err);
+		ret = session_check(net->parts[i].session, err);
 	return ret || !unhooked ? ret : hooks_gone(unhooked, err);
 }
 
@@ -136,7 +136,7 @@ void net_fault_stop(void *state)
 
 	for (size_t i = 0; i < net->part_count; i++)
 		if (net->parts[i].session)
-			bpf_session_stop(net->parts[i].session);
+			session_stop(net->parts[i].session);
 }
 
 int net_fault_revert(void *state, struct error *err)
@@ -153,7 +153,7 @@ int net_fault_revert(void *state, struct error *err)
 		if (net->kind->detach)
 			net->kind->detach(part);
 		else
-			bpf_session_detach(part->session, 0);
+			session_detach(part->session, 0);
 	}
 	target_leave_netns(&saved);
 	if (!ret && unhooked)
@@ -164,8 +164,8 @@ int net_fault_revert(void *state, struct error *err)
 /* Adds a part's plain counters to the fault's. */
 static void evidence_total(json_t *total, const json_t *part)
 {
-	json_int_t first = json_integer_value(json_object_get(part, "first_hit_ns"));
-	json_int_t earliest = json_integer_value(json_object_get(total, "first_hit_ns"));
+	json_int_t first = json_integer_at(part, "first_hit_ns");
+	json_int_t earliest = json_integer_at(total, "first_hit_ns");
 
 	evidence_add(total, part);
 	if (first && (!earliest || first < earliest))
@@ -180,7 +180,7 @@ json_t *net_fault_evidence(void *state)
 				  "bytes", 0, "first_hit_ns", "devices", devices);
 
 	for (size_t i = 0; i < net->part_count; i++) {
-		json_t *part = bpf_session_evidence(net->parts[i].session);
+		json_t *part = session_evidence(net->parts[i].session);
 
 		if (net->kind->add_evidence)
 			net->kind->add_evidence(&net->parts[i], part);
@@ -197,7 +197,7 @@ void net_fault_free(void *state)
 	if (!net)
 		return;
 	for (size_t i = 0; i < net->part_count; i++) {
-		bpf_session_free(net->parts[i].session);
+		session_free(net->parts[i].session);
 		net->kind->free(&net->parts[i]);
 	}
 	free(net->parts);

@@ -12,7 +12,7 @@
 
 struct net_part;
 
-struct net_kind {
+struct net_engine {
 	const char *engine;
 	/* Opens and loads the part's BPF object in the target's namespace, and what it needs (a line). */
 	int (*open)(struct net_part *part, const struct fault_spec *spec, struct error *err);
@@ -29,14 +29,14 @@ struct net_kind {
 
 struct net_part {
 	struct bpf_object *obj; /* set by open, owned by own */
-	struct bpf_session *session;
-	const struct target_device *device;
+	struct session *session;
+	const struct net_device *device;
 	void *own; /* the chaos type's */
 };
 
 struct net_fault;
 
-int net_fault_new(void **out, struct fault *fault, const struct net_kind *kind, struct error *err);
+int net_fault_new(void **out, struct fault *fault, const struct net_engine *kind, struct error *err);
 int net_fault_activate(void *state, uint64_t duration_ns, struct error *err);
 int net_fault_renew(void *state, uint64_t lease_ns, struct error *err);
 /* The way in needs to see what the target's cgroup sends; see learn_egress() in bpf/match.bpf.h. */

@@ -14,6 +14,7 @@
 
 #include "chaos/net/line.h"
 #include "net/device.h"
+#include "net/tc.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -36,7 +37,7 @@ struct fq_line {
 	struct eval_line *counters;
 };
 
-struct netdev_fq fq_line_plan(struct eval_latency_config *config)
+struct tc_fq fq_line_plan(struct eval_latency_config *config)
 {
 	bool one_delay = config->min_ns == config->max_ns;
 
@@ -46,7 +47,7 @@ struct netdev_fq fq_line_plan(struct eval_latency_config *config)
 	 * each departure.
 	 */
 	config->keeps_departure = one_delay || config->reorder;
-	return (struct netdev_fq){
+	return (struct tc_fq){
 		.packets = EVAL_LINE_BYTES_MAX / EVAL_LINE_PACKET_BYTES,
 		.horizon_us = (uint32_t)((config->max_ns + EVAL_PACING_NS_MAX) / 1000),
 		.orphan_mask = one_delay ? 0 : UINT32_MAX,
@@ -78,7 +79,7 @@ static int add_pair(struct fq_line *fq, int near_netns_fd, struct error *err)
 
 	for (unsigned int i = 0; ret == -EEXIST && i < NAMES_MAX; i++) {
 		snprintf(fq->line.device, sizeof(fq->line.device), LINE_DEVICE_PREFIX "%u", i);
-		ret = netdev_add_veth(FAR_DEVICE, fq->line.device, near_netns_fd);
+		ret = device_add_veth(FAR_DEVICE, fq->line.device, near_netns_fd);
 	}
 	if (ret == -EOPNOTSUPP)
 		return error_set(err, -ENOPKG,
@@ -87,7 +88,7 @@ static int add_pair(struct fq_line *fq, int near_netns_fd, struct error *err)
 }
 
 /* In the new namespace. */
-static int far_end_create(struct fq_line *fq, const struct netdev_fq *plan, int near_netns_fd, struct error *err)
+static int far_end_create(struct fq_line *fq, const struct tc_fq *plan, int near_netns_fd, struct error *err)
 {
 	int ret;
 
@@ -96,13 +97,13 @@ static int far_end_create(struct fq_line *fq, const struct netdev_fq *plan, int 
 		return error_set_errno(err, -errno, "cannot open the delay line's network namespace");
 	ret = add_pair(fq, near_netns_fd, err);
 	if (!ret)
-		ret = netdev_set_fq(FAR_DEVICE, plan, err);
-	return ret ? ret : netdev_set_up(FAR_DEVICE, QUEUE_PACKETS, err);
+		ret = tc_set_fq(FAR_DEVICE, plan, err);
+	return ret ? ret : device_set_up(FAR_DEVICE, QUEUE_PACKETS, err);
 }
 
 static int line_create(struct fq_line *fq, struct eval_latency_config *config, struct error *err)
 {
-	struct netdev_fq plan = fq_line_plan(config);
+	struct tc_fq plan = fq_line_plan(config);
 	int saved = -1, ret, left;
 
 	fq->drain_ns = config->max_ns + DRAIN_SLACK_NS < DRAIN_NS_MAX ? config->max_ns + DRAIN_SLACK_NS : DRAIN_NS_MAX;
@@ -114,8 +115,8 @@ static int line_create(struct fq_line *fq, struct eval_latency_config *config, s
 	if (ret || left)
 		return ret ? ret : left;
 	fq->line.ifindex = if_nametoindex(fq->line.device);
-	netdev_receive_in_order(fq->line.device);
-	return netdev_set_up(fq->line.device, QUEUE_PACKETS, err);
+	device_receive_in_order(fq->line.device);
+	return device_set_up(fq->line.device, QUEUE_PACKETS, err);
 }
 
 static void fq_line_free(struct line *line)
@@ -127,7 +128,7 @@ static void fq_line_free(struct line *line)
 		return;
 	/* Closing the descriptor is enough, but the kernel takes up to seconds then. */
 	if (fq->netns_fd >= 0 && !enter(fq->netns_fd, &saved, NULL)) {
-		netdev_delete(FAR_DEVICE);
+		device_delete(FAR_DEVICE);
 		leave(&saved, NULL);
 	}
 	fd_close(fq->netns_fd);
@@ -153,7 +154,7 @@ static int fq_line_open(struct line **out, struct eval_latency_config *config, s
 	return 0;
 }
 
-static int far_attach(struct bpf_object *obj, const char *name, enum bpf_hook hook, struct bpf_session *session,
+static int far_attach(struct bpf_object *obj, const char *name, enum hook hook, struct session *session,
 		      struct error *err)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(obj, name);
@@ -163,11 +164,11 @@ static int far_attach(struct bpf_object *obj, const char *name, enum bpf_hook ho
 
 	if (ret)
 		return error_set_errno(err, ret, "cannot tie %s to its fault", name);
-	return bpf_session_attach(session, FAR_DEVICE, program, hook, if_nametoindex(FAR_DEVICE), HOOK_FIRST, err);
+	return session_attach(session, FAR_DEVICE, program, hook, if_nametoindex(FAR_DEVICE), HOOK_FIRST, err);
 }
 
-static int fq_line_start(struct line *line, struct bpf_object *obj, struct bpf_session *session,
-			 struct eval_line *counters, struct error *err)
+static int fq_line_start(struct line *line, struct bpf_object *obj, struct session *session, struct eval_line *counters,
+			 struct error *err)
 {
 	struct fq_line *fq = (struct fq_line *)line;
 	int saved = -1, ret, left;
@@ -189,11 +190,11 @@ static int fq_line_start(struct line *line, struct bpf_object *obj, struct bpf_s
  */
 static uint64_t fq_lost(struct fq_line *fq)
 {
-	uint64_t lost = netdev_tx_dropped(fq->line.device, &fq->near_drops);
+	uint64_t lost = device_tx_dropped(fq->line.device, &fq->near_drops);
 	int saved = -1;
 
 	if (!enter(fq->netns_fd, &saved, NULL)) {
-		lost += netdev_tx_dropped(FAR_DEVICE, &fq->far_drops);
+		lost += device_tx_dropped(FAR_DEVICE, &fq->far_drops);
 		leave(&saved, NULL);
 	}
 	return lost;

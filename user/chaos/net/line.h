@@ -25,7 +25,7 @@ struct line_ops {
 	 * Attaches what the line needs beside the hook on its device, and starts to move packets. Counters live in
 	 * shared memory and outlive the line.
 	 */
-	int (*start)(struct line *line, struct bpf_object *obj, struct bpf_session *session, struct eval_line *counters,
+	int (*start)(struct line *line, struct bpf_object *obj, struct session *session, struct eval_line *counters,
 		     struct error *err);
 	/* With the lease: counts what was lost on the way since. In the device's network namespace, as all here. */
 	void (*renew)(struct line *line);
@@ -49,4 +49,4 @@ extern const struct line_ops tap_line_ops;
 void fq_line_count_lost(struct eval_line *counters, uint64_t lost);
 
 /* Sets keeps_departure, and says how fq must be set up for it. */
-struct netdev_fq fq_line_plan(struct eval_latency_config *config);
+struct tc_fq fq_line_plan(struct eval_latency_config *config);

@@ -32,7 +32,7 @@ static bool protects(const struct target *target, uint8_t protocol)
 }
 
 int net_match_prepare(struct bpf_object *obj, struct eval_match_config *config, const struct fault_spec *spec,
-		      const struct target_device *device, struct error *err)
+		      const struct net_device *device, struct error *err)
 {
 	const struct target *target = spec->target;
 	size_t ports = json_array_size(json_object_get(spec->params, "ports"));
@@ -50,10 +50,9 @@ int net_match_prepare(struct bpf_object *obj, struct eval_match_config *config, 
 		.cgroup_level = target->cgroup_level,
 	};
 	/* A peer with a port takes two entries, see net_match_fill(). */
-	if (bpf_object_size_map(obj, "rules", target->peer_count * 2, err) ||
-	    bpf_object_size_map(obj, "locals", target->local_count, err) ||
-	    bpf_object_size_map(obj, "ports", ports, err) ||
-	    bpf_object_size_map(obj, EVAL_PROTECT_MAP, target->protect_count, err))
+	if (object_size_map(obj, "rules", target->peer_count * 2, err) ||
+	    object_size_map(obj, "locals", target->local_count, err) || object_size_map(obj, "ports", ports, err) ||
+	    object_size_map(obj, EVAL_PROTECT_MAP, target->protect_count, err))
 		return err ? err->code : -EINVAL;
 	return 0;
 }
@@ -138,10 +137,10 @@ static int fill_protect(int fd, const struct target *target, struct error *err)
 
 int net_match_fill(struct bpf_object *obj, const struct fault_spec *spec, struct error *err)
 {
-	if (fill_peers(bpf_object_map_fd(obj, "rules"), spec->target, err) ||
-	    fill_locals(bpf_object_map_fd(obj, "locals"), spec->target, err) ||
-	    fill_ports(bpf_object_map_fd(obj, "ports"), json_object_get(spec->params, "ports"), err) ||
-	    fill_protect(bpf_object_map_fd(obj, EVAL_PROTECT_MAP), spec->target, err))
+	if (fill_peers(object_map_fd(obj, "rules"), spec->target, err) ||
+	    fill_locals(object_map_fd(obj, "locals"), spec->target, err) ||
+	    fill_ports(object_map_fd(obj, "ports"), json_object_get(spec->params, "ports"), err) ||
+	    fill_protect(object_map_fd(obj, EVAL_PROTECT_MAP), spec->target, err))
 		return -EIO;
 	return 0;
 }

@@ -12,6 +12,6 @@
  * `ports` and `protocol` where the chaos type has them.
  */
 int net_match_prepare(struct bpf_object *obj, struct eval_match_config *config, const struct fault_spec *spec,
-		      const struct target_device *device, struct error *err);
+		      const struct net_device *device, struct error *err);
 /* After load: fills the maps. */
 int net_match_fill(struct bpf_object *obj, const struct fault_spec *spec, struct error *err);

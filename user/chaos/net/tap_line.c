@@ -235,7 +235,7 @@ static int tap_create(struct tap_line *tap, struct error *err)
 	tap->line.ifindex = if_nametoindex(ifr.ifr_name);
 	if (ioctl(tap->tap_fd, TUNSETOFFLOAD, with_uso) && ioctl(tap->tap_fd, TUNSETOFFLOAD, offloads))
 		return error_set_errno(err, -errno, "cannot set the offloads of %s", ifr.ifr_name);
-	return netdev_set_up(ifr.ifr_name, TAP_QUEUE_PACKETS, err);
+	return device_set_up(ifr.ifr_name, TAP_QUEUE_PACKETS, err);
 }
 
 static void tap_line_free(struct line *line)
@@ -280,7 +280,7 @@ static int tap_line_open(struct line **out, struct eval_latency_config *config, 
 	return 0;
 }
 
-static int tap_line_start(struct line *line, struct bpf_object *obj, struct bpf_session *session,
+static int tap_line_start(struct line *line, struct bpf_object *obj, struct session *session,
 			  struct eval_line *counters, struct error *err)
 {
 	struct tap_line *tap = (struct tap_line *)line;
@@ -305,7 +305,7 @@ static void tap_line_renew(struct line *line)
 	struct tap_line *tap = (struct tap_line *)line;
 
 	if (tap->running)
-		count_add(&tap->counters->dropped, netdev_tx_dropped(line->device, &tap->queue_drops));
+		count_add(&tap->counters->dropped, device_tx_dropped(line->device, &tap->queue_drops));
 }
 
 static void tap_line_drain(struct line *line)
