@@ -22,11 +22,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chaos/fault.h"
 #include "chaos/kinds.h"
 #include "chaos/net/match.h"
 #include "kernel/session.h"
 #include "latency.skel.h"
 #include "network_partition.skel.h"
+#include "target/target.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 

@@ -16,12 +16,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "chaos/fault.h"
 #include "chaos/kinds.h"
 #include "chaos/net/match.h"
 #include "kernel/session.h"
 #include "latency.skel.h"
 #include "network_partition.skel.h"
 #include "probe.skel.h"
+#include "target/target.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "chaos/disk/disk.h"
+#include "chaos/type.h"
 
 static uint64_t reserve(double percent, uint64_t leave, uint64_t available)
 {

@@ -10,7 +10,10 @@
 
 #include "kernel/session.h"
 
+#include "chaos/fault.h"
+#include "chaos/type.h"
 #include "disk_pressure.skel.h"
+#include "target/target.h"
 #include "util/clock.h"
 
 struct fixture {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Parameters given as text on the command line, by the chaos type's field table. */
+/* A chaos type's field table: look-up, defaults, and values given as text on the command line. */
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -7,6 +7,24 @@
 
 #include "chaos/type.h"
 #include "util/cleanup.h"
+
+const struct chaos_field *chaos_field_find(const struct chaos_ops *ops, const char *name)
+{
+	for (const struct chaos_field *field = ops->fields; field->name; field++)
+		if (!strcmp(field->name, name))
+			return field;
+	return NULL;
+}
+
+json_t *chaos_defaults(const struct chaos_ops *ops)
+{
+	json_t *params = json_object();
+
+	for (const struct chaos_field *field = ops->fields; field->name; field++)
+		if (field->fallback)
+			json_object_set_new(params, field->name, json_loads(field->fallback, JSON_DECODE_ANY, NULL));
+	return params;
+}
 
 static int parse_number(const struct chaos_field *field, const char *text, json_t **out, struct error *err)
 {

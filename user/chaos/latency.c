@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "chaos/fault.h"
 #include "chaos/kinds.h"
 #include "chaos/net/fault.h"
 #include "chaos/net/line.h"

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "chaos/fault.h"
 #include "chaos/kinds.h"
 #include "chaos/net/fault.h"
 #include "chaos/net/match.h"
 #include "network_partition.skel.h"
+#include "target/target.h"
 #include "util/cleanup.h"
 
 static const char *const directions[] = {"in", "out", "both", NULL};

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "chaos/fault.h"
 #include "chaos/type.h"
 #include "cli/commands.h"
 #include "cli/inject_report.h"

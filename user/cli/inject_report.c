@@ -4,8 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chaos/type.h"
 #include "net/endpoint.h"
 #include "report/report.h"
+#include "target/target.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/error.h"

@@ -2,7 +2,9 @@
 /* What `eval inject` prints: text for people, or a JSON event a line. */
 #pragma once
 
-#include "chaos/type.h"
+#include <stdbool.h>
+
+#include "chaos/fault.h"
 
 struct inject_report {
 	const struct fault_spec *spec;

@@ -9,7 +9,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "chaos/fault.h"
+#include "chaos/type.h"
 #include "kernel/filter.h"
+#include "target/target.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/output.h"

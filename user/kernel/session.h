@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "chaos/type.h"
+#include "chaos/fault.h"
 #include "eval_abi.h"
 #include "kernel/hook.h"
 
@@ -24,6 +24,7 @@ int object_load(struct bpf_object *obj, struct error *err);
 int object_size_map(struct bpf_object *obj, const char *name, size_t entries, struct error *err);
 int object_map_fd(struct bpf_object *obj, const char *name);
 
+struct net_device;
 struct session;
 
 /* obj is loaded and outlives the session. device may be NULL (no network device). */

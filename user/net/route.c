@@ -10,8 +10,8 @@
 #include <sys/socket.h>
 
 #include "net/device.h"
-#include "net/netlink.h"
 #include "net/endpoint.h"
+#include "net/netlink.h"
 
 struct route_search {
 	int (*visit)(unsigned int ifindex, void *data);

@@ -2,6 +2,7 @@
 /* From what happened to the trial's status and verdict. */
 #include <math.h>
 
+#include "target/target.h"
 #include "trial/internal.h"
 #include "util/cleanup.h"
 

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "chaos/evidence.h"
+#include "chaos/fault.h"
 #include "eval_abi.h"
 #include "inject/node.h"
 #include "trial/internal.h"

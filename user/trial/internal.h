@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "chaos/fault.h"
 #include "chaos/type.h"
 #include "probe/probe.h"
 #include "process/proc.h"

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chaos/fault.h"
 #include "process/environment.h"
 #include "trial/internal.h"
 #include "util/cleanup.h"

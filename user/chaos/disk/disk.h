@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "chaos/type.h"
+#include "chaos/fault.h"
 #include "eval_abi.h"
 #include "target/target.h"
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "chaos/disk/disk.h"
+#include "chaos/fault.h"
 #include "disk_pressure.skel.h"
 #include "kernel/session.h"
 #include "util/cleanup.h"

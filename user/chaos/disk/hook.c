@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "chaos/fault.h"
 #include "util/cleanup.h"
 
 static void hook_free(void *state)

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "chaos/disk/disk.h"
+#include "chaos/fault.h"
 #include "disk_pressure.skel.h"
 #include "eval_abi.h"
 #include "kernel/session.h"

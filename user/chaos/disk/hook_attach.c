@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "chaos/disk/hook.h"
+#include "chaos/fault.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 

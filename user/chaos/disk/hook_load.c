@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chaos/disk/hook.h"
+#include "chaos/fault.h"
 #include "kernel/features.h"
 #include "util/cleanup.h"
 

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "chaos/evidence.h"
+#include "chaos/fault.h"
+#include "target/target.h"
 #include "util/cleanup.h"
 #include "util/json.h"
 

@@ -7,7 +7,7 @@
 
 #include <bpf/libbpf.h>
 
-#include "chaos/type.h"
+#include "chaos/fault.h"
 #include "kernel/session.h"
 
 struct net_part;

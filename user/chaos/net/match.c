@@ -7,7 +7,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "chaos/fault.h"
 #include "kernel/session.h"
+#include "target/target.h"
 #include "util/cleanup.h"
 
 static int protocol_number(const char *name)

@@ -4,8 +4,10 @@
 
 #include <bpf/libbpf.h>
 
-#include "chaos/type.h"
+#include "chaos/fault.h"
 #include "eval_abi.h"
+
+struct net_device;
 
 /*
  * Before load: fills the config (the skeleton's .rodata) and sizes the maps, from the target and the params

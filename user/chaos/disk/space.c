@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* How much space there is, how much of it shall seem gone, and the counters that are shared with the kernel. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
+
+#include "chaos/disk/disk.h"
+#include "chaos/fault.h"
+#include "kernel/session.h"
+#include "target/target.h"
+#include "util/text.h"
+
+int disk_reserve(uint64_t *reserved_bytes, const struct disk_request *request, uint64_t available_bytes,
+		 const char *path, struct error *err)
+{
+	if (!isnan(request->fill_percent)) {
+		*reserved_bytes = (uint64_t)((double)available_bytes * request->fill_percent / 100.0);
+		return 0;
+	}
+	if (request->leave_bytes > available_bytes)
+		return error_set(err, -EINVAL,
+				 "leave_bytes is %" PRIu64 ", but only %" PRIu64 " bytes are available at %s",
+				 request->leave_bytes, available_bytes, path);
+	*reserved_bytes = available_bytes - request->leave_bytes;
+	return 0;
+}
+
+int disk_available(int fd, uint64_t *bytes)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(fd, &fs))
+		return -errno;
+	*bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return 0;
+}
+
+static void name_directories(const struct target *target, char *out, size_t size)
+{
+	out[0] = '\0';
+	for (size_t i = 0; i < target->directory_count; i++)
+		text_append(out, size, "%s%s", i ? "," : "", target->directories[i].path);
+}
+
+int disk_share(struct eval_disk **out, struct bpf_object *obj, const struct target *target, struct error *err)
+{
+	struct bpf_map_info ctl = {};
+	__u32 size = sizeof(ctl);
+	struct eval_disk *shared;
+
+	if (bpf_obj_get_info_by_fd(object_map_fd(obj, EVAL_CTL_MAP), &ctl, &size))
+		return error_set_errno(err, -errno, "cannot ask for the control block's id");
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, object_map_fd(obj, EVAL_DISK_MAP), 0);
+	if (shared == MAP_FAILED)
+		return error_set_errno(err, -errno, "cannot map the disk's counters");
+	name_directories(target, shared->data_dirs, sizeof(shared->data_dirs));
+	shared->ctl_map = ctl.id;
+	*out = shared;
+	return 0;
+}
+
+struct disk_request disk_request_of(const struct fault_spec *spec)
+{
+	const json_t *percent = json_object_get(spec->params, "fill_percent");
+	const json_t *leave = json_object_get(spec->params, "leave_bytes");
+
+	return (struct disk_request){.fill_percent = percent ? json_number_value(percent) : NAN,
+				     .leave_bytes = (uint64_t)json_number_value(leave)};
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Live faults. A fault's life: fault_new (opens, loads, attaches nothing) → fault_activate (live) → fault_renew every
+ * LEASE_RENEW_NS → fault_stop (inert at once) → fault_revert (detached, lines drained) → fault_evidence →
+ * fault_free. Each later step is safe without the ones between; everything hangs on descriptors, so the death
+ * of the process reverts it.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+struct chaos_ops;
+struct target;
+
+#define LEASE_NS 2000000000ULL /* eval_ctl.lease_ns ahead of now; DESIGN.md "Time, and who holds what" */
+#define LEASE_RENEW_NS 500000000ULL
+
+struct fault;
+struct fault_spec {
+	const char *campaign, *trial; /* "" for an injection by hand */
+	const struct chaos_ops *ops;
+	const json_t *params; /* effective: every field with a value or a fallback is there */
+	const struct target *target;
+	uint64_t seed;
+	/* For an activation longer than LEASE_RENEW_NS: keeps what is live already so. NULL: nothing is. */
+	void (*renew_others)(void *arg);
+	void *renew_others_arg;
+};
+/* For activations: calls renew_others. */
+void fault_spec_renew_others(const struct fault_spec *spec);
+
+/*
+ * Opens, checks and loads all that the fault needs; nothing is attached yet. The spec and what it points to must
+ * live as long as the fault. *out is untouched on failure.
+ */
+int fault_new(struct fault **out, const struct fault_spec *spec, struct error *err);
+/* Attaches; from here on the target is under chaos until now + duration_ns (the kernel ends it too). */
+int fault_activate(struct fault *fault, uint64_t duration_ns, struct error *err);
+/*
+ * Renews the lease; call it at least every LEASE_RENEW_NS while active. -ENODEV: a device went away, and the fault's
+ * hooks with it, or it was stopped from outside. -ETIME: the lease had lapsed, so the target was not under chaos for a
+ * while; it is not renewed. A fault that reports either is to be reverted.
+ */
+int fault_renew(struct fault *fault, struct error *err);
+/* Inert at once (stores to shared memory only, safe to repeat); detaching is left to fault_revert. */
+void fault_stop(struct fault *fault);
+/* Detaches everything and delivers what delay lines still hold (waits at most the longest delay, bounded 2 s). */
+int fault_revert(struct fault *fault, struct error *err);
+/*
+ * Kernel counters, a new reference; may be called while live and after revert (not after free):
+ * {"engine": "tap", "seen": n, "hit": n, "bytes": n, "first_hit_ns": monotonic ns or null,
+ *  "devices": [{"device": s, "ifindex": n, "egress": {...}, "ingress": {...}}], …}
+ * per direction {"seen", "hit", "bytes", "drawn": hist, "applied": hist}; hist is
+ * {"count", "mean_us", "log2_us": [n, …]} with log2_us[i] counting [2^i, 2^(i+1)) µs, trailing zeroes left out.
+ */
+json_t *fault_evidence(struct fault *fault);
+/* The engine in words ("tap", "tc", "xdp"), for the trial's record. */
+const char *fault_engine(const struct fault *fault);
+void fault_free(struct fault *fault);
+
+const struct fault_spec *fault_get_spec(const struct fault *fault);
+void fault_set_engine(struct fault *fault, const char *engine);
