@@ -63,14 +63,16 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) -target bpf -mcpu=$(BPF_CPU) -g -O2 $(WARNINGS) -Wno-missing-prototypes -D__TARGET_ARCH_$(BPF_ARCH) \
-		-Iinclude -Ivmlinux/$(ARCH) -MMD -MP -MF $@.d -MT $@ -c $< -o $@
+		-Iinclude -Ibpf -Ivmlinux/$(ARCH) -MMD -MP -MF $@.d -MT $@ -c $< -o $@
 
 # Compare-and-exchange needs v3 (Linux 5.12, commit 5ffa25502b5a); its programs load where that exists.
 $(BUILD)/bpf/disk_pressure.bpf.o: BPF_CPU := v3
 
+# Its types are ours.
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf >$@.tmp 2>$@.log || { cat $@.log >&2; exit 1; }
+	$(Q)printf '#include "eval_%s.h"\n' disk net >$@.tmp
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf >>$@.tmp 2>$@.log || { cat $@.log >&2; exit 1; }
 	$(Q)mv $@.tmp $@
 
 $(BUILD)/user/%.o: user/%.c Makefile | $(SKELETONS)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* disk_pressure: calls that would make files below data_dir grow fail once the space is gone. */
-#include "disk_growth.bpf.h"
-#include "disk_statfs.bpf.h"
+#include "disk/growth.bpf.h"
+#include "disk/statfs.bpf.h"
 
 static __always_inline void call_remember(struct file *file, __u64 offset, __u64 length, __u32 kind)
 {

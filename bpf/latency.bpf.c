@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* latency: packets between the node and its peers go through a delay line and come back marked. */
-#include "fq_line.bpf.h"
-#include "line.bpf.h"
+#include "net/fq_line.bpf.h"
+#include "net/line.bpf.h"
 
 /* To a TAP line, with the departure in front of the frame. */
 static __always_inline int tap_enter(struct __sk_buff *skb, const struct eval_flow_key *key, __u32 direction,
@@ -74,19 +74,19 @@ static __always_inline int put_back(struct __sk_buff *skb, __u32 direction)
 }
 
 SEC("tc")
-int latency_egress(struct __sk_buff *skb)
+int delay_egress(struct __sk_buff *skb)
 {
 	return pick(skb, EVAL_EGRESS);
 }
 
 SEC("tc")
-int latency_ingress(struct __sk_buff *skb)
+int delay_ingress(struct __sk_buff *skb)
 {
 	return pick(skb, EVAL_INGRESS);
 }
 
 SEC("tc")
-int latency_learn(struct __sk_buff *skb)
+int learn(struct __sk_buff *skb)
 {
 	return learn_egress(skb);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* network_partition: packets between the node and its peers vanish. */
-#include "match.bpf.h"
+#include "net/match.bpf.h"
 
 static __always_inline bool packet_is_cut(struct __sk_buff *skb, const struct packet_source *from, __be16 ethertype,
 					  __u32 direction, __u32 bytes)
@@ -22,7 +22,7 @@ static __always_inline bool packet_is_cut(struct __sk_buff *skb, const struct pa
 }
 
 SEC("tc")
-int partition_egress(struct __sk_buff *skb)
+int drop_egress(struct __sk_buff *skb)
 {
 	struct packet_source from = {.skb = skb};
 
@@ -36,7 +36,7 @@ int partition_egress(struct __sk_buff *skb)
 }
 
 SEC("tc")
-int partition_ingress(struct __sk_buff *skb)
+int drop_ingress(struct __sk_buff *skb)
 {
 	struct packet_source from = {.skb = skb};
 
@@ -44,13 +44,13 @@ int partition_ingress(struct __sk_buff *skb)
 }
 
 SEC("tc")
-int partition_learn(struct __sk_buff *skb)
+int learn(struct __sk_buff *skb)
 {
 	return learn_egress(skb);
 }
 
 SEC("xdp")
-int partition_xdp(struct xdp_md *xdp)
+int drop_xdp(struct xdp_md *xdp)
 {
 	struct packet_source from = {.data = (void *)(long)xdp->data,
 				     .end = (void *)(long)xdp->data_end,

@@ -5,6 +5,8 @@
  */
 #include "fuzz.h"
 
+#include "eval_disk.h"
+#include "eval_net.h"
 #include "util/procfs.h"
 
 #include <bpf/bpf.h>

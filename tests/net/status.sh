@@ -46,7 +46,7 @@ check_eq "hooks of the partition" "$(fault network_partition '[.hooks[] | "\(.ho
 	"$hook/egress $ifindex, xdp $ifindex"
 check_eq "hooks of the latency, the line's among them" \
 	"$(fault latency "[.hooks[] | \"\(.hook) \(.program)\(.ifindex == $ifindex)\"] | sort | join(\", \")")" \
-	"$hook/egress latency_egresstrue, $hook/ingress latency_ingresstrue, $hook/ingress line_egressfalse, $hook/ingress line_ingressfalse"
+	"$hook/egress delay_egresstrue, $hook/ingress delay_ingresstrue, $hook/ingress line_egressfalse, $hook/ingress line_ingressfalse"
 check_eq "hits of the partition: both ways" "$(fault network_partition '"\(.egress.hit) \(.ingress.hit)"')" "7 0"
 check_number "hits of the latency" "$(fault latency .egress.hit) >= 5 && $(fault latency .ingress.hit) >= 5"
 check_number "seen is at least hit" "$(fault latency '.egress.seen - .egress.hit') >= 0"
@@ -89,7 +89,7 @@ private=
 inject chosen latency --for 60s --netns "$n1" --peer 10.99.0.2 --min-ms 20 --max-ms 20
 check_eq "the default line: engine and hooks" \
 	"$(fault latency '"\(.engine): \([.hooks[] | "\(.hook) \(.program)"] | sort | join(", "))"')" \
-	"$line: $hook/egress latency_egress, ${private:+$hook/egress line_depart, }$hook/ingress line_egress$private"
+	"$line: $hook/egress delay_egress, ${private:+$hook/egress line_depart, }$hook/ingress line_egress$private"
 revert chosen
 check "nothing is left" wait_for 3 nothing_left_in n1
 

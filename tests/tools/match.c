@@ -25,6 +25,7 @@
 #include "chaos/fault.h"
 #include "chaos/kinds.h"
 #include "chaos/net/match.h"
+#include "eval_net.h"
 #include "kernel/session.h"
 #include "latency.skel.h"
 #include "network_partition.skel.h"
@@ -64,11 +65,11 @@ static const struct program {
 	enum way way;
 	int passes, hits; /* verdicts */
 } programs[] = {
-	{"partition_egress", OUT, TCX_NEXT, TC_ACT_REDIRECT},
-	{"partition_ingress", IN, TCX_NEXT, TCX_DROP},
-	{"partition_xdp", IN, XDP_PASS, XDP_DROP},
-	{"latency_egress", OUT, TCX_NEXT, TC_ACT_REDIRECT},
-	{"latency_ingress", IN, TCX_NEXT, TC_ACT_REDIRECT},
+	{"drop_egress", OUT, TCX_NEXT, TC_ACT_REDIRECT},
+	{"drop_ingress", IN, TCX_NEXT, TCX_DROP},
+	{"drop_xdp", IN, XDP_PASS, XDP_DROP},
+	{"delay_egress", OUT, TCX_NEXT, TC_ACT_REDIRECT},
+	{"delay_ingress", IN, TCX_NEXT, TC_ACT_REDIRECT},
 };
 #define PROGRAMS ARRAY_SIZE(programs)
 
@@ -511,9 +512,9 @@ static void load_all(struct loaded *loaded, enum rules rules)
 
 	if (!latency || !partition)
 		die("cannot open the programs", strerror(errno));
-	*loaded = (struct loaded){.programs = {partition->progs.partition_egress, partition->progs.partition_ingress,
-					       partition->progs.partition_xdp, latency->progs.latency_egress,
-					       latency->progs.latency_ingress}};
+	*loaded = (struct loaded){.programs = {partition->progs.drop_egress, partition->progs.drop_ingress,
+					       partition->progs.drop_xdp, latency->progs.delay_egress,
+					       latency->progs.delay_ingress}};
 	load_only(partition->obj, loaded);
 	load_only(latency->obj, loaded);
 	endpoints_set(peers, PEER_END, rules == SERVICE || rules == CGROUP ? 2379 : 0);

@@ -19,6 +19,7 @@
 #include "chaos/fault.h"
 #include "chaos/kinds.h"
 #include "chaos/net/match.h"
+#include "eval_net.h"
 #include "kernel/session.h"
 #include "latency.skel.h"
 #include "network_partition.skel.h"
@@ -194,16 +195,16 @@ static const struct bench_case {
 	const char *name;
 	bool ingress, peers_too;
 } cases[] = {
-	{"latency_egress", false, false},  {"latency_ingress", true, false}, {"partition_egress", false, true},
-	{"partition_ingress", true, true}, {"partition_xdp", true, true},
+	{"delay_egress", false, false}, {"delay_ingress", true, false}, {"drop_egress", false, true},
+	{"drop_ingress", true, true},   {"drop_xdp", true, true},
 };
 
 static int program_fd(const struct loaded *loaded, size_t index)
 {
 	const struct bpf_program *const programs[] = {
-		loaded->latency->progs.latency_egress,     loaded->latency->progs.latency_ingress,
-		loaded->partition->progs.partition_egress, loaded->partition->progs.partition_ingress,
-		loaded->partition->progs.partition_xdp,
+		loaded->latency->progs.delay_egress,  loaded->latency->progs.delay_ingress,
+		loaded->partition->progs.drop_egress, loaded->partition->progs.drop_ingress,
+		loaded->partition->progs.drop_xdp,
 	};
 
 	_Static_assert(ARRAY_SIZE(programs) == ARRAY_SIZE(cases), "a program per case");

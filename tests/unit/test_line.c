@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "chaos/net/line.h"
+#include "eval_net.h"
 #include "net/tc.h"
 #include "util/clock.h"
 

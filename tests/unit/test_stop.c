@@ -93,7 +93,7 @@ int bpf_obj_get_info_by_fd(int fd, void *info, __u32 *size)
 		struct bpf_prog_info *program = info;
 
 		program->id = id;
-		snprintf(program->name, sizeof(program->name), "%s", id % 2 ? "partition_egres" : "line_turn");
+		snprintf(program->name, sizeof(program->name), "%s", id % 2 ? "drop_egress" : "line_turn");
 		program->nr_map_ids = 1;
 		((__u32 *)(uintptr_t)program->map_ids)[0] = (id + 1) / 2;
 	} else if (is_kind(fd, "link")) {

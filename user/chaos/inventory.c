@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 
 #include "chaos/type.h"
+#include "eval_disk.h"
+#include "eval_net.h"
 #include "kernel/filter.h"
 #include "kernel/program.h"
 #include "kernel/session.h"

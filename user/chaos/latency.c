@@ -9,6 +9,7 @@
 #include "chaos/net/fault.h"
 #include "chaos/net/line.h"
 #include "chaos/net/match.h"
+#include "eval_net.h"
 #include "latency.skel.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -179,7 +180,7 @@ static int device_attach(struct net_part *part, enum eval_direction direction, s
 	bool egress = direction == EVAL_EGRESS;
 
 	return session_attach(part->session, part->device->name,
-			      egress ? latency->skel->progs.latency_egress : latency->skel->progs.latency_ingress,
+			      egress ? latency->skel->progs.delay_egress : latency->skel->progs.delay_ingress,
 			      egress ? HOOK_TC_EGRESS : HOOK_TC_INGRESS, part->device->ifindex, HOOK_BEHIND_DROPS, err);
 }
 
@@ -196,8 +197,8 @@ static int latency_attach(struct net_part *part, const struct fault_spec *spec, 
 		if (latency->lines[i])
 			ret = device_attach(part, i, err);
 	if (!ret && net_fault_must_learn(spec->target, latency->lines[EVAL_EGRESS], latency->lines[EVAL_INGRESS]))
-		ret = session_attach(part->session, part->device->name, latency->skel->progs.latency_learn,
-				     HOOK_TC_EGRESS, part->device->ifindex, HOOK_FIRST, err);
+		ret = session_attach(part->session, part->device->name, latency->skel->progs.learn, HOOK_TC_EGRESS,
+				     part->device->ifindex, HOOK_FIRST, err);
 	return ret;
 }
 

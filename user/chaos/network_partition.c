@@ -6,6 +6,7 @@
 #include "chaos/kinds.h"
 #include "chaos/net/fault.h"
 #include "chaos/net/match.h"
+#include "eval_net.h"
 #include "network_partition.skel.h"
 #include "target/target.h"
 #include "util/cleanup.h"
@@ -68,15 +69,14 @@ static int partition_attach(struct net_part *part, const struct fault_spec *spec
 	int ret = 0;
 
 	if (net_fault_must_learn(spec->target, strcmp(direction, "in"), strcmp(direction, "out")))
-		ret = session_attach(part->session, device->name, skel->progs.partition_learn, HOOK_TC_EGRESS,
-				     device->ifindex, HOOK_FIRST, err);
+		ret = session_attach(part->session, device->name, skel->progs.learn, HOOK_TC_EGRESS, device->ifindex,
+				     HOOK_FIRST, err);
 	if (!ret && strcmp(direction, "in"))
-		ret = session_attach(part->session, device->name, skel->progs.partition_egress, HOOK_TC_EGRESS,
+		ret = session_attach(part->session, device->name, skel->progs.drop_egress, HOOK_TC_EGRESS,
 				     device->ifindex, HOOK_FIRST, err);
 	if (ret || !strcmp(direction, "out"))
 		return ret;
-	return session_attach(part->session, device->name,
-			      xdp ? skel->progs.partition_xdp : skel->progs.partition_ingress,
+	return session_attach(part->session, device->name, xdp ? skel->progs.drop_xdp : skel->progs.drop_ingress,
 			      xdp ? HOOK_XDP : HOOK_TC_INGRESS, device->ifindex, HOOK_FIRST, err);
 }
 

@@ -7,7 +7,10 @@
 
 #include "util/cleanup.h"
 
+/* First words of program names: tests/unit/test_program_names.c has the list. */
 #define LINE_PROGRAM_PREFIX "line_"
+#define DROP_PROGRAM_PREFIX "drop_"
+#define LEARN_PROGRAM_PREFIX "learn"
 
 int program_read_fd(struct program *program, int fd)
 {
@@ -60,5 +63,8 @@ bool program_drops(__u32 id)
 {
 	struct program program;
 
-	return !program_read(&program, id) && !strncmp(program.name, "partition_", 10);
+	if (program_read(&program, id))
+		return false;
+	return !strncmp(program.name, DROP_PROGRAM_PREFIX, strlen(DROP_PROGRAM_PREFIX)) ||
+	       !strncmp(program.name, LEARN_PROGRAM_PREFIX, strlen(LEARN_PROGRAM_PREFIX));
 }

@@ -23,5 +23,5 @@ bool program_has_map(const struct program *program, __u32 map_id);
 int program_map_open(const struct program *program, const char *name);
 /* By its name: a delay line's, not one of a device's hooks. */
 bool program_is_of_line(const char *name);
-/* One of ours that drops packets: delays go behind it. */
+/* By its name, one of ours that drops packets, or learns whose they are: delays go behind it. */
 bool program_drops(__u32 id);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "eval_abi.h"
+#include "eval_disk.h"
 #include "kernel/program.h"
 #include "util/error.h"
 

@@ -7,6 +7,7 @@
 
 #include "chaos/fault.h"
 #include "eval_abi.h"
+#include "eval_disk.h"
 #include "target/target.h"
 
 struct bpf_object;

@@ -10,6 +10,7 @@
 #include "chaos/disk/disk.h"
 #include "chaos/fault.h"
 #include "disk_pressure.skel.h"
+#include "eval_disk.h"
 #include "kernel/session.h"
 #include "util/cleanup.h"
 #include "util/clock.h"

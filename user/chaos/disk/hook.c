@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "chaos/fault.h"
+#include "eval_disk.h"
 #include "util/cleanup.h"
 
 static void hook_free(void *state)

@@ -8,6 +8,7 @@
 
 #include "chaos/disk/hook.h"
 #include "chaos/fault.h"
+#include "eval_disk.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 

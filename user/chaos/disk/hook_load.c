@@ -4,6 +4,7 @@
 
 #include "chaos/disk/hook.h"
 #include "chaos/fault.h"
+#include "eval_disk.h"
 #include "kernel/features.h"
 #include "util/cleanup.h"
 

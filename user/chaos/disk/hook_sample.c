@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "chaos/disk/hook.h"
+#include "eval_disk.h"
 #include "util/clock.h"
 
 #define SAMPLE_NS (200 * NSEC_PER_MSEC)

@@ -39,7 +39,7 @@ struct net_fault;
 int net_fault_new(void **out, struct fault *fault, const struct net_engine *kind, struct error *err);
 int net_fault_activate(void *state, uint64_t duration_ns, struct error *err);
 int net_fault_renew(void *state, uint64_t lease_ns, struct error *err);
-/* The way in needs to see what the target's cgroup sends; see learn_egress() in bpf/match.bpf.h. */
+/* The way in needs to see what the target's cgroup sends; see learn_egress() in bpf/net/match.bpf.h. */
 bool net_fault_must_learn(const struct target *target, bool has_egress, bool has_ingress);
 void net_fault_stop(void *state);
 int net_fault_revert(void *state, struct error *err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The fq line: a veth pair whose far end is in a network namespace that only this process holds, with fq as its qdisc.
- * The kernel does it all: see bpf/fq_line.bpf.h. The namespace goes away with its descriptor and takes both ends along.
+ * The kernel does it all: see bpf/net/fq_line.bpf.h. The namespace goes away with its descriptor and takes both ends
+ * along.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <time.h>
 
 #include "chaos/net/line.h"
+#include "eval_net.h"
 #include "net/device.h"
 #include "net/tc.h"
 #include "util/cleanup.h"

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "eval_abi.h"
+#include "eval_net.h"
 #include "kernel/session.h"
 #include "net/device.h"
 #include "util/error.h"

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "chaos/fault.h"
+#include "eval_net.h"
 #include "kernel/session.h"
 #include "target/target.h"
 #include "util/cleanup.h"

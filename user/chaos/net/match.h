@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The user side of bpf/match.bpf.h: which packets are the fault's. */
+/* The user side of bpf/net/match.bpf.h: which packets are the fault's. */
 #pragma once
 
 #include <bpf/libbpf.h>
 
 #include "chaos/fault.h"
 #include "eval_abi.h"
+#include "eval_net.h"
 
 struct net_device;
 

@@ -22,6 +22,7 @@
 
 #include "chaos/net/line.h"
 #include "chaos/net/packet_heap.h"
+#include "eval_net.h"
 #include "net/device.h"
 #include "util/cleanup.h"
 #include "util/clock.h"

@@ -5,6 +5,7 @@
 #include "common.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
+#include "eval_disk.h"
 
 #define MAY_WRITE 2
 #define MODE_TYPE 0170000

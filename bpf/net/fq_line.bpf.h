@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "line.bpf.h"
+#include "net/line.bpf.h"
 
 /* A packet of the line's is counted at the device, in and out; the holder takes off what is lost on the way. */
 static __always_inline void fq_hold(struct eval_line *line, __s64 packets, __s64 bytes)

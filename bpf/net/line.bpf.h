@@ -2,7 +2,8 @@
 /* What every delay line has: flows and their draws, counters, and what a packet loses on the way. */
 #pragma once
 
-#include "match.bpf.h"
+#include "net/draw.bpf.h"
+#include "net/match.bpf.h"
 
 const volatile struct eval_latency_config latency_config;
 
@@ -12,19 +13,6 @@ struct {
 	__type(key, struct eval_flow_key);
 	__type(value, struct eval_flow);
 } flows SEC(".maps");
-
-/* An add that returns a value needs 5.12 (commit 5ca419f2864a); a spin lock does with 5.1. */
-struct draw_counter {
-	struct bpf_spin_lock lock;
-	__u64 next;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, EVAL_DIRECTIONS);
-	__type(key, __u32);
-	__type(value, struct draw_counter);
-} draws SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -63,16 +51,12 @@ static __always_inline void histogram_add(struct eval_histogram *histogram, __u6
 	histogram->log2_us[bucket]++;
 }
 
-static __always_inline __u64 draw_next(__u32 direction)
+static __always_inline __u64 delay_next(__u32 direction)
 {
-	struct draw_counter *counter = bpf_map_lookup_elem(&draws, &direction);
 	__u64 n;
 
-	if (!counter || latency_config.min_ns == latency_config.max_ns)
+	if (latency_config.min_ns == latency_config.max_ns || draw_next(direction, &n))
 		return latency_config.min_ns;
-	bpf_spin_lock(&counter->lock);
-	n = counter->next++;
-	bpf_spin_unlock(&counter->lock);
 	return eval_draw_ns(latency_config.seed + direction, n, latency_config.min_ns, latency_config.max_ns);
 }
 
@@ -101,7 +85,7 @@ static __always_inline __u64 flow_departure(struct __sk_buff *skb, const struct 
 		fresh.drawn_at_ns = flow->drawn_at_ns;
 		fresh.delay_ns = flow->delay_ns;
 	} else {
-		fresh.delay_ns = draw_next(direction);
+		fresh.delay_ns = delay_next(direction);
 	}
 	departure = now_ns + fresh.delay_ns;
 	if (flow && !latency_config.reorder && departure < flow->departure_ns + EVAL_FLOW_SPACING_NS)

@@ -2,7 +2,7 @@
 /* The blocks that a file has, as its file system tells. */
 #pragma once
 
-#include "disk.bpf.h"
+#include "disk/disk.bpf.h"
 
 #define BTRFS_IN_PLACE ((1 << 1) | (1 << 4)) /* BTRFS_INODE_NODATACOW, BTRFS_INODE_PREALLOC */
 #define XFS_PREALLOCATED (1 << 1)            /* XFS_DIFLAG_PREALLOC */

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "disk.bpf.h"
+#include "disk/disk.bpf.h"
 
 struct statfs_call {
 	__u64 buffer;

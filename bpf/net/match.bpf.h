@@ -6,6 +6,7 @@
 #pragma once
 
 #include "common.bpf.h"
+#include "eval_net.h"
 
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd

@@ -2,7 +2,7 @@
 /* What a call needs of the disk, beyond what its file already has. */
 #pragma once
 
-#include "disk_blocks.bpf.h"
+#include "disk/blocks.bpf.h"
 
 #define OPEN_APPEND 02000
 /* Neither punch, collapse, insert nor reflink: those that add blocks keep or extend the size. */
