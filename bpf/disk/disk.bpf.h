@@ -2,10 +2,9 @@
 /* Which files are the fault's, for whom, and how much space they have left. */
 #pragma once
 
-#include "common.bpf.h"
+#include "disk/state.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
-#include "eval_disk.h"
 
 #define MAY_WRITE 2
 #define MODE_TYPE 0170000
@@ -14,21 +13,6 @@
 #define ANCESTORS_MAX 48
 
 const volatile struct eval_disk_config disk_config;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct eval_disk);
-} eval_disk SEC(".maps");
-
-static __always_inline struct eval_disk *disk_state(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&eval_disk, &zero);
-}
 
 static __always_inline struct eval_disk_space *disk_space_of(struct eval_disk *disk, const struct super_block *super)
 {

@@ -9,8 +9,8 @@
 
 #include "chaos/disk/disk.h"
 #include "chaos/fault.h"
-#include "disk_pressure.skel.h"
 #include "eval_disk.h"
+#include "holder.skel.h"
 #include "kernel/session.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -34,7 +34,7 @@ struct fill_file {
 
 struct disk_fill {
 	const struct fault_spec *spec;
-	struct disk_pressure_bpf *skel; /* without programs: its control block is how bpf-status finds the fault */
+	struct holder_bpf *skel;
 	struct session *session;
 	struct eval_disk *shared; /* with bpf-status */
 	struct fill_file *files;  /* one per file system */
@@ -82,7 +82,7 @@ static void fill_free(void *state)
 	session_free(fill->session);
 	if (fill->shared)
 		munmap(fill->shared, sizeof(*fill->shared));
-	disk_pressure_bpf__destroy(fill->skel);
+	holder_bpf__destroy(fill->skel);
 	free(fill->files);
 	free(fill);
 }
@@ -107,17 +107,11 @@ static int open_files(struct disk_fill *fill, struct error *err)
 
 static int open_session(struct disk_fill *fill, struct error *err)
 {
-	struct bpf_program *program;
-	struct bpf_map *map;
 	int ret;
 
-	fill->skel = disk_pressure_bpf__open();
+	fill->skel = holder_bpf__open();
 	if (!fill->skel)
 		return error_set_errno(err, -errno, "cannot open the control block");
-	bpf_object__for_each_program(program, fill->skel->obj) bpf_program__set_autoload(program, false);
-	bpf_object__for_each_map(map, fill->skel->obj)
-		bpf_map__set_autocreate(map, map == fill->skel->maps.eval_ctl || map == fill->skel->maps.eval_stats ||
-						     map == fill->skel->maps.eval_disk);
 	ret = object_load(fill->skel->obj, err);
 	if (!ret)
 		ret = disk_share(&fill->shared, fill->skel->obj, fill->spec->target, err);

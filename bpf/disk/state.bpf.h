@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a fault of a disk has beside common.bpf.h's: the state that it shares with its holder. */
+#pragma once
+
+#include "common.bpf.h"
+#include "eval_disk.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct eval_disk);
+} eval_disk SEC(".maps");
+
+static __always_inline struct eval_disk *disk_state(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&eval_disk, &zero);
+}
