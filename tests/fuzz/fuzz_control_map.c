@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 
+#include "eval_abi.h"
 #include "util/procfs.h"
 
 #include <bpf/bpf.h>

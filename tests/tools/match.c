@@ -24,7 +24,8 @@
 
 #include "chaos/kinds.h"
 #include "chaos/net/match.h"
-#include "kernel/session.h"
+#include "kernel/object.h"
+#include "kernel/stats.h"
 #include "latency.skel.h"
 #include "network_partition.skel.h"
 #include "util/cleanup.h"

@@ -18,7 +18,7 @@
 
 #include "chaos/kinds.h"
 #include "chaos/net/match.h"
-#include "kernel/session.h"
+#include "kernel/object.h"
 #include "latency.skel.h"
 #include "network_partition.skel.h"
 #include "probe.skel.h"

@@ -12,7 +12,7 @@
 
 #include "campaign/internal.h"
 #include "kernel/features.h"
-#include "kernel/session.h"
+#include "kernel/object.h"
 #include "report/report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"

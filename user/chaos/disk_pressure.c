@@ -9,7 +9,7 @@
 
 #include "chaos/disk/disk.h"
 #include "chaos/kinds.h"
-#include "kernel/session.h"
+#include "kernel/object.h"
 #include "util/cleanup.h"
 #include "util/json.h"
 #include "util/text.h"

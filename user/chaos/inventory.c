@@ -9,8 +9,10 @@
 
 #include "chaos/type.h"
 #include "kernel/filter.h"
+#include "kernel/hook.h"
+#include "kernel/live.h"
 #include "kernel/program.h"
-#include "kernel/session.h"
+#include "kernel/stats.h"
 #include "kernel/table.h"
 #include "net/endpoint.h"
 #include "net/netns.h"
@@ -227,7 +229,7 @@ static json_t *fault_to_json(const struct eval_ctl *ctl, unsigned int map_id)
 	bool live = now_ns < ctl->deadline_ns && now_ns < ctl->lease_ns;
 
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:I, s:o, s:i, s:b, s:b, s:f, s:f, s:i, s:[]}", "type",
-			 chaos_kind_name(ctl->kind), "campaign", text_of(ctl->campaign), "trial", text_of(ctl->trial),
+			 live_kind_name(ctl->kind), "campaign", text_of(ctl->campaign), "trial", text_of(ctl->trial),
 			 "target", text_of(ctl->target), "engine", text_of(ctl->engine), "device", text_of(ctl->device),
 			 "ifindex", (int)ctl->ifindex, "netns_ino", (json_int_t)ctl->netns_ino, "netns",
 			 netns_name(ctl->netns_ino), "holder_pid", (int)ctl->holder_pid, "holder_alive",

@@ -8,6 +8,8 @@
 #include "chaos/net/fault.h"
 #include "chaos/net/line.h"
 #include "chaos/net/match.h"
+#include "kernel/object.h"
+#include "kernel/session.h"
 #include "latency.skel.h"
 #include "util/cleanup.h"
 #include "util/clock.h"

@@ -5,6 +5,8 @@
 #include "chaos/kinds.h"
 #include "chaos/net/fault.h"
 #include "chaos/net/match.h"
+#include "kernel/object.h"
+#include "kernel/session.h"
 #include "network_partition.skel.h"
 #include "util/cleanup.h"
 

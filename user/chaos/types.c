@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "chaos/kinds.h"
+#include "eval_abi.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
@@ -38,11 +39,6 @@ const struct chaos_ops *chaos_next(const struct chaos_ops *previous)
 	size_t next = previous ? (size_t)previous->kind : 0;
 
 	return next < ARRAY_SIZE(kinds) ? kinds[next] : NULL;
-}
-
-const char *chaos_kind_name(unsigned int kind)
-{
-	return kind && kind <= ARRAY_SIZE(kinds) ? kinds[kind - 1]->name : "unknown";
 }
 
 const struct chaos_field *chaos_field_find(const struct chaos_ops *ops, const char *name)

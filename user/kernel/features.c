@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "kernel/session.h"
+#include "kernel/hook.h"
 #include "net/device.h"
 #include "probe.skel.h"
 #include "probe_disk.skel.h"

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "kernel/stop.h"
+#include "kernel/live.h"
 #include "process/scope.h"
 #include "util/cleanup.h"
 #include "util/clock.h"

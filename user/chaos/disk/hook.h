@@ -8,9 +8,10 @@
 #include "chaos/disk/disk.h"
 #include "disk_pressure.skel.h"
 #include "eval_abi.h"
-#include "kernel/session.h"
 
 #define DISK_LINKS_MAX 8
+
+struct session;
 
 struct disk_file_system {
 	int fd;           /* of its first directory, not owned */

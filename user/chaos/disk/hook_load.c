@@ -4,6 +4,7 @@
 
 #include "chaos/disk/hook.h"
 #include "kernel/features.h"
+#include "kernel/object.h"
 #include "util/cleanup.h"
 
 static const char *param(const struct fault_spec *spec, const char *name)

@@ -4,6 +4,7 @@
  * The kernel does it all: see bpf/fq_line.bpf.h. The namespace goes away with its descriptor and takes both ends along.
  */
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -13,6 +14,7 @@
 #include <time.h>
 
 #include "chaos/net/line.h"
+#include "kernel/session.h"
 #include "net/device.h"
 #include "net/tc.h"
 #include "util/cleanup.h"

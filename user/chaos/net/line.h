@@ -5,15 +5,15 @@
  */
 #pragma once
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "eval_abi.h"
-#include "kernel/session.h"
-#include "net/device.h"
-#include "util/error.h"
 
+struct bpf_object;
+struct error;
 struct line;
+struct session;
 
 struct line_ops {
 	const char *engine;

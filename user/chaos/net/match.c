@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "kernel/session.h"
+#include "kernel/object.h"
 #include "util/cleanup.h"
 
 static int protocol_number(const char *name)
