@@ -9,6 +9,7 @@
 #include "util/procfs.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>

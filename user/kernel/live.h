@@ -9,6 +9,8 @@
 #include "util/error.h"
 
 struct eval_ctl;
+struct eval_disk;
+struct live_table;
 
 /*
  * Every control block of this host, by walking the kernel's map ids. visit gets a descriptor of the map (closed
@@ -25,6 +27,27 @@ int live_walk_all_versions(live_visit visit, live_visit visit_other, void *data,
 bool live_holder_is_alive(const struct eval_ctl *ctl);
 /* Of a control block's kind, "unknown" if this version has no such type. */
 const char *live_kind_name(unsigned int kind);
+
+/* What hangs on a fault; all of it is good during the visit alone. */
+struct live_fault {
+	const struct eval_ctl *ctl;
+	unsigned int map_id;
+	const struct live_table *table; /* the host's programs, links and disk maps, read once for all faults */
+};
+typedef int (*live_fault_visit)(const struct live_fault *fault, void *data);
+/* Every fault of this version; a non-zero return ends it and is returned. */
+int live_each_fault(live_fault_visit visit, void *data, struct error *err);
+/*
+ * An array of {"hook", "ifindex", "program", "link_id" or (a filter's) "priority" and "handle"}. The hooks "line_turn"
+ * and "line_depart" are in the fq line's own namespace, and so is their "ifindex". New reference.
+ */
+json_t *live_fault_hooks(const struct live_fault *fault);
+/* One of these: it is on a delay line, not on the fault's device. */
+bool live_hook_is_of_line(const json_t *hook);
+/* A map of this name that some program of the fault uses, as a descriptor; -ENOENT: none. */
+int live_fault_map_open(const struct live_fault *fault, const char *name);
+/* NULL: it is no fault of a disk. */
+const struct eval_disk *live_fault_disk(const struct live_fault *fault);
 
 /*
  * Emergency stop. First every fault of ours on this host, of whatever version, is made inert; then they are told of in
