@@ -17,6 +17,7 @@
 #include "eval_abi.h"
 #include "kernel/features.h"
 #include "kernel/hook.h"
+#include "kernel/live.h"
 #include "kernel/object.h"
 #include "process/guard.h"
 #include "process/scope.h"
@@ -400,7 +401,7 @@ static int start_guard(struct guard *guard, struct error *err)
 	if (!hook_needs_filters())
 		return 0;
 	scope_prefix(prefix, getpid(), procfs_start_ticks(getpid()));
-	ret = guard_start(guard, prefix, NULL, 0, err);
+	ret = guard_start(guard, prefix, live_sweep_dead, NULL, 0, err);
 	if (!ret)
 		guard_tell_worker(guard, getpid());
 	return ret;
