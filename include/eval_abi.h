@@ -50,6 +50,10 @@ struct eval_ctl {
 _Static_assert(sizeof(struct eval_ctl) == 344, "eval_ctl is ABI");
 _Static_assert(__builtin_offsetof(struct eval_ctl, deadline_ns) == 16, "in all versions");
 
+/* How far ahead of now its holder sets eval_ctl.lease_ns, and how often. */
+#define LEASE_NS 2000000000ULL
+#define LEASE_RENEW_NS 500000000ULL
+
 enum eval_direction { EVAL_EGRESS, EVAL_INGRESS, EVAL_DIRECTIONS };
 
 /* log2[i] counts delays in [2^i, 2^(i+1)) microseconds, 0 counts all below 2. 10 s is in bucket 23. */

@@ -5,11 +5,13 @@
  */
 #include "fuzz.h"
 
+#include "eval_abi.h"
 #include "eval_disk.h"
 #include "eval_net.h"
 #include "util/procfs.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernel/session.h"
+#include "kernel/object.h"
 #include "probe.skel.h"
 #include "util/cleanup.h"
 

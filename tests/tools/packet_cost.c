@@ -20,6 +20,7 @@
 #include "chaos/kinds.h"
 #include "chaos/net/match.h"
 #include "eval_net.h"
+#include "kernel/object.h"
 #include "kernel/session.h"
 #include "latency.skel.h"
 #include "network_partition.skel.h"

@@ -13,7 +13,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "kernel/session.h"
+#include "eval_abi.h"
+#include "kernel/live.h"
+#include "kernel/object.h"
 #include "util/clock.h"
 
 #define FAULTS_MAX 1024

@@ -16,7 +16,9 @@
 #include <time.h>
 
 #include "echo.h"
-#include "kernel/session.h"
+#include "eval_abi.h"
+#include "kernel/live.h"
+#include "kernel/object.h"
 #include "util/clock.h"
 
 #define DELAYED_NS (100 * NSEC_PER_MSEC)

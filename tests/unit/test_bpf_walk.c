@@ -6,7 +6,8 @@
 #include <cmocka.h>
 #include <unistd.h>
 
-#include "kernel/session.h"
+#include "eval_abi.h"
+#include "kernel/live.h"
 #include "util/clock.h"
 #include "util/procfs.h"
 

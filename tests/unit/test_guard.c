@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A guard that is stopped (SIGSTOP) holds up neither those who talk to it nor the end. */
+/* A guard sweeps for the dead, and one that is stopped (SIGSTOP) holds up neither those who talk to it nor the end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,7 +44,7 @@ static int start_stopped(struct guard *guard, const int *keep_fds, size_t keep_c
 	char prefix[SCOPE_NAME_SIZE];
 
 	scope_prefix(prefix, getpid(), procfs_start_ticks(getpid()));
-	return guard_start(guard, prefix, keep_fds, keep_count, NULL) ?: stop_once_set_up(guard->pid);
+	return guard_start(guard, prefix, NULL, keep_fds, keep_count, NULL) ?: stop_once_set_up(guard->pid);
 }
 
 static void takes_no_more_messages(void **state)
@@ -92,11 +93,46 @@ static void goes_on_when_its_parent_dies(void **state)
 	close(ends[0]);
 }
 
+/* Shared with the guard. */
+static unsigned int *sweeps;
+
+static int count_sweep(struct error *err)
+{
+	__atomic_add_fetch(sweeps, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static void sweeps_for_each_death_and_at_its_end(void **state)
+{
+	char prefix[SCOPE_NAME_SIZE];
+	struct guard guard;
+	pid_t worker;
+
+	sweeps = mmap(NULL, sizeof(*sweeps), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(sweeps, MAP_FAILED);
+	scope_prefix(prefix, getpid(), procfs_start_ticks(getpid()));
+	assert_int_equal(guard_start(&guard, prefix, count_sweep, NULL, 0, NULL), 0);
+	worker = fork();
+	if (!worker) {
+		/* Else the guard would wait for it. */
+		close(guard.fd);
+		for (;;)
+			pause();
+	}
+	guard_tell_worker(&guard, worker);
+	assert_int_equal(kill(worker, SIGKILL), 0);
+	assert_int_equal(waitpid(worker, NULL, 0), worker);
+	guard_stop(&guard);
+	assert_int_equal(*sweeps, 2);
+	munmap(sweeps, sizeof(*sweeps));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_no_more_messages),
 		cmocka_unit_test(goes_on_when_its_parent_dies),
+		cmocka_unit_test(sweeps_for_each_death_and_at_its_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,7 +150,7 @@ static void guard_and_a_stranger(void **state)
 	int go[2];
 
 	scope_prefix(prefix, getpid(), procfs_start_ticks(getpid()));
-	assert_int_equal(guard_start(&guard, prefix, NULL, 0, &err), 0);
+	assert_int_equal(guard_start(&guard, prefix, NULL, NULL, 0, &err), 0);
 	worker = start_worker(&guard, &command, go);
 	guard_tell_worker(&guard, worker);
 	stranger = start_stranger(command);

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "eval_abi.h"
+#include "kernel/object.h"
 #include "kernel/session.h"
 
 #include "chaos/fault.h"
@@ -23,18 +25,21 @@ struct fixture {
 
 static void open_session(struct fixture *fixture)
 {
-	static const struct target target = {.node = "n1"};
-	static struct fault_spec spec = {.campaign = "", .trial = "test_session", .target = &target};
+	const struct session_identity identity = {
+		.kind = EVAL_KIND_DISK_PRESSURE,
+		.campaign = "",
+		.trial = "test_session",
+		.target = "n1",
+	};
 	struct bpf_program *program;
 	struct error err = {};
 
 	object_log_init();
-	spec.ops = chaos_find("disk_pressure");
 	fixture->skel = disk_pressure_bpf__open();
 	assert_non_null(fixture->skel);
 	bpf_object__for_each_program(program, fixture->skel->obj) bpf_program__set_autoload(program, false);
 	if (object_load(fixture->skel->obj, &err) ||
-	    session_new(&fixture->session, fixture->skel->obj, &spec, NULL, "test", &err))
+	    session_new(&fixture->session, fixture->skel->obj, &identity, NULL, "test", &err))
 		fail_msg("%s", err.text);
 }
 

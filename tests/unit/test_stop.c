@@ -17,8 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "kernel/session.h"
-#include "kernel/stop.h"
+#include "kernel/live.h"
 #include "kernel/table.h"
 #include "util/clock.h"
 

@@ -12,7 +12,8 @@
 
 #include "campaign/internal.h"
 #include "kernel/features.h"
-#include "kernel/session.h"
+#include "kernel/live.h"
+#include "kernel/object.h"
 #include "report/report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -432,7 +433,7 @@ static int start_guard(struct campaign *campaign, struct error *err)
 
 	for (size_t i = 0; i < locks->count; i++)
 		fds[i] = locks->locks[i].fd;
-	return guard_start(&campaign->guard, campaign->scope_prefix, fds, locks->count, err);
+	return guard_start(&campaign->guard, campaign->scope_prefix, live_sweep_dead, fds, locks->count, err);
 }
 
 static int run_locked(struct campaign *campaign)

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 
 #include "campaign/internal.h"
-#include "kernel/stop.h"
+#include "kernel/live.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/fds.h"

@@ -10,10 +10,8 @@
 #include "chaos/disk/disk.h"
 #include "chaos/fault.h"
 #include "chaos/kinds.h"
-#include "kernel/session.h"
 #include "util/cleanup.h"
 #include "util/json.h"
-#include "util/text.h"
 
 #define BYTES_MAX 1e15 /* exact as a number of JSON */
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "chaos/type.h"
+#include "eval_abi.h"
 #include "util/clock.h"
 
 struct fault {

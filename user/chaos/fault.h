@@ -15,9 +15,6 @@
 struct chaos_ops;
 struct target;
 
-#define LEASE_NS 2000000000ULL /* eval_ctl.lease_ns ahead of now; DESIGN.md "Time, and who holds what" */
-#define LEASE_RENEW_NS 500000000ULL
-
 struct fault;
 struct fault_spec {
 	const char *campaign, *trial; /* "" for an injection by hand */

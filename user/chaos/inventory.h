@@ -3,16 +3,14 @@
 #pragma once
 
 #include <jansson.h>
-#include <stdbool.h>
 
 #include "util/error.h"
 
 /*
  * Every fault of ours, an array of
  * {"type", "campaign", "trial", "target", "engine", "device", "ifindex", "netns_ino", "netns" (name or null),
- *  "holder_pid", "holder_alive", "live", "seconds_left", "lease_seconds_left", "hooks": [{"hook", "ifindex", "program",
- *  "link_id" or (a filter's) "priority" and "handle"}], "egress": {...}, "ingress": {...} (as fault_evidence()),
- *  "map_id"}. The hooks "line_turn" and "line_depart" are in the fq line's own namespace, and so is their "ifindex".
+ *  "holder_pid", "holder_alive", "live", "seconds_left", "lease_seconds_left", "map_id", "hooks": [...] (as
+ *  live_fault_hooks()), "egress": {...}, "ingress": {...} (as fault_evidence())}.
  * Instead of "egress" and "ingress" a fault of a disk has "disk": {"data_dirs", "left_bytes", "reserved_bytes", "seen",
  * "refused": {"write", "append", "fallocate"}, "statfs_shrunk"}.
  * New reference, NULL with err on failure.
@@ -20,5 +18,3 @@
 json_t *inventory_read(struct error *err);
 /* Faults of evals with another EVAL_ABI_VERSION: an array of {"abi_version", "map_id", "stopped"}. New reference. */
 json_t *inventory_other_versions(void);
-/* Of the "hooks" above: it is on a delay line, not on the fault's device. */
-bool hook_is_of_line(const json_t *hook);

@@ -10,6 +10,8 @@
 #include "chaos/net/line.h"
 #include "chaos/net/match.h"
 #include "eval_net.h"
+#include "kernel/object.h"
+#include "kernel/session.h"
 #include "latency.skel.h"
 #include "util/cleanup.h"
 #include "util/clock.h"

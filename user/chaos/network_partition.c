@@ -7,6 +7,8 @@
 #include "chaos/net/fault.h"
 #include "chaos/net/match.h"
 #include "eval_net.h"
+#include "kernel/object.h"
+#include "kernel/session.h"
 #include "network_partition.skel.h"
 #include "target/target.h"
 #include "util/cleanup.h"

@@ -70,8 +70,6 @@ struct chaos_ops {
 /* The table, in the order of chaos_kinds.h; chaos_next(NULL) is the first, NULL after the last. */
 const struct chaos_ops *chaos_find(const char *name);
 const struct chaos_ops *chaos_next(const struct chaos_ops *previous);
-/* Of a control block's kind, "unknown" if this version has no such type. */
-const char *chaos_kind_name(unsigned int kind);
 const struct chaos_field *chaos_field_find(const struct chaos_ops *ops, const char *name);
 /* A new object with every fallback of the table. */
 json_t *chaos_defaults(const struct chaos_ops *ops);

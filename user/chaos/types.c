@@ -28,8 +28,3 @@ const struct chaos_ops *chaos_next(const struct chaos_ops *previous)
 
 	return next < ARRAY_SIZE(kinds) ? kinds[next] : NULL;
 }
-
-const char *chaos_kind_name(unsigned int kind)
-{
-	return kind && kind <= ARRAY_SIZE(kinds) ? kinds[kind - 1]->name : "unknown";
-}

@@ -8,8 +8,8 @@
 #include "chaos/inventory.h"
 #include "cli/commands.h"
 #include "kernel/features.h"
-#include "kernel/session.h"
-#include "kernel/stop.h"
+#include "kernel/live.h"
+#include "kernel/object.h"
 #include "process/scope.h"
 #include "report/report.h"
 #include "util/cleanup.h"
@@ -83,7 +83,7 @@ static void print_hooks(const json_t *fault)
 	json_array_foreach (hooks, i, hook) {
 		printf("%s %s", i ? "," : "", text(hook, "hook"));
 		/* Of a device in the line's own namespace the number says nothing. */
-		if (json_integer_at(hook, "ifindex") && !hook_is_of_line(hook))
+		if (json_integer_at(hook, "ifindex") && !live_hook_is_of_line(hook))
 			printf(" on device %" JSON_INTEGER_FORMAT, json_integer_at(hook, "ifindex"));
 		else
 			printf(" %s", text(hook, "program"));

@@ -9,7 +9,7 @@
 
 #include "campaign/campaign.h"
 #include "cli/commands.h"
-#include "kernel/stop.h"
+#include "kernel/live.h"
 #include "process/scope.h"
 #include "report/report.h"
 #include "util/cleanup.h"

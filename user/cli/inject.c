@@ -15,9 +15,11 @@
 #include "cli/commands.h"
 #include "cli/inject_report.h"
 #include "cli/inject_target.h"
+#include "eval_abi.h"
 #include "kernel/features.h"
-#include "kernel/filter.h"
-#include "kernel/session.h"
+#include "kernel/hook.h"
+#include "kernel/live.h"
+#include "kernel/object.h"
 #include "process/guard.h"
 #include "process/scope.h"
 #include "target/guards.h"
@@ -400,7 +402,7 @@ static int start_guard(struct guard *guard, struct error *err)
 	if (!hook_needs_filters())
 		return 0;
 	scope_prefix(prefix, getpid(), procfs_start_ticks(getpid()));
-	ret = guard_start(guard, prefix, NULL, 0, err);
+	ret = guard_start(guard, prefix, live_sweep_dead, NULL, 0, err);
 	if (!ret)
 		guard_tell_worker(guard, getpid());
 	return ret;

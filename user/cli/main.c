@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
-#include "kernel/session.h"
-#include "kernel/stop.h"
+#include "kernel/live.h"
+#include "kernel/object.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/error.h"

@@ -4,10 +4,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_tun.h>
-#include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -17,8 +14,9 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "kernel/session.h"
+#include "kernel/hook.h"
 #include "net/device.h"
+#include "net/tc.h"
 #include "probe.skel.h"
 #include "probe_disk.skel.h"
 #include "util/cleanup.h"
@@ -107,27 +105,7 @@ static int probe_tap(void)
 
 static int probe_sch_fq(void)
 {
-	char buffer[MNL_NLMSG_HDRLEN + 4096] = {};
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct tcmsg *tc;
-	ssize_t size;
-	int ret = 0;
-
-	if (!socket)
-		return -errno;
-	message->nlmsg_type = RTM_NEWQDISC;
-	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK;
-	tc = mnl_nlmsg_put_extra_header(message, sizeof(*tc));
-	tc->tcm_ifindex = DEVICE_LOOPBACK_IFINDEX;
-	tc->tcm_parent = TC_H_ROOT;
-	mnl_attr_put_strz(message, TCA_KIND, "fq");
-	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0 ||
-	    (size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer))) < 0 ||
-	    mnl_cb_run(buffer, (size_t)size, 0, mnl_socket_get_portid(socket), NULL, NULL) < 0)
-		ret = -errno;
-	mnl_socket_close(socket);
-	return ret;
+	return tc_try_fq(DEVICE_LOOPBACK_IFINDEX);
 }
 
 /* Loads one program of the disk's probe object, NULL: all of them; *skel stays open for its use. */

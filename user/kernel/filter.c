@@ -12,8 +12,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "kernel/live.h"
 #include "kernel/program.h"
-#include "kernel/session.h"
 #include "net/device.h"
 #include "net/netns.h"
 #include "util/cleanup.h"
@@ -26,14 +26,6 @@
 #define ATTACH_TRIES 5
 #define LOCK_WAIT_NS NSEC_PER_SEC
 #define LOCK_STEP_MS 1
-
-bool hook_needs_filters(void)
-{
-	__u32 count = 0;
-
-	return bpf_prog_query(DEVICE_LOOPBACK_IFINDEX, (enum bpf_attach_type)EVAL_BPF_TCX_EGRESS, 0, NULL, NULL,
-			      &count) != 0;
-}
 
 /*
  * Between "is it empty" and "remove it" no other eval may add a filter. A process that was stopped while it held the

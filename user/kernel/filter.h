@@ -12,9 +12,6 @@
 #include "kernel/hook.h"
 #include "net/tc.h"
 
-/* True where this kernel has no tcx, found out by asking it. */
-bool hook_needs_filters(void);
-
 /* Of a fault: one a hook, one that learns, and the lines'. */
 #define FAULT_FILTERS_MAX 16
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "kernel/program.h"
+#include "net/device.h"
 
 /* The program that ours is to follow may go between our look and our step. */
 #define LINK_TRIES 5
@@ -22,6 +23,14 @@ struct tcx_link_create {
 	__u32 program_fd, ifindex, attach_type, flags, relative_id, zero;
 	__u64 expected_revision;
 };
+
+bool hook_needs_filters(void)
+{
+	__u32 count = 0;
+
+	return bpf_prog_query(DEVICE_LOOPBACK_IFINDEX, (enum bpf_attach_type)EVAL_BPF_TCX_EGRESS, 0, NULL, NULL,
+			      &count) != 0;
+}
 
 /* The last program of ours on the hook that drops; 0: none. */
 static __u32 last_drop(unsigned int ifindex, enum bpf_attach_type hook)

@@ -2,6 +2,7 @@
 #include "kernel/session.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
 #include <signal.h>
@@ -9,13 +10,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "chaos/fault.h"
-#include "chaos/type.h"
+#include "eval_abi.h"
 #include "kernel/filter.h"
-#include "target/target.h"
+#include "kernel/object.h"
+#include "kernel/stats.h"
+#include "net/device.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/output.h"
 #include "util/procfs.h"
 
 /* Two on the device, and three on each of two fq lines. */
@@ -36,73 +37,20 @@ struct session {
 	size_t hook_count;
 };
 
-static char last_warning[256];
-
-static int log_from_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	if (level == LIBBPF_WARN) {
-		va_list copy;
-
-		va_copy(copy, ap);
-		vsnprintf(last_warning, sizeof(last_warning), fmt, copy);
-		va_end(copy);
-		last_warning[strcspn(last_warning, "\n")] = '\0';
-	}
-	if (getenv("EVAL_DEBUG"))
-		return vfprintf(output_stream(STDERR_FILENO), fmt, ap);
-	return 0;
-}
-
-void object_log_init(void)
-{
-	libbpf_set_print(log_from_libbpf);
-}
-
-int object_load(struct bpf_object *obj, struct error *err)
-{
-	int ret;
-
-	last_warning[0] = '\0';
-	ret = bpf_object__load(obj);
-	if (!ret)
-		return 0;
-	if (ret == -EPERM)
-		return error_set(err, ret, "the kernel refuses the BPF program (EPERM): not root, or lockdown");
-	return error_set_errno(err, ret, "cannot load the BPF program%s%s", *last_warning ? ": " : "", last_warning);
-}
-
-int object_size_map(struct bpf_object *obj, const char *name, size_t entries, struct error *err)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
-	int ret;
-
-	if (!map)
-		return error_set(err, -ENOENT, "internal: no BPF map '%s'", name);
-	ret = bpf_map__set_max_entries(map, entries ? (__u32)entries : 1);
-	return ret ? error_set_errno(err, ret, "cannot size BPF map '%s'", name) : 0;
-}
-
-int object_map_fd(struct bpf_object *obj, const char *name)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
-
-	return map ? bpf_map__fd(map) : -ENOENT;
-}
-
-static void ctl_fill(struct eval_ctl *ctl, const struct fault_spec *spec, const struct net_device *device,
+static void ctl_fill(struct eval_ctl *ctl, const struct session_identity *identity, const struct net_device *device,
 		     const char *engine)
 {
 	ctl->abi_version = EVAL_ABI_VERSION;
-	ctl->kind = spec->ops->kind;
+	ctl->kind = identity->kind;
 	ctl->holder_pid = (__u32)getpid();
 	ctl->holder_start_ticks = procfs_start_ticks(getpid());
 	ctl->holder_pidns_ino = procfs_pid_namespace();
 	ctl->holder_timens_ino = procfs_time_namespace();
-	ctl->netns_ino = spec->target->netns_ino;
+	ctl->netns_ino = identity->netns_ino;
 	ctl->deadline_ns = EVAL_DEADLINE_NOT_YET;
-	snprintf(ctl->campaign, sizeof(ctl->campaign), "%s", spec->campaign);
-	snprintf(ctl->trial, sizeof(ctl->trial), "%s", spec->trial);
-	snprintf(ctl->target, sizeof(ctl->target), "%s", spec->target->node ? spec->target->node : "");
+	snprintf(ctl->campaign, sizeof(ctl->campaign), "%s", identity->campaign);
+	snprintf(ctl->trial, sizeof(ctl->trial), "%s", identity->trial);
+	snprintf(ctl->target, sizeof(ctl->target), "%s", identity->target);
 	snprintf(ctl->engine, sizeof(ctl->engine), "%s", engine);
 	if (device) {
 		ctl->ifindex = device->ifindex;
@@ -112,7 +60,7 @@ static void ctl_fill(struct eval_ctl *ctl, const struct fault_spec *spec, const 
 	__atomic_store_n(&ctl->magic, EVAL_MAGIC, __ATOMIC_RELEASE);
 }
 
-int session_new(struct session **out, struct bpf_object *obj, const struct fault_spec *spec,
+int session_new(struct session **out, struct bpf_object *obj, const struct session_identity *identity,
 		const struct net_device *device, const char *engine, struct error *err)
 {
 	struct session *session;
@@ -130,7 +78,7 @@ int session_new(struct session **out, struct bpf_object *obj, const struct fault
 	session->ctl = ctl;
 	session->stats_fd = object_map_fd(obj, EVAL_STATS_MAP);
 	session->has_delays = object_map_fd(obj, EVAL_LINE_MAP) >= 0;
-	ctl_fill(session->ctl, spec, device, engine);
+	ctl_fill(session->ctl, identity, device, engine);
 	*out = session;
 	return 0;
 }
@@ -240,74 +188,6 @@ int session_check(const struct session *session, struct error *err)
 void session_drain(struct session *session)
 {
 	__atomic_store_n(&session->ctl->draining, 1, __ATOMIC_RELEASE);
-}
-
-static void histogram_add(struct eval_histogram *sum, const struct eval_histogram *part)
-{
-	sum->sum_ns += part->sum_ns;
-	for (size_t i = 0; i < EVAL_HISTOGRAM_BUCKETS; i++)
-		sum->log2_us[i] += part->log2_us[i];
-}
-
-int stats_read(int stats_map_fd, enum eval_direction direction, struct eval_stats *sum)
-{
-	_cleanup_free_ struct eval_stats *per_cpu = NULL;
-	__u32 key = direction;
-	int cpus = libbpf_num_possible_cpus();
-	int ret;
-
-	if (cpus < 0)
-		return cpus;
-	per_cpu = calloc((size_t)cpus, sizeof(*per_cpu));
-	if (!per_cpu)
-		return -ENOMEM;
-	ret = bpf_map_lookup_elem(stats_map_fd, &key, per_cpu);
-	if (ret)
-		return ret;
-	memset(sum, 0, sizeof(*sum));
-	for (int i = 0; i < cpus; i++) {
-		const struct eval_stats *cpu = &per_cpu[i];
-
-		sum->seen += cpu->seen;
-		sum->hit += cpu->hit;
-		sum->bytes += cpu->bytes;
-		sum->failed += cpu->failed;
-		if (cpu->first_hit_ns && (!sum->first_hit_ns || cpu->first_hit_ns < sum->first_hit_ns))
-			sum->first_hit_ns = cpu->first_hit_ns;
-		histogram_add(&sum->drawn, &cpu->drawn);
-		histogram_add(&sum->applied, &cpu->applied);
-	}
-	return 0;
-}
-
-static json_t *histogram_to_json(const struct eval_histogram *histogram)
-{
-	json_t *buckets = json_array();
-	size_t used = EVAL_HISTOGRAM_BUCKETS;
-	__u64 count = 0;
-
-	while (used && !histogram->log2_us[used - 1])
-		used--;
-	for (size_t i = 0; i < used; i++) {
-		count += histogram->log2_us[i];
-		json_array_append_new(buckets, json_integer((json_int_t)histogram->log2_us[i]));
-	}
-	return json_pack("{s:I, s:o, s:o}", "count", (json_int_t)count, "mean_us",
-			 count ? json_real((double)histogram->sum_ns / (double)count / 1000.0) : json_null(), "log2_us",
-			 buckets);
-}
-
-json_t *stats_to_json(const struct eval_stats *stats, bool with_delays)
-{
-	json_t *json = json_pack("{s:I, s:I, s:I}", "seen", (json_int_t)stats->seen, "hit", (json_int_t)stats->hit,
-				 "bytes", (json_int_t)stats->bytes);
-
-	if (with_delays) {
-		json_object_set_new(json, "failed", json_integer((json_int_t)stats->failed));
-		json_object_set_new(json, "drawn", histogram_to_json(&stats->drawn));
-		json_object_set_new(json, "applied", histogram_to_json(&stats->applied));
-	}
-	return json;
 }
 
 json_t *session_evidence(const struct session *session)

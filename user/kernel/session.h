@@ -5,30 +5,33 @@
  */
 #pragma once
 
-#include <bpf/libbpf.h>
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "chaos/fault.h"
+#include "chaos_kinds.h"
 #include "eval_abi.h"
 #include "kernel/hook.h"
+#include "util/error.h"
 
-/* Routes libbpf's messages through the log, one level quieter; the last warning ends up in error texts. */
-void object_log_init(void);
+struct bpf_object;
+struct bpf_program;
+struct net_device;
 
-/*
- * Loads obj and turns the kernel's refusal into a text that says what is missing. size_map sets a hash map's
- * size before load; a map needs at least one entry.
- */
-int object_load(struct bpf_object *obj, struct error *err);
-int object_size_map(struct bpf_object *obj, const char *name, size_t entries, struct error *err);
-int object_map_fd(struct bpf_object *obj, const char *name);
+/* Whose fault it is, for the control block. */
+struct session_identity {
+	enum eval_kind kind;
+	const char *campaign, *trial; /* "" for an injection by hand */
+	const char *target;           /* the node's name; "": it has none */
+	uint64_t netns_ino;
+};
 
 struct net_device;
 struct session;
 
 /* obj is loaded and outlives the session. device may be NULL (no network device). */
-int session_new(struct session **out, struct bpf_object *obj, const struct fault_spec *spec,
+int session_new(struct session **out, struct bpf_object *obj, const struct session_identity *identity,
 		const struct net_device *device, const char *engine, struct error *err);
 void session_free(struct session *session);
 
@@ -58,22 +61,5 @@ int session_check(const struct session *session, struct error *err);
 /* Stops for good, and from here the lines' hooks restore what the device's hooks did: these may go. */
 void session_drain(struct session *session);
 
-/* Counters summed over CPUs; first_hit_ns is the earliest, 0 where there is none. */
-int stats_read(int stats_map_fd, enum eval_direction direction, struct eval_stats *sum);
 /* The "devices" element of fault_evidence(). */
 json_t *session_evidence(const struct session *session);
-json_t *stats_to_json(const struct eval_stats *stats, bool with_delays);
-
-/*
- * Every control block of this host, by walking the kernel's map ids. visit gets a descriptor of the map (closed
- * afterwards) and its id; a non-zero return ends the walk and is returned. visit_other gets the control blocks of evals
- * with another EVAL_ABI_VERSION, of which ctl holds only what all versions share, up to deadline_ns. Each may be NULL.
- */
-typedef int (*bpf_fault_visit)(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data);
-int live_walk(bpf_fault_visit visit, void *data, struct error *err);
-int live_walk_all_versions(bpf_fault_visit visit, bpf_fault_visit visit_other, void *data, struct error *err);
-/*
- * True while the process that holds the fault lives: pid and start time agree, or, where it is in another PID namespace
- * and so cannot be seen from here, its lease is not long over.
- */
-bool live_holder_is_alive(const struct eval_ctl *ctl);

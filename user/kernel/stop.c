@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "kernel/stop.h"
-
+/* Ending faults from outside, whoever holds them. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "chaos/type.h"
+#include "eval_abi.h"
 #include "kernel/filter.h"
-#include "kernel/session.h"
+#include "kernel/hook.h"
+#include "kernel/live.h"
 #include "kernel/table.h"
 #include "util/array.h"
 #include "util/cleanup.h"
@@ -106,8 +106,8 @@ static int stop_other_version(int map_fd, unsigned int map_id, const struct eval
 
 static void tell(FILE *report, const struct eval_ctl *ctl)
 {
-	fprintf(report, "stopped: %s (%s) on %s, device %s, held by pid %u%s\n", chaos_kind_name(ctl->kind),
-		ctl->engine, *ctl->target ? ctl->target : "-", ctl->device, ctl->holder_pid,
+	fprintf(report, "stopped: %s (%s) on %s, device %s, held by pid %u%s\n", live_kind_name(ctl->kind), ctl->engine,
+		*ctl->target ? ctl->target : "-", ctl->device, ctl->holder_pid,
 		strcmp(ctl->engine, "fill") ? "" : ", which gives the space back as soon as it runs, or ends");
 }
 

@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kernel/session.h"
+#include "chaos_kinds.h"
+#include "eval_abi.h"
+#include "kernel/live.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/procfs.h"
@@ -42,7 +44,7 @@ static void ctl_terminate_strings(struct eval_ctl *ctl)
 }
 
 struct walk {
-	bpf_fault_visit visit, visit_other;
+	live_visit visit, visit_other;
 	void *data;
 };
 
@@ -50,7 +52,7 @@ static int walk_visit(const struct walk *walk, int fd, __u32 id)
 {
 	char block[CTL_SIZE_MAX] = {};
 	size_t size = ctl_read(fd, block);
-	bpf_fault_visit visit;
+	live_visit visit;
 	struct eval_ctl ctl;
 
 	memcpy(&ctl, block, sizeof(ctl));
@@ -81,14 +83,25 @@ static int walk_maps(const struct walk *walk, struct error *err)
 	return error_set_errno(err, ret, "cannot walk the kernel's BPF maps");
 }
 
-int live_walk(bpf_fault_visit visit, void *data, struct error *err)
+int live_walk(live_visit visit, void *data, struct error *err)
 {
 	return live_walk_all_versions(visit, NULL, data, err);
 }
 
-int live_walk_all_versions(bpf_fault_visit visit, bpf_fault_visit visit_other, void *data, struct error *err)
+int live_walk_all_versions(live_visit visit, live_visit visit_other, void *data, struct error *err)
 {
 	return walk_maps(&(struct walk){.visit = visit, .visit_other = visit_other, .data = data}, err);
+}
+
+const char *live_kind_name(unsigned int kind)
+{
+	static const char *const names[] = {
+#define X(id, name) [EVAL_KIND_##id] = #name,
+		EVAL_CHAOS_KINDS(X)
+#undef X
+	};
+
+	return kind && kind < ARRAY_SIZE(names) ? names[kind] : "unknown";
 }
 
 static bool lease_is_young(const struct eval_ctl *ctl)

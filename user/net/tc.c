@@ -16,6 +16,7 @@
 
 /* Fairness between flows is of no use here; the largest that every kernel takes. */
 #define FQ_QUANTUM_BYTES (1U << 20)
+#define FQ_REQUEST_SIZE (MNL_NLMSG_HDRLEN + 512)
 
 struct filter_list {
 	struct tc_filter *filters;
@@ -115,20 +116,35 @@ int tc_has_clsact(unsigned int ifindex)
 	return netlink_dump(RTM_GETQDISC, &tc, sizeof(tc), qdisc_reply, NULL, &search) ?: search.found;
 }
 
-int tc_set_fq(const char *name, const struct tc_fq *fq, struct error *err)
+/* As the device's root qdisc. */
+static struct nlmsghdr *fq_request(void *buffer, unsigned int ifindex)
 {
-	char buffer[MNL_NLMSG_HDRLEN + 512] = {};
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct nlattr *options;
 	struct tcmsg *tc;
-	int ret;
 
 	message->nlmsg_type = RTM_NEWQDISC;
 	message->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
 	tc = mnl_nlmsg_put_extra_header(message, sizeof(*tc));
-	tc->tcm_ifindex = (int)if_nametoindex(name);
+	tc->tcm_ifindex = (int)ifindex;
 	tc->tcm_parent = TC_H_ROOT;
 	mnl_attr_put_strz(message, TCA_KIND, "fq");
+	return message;
+}
+
+int tc_try_fq(unsigned int ifindex)
+{
+	char buffer[FQ_REQUEST_SIZE] = {};
+
+	return netlink_request(fq_request(buffer, ifindex), NULL, NULL);
+}
+
+int tc_set_fq(const char *name, const struct tc_fq *fq, struct error *err)
+{
+	char buffer[FQ_REQUEST_SIZE] = {};
+	struct nlmsghdr *message = fq_request(buffer, if_nametoindex(name));
+	struct nlattr *options;
+	int ret;
+
 	options = mnl_attr_nest_start(message, TCA_OPTIONS);
 	mnl_attr_put_u32(message, TCA_FQ_PLIMIT, fq->packets);
 	mnl_attr_put_u32(message, TCA_FQ_FLOW_PLIMIT, fq->packets);

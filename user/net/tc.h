@@ -40,5 +40,7 @@ struct tc_fq {
 	uint32_t orphan_mask; /* of skb->hash: which packets are one flow and keep their order */
 };
 
+/* Sets one with its defaults, to see if it can be had: 0 or a negative errno, -ENOENT: this kernel has no sch_fq. */
+int tc_try_fq(unsigned int ifindex);
 /* The device's root qdisc. -ENOPKG: this kernel has no sch_fq. */
 int tc_set_fq(const char *name, const struct tc_fq *fq, struct error *err);

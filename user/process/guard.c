@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "kernel/stop.h"
 #include "process/scope.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -51,7 +50,8 @@ struct ward {
 
 struct guardian {
 	char prefix[SCOPE_NAME_SIZE];
-	int fd; /* -1: nobody is left at the other end */
+	int (*sweep)(struct error *err); /* NULL: nothing but the scopes */
+	int fd;                          /* -1: nobody is left at the other end */
 	struct ward *wards;
 	size_t count;
 };
@@ -175,6 +175,12 @@ static size_t sweep_dead(struct guardian *guardian)
 	return left;
 }
 
+static void sweep_others(const struct guardian *guardian)
+{
+	if (guardian->sweep)
+		guardian->sweep(NULL);
+}
+
 /* wait_ms -1: without end. */
 static void watch_once(struct guardian *guardian, int wait_ms)
 {
@@ -196,7 +202,7 @@ static void watch_once(struct guardian *guardian, int wait_ms)
 			continue;
 		guardian->wards[i].pidfd = fd_close(guardian->wards[i].pidfd);
 		/* First of all: what its filters do to the target has to end. */
-		live_sweep_dead(NULL);
+		sweep_others(guardian);
 	}
 }
 
@@ -217,7 +223,7 @@ __attribute__((noreturn)) static void guard_run(struct guardian *guardian)
 		left = sweep_dead(guardian);
 		wait_ms = left ? next_wait(wait_ms) : RETRY_FIRST_MS;
 	}
-	live_sweep_dead(NULL);
+	sweep_others(guardian);
 	/* By prefix: there may be workers that the coordinator had no time to tell of. */
 	end_ns = clock_monotonic_ns() + LAST_SWEEP_NS;
 	wait_ms = RETRY_FIRST_MS;
@@ -228,10 +234,9 @@ __attribute__((noreturn)) static void guard_run(struct guardian *guardian)
 	_exit(0);
 }
 
-__attribute__((noreturn)) static void guard_child(const char *prefix, int fd, const int *keep_fds, size_t keep_count)
+__attribute__((noreturn)) static void guard_child(struct guardian *guardian, const int *keep_fds, size_t keep_count)
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGPIPE};
-	struct guardian guardian = {.fd = fd};
 	int kept[keep_count + 1], *slots[keep_count + 1];
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -246,7 +251,7 @@ __attribute__((noreturn)) static void guard_child(const char *prefix, int fd, co
 	/* Whoever reads our caller's output must not have to wait for the guard. */
 	for (int i = 0; i <= STDERR_FILENO; i++)
 		dup2(null_fd, i);
-	slots[0] = &guardian.fd;
+	slots[0] = &guardian->fd;
 	for (size_t i = 0; i < keep_count; i++) {
 		kept[i] = keep_fds[i];
 		slots[i + 1] = &kept[i];
@@ -254,12 +259,13 @@ __attribute__((noreturn)) static void guard_child(const char *prefix, int fd, co
 	fds_keep_only(slots, keep_count + 1);
 	if (chdir("/"))
 		_exit(1);
-	snprintf(guardian.prefix, sizeof(guardian.prefix), "%s", prefix);
-	guard_run(&guardian);
+	guard_run(guardian);
 }
 
-int guard_start(struct guard *guard, const char *prefix, const int *keep_fds, size_t keep_count, struct error *err)
+int guard_start(struct guard *guard, const char *prefix, int (*sweep)(struct error *err), const int *keep_fds,
+		size_t keep_count, struct error *err)
 {
+	struct guardian guardian = {.sweep = sweep};
 	int ends[2];
 	pid_t pid;
 
@@ -268,7 +274,9 @@ int guard_start(struct guard *guard, const char *prefix, const int *keep_fds, si
 	pid = fork();
 	if (!pid) {
 		close(ends[0]);
-		guard_child(prefix, ends[1], keep_fds, keep_count);
+		guardian.fd = ends[1];
+		snprintf(guardian.prefix, sizeof(guardian.prefix), "%s", prefix);
+		guard_child(&guardian, keep_fds, keep_count);
 	}
 	close(ends[1]);
 	if (pid < 0) {

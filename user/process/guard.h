@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The guard: a small process in a session of its own that kills what the workload, the probes and a command under
- * way left when their worker or the coordinator died, and on kernels without tcx removes its faults' filters. It ends
- * when all of them are gone, or some seconds after the last worker where they hang in the kernel.
+ * way left when their worker or the coordinator died, and calls what sweeps the rest (on kernels without tcx its
+ * faults' filters). It ends when all of them are gone, or some seconds after the last worker where they hang in the
+ * kernel.
  */
 #pragma once
 
@@ -19,10 +20,12 @@ struct guard {
 };
 
 /*
- * prefix: of the coordinator's scopes (scope_prefix). keep_fds: the campaign's locks, which the guard holds too, so
- * that nobody else starts before it has swept.
+ * prefix: of the coordinator's scopes (scope_prefix). sweep: ends what else the dead left; the guard calls it, with no
+ * err, first of all when a worker died, and when nobody is left; NULL: nothing. keep_fds: the campaign's locks, which
+ * the guard holds too, so that nobody else starts before it has swept.
  */
-int guard_start(struct guard *guard, const char *prefix, const int *keep_fds, size_t keep_count, struct error *err);
+int guard_start(struct guard *guard, const char *prefix, int (*sweep)(struct error *err), const int *keep_fds,
+		size_t keep_count, struct error *err);
 /* Lets go and waits for its end, within bounds; a guard that is stopped goes on for it. */
 void guard_stop(struct guard *guard);
 

@@ -11,34 +11,19 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "target/target.h"
+#include "process/cgroup.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/pidfd.h"
 #include "util/procfs.h"
 
-#define SCOPE_ROOT_SIZE 128
-#define SCOPE_DEPTH_MAX 16
 #define SCOPE_WAIT_STEP_NS 500000L
 #define ENVIRON_MAX (256 * 1024)
-/* Few descriptors may be left. */
-#define MEMBERS_AT_ONCE 16
 
 void scope_prefix(char out[SCOPE_NAME_SIZE], pid_t coordinator, uint64_t start_ticks)
 {
 	snprintf(out, SCOPE_NAME_SIZE, "eval-%d-%" PRIu64 "-%" PRIu64 "-%" PRIu64 "-", (int)coordinator, start_ticks,
 		 procfs_pid_namespace(), procfs_time_namespace());
-}
-
-static int cgroup_root_open(void)
-{
-	char root[SCOPE_ROOT_SIZE];
-	int ret = cgroup_root(root, sizeof(root));
-
-	if (ret)
-		return ret;
-	ret = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return ret < 0 ? -errno : ret;
 }
 
 void scope_name(char out[SCOPE_NAME_SIZE], const char *prefix, pid_t worker)
@@ -57,72 +42,6 @@ int scope_create(struct scope *scope, const char *prefix, pid_t worker, struct e
 		return 0;
 	scope->cgroup_fd = openat(root_fd, scope->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return scope->cgroup_fd < 0 ? error_set_errno(err, -errno, "cannot open cgroup %s", scope->name) : 0;
-}
-
-/* Up to `room` members; returns how many. */
-static size_t cgroup_members(int fd, int *pids, size_t room)
-{
-	int procs_fd = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	_cleanup_fclose_ FILE *procs = procs_fd < 0 ? NULL : fdopen(procs_fd, "re");
-	size_t count = 0;
-
-	if (!procs)
-		fd_close(procs_fd);
-	while (procs && count < room && fscanf(procs, "%d", &pids[count]) == 1)
-		count += pids[count] > 0;
-	return count;
-}
-
-/*
- * Before 5.14 (kernel commit 661ee6280931) there is no cgroup.kill. A number that is still listed after its descriptor
- * was opened is that process, or the descriptor's is dead. Repeated calls catch the rest, and what forks meanwhile.
- */
-static void cgroup_kill_members(int fd)
-{
-	int pids[MEMBERS_AT_ONCE], again[2 * MEMBERS_AT_ONCE], pidfds[MEMBERS_AT_ONCE];
-	size_t count = cgroup_members(fd, pids, ARRAY_SIZE(pids)), listed;
-
-	for (size_t i = 0; i < count; i++)
-		pidfds[i] = pidfd_of(pids[i]);
-	listed = cgroup_members(fd, again, ARRAY_SIZE(again));
-	for (size_t i = 0; i < count; i++) {
-		for (size_t j = 0; pidfds[i] >= 0 && j < listed; j++)
-			if (again[j] == pids[i])
-				pidfd_signal(pidfds[i], SIGKILL);
-		fd_close(pidfds[i]);
-	}
-}
-
-static void cgroup_kill(int fd)
-{
-	_cleanup_close_ int kill_fd = openat(fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
-
-	if (kill_fd < 0 || write(kill_fd, "1", 1) != 1)
-		cgroup_kill_members(fd);
-}
-
-/* Kills and removes a cgroup and those below it. Returns 0 when it is gone. */
-static int cgroup_remove(int parent_fd, const char *name, unsigned int depth)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *entry;
-	int fd;
-
-	if (!unlinkat(parent_fd, name, AT_REMOVEDIR) || errno == ENOENT)
-		return 0;
-	fd = depth < SCOPE_DEPTH_MAX ? openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -EBUSY;
-	cgroup_kill(fd);
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -EBUSY;
-	}
-	while ((entry = readdir(dir)))
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-			cgroup_remove(fd, entry->d_name, depth + 1);
-	return !unlinkat(parent_fd, name, AT_REMOVEDIR) || errno == ENOENT ? 0 : -EBUSY;
 }
 
 /* True where /proc/PID/environ has a variable that starts so. */
@@ -205,7 +124,7 @@ int scope_destroy(struct scope *scope, uint64_t wait_ns)
 
 	for (;;) {
 		if (root_fd >= 0)
-			ret = cgroup_remove(root_fd, scope->name, 0);
+			ret = cgroup_remove(root_fd, scope->name);
 		else
 			ret = scope_kill_marked(scope->name) ? -EBUSY : 0;
 		if (!ret || clock_monotonic_ns() >= end_ns)
@@ -230,7 +149,7 @@ int scope_sweep(const char *name_start)
 		return scope_kill_marked(name_start);
 	}
 	while ((entry = readdir(dir)))
-		if (!strncmp(entry->d_name, name_start, strlen(name_start)) && cgroup_remove(root_fd, entry->d_name, 0))
+		if (!strncmp(entry->d_name, name_start, strlen(name_start)) && cgroup_remove(root_fd, entry->d_name))
 			left++;
 	return left;
 }
@@ -290,7 +209,7 @@ static void sweep_visit(int root_fd, const char *name, void *data)
 	struct sweep *sweep = data;
 
 	sweep->found++;
-	sweep->left += cgroup_remove(root_fd, name, 0) != 0;
+	sweep->left += cgroup_remove(root_fd, name) != 0;
 }
 
 int scope_sweep_stale(uint64_t wait_ns)

@@ -12,9 +12,6 @@ int target_claim(struct target *target, const struct target_spec *spec, struct e
 /* -EPERM where a peer is a default gateway of the current network namespace. */
 int target_refuse_gateway(const struct target *target, struct error *err);
 
-/* Finds the cgroup by its path below where cgroup v2 is mounted, or with that. */
-int target_find_cgroup(struct target *target, const char *path, struct error *err);
-
 /* Opens and checks the data directories. */
 int target_open_directories(struct target *target, const char *const *paths, struct error *err);
 void target_close_directories(struct target *target);

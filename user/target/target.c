@@ -15,6 +15,7 @@
 #include "net/endpoint.h"
 #include "net/netns.h"
 #include "net/route.h"
+#include "process/cgroup.h"
 #include "target/guards.h"
 #include "target/internal.h"
 #include "util/cleanup.h"
@@ -306,7 +307,7 @@ static int target_fill(struct target *target, const struct target_spec *spec, st
 	target->allow_root_fs = list_has(spec->allow, "root_fs");
 	target->allow_shared_fs = list_has(spec->allow, "shared_fs");
 	if (spec->cgroup && *spec->cgroup) {
-		ret = target_find_cgroup(target, spec->cgroup, err);
+		ret = cgroup_find(&target->cgroup_path, &target->cgroup_level, spec->cgroup, err);
 		if (ret)
 			return ret;
 	}
@@ -333,6 +334,11 @@ int target_open(struct target **out, const struct target_spec *spec, struct erro
 	}
 	*out = target;
 	return 0;
+}
+
+uint64_t target_cgroup_id(const struct target *target)
+{
+	return cgroup_id(AT_FDCWD, target->cgroup_path);
 }
 
 void target_free(struct target *target)

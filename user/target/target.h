@@ -79,9 +79,6 @@ json_t *target_protect_json(const struct target *target);
 /* Of the target's cgroup as it is now, 0 where it does not exist: a unit that restarts gets another. */
 uint64_t target_cgroup_id(const struct target *target);
 
-/* Where cgroup v2 is mounted (a hybrid host has it below /sys/fs/cgroup/unified). -ENOENT: nowhere. */
-int cgroup_root(char *out, size_t size);
-
 /* A node is local if it has a netns or owns one of its addresses here; without addresses, if it has a data_dir. */
 bool target_is_local(const char *netns, const char *const *addresses, const char *const *data_dirs);
 

@@ -9,8 +9,10 @@
 
 #include "chaos/disk/disk.h"
 #include "chaos/fault.h"
+#include "chaos/session.h"
 #include "eval_disk.h"
 #include "holder.skel.h"
+#include "kernel/object.h"
 #include "kernel/session.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -115,7 +117,7 @@ static int open_session(struct disk_fill *fill, struct error *err)
 	ret = object_load(fill->skel->obj, err);
 	if (!ret)
 		ret = disk_share(&fill->shared, fill->skel->obj, fill->spec->target, err);
-	return ret ? ret : session_new(&fill->session, fill->skel->obj, fill->spec, NULL, "fill", err);
+	return ret ? ret : chaos_session_new(&fill->session, fill->skel->obj, fill->spec, NULL, "fill", err);
 }
 
 static int fill_open(void **state, const struct fault_spec *spec, const char **shown, struct error *err)

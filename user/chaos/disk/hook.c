@@ -7,7 +7,11 @@
 #include <sys/mman.h>
 
 #include "chaos/fault.h"
+#include "chaos/session.h"
 #include "eval_disk.h"
+#include "kernel/object.h"
+#include "kernel/session.h"
+#include "kernel/stats.h"
 #include "util/cleanup.h"
 
 static void hook_free(void *state)
@@ -50,7 +54,7 @@ static int hook_open(void **state, const struct fault_spec *spec, const char **s
 	if (!ret)
 		ret = disk_share(&hook->shared, hook->skel->obj, spec->target, err);
 	if (!ret)
-		ret = session_new(&hook->session, hook->skel->obj, spec, NULL, engine, err);
+		ret = chaos_session_new(&hook->session, hook->skel->obj, spec, NULL, engine, err);
 	if (ret) {
 		hook_free(hook);
 		return ret;

@@ -14,6 +14,8 @@
 
 #define DISK_LINKS_MAX 8
 
+struct session;
+
 struct disk_file_system {
 	int fd;           /* of its first directory, not owned */
 	const char *path; /* of that */

@@ -6,6 +6,7 @@
 #include "chaos/fault.h"
 #include "eval_disk.h"
 #include "kernel/features.h"
+#include "kernel/object.h"
 #include "util/cleanup.h"
 
 static const char *param(const struct fault_spec *spec, const char *name)

@@ -10,7 +10,7 @@
 #include "chaos/disk/disk.h"
 #include "chaos/fault.h"
 #include "eval_disk.h"
-#include "kernel/session.h"
+#include "kernel/object.h"
 #include "target/target.h"
 #include "util/text.h"
 

@@ -6,6 +6,8 @@
 
 #include "chaos/evidence.h"
 #include "chaos/fault.h"
+#include "chaos/session.h"
+#include "kernel/session.h"
 #include "target/target.h"
 #include "util/cleanup.h"
 #include "util/json.h"
@@ -25,7 +27,7 @@ static int part_open(struct net_part *part, struct net_fault *net, const struct 
 	ret = net->kind->open(part, net->spec, err);
 	if (ret)
 		return ret;
-	return session_new(&part->session, part->obj, net->spec, device, net->kind->engine, err);
+	return chaos_session_new(&part->session, part->obj, net->spec, device, net->kind->engine, err);
 }
 
 int net_fault_new(void **out, struct fault *fault, const struct net_engine *kind, struct error *err)

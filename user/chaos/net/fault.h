@@ -5,12 +5,17 @@
  */
 #pragma once
 
-#include <bpf/libbpf.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "chaos/fault.h"
+#include "chaos/type.h"
 #include "kernel/session.h"
 
+struct bpf_object;
 struct net_part;
+struct session;
 
 struct net_engine {
 	const char *engine;

@@ -5,6 +5,7 @@
  * along.
  */
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -15,6 +16,7 @@
 
 #include "chaos/net/line.h"
 #include "eval_net.h"
+#include "kernel/session.h"
 #include "net/device.h"
 #include "net/tc.h"
 #include "util/cleanup.h"

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "eval_abi.h"
@@ -14,7 +14,10 @@
 #include "net/device.h"
 #include "util/error.h"
 
+struct bpf_object;
+struct error;
 struct line;
+struct session;
 
 struct line_ops {
 	const char *engine;

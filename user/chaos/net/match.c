@@ -9,7 +9,7 @@
 
 #include "chaos/fault.h"
 #include "eval_net.h"
-#include "kernel/session.h"
+#include "kernel/object.h"
 #include "target/target.h"
 #include "util/cleanup.h"
 

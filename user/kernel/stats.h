@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A fault's counters: summed over CPUs, and as JSON. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "eval_abi.h"
+
+/* Counters summed over CPUs; first_hit_ns is the earliest, 0 where there is none. */
+int stats_read(int stats_map_fd, enum eval_direction direction, struct eval_stats *sum);
+/* {"seen", "hit", "bytes"}; with_delays also "failed" and the histograms "drawn" and "applied". */
+json_t *stats_to_json(const struct eval_stats *stats, bool with_delays);
