@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/config.h"
+#include "config/load.h"
 
 struct loaded {
 	struct config *config; /* NULL: refused */

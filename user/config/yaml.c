@@ -75,10 +75,10 @@ static int builder_attach(struct builder *builder, struct ynode *node)
 
 static int builder_open(struct builder *builder, struct ynode *node)
 {
-	int r = builder_attach(builder, node);
+	int ret = builder_attach(builder, node);
 
-	if (r < 0)
-		return r;
+	if (ret < 0)
+		return ret;
 	if (builder->depth == CONFIG_DEPTH_MAX) {
 		problem_error(builder->reader, &node->place, "nested more than %d levels deep", CONFIG_DEPTH_MAX);
 		return -EINVAL;
@@ -188,7 +188,7 @@ static void report_syntax(struct builder *builder)
 
 static int builder_run(struct builder *builder)
 {
-	int r;
+	int ret;
 
 	do {
 		yaml_event_t event;
@@ -197,17 +197,17 @@ static int builder_run(struct builder *builder)
 			report_syntax(builder);
 			return -EINVAL;
 		}
-		r = builder_take(builder, &event);
+		ret = builder_take(builder, &event);
 		yaml_event_delete(&event);
-	} while (!r);
-	return r < 0 ? r : 0;
+	} while (!ret);
+	return ret < 0 ? ret : 0;
 }
 
 static struct ynode *parse_text(struct reader *reader, const char *file, const char *text, size_t size)
 {
 	struct builder builder = {.reader = reader, .file = file};
 	const struct place start = {.file = file, .line = 1, .column = 1};
-	int r;
+	int ret;
 
 	if (!yaml_parser_initialize(&builder.parser)) {
 		problem_error(reader, &start, "out of memory");
@@ -215,12 +215,12 @@ static struct ynode *parse_text(struct reader *reader, const char *file, const c
 	}
 	yaml_parser_set_encoding(&builder.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&builder.parser, (const unsigned char *)text, size);
-	r = builder_run(&builder);
+	ret = builder_run(&builder);
 	yaml_parser_delete(&builder.parser);
 	/* Where parsing stopped half-way, keys wait for values. */
-	for (size_t i = 0; r < 0 && i < builder.depth; i++)
+	for (size_t i = 0; ret < 0 && i < builder.depth; i++)
 		ynode_free(builder.key[i]);
-	if (r < 0) {
+	if (ret < 0) {
 		ynode_free(builder.root);
 		return NULL;
 	}
@@ -350,19 +350,19 @@ int document_read(struct reader *reader, const char *path, size_t *out, struct e
 	_cleanup_close_ int fd = -1;
 	struct place start = {.line = 1, .column = 1};
 	size_t size = 0;
-	int r;
+	int ret;
 
 	if (!text)
 		return error_set(err, -ENOMEM, "out of memory");
 	fd = open_regular(&file, path, err);
 	if (fd < 0)
 		return fd;
-	r = read_all(fd, path, text, &size, err);
-	if (r < 0)
-		return r;
-	r = document_add(reader, path, out, err);
-	if (r < 0)
-		return r;
+	ret = read_all(fd, path, text, &size, err);
+	if (ret < 0)
+		return ret;
+	ret = document_add(reader, path, out, err);
+	if (ret < 0)
+		return ret;
 	start.file = reader->documents[*out].file;
 	if (file.why[0])
 		(reader->use == CONFIG_TO_RUN && !geteuid()
