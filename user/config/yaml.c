@@ -8,6 +8,7 @@
 
 #include "config/reader.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 #include "util/trusted.h"
 
 struct builder {
@@ -229,36 +230,14 @@ static struct ynode *parse_text(struct reader *reader, const char *file, const c
 	return builder.root;
 }
 
-/* Length of the UTF-8 sequence at text, 0 where there is none (overlong, surrogate, cut short). */
-static size_t utf8_length(const unsigned char *text, size_t left)
-{
-	static const struct {
-		unsigned char mask, lead;
-		unsigned int min;
-	} forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(forms) && i < left; i++) {
-		unsigned int code = text[0] & (unsigned char)~forms[i].mask;
-
-		if ((text[0] & forms[i].mask) != forms[i].lead)
-			continue;
-		for (size_t j = 1; j <= i; j++) {
-			if ((text[j] & 0xc0) != 0x80)
-				return 0;
-			code = code << 6 | (text[j] & 0x3f);
-		}
-		return code < forms[i].min || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : i + 1;
-	}
-	return 0;
-}
-
 /* libyaml would guess other encodings, and says only the offset of a bad byte. */
 static bool check_bytes(struct reader *reader, const char *file, const unsigned char *text, size_t size)
 {
 	struct place place = {.file = file, .line = 1, .column = 1};
 
 	for (size_t i = 0, length; i < size; i += length) {
-		length = utf8_length(text + i, size - i);
+		/* A NUL is valid UTF-8, and a control character. */
+		length = text[i] ? text_utf8_length((const char *)text + i, size - i) : 1;
 		if (!length) {
 			problem_error(reader, &place, "not UTF-8 (byte 0x%02x)", text[i]);
 			return false;
