@@ -2,6 +2,7 @@
 /* A campaign file: read, validated, planned, printed. */
 #include "fuzz.h"
 
+#include "config/placeholder.h"
 #include "util/cleanup.h"
 
 #define NOON 1700000000000000000ULL

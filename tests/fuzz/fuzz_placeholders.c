@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 
+#include "config/placeholder.h"
 #include "net/endpoint.h"
 #include "target/target.h"
 #include "util/cleanup.h"

@@ -7,13 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/config.h"
+#include "config/load.h"
 
 struct loaded {
 	struct config *config; /* NULL: refused */
@@ -56,6 +57,36 @@ static inline struct config *load_valid(const char *text)
 		fail_msg("refused: %s", loaded.problems);
 	free(loaded.problems);
 	return loaded.config;
+}
+
+/* No error and no warning. */
+static inline void assert_accepted(const char *text)
+{
+	struct loaded loaded = load_text(text);
+
+	assert_string_equal(loaded.problems, "");
+	assert_int_equal(loaded.code, 0);
+	loaded_free(&loaded);
+}
+
+/* The one line that is said: "LINE:COLUMN: error: what", the path of the file before it. */
+static inline void assert_one_problem(const char *text, int code, const char *problem)
+{
+	struct loaded loaded = load_text(text);
+	const char *said = strstr(loaded.problems, ".yaml:");
+
+	assert_int_equal(loaded.code, code);
+	assert_non_null(said);
+	assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+	said += strlen(".yaml:");
+	if (strncmp(said, problem, strlen(problem)))
+		fail_msg("said: %swanted: %s", said, problem);
+	loaded_free(&loaded);
+}
+
+static inline void assert_refused(const char *text, const char *problem)
+{
+	assert_one_problem(text, -EINVAL, problem);
 }
 
 /* Three nodes and their defaults, to which a test adds its own lines. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Decoding, precedence and the canonical form; wrong files are tests/cli/validate.sh's. */
+/* Decoding and precedence; wrong files are tests/cli/validate.sh's. */
 #include "config_fixture.h"
 
-#include <errno.h>
 #include <math.h>
 
 #include "util/text.h"
@@ -234,66 +233,6 @@ static void shared_ip_warns_latency_and_refuses_partition(void **state)
 	loaded_free(&loaded);
 }
 
-static char *canonical(const char *text)
-{
-	struct config *config = load_valid(text);
-	char *result = config_canonical(config);
-
-	config_free(config);
-	return result;
-}
-
-static void assert_same_canonical(const char *a, const char *b)
-{
-	char *x = canonical(a), *y = canonical(b);
-
-	assert_string_equal(x, y);
-	free(x);
-	free(y);
-}
-
-static void assert_other_canonical(const char *a, const char *b)
-{
-	char *x = canonical(a), *y = canonical(b);
-
-	assert_string_not_equal(x, y);
-	free(x);
-	free(y);
-}
-
-static void canonical_leaves_out_what_changes_no_trial(void **state)
-{
-	assert_same_canonical(LAB LATENCY, "name: label\nparallel: 1\ncooldown_seconds: 3\n" LAB LATENCY);
-	/* Where a value comes from and how it is written does not matter, what it is does. */
-	assert_same_canonical(LAB LATENCY, "defaults: {duration_seconds: 30.0, retries: 1}\n" LAB LATENCY);
-	assert_same_canonical(LAB LATENCY, LATENCY LAB);
-	/* tcp/22 is protected in any case. */
-	assert_same_canonical(LAB LATENCY, "protect: []\n" LAB LATENCY);
-	assert_same_canonical(LAB LATENCY, "protect: [tcp/22]\n" LAB LATENCY);
-	assert_same_canonical(
-		LAB LATENCY,
-		LAB "chaos_types:\n  - params: {max_ms: 2.0, min_ms: 1, direction: egress}\n    type: latency\n");
-}
-
-static void canonical_has_what_changes_a_trial(void **state)
-{
-	assert_other_canonical(LAB LATENCY, "seed: 1\n" LAB LATENCY);
-	assert_other_canonical("seed: 2\n" LAB LATENCY, "seed: 1\n" LAB LATENCY);
-	assert_other_canonical(LAB LATENCY, "trials_per_combination: 2\n" LAB LATENCY);
-	assert_other_canonical(LAB LATENCY, "include_baseline: true\n" LAB LATENCY);
-	assert_other_canonical(LAB LATENCY, "protect: [udp/53]\n" LAB LATENCY);
-	assert_other_canonical("protect: [tcp/22]\nallow: [ssh]\n" LAB LATENCY, "allow: [ssh]\n" LAB LATENCY);
-	assert_other_canonical(LAB LATENCY, "allow: [gateway]\n" LAB LATENCY);
-	assert_other_canonical(LAB LATENCY, "defaults: {duration_seconds: 31}\n" LAB LATENCY);
-	assert_other_canonical(LAB LATENCY, "defaults: {target: n1}\n" LAB LATENCY);
-	assert_other_canonical(LAB LATENCY, "defaults: {abort_if: x}\n" LAB LATENCY);
-	assert_other_canonical(LAB LATENCY, "defaults: {expect: {availability_min: 0.9}}\n" LAB LATENCY);
-	assert_other_canonical(LAB LATENCY,
-			       LAB "chaos_types:\n  - {type: latency, params: {min_ms: 1, max_ms: 2.5}}\n");
-	assert_other_canonical(LAB LATENCY, "subjects:\n  - name: lab\n    ready: x\n" LAB_NODES LATENCY);
-	assert_other_canonical(LAB LATENCY, "subjects:\n  - name: lab2\n" LAB_NODES LATENCY);
-}
-
 static void nearest(void **state)
 {
 	static const char *const known[] = {"warmup_seconds", "retries", "target", "default_target", "min_ms"};
@@ -351,8 +290,6 @@ int main(void)
 		cmocka_unit_test(refusal_leaves_out_alone),
 		cmocka_unit_test(warnings_do_not_refuse),
 		cmocka_unit_test(shared_ip_warns_latency_and_refuses_partition),
-		cmocka_unit_test(canonical_leaves_out_what_changes_no_trial),
-		cmocka_unit_test(canonical_has_what_changes_a_trial),
 		cmocka_unit_test(nearest),
 		cmocka_unit_test(names),
 		cmocka_unit_test(control_characters_do_not_reach_the_terminal),

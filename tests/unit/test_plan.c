@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "config_fixture.h"
 
+#include "config/placeholder.h"
 #include "plan/plan.h"
 #include "util/hash.h"
 #include "util/json.h"

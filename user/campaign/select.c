@@ -17,8 +17,6 @@
 #define DIFFERENCES_SHOWN 20
 /* Two campaigns of one file within a second would have one id. */
 #define ID_TRIES 10
-/* Longer files are refused. */
-#define CONFIG_TEXT_MAX (1024 * 1024)
 
 static bool is_final(const char *status)
 {
@@ -213,11 +211,11 @@ static int resume(struct campaign *campaign)
 static json_t *read_file(const char *path)
 {
 	_cleanup_fclose_ FILE *f = fopen(path, "re");
-	_cleanup_free_ char *text = malloc(CONFIG_TEXT_MAX);
+	_cleanup_free_ char *text = malloc(CONFIG_FILE_MAX);
 	json_t *json = NULL;
 
 	if (f && text)
-		json = json_text(text, fread(text, 1, CONFIG_TEXT_MAX, f));
+		json = json_text(text, fread(text, 1, CONFIG_FILE_MAX, f));
 	return json ? json : json_null();
 }
 

@@ -9,6 +9,7 @@
 
 #include "campaign/campaign.h"
 #include "cli/commands.h"
+#include "config/load.h"
 #include "kernel/live.h"
 #include "process/scope.h"
 #include "report/report.h"

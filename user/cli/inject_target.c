@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "config/config.h"
+#include "config/load.h"
 #include "inject/node.h"
 #include "util/cleanup.h"
 

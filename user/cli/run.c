@@ -7,12 +7,11 @@
 
 #include "campaign/campaign.h"
 #include "cli/commands.h"
+#include "config/load.h"
 #include "kernel/features.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
-
-#define PARALLEL_MAX 256
 
 enum option_key {
 	OPTION_RESUME = 256,

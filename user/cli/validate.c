@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "config/config.h"
+#include "config/load.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 

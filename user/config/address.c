@@ -3,10 +3,9 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "config/placeholder.h"
 #include "config/reader.h"
 #include "net/endpoint.h"
-#include "plan/plan.h"
-#include "util/cleanup.h"
 
 #define LOCATED_MAX 16384 /* each is compared with each: a tenth of a second */
 

@@ -1,46 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The effective configuration as canonical JSON. */
-#include <math.h>
 #include <string.h>
 
 #include "config/config.h"
 #include "target/guards.h"
 #include "util/cleanup.h"
-#include "util/json.h"
 
 /* Raised when the same file would mean other trials, so that an old campaign is not resumed as if it were this. */
 #define CANONICAL_FORMAT 1
-
-static json_t *strings_to_json(const struct strings *list)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < list->count; i++)
-		json_array_append_new(array, json_string(list->items[i]));
-	return array;
-}
-
-/* Without the folder: a moved campaign is the same campaign. */
-static json_t *command_to_json(const struct command *command)
-{
-	if (!command->exec)
-		return json_null();
-	return json_pack("{s:s, s:f}", "exec", command->exec, "timeout_seconds", command->timeout_seconds);
-}
-
-static json_t *nodes_to_json(const struct node *nodes, size_t count)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "name", nodes[i].name,
-						       "addresses", strings_to_json(&nodes[i].addresses), "netns",
-						       json_text_or_null(nodes[i].netns), "interface",
-						       json_text_or_null(nodes[i].interface), "cgroup",
-						       json_text_or_null(nodes[i].cgroup), "data_dirs",
-						       strings_to_json(&nodes[i].data_dirs)));
-	return array;
-}
 
 static json_t *probes_to_json(const struct subject *subject)
 {
@@ -56,17 +23,17 @@ static json_t *probes_to_json(const struct subject *subject)
 	return array;
 }
 
-static json_t *settings_to_json(const struct settings *settings)
+static json_t *canonical_settings(const struct settings *settings)
 {
-	/* Left out where it is not given: files from before it existed keep their hash. */
-	json_t *abort_if = settings->abort_if.exec ? command_to_json(&settings->abort_if) : NULL;
+	_cleanup_json_ json_t *object = settings_to_json(settings);
+	_cleanup_json_ json_t *expect = expectations_to_json(&settings->expect);
 
-	return json_pack("{s:f, s:f, s:f, s:i, s:o, s:o, s:o, s:o*}", "warmup_seconds", settings->warmup_seconds,
-			 "duration_seconds", settings->duration_seconds, "recovery_seconds", settings->recovery_seconds,
-			 "retries", settings->retries, "availability_min",
-			 json_number_or_null(settings->expect.availability_min), "p99_ms_max",
-			 json_number_or_null(settings->expect.p99_ms_max), "recover_within_seconds",
-			 json_number_or_null(settings->expect.recover_within_seconds), "abort_if", abort_if);
+	if (!object || !expect || json_object_update(object, expect))
+		return NULL;
+	/* Left out where it is not given: files from before it existed keep their hash. */
+	if (settings->abort_if.exec && json_object_set_new(object, "abort_if", command_to_json(&settings->abort_if)))
+		return NULL;
+	return TAKE_PTR(object);
 }
 
 /* The chaos types with what is effective on this subject; the baseline's settings only where it runs. */
@@ -80,13 +47,13 @@ static json_t *trials_to_json(const struct config *config, size_t subject)
 		json_array_append_new(array,
 				      json_pack("{s:s, s:s, s:s, s:o, s:O}", "name", config->chaos[i].name, "type",
 						config->chaos[i].ops->name, "target", effective->target, "settings",
-						settings_to_json(&effective->settings), "params", effective->params));
+						canonical_settings(&effective->settings), "params", effective->params));
 	}
 	if (config->include_baseline)
 		json_array_append_new(
-			array,
-			json_pack("{s:s, s:o}", "name", "baseline", "settings",
-				  settings_to_json(&config_effective(config, subject, config->chaos_count)->settings)));
+			array, json_pack("{s:s, s:o}", "name", "baseline", "settings",
+					 canonical_settings(
+						 &config_effective(config, subject, config->chaos_count)->settings)));
 	return array;
 }
 

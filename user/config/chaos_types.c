@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "config/reader.h"
-#include "util/cleanup.h"
 
 struct chaos_entry {
 	struct chaos *chaos;
@@ -15,7 +14,7 @@ static void read_chaos_type(struct reader *reader, const struct ynode *value, co
 	struct chaos_entry *entry = object;
 	const char *type;
 
-	if (!scalar_text(reader, value, "type", CONFIG_TEXT_MAX, &type))
+	if (!scalar_text(reader, value, "type", SCALAR_TEXT_MAX, &type))
 		return;
 	entry->chaos->ops = chaos_find(type);
 	if (!entry->chaos->ops)

@@ -2,13 +2,14 @@
 /* What no key can tell alone: every chaos type against every subject it will run on. */
 #include <string.h>
 
+#include "config/placeholder.h"
 #include "config/reader.h"
+#include "config/roles.h"
 #include "net/endpoint.h"
-#include "plan/plan.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
-static const char *const role_targets[] = {"leader", "follower", "random", "all"};
+static const char *const roles[] = {ROLES};
 
 /* One chaos type on one subject. */
 struct pairing {
@@ -29,18 +30,10 @@ static const struct node *find_member(const struct node *list, size_t count, con
 	return NULL;
 }
 
-static bool is_role(const char *target)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(role_targets); i++)
-		if (!strcmp(target, role_targets[i]))
-			return true;
-	return false;
-}
-
 static void report_unknown_target(const struct pairing *pairing, const char *target)
 {
 	const struct subject *subject = pairing->subject;
-	const char *known[CONFIG_MEMBERS_MAX + ARRAY_SIZE(role_targets)], *nearest;
+	const char *known[CONFIG_MEMBERS_MAX + ARRAY_SIZE(roles)], *nearest;
 	size_t count = 0;
 	char words[256] = "";
 
@@ -53,8 +46,8 @@ static void report_unknown_target(const struct pairing *pairing, const char *tar
 	for (size_t i = 0; i < subject->node_count; i++)
 		if (subject->nodes[i].name)
 			known[count++] = subject->nodes[i].name;
-	for (size_t i = 0; i < ARRAY_SIZE(role_targets); i++)
-		known[count++] = role_targets[i];
+	for (size_t i = 0; i < ARRAY_SIZE(roles); i++)
+		known[count++] = roles[i];
 	for (size_t i = 0; i < count; i++)
 		text_append(words, sizeof(words), "%s%s", i ? ", " : "", known[i]);
 	nearest = text_nearest(target, known, count);
@@ -66,19 +59,18 @@ static bool check_target(const struct pairing *pairing)
 {
 	const struct subject *subject = pairing->subject;
 	const char *target = pairing->effective->target;
-	bool by_role = !strcmp(target, "leader") || !strcmp(target, "follower");
 
-	if (!is_role(target) && !find_member(subject->nodes, subject->node_count, target)) {
+	if (!role_is_known(target) && !find_member(subject->nodes, subject->node_count, target)) {
 		report_unknown_target(pairing, target);
 		return false;
 	}
-	if (by_role && !subject->roles.exec)
+	if (role_needs_leader(target) && !subject->roles.exec)
 		problem_error(
 			pairing->reader, pairing->target_place,
 			"target '%s' needs the command 'roles' (prints the leader's node name), and subject '%s' has "
 			"none",
 			target, subject->name);
-	if (!strcmp(target, "follower") && subject->node_count == 1)
+	if (!strcmp(target, ROLE_FOLLOWER) && subject->node_count == 1)
 		problem_error(pairing->reader, pairing->target_place,
 			      "target 'follower' needs two nodes, and subject '%s' has one", subject->name);
 	return true;
@@ -332,7 +324,7 @@ static void check_default_target(struct reader *reader, size_t index)
 	const struct subject *subject = &reader->config->subjects[index];
 	const struct level *level = &reader->subject_levels[index];
 
-	if (!level->target || !subject->name || !subject->node_count || is_role(level->target) ||
+	if (!level->target || !subject->name || !subject->node_count || role_is_known(level->target) ||
 	    find_member(subject->nodes, subject->node_count, level->target) ||
 	    problem_exists(reader, &level->target_node->place))
 		return;

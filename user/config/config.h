@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The campaign file: read by libyaml, validated in one go (SPEC.md "Campaign file", "Validation"), kept as
- * written: placeholders are expanded by plan/plan.h.
+ * The campaign file: read by libyaml, validated in one go (SPEC.md "Campaign file", "Validation") by config/load.h,
+ * kept as written: placeholders are expanded by config/placeholder.h.
  */
 #pragma once
 
@@ -9,10 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "chaos/type.h"
 #include "util/error.h"
+
+#define CONFIG_FILE_MAX (1024 * 1024) /* longer files are refused */
+#define PARALLEL_MAX 256
 
 /* Where in a file something stood; for messages found later than validation. 1-based. */
 struct place {
@@ -110,19 +112,14 @@ struct config {
 	struct strings files; /* that were read; places point here */
 };
 
-enum config_use {
-	CONFIG_TO_READ, /* a file that root cannot trust (util/trusted.h) is a warning */
-	CONFIG_TO_RUN,  /* it is an error, if this process is root */
-};
-
-/*
- * Reads and validates. Problems, at most 100, go to problems as complete lines
- * "FILE:LINE:COLUMN: error: what, and what would be right\n" in the order of their places (FILE as the user gave
- * it); the same for warnings ("warning:"). Returns 0; -EINVAL when there was an error line (*out untouched);
- * another negative errno when the file cannot be read (err says why). Touches nothing but the files it reads.
- */
-int config_load(struct config **out, const char *path, enum config_use use, FILE *problems, struct error *err);
 void config_free(struct config *config);
+/* They free what the struct holds, not the struct. */
+void subject_clear(struct subject *subject);
+void node_clear(struct node *node);
+void command_clear(struct command *command);
+void strings_clear(struct strings *list);
+/* False: no memory. NULL appends nothing, so that items is no longer NULL. */
+bool strings_append(struct strings *list, const char *text);
 
 const struct effective *config_effective(const struct config *config, size_t subject, size_t chaos);
 
@@ -131,3 +128,11 @@ const struct effective *config_effective(const struct config *config, size_t sub
  * cooldown: what the campaign's hash is over, and what a diff of two configurations compares.
  */
 char *config_canonical(const struct config *config);
+
+/* config/json.c: new references; NULL: no memory. What is kept (canonical form, database) is made of these. */
+json_t *strings_to_json(const struct strings *list);
+json_t *command_to_json(const struct command *command); /* null where none is given */
+json_t *nodes_to_json(const struct node *nodes, size_t count);
+/* Without expect and abort_if, which stand at a place of their own in each form. */
+json_t *settings_to_json(const struct settings *settings);
+json_t *expectations_to_json(const struct expectations *expect);

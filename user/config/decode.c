@@ -21,46 +21,6 @@ void *array_grow(struct reader *reader, void *array, size_t *count, size_t eleme
 	return grown;
 }
 
-bool strings_append(struct strings *list, const char *text)
-{
-	char **items = reallocarray(list->items, list->count + 2, sizeof(*items));
-
-	if (!items)
-		return false;
-	list->items = items;
-	items[list->count] = text ? strdup(text) : NULL;
-	if (text && !items[list->count])
-		return false;
-	list->count += !!text;
-	items[list->count] = NULL;
-	return true;
-}
-
-void strings_clear(struct strings *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		free(list->items[i]);
-	free(list->items);
-	*list = (struct strings){0};
-}
-
-void problem_unknown_key(struct reader *reader, const struct place *place, const char *what, const char *name,
-			 const char *const *known, size_t known_count)
-{
-	const char *nearest = text_nearest(name, known, known_count);
-	char words[1024];
-
-	if (nearest) {
-		problem_error(reader, place, "unknown key '%.*s' in %s; did you mean '%s'?", text_cut(name, 60), name,
-			      what, nearest);
-		return;
-	}
-	words[0] = '\0';
-	for (size_t i = 0; i < known_count; i++)
-		text_append(words, sizeof(words), "%s%s", i ? ", " : "", known[i]);
-	problem_error(reader, place, "unknown key '%.*s' in %s; known are %s", text_cut(name, 60), name, what, words);
-}
-
 const char *decode_key(struct reader *reader, const struct ynode *mapping, const struct ynode *value)
 {
 	const struct ynode *key = value->key;
@@ -151,21 +111,11 @@ bool decode_mapping(struct reader *reader, const struct ynode *node, const char 
 	return true;
 }
 
-const struct ynode *list_first(const struct ynode *node)
-{
-	return node->kind == YNODE_SEQUENCE ? node->children : node;
-}
-
-const struct ynode *list_next(const struct ynode *node, const struct ynode *item)
-{
-	return node->kind == YNODE_SEQUENCE ? item->next : NULL;
-}
-
 #define FIELD(object, key, type) ((type *)((char *)(object) + (key)->offset))
 
 void read_text(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
-	size_t max = key->max > 0 ? (size_t)key->max : CONFIG_TEXT_MAX;
+	size_t max = key->max > 0 ? (size_t)key->max : SCALAR_TEXT_MAX;
 	const char *text;
 
 	if (!scalar_text(reader, value, key->name, max, &text))
@@ -254,10 +204,4 @@ void read_command(struct reader *reader, const struct ynode *value, const struct
 		decode_exec(reader, value, key->name, &command->exec);
 	command->directory = strdup(reader->directory);
 	reader->failed |= !command->directory;
-}
-
-void command_clear(struct command *command)
-{
-	free(command->exec);
-	free(command->directory);
 }

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Nodes and peers of a subject. */
-#include <ctype.h>
 #include <string.h>
 
 #include "config/reader.h"
+#include "config/roles.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
 static const char *const placeholders[] = {"instance", "node", "subject"};
-
-static const char *const reserved_names[] = {"leader", "follower", "random", "all"};
 
 /* True where text has none, or only known ones. */
 static bool check_placeholders(struct reader *reader, const struct ynode *node, const char *name)
@@ -42,7 +40,7 @@ static bool check_placeholders(struct reader *reader, const struct ynode *node, 
 
 static bool scalar_data(struct reader *reader, const struct ynode *node, const char *name, const char **out)
 {
-	if (!scalar_text(reader, node, name, CONFIG_TEXT_MAX, out))
+	if (!scalar_text(reader, node, name, SCALAR_TEXT_MAX, out))
 		return false;
 	if (text_has_control(*out)) {
 		problem_error(reader, &node->place, "'%s' must be one line without control characters", name);
@@ -120,12 +118,10 @@ static void read_node_name(struct reader *reader, const struct ynode *value, con
 
 	if (!scalar_name(reader, value, key->name, NODE_NAME_MAX, &text))
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(reserved_names); i++)
-		if (!strcmp(text, reserved_names[i])) {
-			problem_error(reader, &value->place, "'%s' is a word of 'target' and cannot be a node's name",
-				      text);
-			return;
-		}
+	if (role_is_known(text)) {
+		problem_error(reader, &value->place, "'%s' is a word of 'target' and cannot be a node's name", text);
+		return;
+	}
 	node->name = strdup(text);
 	reader->failed |= !node->name;
 }

@@ -5,7 +5,6 @@
 
 #include "config/reader.h"
 #include "util/cleanup.h"
-#include "util/text.h"
 
 #define NAMES_MAX 32
 #define INTEGER_EXACT_MAX 9007199254740992.0 /* 2^53 */
@@ -22,7 +21,7 @@ static bool decode_peer(struct reader *reader, const struct ynode *item, const s
 {
 	const char *text;
 
-	if (!scalar_text(reader, item, field->name, CONFIG_TEXT_MAX, &text))
+	if (!scalar_text(reader, item, field->name, SCALAR_TEXT_MAX, &text))
 		return false;
 	if (!strcmp(text, "all")) {
 		problem_error(reader, &item->place,
@@ -148,25 +147,6 @@ void read_params_of(struct reader *reader, const struct ynode *value, const stru
 		if (decoded)
 			json_object_set_new(params->values, name, decoded);
 	}
-}
-
-void problem_unknown_type(struct reader *reader, const struct ynode *node, const char *type)
-{
-	const char *known[NAMES_MAX], *nearest;
-	size_t count = 0;
-	char words[512] = "";
-
-	for (const struct chaos_ops *ops = chaos_next(NULL); ops && count < NAMES_MAX; ops = chaos_next(ops)) {
-		known[count++] = ops->name;
-		text_append(words, sizeof(words), "%s%s", *words ? ", " : "", ops->name);
-	}
-	nearest = text_nearest(type, known, count);
-	if (nearest)
-		problem_error(reader, &node->place, "no chaos type '%.*s'; did you mean '%s'?", text_cut(type, 60),
-			      type, nearest);
-	else
-		problem_error(reader, &node->place, "no chaos type '%.*s'; known are %s", text_cut(type, 60), type,
-			      words);
 }
 
 void read_params_by_type(struct reader *reader, const struct ynode *value, const struct key *key, void *object)

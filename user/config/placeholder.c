@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Placeholders of a node's data fields. */
+#include "config/placeholder.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "plan/plan.h"
 #include "util/cleanup.h"
 
 struct expansion {
@@ -78,22 +79,4 @@ int node_expand(struct node *out, const struct node *node, const struct subject 
 	}
 	*out = expanded;
 	return 0;
-}
-
-static void list_clear(struct strings *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		free(list->items[i]);
-	free(list->items);
-}
-
-void node_clear(struct node *node)
-{
-	list_clear(&node->addresses);
-	list_clear(&node->data_dirs);
-	free(node->name);
-	free(node->netns);
-	free(node->interface);
-	free(node->cgroup);
-	*node = (struct node){0};
 }

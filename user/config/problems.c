@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What is wrong in the file: collected with its places, and printed in their order. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/reader.h"
-#include "util/cleanup.h"
 #include "util/text.h"
 
 #define PRINTED_MAX 100
 #define KEPT_MAX 10000
+#define TYPES_NAMED_MAX 32
 
 static void report(struct reader *reader, const struct place *place, enum severity severity, const char *fmt,
 		   va_list ap)
@@ -60,6 +61,51 @@ bool problem_exists(const struct reader *reader, const struct place *place)
 			return true;
 	}
 	return false;
+}
+
+void problem_unknown_key(struct reader *reader, const struct place *place, const char *what, const char *name,
+			 const char *const *known, size_t known_count)
+{
+	const char *nearest = text_nearest(name, known, known_count);
+	char words[1024];
+
+	if (nearest) {
+		problem_error(reader, place, "unknown key '%.*s' in %s; did you mean '%s'?", text_cut(name, 60), name,
+			      what, nearest);
+		return;
+	}
+	words[0] = '\0';
+	for (size_t i = 0; i < known_count; i++)
+		text_append(words, sizeof(words), "%s%s", i ? ", " : "", known[i]);
+	problem_error(reader, place, "unknown key '%.*s' in %s; known are %s", text_cut(name, 60), name, what, words);
+}
+
+void problem_unknown_type(struct reader *reader, const struct ynode *node, const char *type)
+{
+	const char *known[TYPES_NAMED_MAX], *nearest;
+	size_t count = 0;
+	char words[512] = "";
+
+	for (const struct chaos_ops *ops = chaos_next(NULL); ops && count < TYPES_NAMED_MAX; ops = chaos_next(ops)) {
+		known[count++] = ops->name;
+		text_append(words, sizeof(words), "%s%s", *words ? ", " : "", ops->name);
+	}
+	nearest = text_nearest(type, known, count);
+	if (nearest)
+		problem_error(reader, &node->place, "no chaos type '%.*s'; did you mean '%s'?", text_cut(type, 60),
+			      type, nearest);
+	else
+		problem_error(reader, &node->place, "no chaos type '%.*s'; known are %s", text_cut(type, 60), type,
+			      words);
+}
+
+void problem_duplicate_name(struct reader *reader, const struct ynode *item, const char *what, const char *name,
+			    unsigned int first_line)
+{
+	const struct ynode *place = ynode_find(item, "name") ?: item;
+
+	problem_error(reader, &place->place, "two of the %ss are named '%s'; the first is on line %u", what, name,
+		      first_line);
 }
 
 static size_t file_index(const struct reader *reader, const char *file)

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Shared by config*.c only: the node tree, the list of problems, the tables that decode. */
+/* The room's own: the node tree, the list of problems, the tables that decode. */
 #pragma once
 
-#include <stdarg.h>
+#include "config/load.h"
 
-#include "config/config.h"
-
-#define CONFIG_FILE_MAX (1024 * 1024)
 #define CONFIG_DEPTH_MAX 32
 #define CONFIG_MAPPING_MAX 256 /* keys; bounds the search for duplicates */
 #define CONFIG_SEQUENCE_MAX 20000
@@ -14,7 +11,7 @@
 #define CONFIG_TRIALS_MAX 100000
 #define SUBJECT_NAME_MAX 32 /* and chaos names: trial ids fit 96 bytes */
 #define NODE_NAME_MAX 63
-#define CONFIG_TEXT_MAX 4096
+#define SCALAR_TEXT_MAX 4096
 #define COMMAND_MAX 65536 /* one argument of execve is at most 128 KiB (MAX_ARG_STRLEN) */
 
 enum ynode_kind {
@@ -85,6 +82,15 @@ struct reader {
 	struct level *chaos_levels;   /* parallel to config->chaos */
 };
 
+/* config/ynode.c */
+/* The value of a mapping's key, NULL where there is none (or no mapping). */
+const struct ynode *ynode_find(const struct ynode *mapping, const char *key);
+const char *ynode_describe(const struct ynode *node);
+bool ynode_is_null(const struct ynode *node);
+/* Calls with each item of a list, or with the node itself where it is a scalar. */
+const struct ynode *list_first(const struct ynode *node);
+const struct ynode *list_next(const struct ynode *node, const struct ynode *item);
+
 /* config/problems.c */
 void problem_error(struct reader *reader, const struct place *place, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -92,6 +98,12 @@ void problem_warning(struct reader *reader, const struct place *place, const cha
 	__attribute__((format(printf, 3, 4)));
 /* True where something was said about this very place. */
 bool problem_exists(const struct reader *reader, const struct place *place);
+void problem_unknown_key(struct reader *reader, const struct place *place, const char *what, const char *name,
+			 const char *const *known, size_t known_count);
+void problem_unknown_type(struct reader *reader, const struct ynode *node, const char *type);
+/* Reports a name that stands twice in a list. */
+void problem_duplicate_name(struct reader *reader, const struct ynode *item, const char *what, const char *name,
+			    unsigned int first_line);
 void problems_print(struct reader *reader, FILE *out);
 void problems_clear(struct reader *reader);
 
@@ -107,10 +119,6 @@ enum number_kind {
 	NUMBER_DECIMAL,
 	NUMBER_WHOLE,
 };
-/* The value of a mapping's key, NULL where there is none (or no mapping). */
-const struct ynode *ynode_find(const struct ynode *mapping, const char *key);
-const char *ynode_describe(const struct ynode *node);
-bool ynode_is_null(const struct ynode *node);
 bool scalar_text(struct reader *reader, const struct ynode *node, const char *name, size_t max, const char **out);
 bool scalar_number(struct reader *reader, const struct ynode *node, const char *name, enum number_kind kind, double min,
 		   double max, double *out);
@@ -150,8 +158,6 @@ bool decode_mapping(struct reader *reader, const struct ynode *node, const char 
  * duplicate).
  */
 const char *decode_key(struct reader *reader, const struct ynode *mapping, const struct ynode *value);
-void problem_unknown_key(struct reader *reader, const struct place *place, const char *what, const char *name,
-			 const char *const *known, size_t known_count);
 
 void read_text(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_number(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
@@ -159,12 +165,6 @@ void read_unsigned(struct reader *reader, const struct ynode *value, const struc
 void read_bool(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_exec(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_command(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
-void command_clear(struct command *command);
-bool strings_append(struct strings *list, const char *text);
-void strings_clear(struct strings *list);
-/* Calls with each item of a list, or with the node itself where it is a scalar. */
-const struct ynode *list_first(const struct ynode *node);
-const struct ynode *list_next(const struct ynode *node, const struct ynode *item);
 
 /* Grows *array by one zeroed element; NULL where there is no memory (marks the reader failed). */
 void *array_grow(struct reader *reader, void *array, size_t *count, size_t element_size);
@@ -181,7 +181,6 @@ void read_params_of(struct reader *reader, const struct ynode *value, const stru
 void read_params_by_type(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 const struct params *level_params(const struct level *level, const struct chaos_ops *ops);
 const struct ynode *params_field_node(const struct params *params, const char *field);
-void problem_unknown_type(struct reader *reader, const struct ynode *node, const char *type);
 
 /* config/chaos_types.c */
 void read_chaos_types(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
@@ -192,10 +191,6 @@ void read_peer_list(struct reader *reader, const struct ynode *value, const stru
 
 /* config/subject.c */
 void read_subjects(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
-void subject_clear(struct subject *subject);
-/* Reports a name that stands twice in a list. */
-void problem_duplicate_name(struct reader *reader, const struct ynode *item, const char *what, const char *name,
-			    unsigned int first_line);
 
 /* config/address.c: the nodes' addresses, in every instance */
 void check_addresses(struct reader *reader, size_t subject_index);

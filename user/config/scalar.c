@@ -9,45 +9,6 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-#define SHOWN_MAX 60
-
-const struct ynode *ynode_find(const struct ynode *mapping, const char *key)
-{
-	const struct ynode *child = mapping && mapping->kind == YNODE_MAPPING ? mapping->children : NULL;
-
-	while (child && (child->key->kind != YNODE_SCALAR || strcmp(child->key->text, key)))
-		child = child->next;
-	return child;
-}
-
-bool ynode_is_null(const struct ynode *node)
-{
-	static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
-
-	if (node->kind != YNODE_SCALAR || !node->plain)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(nulls); i++)
-		if (!strcmp(node->text, nulls[i]))
-			return true;
-	return false;
-}
-
-/* What stands there, for "…, found %s". Valid until the next call. */
-const char *ynode_describe(const struct ynode *node)
-{
-	static char text[SHOWN_MAX + 16];
-
-	if (node->kind == YNODE_MAPPING)
-		return "a mapping";
-	if (node->kind == YNODE_SEQUENCE)
-		return "a list";
-	if (ynode_is_null(node))
-		return "nothing";
-	snprintf(text, sizeof(text), node->plain ? "'%.*s%s'" : "the text \"%.*s%s\"", text_cut(node->text, SHOWN_MAX),
-		 node->text, strlen(node->text) > SHOWN_MAX ? "…" : "");
-	return text;
-}
-
 static bool is_scalar(struct reader *reader, const struct ynode *node, const char *name, const char *type)
 {
 	if (node->kind == YNODE_REFUSED)

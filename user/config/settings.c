@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/reader.h"
+#include "config/roles.h"
 #include "util/cleanup.h"
 
 #define SECONDS_MAX 86400
@@ -186,7 +187,7 @@ static void check_params(struct reader *reader, const struct chaos *chaos, const
 
 static const char *resolve_target(const struct level *const *levels)
 {
-	const char *target = "random";
+	const char *target = ROLE_RANDOM;
 
 	for (size_t i = 0; i < 3; i++)
 		target = levels[i] && levels[i]->target ? levels[i]->target : target;

@@ -4,22 +4,12 @@
 #include <string.h>
 
 #include "config/reader.h"
-#include "plan/plan.h"
 #include "util/cleanup.h"
 
 #define SYSTEM_DIRECTORY "/etc/eval"
 #define INSTANCES_MAX 64
 #define EVERY_MS_DEFAULT 1000
 #define TIMEOUT_MS_DEFAULT 1000
-
-void problem_duplicate_name(struct reader *reader, const struct ynode *item, const char *what, const char *name,
-			    unsigned int first_line)
-{
-	const struct ynode *place = ynode_find(item, "name") ?: item;
-
-	problem_error(reader, &place->place, "two of the %ss are named '%s'; the first is on line %u", what, name,
-		      first_line);
-}
 
 static void read_name(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
@@ -176,17 +166,17 @@ static int read_subject_file(struct reader *reader, const struct ynode *name, co
 {
 	_cleanup_free_ char *path = NULL;
 	struct error err = {0};
-	int r;
+	int ret;
 
 	if (asprintf(&path, "%.*ssubjects/%s.yaml", length, directory, name->text) < 0) {
 		path = NULL;
 		reader->failed = true;
 		return -ENOMEM;
 	}
-	r = document_read(reader, path, out, &err);
-	if (r < 0 && r != -ENOENT)
+	ret = document_read(reader, path, out, &err);
+	if (ret < 0 && ret != -ENOENT)
 		problem_error(reader, &name->place, "subject '%s': %s", name->text, err.text);
-	return r;
+	return ret;
 }
 
 static void decode_subject_file(struct reader *reader, const struct ynode *name, size_t index)
@@ -218,20 +208,20 @@ static void decode_subject_file(struct reader *reader, const struct ynode *name,
 static void read_subject_by_name(struct reader *reader, const struct ynode *item)
 {
 	const char *campaign = reader->documents[0].file, *slash = strrchr(campaign, '/'), *name;
-	int length = slash ? (int)(slash + 1 - campaign) : 0, r;
+	int length = slash ? (int)(slash + 1 - campaign) : 0, ret;
 	size_t index;
 
 	if (!scalar_name(reader, item, "subject", SUBJECT_NAME_MAX, &name))
 		return;
-	r = read_subject_file(reader, item, campaign, length, &index);
-	if (r == -ENOENT)
-		r = read_subject_file(reader, item, SYSTEM_DIRECTORY "/", sizeof(SYSTEM_DIRECTORY), &index);
-	if (r == -ENOENT)
+	ret = read_subject_file(reader, item, campaign, length, &index);
+	if (ret == -ENOENT)
+		ret = read_subject_file(reader, item, SYSTEM_DIRECTORY "/", sizeof(SYSTEM_DIRECTORY), &index);
+	if (ret == -ENOENT)
 		problem_error(reader, &item->place,
 			      "no subject '%s': neither %.*ssubjects/%s.yaml nor " SYSTEM_DIRECTORY
 			      "/subjects/%s.yaml exists",
 			      name, length, campaign, name, name);
-	else if (r == 0)
+	else if (ret == 0)
 		decode_subject_file(reader, item, index);
 }
 
@@ -281,26 +271,4 @@ void read_subjects(struct reader *reader, const struct ynode *value, const struc
 	}
 	for (const struct ynode *item = value->children; item; item = item->next)
 		read_subject(reader, item);
-}
-
-void subject_clear(struct subject *subject)
-{
-	struct command *commands[] = {&subject->reset, &subject->cleanup, &subject->ready, &subject->roles,
-				      &subject->workload};
-
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		command_clear(commands[i]);
-	for (size_t i = 0; i < subject->node_count; i++)
-		node_clear(&subject->nodes[i]);
-	for (size_t i = 0; i < subject->peer_count; i++)
-		node_clear(&subject->peers[i]);
-	for (size_t i = 0; i < subject->probe_count; i++) {
-		free(subject->probes[i].name);
-		command_clear(&subject->probes[i].command);
-	}
-	free(subject->nodes);
-	free(subject->peers);
-	free(subject->probes);
-	free(subject->default_target);
-	free(subject->name);
 }

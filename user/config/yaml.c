@@ -8,6 +8,7 @@
 
 #include "config/reader.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 #include "util/trusted.h"
 
 struct builder {
@@ -75,10 +76,10 @@ static int builder_attach(struct builder *builder, struct ynode *node)
 
 static int builder_open(struct builder *builder, struct ynode *node)
 {
-	int r = builder_attach(builder, node);
+	int ret = builder_attach(builder, node);
 
-	if (r < 0)
-		return r;
+	if (ret < 0)
+		return ret;
 	if (builder->depth == CONFIG_DEPTH_MAX) {
 		problem_error(builder->reader, &node->place, "nested more than %d levels deep", CONFIG_DEPTH_MAX);
 		return -EINVAL;
@@ -188,7 +189,7 @@ static void report_syntax(struct builder *builder)
 
 static int builder_run(struct builder *builder)
 {
-	int r;
+	int ret;
 
 	do {
 		yaml_event_t event;
@@ -197,17 +198,17 @@ static int builder_run(struct builder *builder)
 			report_syntax(builder);
 			return -EINVAL;
 		}
-		r = builder_take(builder, &event);
+		ret = builder_take(builder, &event);
 		yaml_event_delete(&event);
-	} while (!r);
-	return r < 0 ? r : 0;
+	} while (!ret);
+	return ret < 0 ? ret : 0;
 }
 
 static struct ynode *parse_text(struct reader *reader, const char *file, const char *text, size_t size)
 {
 	struct builder builder = {.reader = reader, .file = file};
 	const struct place start = {.file = file, .line = 1, .column = 1};
-	int r;
+	int ret;
 
 	if (!yaml_parser_initialize(&builder.parser)) {
 		problem_error(reader, &start, "out of memory");
@@ -215,12 +216,12 @@ static struct ynode *parse_text(struct reader *reader, const char *file, const c
 	}
 	yaml_parser_set_encoding(&builder.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&builder.parser, (const unsigned char *)text, size);
-	r = builder_run(&builder);
+	ret = builder_run(&builder);
 	yaml_parser_delete(&builder.parser);
 	/* Where parsing stopped half-way, keys wait for values. */
-	for (size_t i = 0; r < 0 && i < builder.depth; i++)
+	for (size_t i = 0; ret < 0 && i < builder.depth; i++)
 		ynode_free(builder.key[i]);
-	if (r < 0) {
+	if (ret < 0) {
 		ynode_free(builder.root);
 		return NULL;
 	}
@@ -229,36 +230,14 @@ static struct ynode *parse_text(struct reader *reader, const char *file, const c
 	return builder.root;
 }
 
-/* Length of the UTF-8 sequence at text, 0 where there is none (overlong, surrogate, cut short). */
-static size_t utf8_length(const unsigned char *text, size_t left)
-{
-	static const struct {
-		unsigned char mask, lead;
-		unsigned int min;
-	} forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(forms) && i < left; i++) {
-		unsigned int code = text[0] & (unsigned char)~forms[i].mask;
-
-		if ((text[0] & forms[i].mask) != forms[i].lead)
-			continue;
-		for (size_t j = 1; j <= i; j++) {
-			if ((text[j] & 0xc0) != 0x80)
-				return 0;
-			code = code << 6 | (text[j] & 0x3f);
-		}
-		return code < forms[i].min || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : i + 1;
-	}
-	return 0;
-}
-
 /* libyaml would guess other encodings, and says only the offset of a bad byte. */
 static bool check_bytes(struct reader *reader, const char *file, const unsigned char *text, size_t size)
 {
 	struct place place = {.file = file, .line = 1, .column = 1};
 
 	for (size_t i = 0, length; i < size; i += length) {
-		length = utf8_length(text + i, size - i);
+		/* A NUL is valid UTF-8, and a control character. */
+		length = text[i] ? text_utf8_length((const char *)text + i, size - i) : 1;
 		if (!length) {
 			problem_error(reader, &place, "not UTF-8 (byte 0x%02x)", text[i]);
 			return false;
@@ -350,19 +329,19 @@ int document_read(struct reader *reader, const char *path, size_t *out, struct e
 	_cleanup_close_ int fd = -1;
 	struct place start = {.line = 1, .column = 1};
 	size_t size = 0;
-	int r;
+	int ret;
 
 	if (!text)
 		return error_set(err, -ENOMEM, "out of memory");
 	fd = open_regular(&file, path, err);
 	if (fd < 0)
 		return fd;
-	r = read_all(fd, path, text, &size, err);
-	if (r < 0)
-		return r;
-	r = document_add(reader, path, out, err);
-	if (r < 0)
-		return r;
+	ret = read_all(fd, path, text, &size, err);
+	if (ret < 0)
+		return ret;
+	ret = document_add(reader, path, out, err);
+	if (ret < 0)
+		return ret;
 	start.file = reader->documents[*out].file;
 	if (file.why[0])
 		(reader->use == CONFIG_TO_RUN && !geteuid()

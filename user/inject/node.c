@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "plan/plan.h"
+#include "config/placeholder.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 

@@ -85,22 +85,22 @@ static int plan_trial(struct plan *plan, unsigned int repetition, size_t subject
 static int plan_round(struct plan *plan, unsigned int repetition)
 {
 	const struct config *config = plan->config;
-	int r = 0;
+	int ret = 0;
 
-	for (size_t i = 0; !r && i < config->subject_count; i++) {
+	for (size_t i = 0; !ret && i < config->subject_count; i++) {
 		if (config->include_baseline)
-			r = plan_trial(plan, repetition, i, config->chaos_count);
-		for (size_t j = 0; !r && j < config->chaos_count; j++)
-			r = plan_trial(plan, repetition, i, j);
+			ret = plan_trial(plan, repetition, i, config->chaos_count);
+		for (size_t j = 0; !ret && j < config->chaos_count; j++)
+			ret = plan_trial(plan, repetition, i, j);
 	}
-	return r;
+	return ret;
 }
 
 static int plan_fill(struct plan *plan, uint64_t realtime_ns)
 {
 	const struct config *config = plan->config;
 	size_t combinations = config->subject_count * (config->chaos_count + config->include_baseline);
-	int r = 0;
+	int ret = 0;
 
 	plan->canonical = config_canonical(config);
 	if (!plan->canonical)
@@ -110,16 +110,16 @@ static int plan_fill(struct plan *plan, uint64_t realtime_ns)
 	plan->trials = calloc(combinations * config->trials_per_combination, sizeof(*plan->trials));
 	if (!plan->campaign_id || !plan->trials)
 		return -ENOMEM;
-	for (unsigned int i = 1; !r && i <= config->trials_per_combination; i++)
-		r = plan_round(plan, i);
-	return r;
+	for (unsigned int i = 1; !ret && i <= config->trials_per_combination; i++)
+		ret = plan_round(plan, i);
+	return ret;
 }
 
 int plan_new(struct plan **out, const struct config *config, uint64_t realtime_ns, const uint64_t *seed,
 	     struct error *err)
 {
 	struct plan *plan = calloc(1, sizeof(*plan));
-	int r = 0;
+	int ret = 0;
 
 	if (!plan)
 		return error_set(err, -ENOMEM, "out of memory");
@@ -129,17 +129,17 @@ int plan_new(struct plan **out, const struct config *config, uint64_t realtime_n
 	else if (seed)
 		plan->seed = *seed;
 	else
-		r = draw_seed(&plan->seed, err);
-	if (!r) {
-		r = plan_fill(plan, realtime_ns);
-		if (r)
-			error_set(err, r, "out of memory");
+		ret = draw_seed(&plan->seed, err);
+	if (!ret) {
+		ret = plan_fill(plan, realtime_ns);
+		if (ret)
+			error_set(err, ret, "out of memory");
 	}
-	if (r)
+	if (ret)
 		plan_free(plan);
 	else
 		*out = plan;
-	return r;
+	return ret;
 }
 
 void plan_free(struct plan *plan)

@@ -44,11 +44,3 @@ json_t *plan_to_json(const struct plan *plan);
 
 /* Draws 0…count-1 from a trial's seed; `stream` tells the trial's independent draws apart. */
 size_t plan_draw(uint64_t seed, unsigned int stream, size_t count);
-
-/*
- * The node with placeholders ({instance}, {node}, {subject}) expanded; addresses are all valid then. Returns 0 or
- * a negative errno. node_clear frees what it holds.
- */
-int node_expand(struct node *out, const struct node *node, const struct subject *subject, unsigned int instance,
-		struct error *err);
-void node_clear(struct node *node);

@@ -140,9 +140,11 @@ void plan_print(const struct plan *plan, FILE *out)
 		print_trial(&plan->trials[i], out);
 }
 
-static void set_number(json_t *object, const char *key, double number)
+/* The members of part, which it takes. */
+static void add_members(json_t *object, json_t *part)
 {
-	json_object_set_new(object, key, isnan(number) ? json_null() : json_real(number));
+	json_object_update(object, part);
+	json_decref(part);
 }
 
 static json_t *trial_to_json(const struct plan_trial *trial)
@@ -155,15 +157,10 @@ static json_t *trial_to_json(const struct plan_trial *trial)
 				   "seed", (json_int_t)trial->seed);
 
 	json_object_set_new(object, "params", trial->params ? json_incref((json_t *)trial->params) : json_null());
-	set_number(object, "warmup_seconds", settings->warmup_seconds);
-	set_number(object, "duration_seconds", settings->duration_seconds);
-	set_number(object, "recovery_seconds", settings->recovery_seconds);
-	json_object_set_new(object, "retries", json_integer(settings->retries));
+	add_members(object, settings_to_json(settings));
 	json_object_set_new(object, "abort_if",
 			    settings->abort_if.exec ? json_string(settings->abort_if.exec) : json_null());
-	set_number(object, "availability_min", settings->expect.availability_min);
-	set_number(object, "p99_ms_max", settings->expect.p99_ms_max);
-	set_number(object, "recover_within_seconds", settings->expect.recover_within_seconds);
+	add_members(object, expectations_to_json(&settings->expect));
 	return object;
 }
 

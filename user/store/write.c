@@ -2,7 +2,6 @@
 /* What the coordinator writes. */
 #include "store/internal.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "util/cleanup.h"
@@ -20,16 +19,17 @@ static int out_of_memory(struct store *store, struct error *err)
 	return error_set_errno(err, -ENOMEM, "database %s", store->path);
 }
 
-static json_t *settings_to_json(const struct settings *settings)
+static json_t *settings_column(const struct settings *settings)
 {
-	const struct expectations *expect = &settings->expect;
+	_cleanup_json_ json_t *column = settings_to_json(settings);
 
-	return json_pack("{s:f, s:f, s:f, s:i, s:s*, s:{s:o, s:o, s:o}}", "warmup_seconds", settings->warmup_seconds,
-			 "duration_seconds", settings->duration_seconds, "recovery_seconds", settings->recovery_seconds,
-			 "retries", (int)settings->retries, "abort_if", settings->abort_if.exec, "expect",
-			 "availability_min", json_number_or_null(expect->availability_min), "p99_ms_max",
-			 json_number_or_null(expect->p99_ms_max), "recover_within_seconds",
-			 json_number_or_null(expect->recover_within_seconds));
+	if (!column)
+		return NULL;
+	if (settings->abort_if.exec && json_object_set_new(column, "abort_if", json_string(settings->abort_if.exec)))
+		return NULL;
+	if (json_object_set_new(column, "expect", expectations_to_json(&settings->expect)))
+		return NULL;
+	return TAKE_PTR(column);
 }
 
 static json_t *trial_row(const struct plan *plan, const struct plan_trial *trial)
@@ -41,7 +41,7 @@ static json_t *trial_row(const struct plan *plan, const struct plan_trial *trial
 			trial->subject->name, "chaos", trial->chaos_name, "type",
 			json_text_or_null(trial->chaos ? trial->chaos->ops->name : NULL), "repetition",
 			(int)trial->repetition, "baseline", !trial->chaos, "fresh", trial->subject->fresh, "seed",
-			store_u64(trial->seed), "settings", settings_to_json(trial->settings), "target_asked",
+			store_u64(trial->seed), "settings", settings_column(trial->settings), "target_asked",
 			json_text_or_null(trial->target), "params_asked", trial->params);
 	return TAKE_PTR(row);
 }

@@ -10,7 +10,6 @@
 
 /* Where the file gives no timeout: nothing may hang a campaign for good. */
 #define RESET_TIMEOUT_SECONDS 600
-#define READY_TIMEOUT_SECONDS 30
 #define ROLES_TIMEOUT_SECONDS 30
 /* Between two tries of `ready`; none is cut shorter than the least. */
 #define READY_EVERY_NS (100 * NSEC_PER_MSEC)

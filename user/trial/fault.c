@@ -6,6 +6,8 @@
 
 #include "chaos/evidence.h"
 #include "chaos/fault.h"
+#include "config/placeholder.h"
+#include "config/roles.h"
 #include "eval_abi.h"
 #include "inject/node.h"
 #include "trial/internal.h"
@@ -83,13 +85,13 @@ static int choose_node(const struct trial *trial, const struct node **out, struc
 	int ret;
 
 	*out = NULL;
-	if (!strcmp(target, "all"))
+	if (!strcmp(target, ROLE_ALL))
 		return 0;
-	if (!strcmp(target, "random"))
+	if (!strcmp(target, ROLE_RANDOM))
 		return draw_node(trial, NULL, out, err);
-	if (!strcmp(target, "leader"))
+	if (!strcmp(target, ROLE_LEADER))
 		return find_leader(trial, out, err);
-	if (!strcmp(target, "follower")) {
+	if (!strcmp(target, ROLE_FOLLOWER)) {
 		ret = find_leader(trial, out, err);
 		return ret ? ret : draw_node(trial, (*out)->name, out, err);
 	}
@@ -101,7 +103,7 @@ static const char *role_of(const struct trial *trial, const char *node)
 {
 	if (!*trial->leader || !find_node(trial->subject, trial->leader))
 		return NULL;
-	return strcmp(trial->leader, node) ? "follower" : "leader";
+	return strcmp(trial->leader, node) ? ROLE_FOLLOWER : ROLE_LEADER;
 }
 
 static void name_targets(struct trial *trial, const struct node *chosen)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "config/roles.h"
 #include "process/guard.h"
 #include "trial/internal.h"
 #include "util/cleanup.h"
@@ -122,7 +123,7 @@ static bool needs_leader(const struct trial *trial)
 {
 	const char *target = trial->plan->target;
 
-	return target && (!strcmp(target, "leader") || !strcmp(target, "follower"));
+	return target && role_needs_leader(target);
 }
 
 static int warm_up(struct trial *trial, struct error *err)

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Parts of the configuration as JSON, once for all who write them. */
+#include <jansson.h>
+
+#include "config/config.h"
+#include "util/json.h"
+
+json_t *strings_to_json(const struct strings *list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < list->count; i++)
+		json_array_append_new(array, json_string(list->items[i]));
+	return array;
+}
+
+/* Without the folder: a moved campaign is the same campaign. */
+json_t *command_to_json(const struct command *command)
+{
+	if (!command->exec)
+		return json_null();
+	return json_pack("{s:s, s:f}", "exec", command->exec, "timeout_seconds", command->timeout_seconds);
+}
+
+json_t *nodes_to_json(const struct node *nodes, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "name", nodes[i].name,
+						       "addresses", strings_to_json(&nodes[i].addresses), "netns",
+						       json_text_or_null(nodes[i].netns), "interface",
+						       json_text_or_null(nodes[i].interface), "cgroup",
+						       json_text_or_null(nodes[i].cgroup), "data_dirs",
+						       strings_to_json(&nodes[i].data_dirs)));
+	return array;
+}
+
+json_t *settings_to_json(const struct settings *settings)
+{
+	return json_pack("{s:f, s:f, s:f, s:i}", "warmup_seconds", settings->warmup_seconds, "duration_seconds",
+			 settings->duration_seconds, "recovery_seconds", settings->recovery_seconds, "retries",
+			 (int)settings->retries);
+}
+
+json_t *expectations_to_json(const struct expectations *expect)
+{
+	return json_pack("{s:o, s:o, s:o}", "availability_min", json_number_or_null(expect->availability_min),
+			 "p99_ms_max", json_number_or_null(expect->p99_ms_max), "recover_within_seconds",
+			 json_number_or_null(expect->recover_within_seconds));
+}
