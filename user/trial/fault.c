@@ -270,7 +270,7 @@ static void read_evidence(struct trial *trial)
 }
 
 /* One that cannot go on ends all: half a chaos is not what was asked for. */
-static void end_chaos(struct trial *trial)
+static void stop_faults(struct trial *trial)
 {
 	for (size_t i = 0; i < trial->fault_count; i++)
 		if (trial->faults[i].fault)
@@ -282,10 +282,30 @@ void trial_renew(struct trial *trial)
 	trial->renew_ns = clock_monotonic_ns() + LEASE_RENEW_NS;
 	for (size_t i = 0; !trial->chaos_error.code && i < trial->live_count; i++)
 		if (fault_renew(trial->faults[i].fault, &trial->chaos_error))
-			end_chaos(trial);
+			stop_faults(trial);
 	if (!trial->effect_told && trial->times.injected_ns)
 		read_evidence(trial);
 }
+
+static void lease_step(void *arg)
+{
+	struct trial *trial = arg;
+
+	if (trial->live && clock_monotonic_ns() >= trial->renew_ns)
+		trial_renew(trial);
+}
+
+static uint64_t lease_wake_ns(const void *arg)
+{
+	const struct trial *trial = arg;
+
+	return trial->live ? trial->renew_ns : UINT64_MAX;
+}
+
+const struct pump_source trial_lease_source = {
+	.step = lease_step,
+	.wake_ns = lease_wake_ns,
+};
 
 /* One fault's as it is, several as {"hit", "seen", …, "targets": {NODE: …}}. */
 static json_t *evidence_of_all(const struct trial *trial)
