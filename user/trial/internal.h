@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "chaos/type.h"
+#include "inject/faults.h"
 #include "probe/probe.h"
 #include "process/proc.h"
 #include "process/pump.h"
@@ -12,14 +12,6 @@
 #include "report/report.h"
 #include "trial/outbox.h"
 #include "trial/trial.h"
-
-/* A node under chaos. */
-struct trial_fault {
-	struct target *target;
-	struct fault_spec spec;
-	struct fault *fault;
-	json_t *evidence;
-};
 
 struct trial {
 	const struct trial_job *job;
@@ -41,9 +33,7 @@ struct trial {
 	int *drains; /* pipes that something left behind by a command still holds */
 	size_t drain_count;
 
-	struct trial_fault *faults;
-	size_t fault_count;
-	size_t live_count;        /* the first ones, active by now: renew their lease */
+	struct fault_set faults;
 	bool live;                /* faults are active, or on their way */
 	struct error chaos_error; /* why the chaos ended before its time; .code 0: it did not */
 	bool effect_told;
@@ -75,7 +65,7 @@ bool trial_stop_requested(void);
 /* When the signal's handler stopped live faults, CLOCK_MONOTONIC; 0 if it did not. */
 uint64_t trial_stopped_ns(void);
 /* Publishes the faults to the signal handler, or hides them again. */
-void trial_publish_faults(struct trial *trial);
+void trial_publish_faults(const struct fault_set *faults);
 void trial_hide_faults(void);
 
 /* trial/command.c */
@@ -131,10 +121,8 @@ int trial_inject(struct trial *trial, struct error *err);
 void trial_renew(struct trial *trial);
 /* Inert first, then detached; safe to call when nothing was injected. */
 int trial_revert(struct trial *trial, struct error *err);
-void trial_free_faults(struct trial *trial);
+void trial_close_faults(struct trial *trial);
 extern const struct pump_source trial_lease_source;
-/* Packets hit by all faults. */
-json_int_t trial_hits(const struct trial *trial);
 
 /* trial/check.c */
 /* The columns summary, expectations, status and verdict of a trial that came to its end. */

@@ -10,22 +10,21 @@
 
 /* For the signal handler. */
 static volatile sig_atomic_t stop_requested;
-static struct trial_fault *volatile live_faults;
-static volatile size_t live_fault_count;
+static const struct fault_set *volatile live_faults;
 static volatile uint64_t stopped_ns;
 static int wake_fd = -1;
 
-/* Inert at once, even while the loop waits for the kernel: fault_stop only stores to shared memory. */
+/* Inert at once, even while the loop waits for the kernel: fault_set_stop only stores to shared memory. */
 static void on_stop(int signal_number)
 {
+	const struct fault_set *faults = live_faults;
 	int saved = errno;
 	uint64_t one = 1;
 
 	stop_requested = 1;
-	for (size_t i = 0; i < live_fault_count; i++)
-		if (live_faults[i].fault)
-			fault_stop(live_faults[i].fault);
-	if (live_fault_count && !stopped_ns)
+	if (faults)
+		fault_set_stop(faults);
+	if (faults && !stopped_ns)
 		stopped_ns = clock_monotonic_ns();
 	if (write(wake_fd, &one, sizeof(one)) < 0)
 		errno = saved;
@@ -42,15 +41,14 @@ uint64_t trial_stopped_ns(void)
 	return stopped_ns;
 }
 
-void trial_publish_faults(struct trial *trial)
+void trial_publish_faults(const struct fault_set *faults)
 {
-	live_faults = trial->faults;
-	live_fault_count = trial->fault_count;
+	live_faults = faults;
 }
 
 void trial_hide_faults(void)
 {
-	live_fault_count = 0;
+	live_faults = NULL;
 }
 
 int trial_watch_signals(struct error *err)

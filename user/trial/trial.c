@@ -77,7 +77,7 @@ static int end_faults(struct trial *trial, struct error *err)
 	trial_abort_end(trial);
 	if (was_live)
 		trial_tell_losses(trial);
-	trial_free_faults(trial);
+	trial_close_faults(trial);
 	return ret;
 }
 
