@@ -8,6 +8,8 @@
 
 #include "chaos/type.h"
 
+struct target;
+
 /* A target under chaos. */
 struct fault_slot {
 	struct target *target;
