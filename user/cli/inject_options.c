@@ -158,7 +158,7 @@ static error_t parse_where(int key, char *arg, struct inject_options *options, c
 	return 0;
 }
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static error_t parse_inject_option(int key, char *arg, struct argp_state *state)
 {
 	struct inject_options *options = state->input;
 	char *end;
@@ -236,7 +236,7 @@ static int check_complete(struct inject_options *options)
 int inject_options_parse(struct inject_options *options, int argc, char **argv)
 {
 	struct argp_option table[OPTIONS_MAX] = {};
-	struct argp argp = {.options = table, .parser = parse_option, .doc = options->ops->summary};
+	struct argp argp = {.options = table, .parser = parse_inject_option, .doc = options->ops->summary};
 	static char name[96]; /* argv keeps it */
 
 	options->params = chaos_defaults(options->ops);
