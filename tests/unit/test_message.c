@@ -37,14 +37,13 @@ static void oversized_is_told(void **state)
 	struct trial trial = {.job = &job, .phase = PHASE_HOLD};
 	int ends[2];
 
-	trial.outbox_end = &trial.outbox;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-	job.socket_fd = ends[1];
+	outbox_init(&trial.outbox, ends[1]);
 	assert_int_equal(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)), 0);
 	memset(huge, 'x', sizeof(huge) - 1);
 	trial_set(&trial, json_pack("{s:s}", "evidence", huge));
 	trial_event(&trial, "next", "after it");
-	assert_null(trial.outbox);
+	assert_null(trial.outbox.first);
 	lost = receive(ends[0]);
 	assert_string_equal(field(lost, "message"), "event");
 	assert_string_equal(field(lost, "kind"), "record_lost");
@@ -72,13 +71,12 @@ static void the_coordinator_does_not_read(void **state)
 	int ends[2];
 
 	memset(text, 'x', sizeof(text) - 1);
-	trial.outbox_end = &trial.outbox;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-	job.socket_fd = ends[1];
+	outbox_init(&trial.outbox, ends[1]);
 	for (unsigned int i = 0; i < EVENTS; i++)
 		trial_send(&trial, "event", json_pack("{s:s, s:s}", "kind", "many", "text", text));
 	trial_set(&trial, json_pack("{s:s}", "status", "completed"));
-	assert_in_range(trial.outbox_bytes, 60 << 20, 68 << 20);
+	assert_in_range(trial.outbox.bytes, 60 << 20, 68 << 20);
 	/* It goes on. */
 	while ((message = receive(ends[0]))) {
 		events += !strcmp(field(message, "kind"), "many");
@@ -86,7 +84,7 @@ static void the_coordinator_does_not_read(void **state)
 		json_decref(message);
 		trial_flush(&trial);
 	}
-	assert_int_equal(trial.outbox_bytes, 0);
+	assert_int_equal(trial.outbox.bytes, 0);
 	assert_true(has_result);
 	trial_event(&trial, "last", "after it");
 	message = receive(ends[0]);
@@ -108,12 +106,11 @@ static void nobody_is_left(void **state)
 	struct trial trial = {.job = &job};
 	int ends[2];
 
-	trial.outbox_end = &trial.outbox;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-	job.socket_fd = ends[1];
+	outbox_init(&trial.outbox, ends[1]);
 	close(ends[0]);
 	trial_event(&trial, "last", "to nobody");
-	assert_null(trial.outbox);
+	assert_null(trial.outbox.first);
 	close(ends[1]);
 }
 

@@ -12,7 +12,6 @@
 #include "config/load.h"
 #include "kernel/live.h"
 #include "process/scope.h"
-#include "report/report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/hash.h"

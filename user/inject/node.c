@@ -50,10 +50,31 @@ static const struct node *members_find(const struct members *members, const char
 	return NULL;
 }
 
-static bool node_is_local(const struct node *node)
+static bool is_here(const struct node *node)
 {
 	return target_is_local(node->netns, (const char *const *)node->addresses.items,
 			       (const char *const *)node->data_dirs.items);
+}
+
+int node_is_local(const struct node *node, const struct subject *subject, unsigned int instance, bool *local,
+		  struct error *err)
+{
+	struct node expanded = {};
+	int ret = node_expand(&expanded, node, subject, instance, err);
+
+	if (ret)
+		return ret;
+	*local = is_here(&expanded);
+	node_clear(&expanded);
+	return 0;
+}
+
+const struct node *node_find(const struct subject *subject, const char *name)
+{
+	for (size_t i = 0; i < subject->node_count; i++)
+		if (!strcmp(subject->nodes[i].name, name))
+			return &subject->nodes[i];
+	return NULL;
 }
 
 static int not_local(const struct members *members, const struct node *node, struct error *err)
@@ -61,7 +82,7 @@ static int not_local(const struct members *members, const struct node *node, str
 	char local[256] = "";
 
 	for (size_t i = 0; i < members->node_count; i++)
-		if (node_is_local(&members->nodes[i]))
+		if (is_here(&members->nodes[i]))
 			text_append(local, sizeof(local), "%s%s", *local ? ", " : "", members->nodes[i].name);
 	return error_set(err, -EHOSTUNREACH, "node '%s' is not on this host (local nodes: %s)", node->name,
 			 *local ? local : "none");
@@ -124,7 +145,7 @@ static int open_member(struct target **out, const struct config *config, const s
 	struct target_spec spec;
 	int ret;
 
-	if (!node_is_local(node))
+	if (!is_here(node))
 		return not_local(members, node, err);
 	ret = collect_peers(&peers, members, node, asked, err);
 	spec = (struct target_spec){

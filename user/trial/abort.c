@@ -11,7 +11,7 @@
 /* What a shell exits with where it cannot run a command at all, and the first such number. */
 #define EXIT_CANNOT_RUN 126
 
-static int start(struct trial *trial, struct error *err)
+static int start_abort_if(struct trial *trial, struct error *err)
 {
 	const struct command *command = &trial->settings->abort_if;
 	double seconds = command->timeout_seconds > 0 ? command->timeout_seconds : ABORT_TIMEOUT_SECONDS;
@@ -28,7 +28,7 @@ static int start(struct trial *trial, struct error *err)
 }
 
 /* A watch that cannot look any more is a reason to stop, not to go on. */
-static void judge(struct trial *trial, const struct proc *proc)
+static void judge_abort_if(struct trial *trial, const struct proc *proc)
 {
 	const struct proc_result *result = proc_get_result(proc);
 	char why[512];
@@ -43,26 +43,35 @@ static void judge(struct trial *trial, const struct proc *proc)
 		error_set(&trial->chaos_error, -EIO, "stopped, as abort_if cannot tell any more: %.400s", why);
 }
 
-void trial_abort_step(struct trial *trial)
+/* During the hold: sets chaos_error once abort_if says so. */
+static void abort_step(void *arg)
 {
+	struct trial *trial = arg;
+
 	if (!trial->settings->abort_if.exec || trial->phase != PHASE_HOLD || trial->chaos_error.code)
 		return;
 	if (trial->command && proc_ended(trial->command)) {
 		struct proc *ended = TAKE_PTR(trial->command);
 
-		judge(trial, ended);
+		judge_abort_if(trial, ended);
 		proc_free(ended);
 	}
 	if (!trial->command && !trial->chaos_error.code && clock_monotonic_ns() >= trial->abort_ns)
-		start(trial, &trial->chaos_error);
+		start_abort_if(trial, &trial->chaos_error);
 }
 
-uint64_t trial_abort_wake_ns(const struct trial *trial)
+static uint64_t abort_wake_ns(const void *arg)
 {
+	const struct trial *trial = arg;
 	bool waits = trial->settings->abort_if.exec && trial->phase == PHASE_HOLD && !trial->command;
 
 	return waits ? trial->abort_ns : UINT64_MAX;
 }
+
+const struct pump_source trial_abort_source = {
+	.step = abort_step,
+	.wake_ns = abort_wake_ns,
+};
 
 void trial_abort_end(struct trial *trial)
 {

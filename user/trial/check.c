@@ -2,7 +2,6 @@
 /* From what happened to the trial's status and verdict. */
 #include <math.h>
 
-#include "target/target.h"
 #include "trial/internal.h"
 #include "util/cleanup.h"
 
@@ -57,7 +56,7 @@ void trial_check(struct trial *trial, bool recovered)
 	json_t *columns =
 		json_pack("{s:o, s:o}", "summary", summary ? summary : json_null(), "expectations", expectations);
 
-	if (trial->plan->chaos && !trial_hits(trial)) {
+	if (trial->plan->chaos && !fault_set_hits(&trial->faults)) {
 		json_object_set_new(columns, "status", json_string("void"));
 		json_object_set_new(columns, "error_stage", json_string(trial_phase_name(trial->phase)));
 		json_object_set_new(columns, "error_text",
@@ -71,10 +70,10 @@ void trial_check(struct trial *trial, bool recovered)
 
 void trial_tell_losses(struct trial *trial)
 {
-	for (size_t i = 0; i < trial->fault_count; i++) {
+	for (size_t i = 0; i < trial->faults.count; i++) {
 		char text[256];
 
-		if (report_loss(text, sizeof(text), trial->faults[i].evidence) > 0)
-			trial_event(trial, "loss", "%s: %s", trial->faults[i].target->node, text);
+		if (report_loss(text, sizeof(text), trial->faults.slots[i].evidence) > 0)
+			trial_event(trial, "loss", "%s: %s", trial->faults.slots[i].node, text);
 	}
 }

@@ -39,21 +39,22 @@ static void keep_pipe(struct trial *trial, struct proc *proc)
 	grown[trial->drain_count++] = fd;
 }
 
-/* Runs a command of the subject in the foreground. *out: the ended command, the caller frees it. */
-static void tell_group(struct trial *trial, pid_t group)
-{
-	/* The guard never hears of the last one: it is stopped. */
-	trial->groups_lost += trial->group != trial->group_told && trial->group;
-	trial->group = group;
-	trial_tell_guard(trial);
-}
-
-void trial_tell_guard(struct trial *trial)
+/* Tells the guard the present command's group, unless it knows; never blocks. */
+static void tell_guard(struct trial *trial)
 {
 	if (trial->group != trial->group_told && !guard_tell_group(trial->job->guard_fd, trial->group))
 		trial->group_told = trial->group;
 }
 
+static void tell_group(struct trial *trial, pid_t group)
+{
+	/* The guard never hears of the last one: it is stopped. */
+	trial->groups_lost += trial->group != trial->group_told && trial->group;
+	trial->group = group;
+	tell_guard(trial);
+}
+
+/* Runs a command of the subject in the foreground. *out: the ended command, the caller frees it. */
 static int run_command(struct trial *trial, const struct command *command, uint64_t timeout_ns, enum proc_stderr apart,
 		       struct proc **out, struct error *err)
 {
@@ -185,3 +186,84 @@ json_t *trial_roles(struct trial *trial, struct error *err)
 	proc_free(proc);
 	return TAKE_PTR(output);
 }
+
+static void command_step(void *arg)
+{
+	struct trial *trial = arg;
+
+	if (trial->command)
+		proc_handle(trial->command);
+}
+
+static uint64_t command_wake_ns(const void *arg)
+{
+	const struct trial *trial = arg;
+
+	return trial->command ? proc_wake_ns(trial->command) : UINT64_MAX;
+}
+
+static size_t command_poll_count(const void *arg)
+{
+	return PROC_POLL_MAX;
+}
+
+static size_t command_poll_fds(const void *arg, struct pollfd *out)
+{
+	const struct trial *trial = arg;
+
+	return trial->command ? proc_poll_fds(trial->command, out) : 0;
+}
+
+const struct pump_source trial_command_source = {
+	.step = command_step,
+	.wake_ns = command_wake_ns,
+	.poll_fds = command_poll_fds,
+	.poll_count = command_poll_count,
+};
+
+/* What the daemons of `reset` say after it has ended is not kept. */
+static void drains_step(void *arg)
+{
+	struct trial *trial = arg;
+	char buffer[4096];
+
+	for (size_t i = 0; i < trial->drain_count; i++) {
+		ssize_t got = 1;
+
+		for (int rounds = 0; rounds < 16 && got > 0; rounds++)
+			got = read(trial->drains[i], buffer, sizeof(buffer));
+		if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
+			continue;
+		close(trial->drains[i]);
+		trial->drains[i--] = trial->drains[--trial->drain_count];
+	}
+}
+
+static size_t drains_poll_count(const void *arg)
+{
+	const struct trial *trial = arg;
+
+	return trial->drain_count;
+}
+
+static size_t drains_poll_fds(const void *arg, struct pollfd *out)
+{
+	const struct trial *trial = arg;
+
+	for (size_t i = 0; i < trial->drain_count; i++)
+		out[i] = (struct pollfd){.fd = trial->drains[i], .events = POLLIN};
+	return trial->drain_count;
+}
+
+const struct pump_source trial_drains_source = {
+	.step = drains_step,
+	.poll_fds = drains_poll_fds,
+	.poll_count = drains_poll_count,
+};
+
+static void guard_step(void *arg)
+{
+	tell_guard(arg);
+}
+
+const struct pump_source trial_guard_source = {.step = guard_step};

@@ -6,16 +6,20 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#include "config/roles.h"
-#include "process/guard.h"
 #include "trial/internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
 
 #define READY_TIMEOUT_SECONDS 30
-/* For what the workload and the probes left; the guard takes over what takes longer. */
-#define SCOPE_WAIT_NS (2 * NSEC_PER_SEC)
+
+/* In the order of their steps. */
+static const struct pump_source *const sources[] = {
+	/* First, whatever else there is to do. */
+	&trial_lease_source,    &trial_command_source,  &trial_abort_source,
+	&trial_workload_source, &trial_drains_source,   &trial_probes_source,
+	&trial_guard_source,    &trial_messages_source, &trial_signal_source,
+};
 
 static int reset_and_wait(struct trial *trial, struct error *err)
 {
@@ -46,109 +50,18 @@ static int get_ready(struct trial *trial, struct error *err)
 	return 0;
 }
 
-static int start_workload(struct trial *trial, struct error *err)
-{
-	const struct command *command = &trial->subject->workload;
-	struct proc_spec spec = {
-		.exec = command->exec,
-		.directory = command->directory,
-		.environment = trial->scoped_environment,
-		.timeout_ns = clock_from_seconds(command->timeout_seconds),
-		.cgroup_fd = trial->scope.cgroup_fd,
-	};
-
-	return command->exec ? proc_start(&trial->workload, &spec, err) : 0;
-}
-
-static int start_load(struct trial *trial, struct error *err)
-{
-	const struct subject *subject = trial->subject;
-	int ret;
-
-	if (!subject->workload.exec && !subject->probe_count && !trial->settings->abort_if.exec)
-		return 0;
-	ret = scope_create(&trial->scope, trial->job->scope_prefix, getpid(), err);
-	if (ret)
-		return ret;
-	trial->has_scope = true;
-	ret = trial_rebuild_environment(trial, err);
-	if (!ret)
-		ret = start_workload(trial, err);
-	if (!ret && subject->probe_count)
-		ret = probes_new(&trial->probes, subject->probes, subject->probe_count, trial->scope.cgroup_fd, err);
-	if (!ret && trial->probes)
-		probes_start(trial->probes, clock_monotonic_ns());
-	return ret;
-}
-
-static int check_workload(const struct trial *trial, struct error *err)
-{
-	char why[512];
-
-	if (!trial->workload || !proc_ended(trial->workload) || proc_succeeded(trial->workload))
-		return 0;
-	proc_describe(trial->workload, why, sizeof(why));
-	return error_set(err, -EIO, "the workload failed before any chaos: %.400s", why);
-}
-
-static void keep_leader(struct trial *trial, const json_t *roles)
-{
-	const char *text = json_string_value(roles) ?: "";
-	size_t length;
-
-	text += strspn(text, " \t\n");
-	length = strcspn(text, " \t\n");
-	snprintf(trial->leader, sizeof(trial->leader), "%.*s", (int)length, text);
-}
-
-/* {"probes": …, "roles": what `roles` printed}; NULL where the subject has neither. */
-static json_t *look_at_state(struct trial *trial, struct error *err)
-{
-	json_t *state = json_object(), *roles;
-
-	if (trial->probes)
-		json_object_set_new(state, "probes", probes_state(trial->probes));
-	if (trial->subject->roles.exec) {
-		roles = trial_roles(trial, err);
-		keep_leader(trial, roles);
-		json_object_set_new(state, "roles", roles ? roles : json_null());
-	}
-	if (json_object_size(state))
-		return state;
-	json_decref(state);
-	return NULL;
-}
-
-static bool needs_leader(const struct trial *trial)
-{
-	const char *target = trial->plan->target;
-
-	return target && role_needs_leader(target);
-}
-
 static int warm_up(struct trial *trial, struct error *err)
 {
 	double seconds = trial->settings->warmup_seconds;
-	struct error roles_error = {};
-	json_t *state;
 	int ret;
 
 	trial_enter(trial, PHASE_WARMUP, seconds);
-	ret = start_load(trial, err);
+	ret = trial_start_load(trial, err);
 	if (!ret)
 		ret = trial_pump(trial, clock_monotonic_ns() + clock_from_seconds(seconds), NULL);
 	if (!ret)
-		ret = check_workload(trial, err);
-	if (ret)
-		return ret;
-	state = look_at_state(trial, &roles_error);
-	if (state)
-		trial_set(trial, json_pack("{s:o}", "initial_state", state));
-	if (roles_error.code && (roles_error.code == -ECANCELED || needs_leader(trial))) {
-		*err = roles_error;
-		return roles_error.code;
-	}
-	return 0;
+		ret = trial_check_workload(trial, err);
+	return ret ? ret : trial_record_initial_state(trial, err);
 }
 
 static bool chaos_ended_early(const struct trial *trial)
@@ -156,7 +69,7 @@ static bool chaos_ended_early(const struct trial *trial)
 	return trial->chaos_error.code;
 }
 
-static int end_chaos(struct trial *trial, struct error *err)
+static int end_faults(struct trial *trial, struct error *err)
 {
 	bool was_live = trial->live;
 	int ret = trial_revert(trial, err);
@@ -164,11 +77,11 @@ static int end_chaos(struct trial *trial, struct error *err)
 	trial_abort_end(trial);
 	if (was_live)
 		trial_tell_losses(trial);
-	trial_free_faults(trial);
+	trial_close_faults(trial);
 	return ret;
 }
 
-static int hold(struct trial *trial, struct error *err)
+static int hold_chaos(struct trial *trial, struct error *err)
 {
 	uint64_t from_ns;
 	int ret;
@@ -201,7 +114,7 @@ static int hold(struct trial *trial, struct error *err)
 		return 0;
 	}
 	trial_enter(trial, PHASE_REVERT, 0);
-	return end_chaos(trial, err);
+	return end_faults(trial, err);
 }
 
 static bool all_recovered(const struct trial *trial)
@@ -219,7 +132,6 @@ static int recover(struct trial *trial, bool *recovered, struct error *err)
 {
 	uint64_t end_ns = trial->times.reverted_ns + clock_from_seconds(trial->settings->recovery_seconds);
 	struct error why = {};
-	json_t *state;
 	int ret;
 
 	trial_enter(trial, PHASE_RECOVER, trial->settings->recovery_seconds);
@@ -237,9 +149,7 @@ static int recover(struct trial *trial, bool *recovered, struct error *err)
 	} else {
 		trial_event(trial, "not_recovered", "%s", *why.text ? why.text : "the probes did not recover in time");
 	}
-	state = look_at_state(trial, &why);
-	if (state)
-		trial_set(trial, json_pack("{s:o}", "final_state", state));
+	trial_record_final_state(trial);
 	if (!trial->probes)
 		return 0;
 	/* Those that chaos made slow belong to the result. */
@@ -272,7 +182,7 @@ static int run_phases(struct trial *trial, struct error *err)
 		set_outcome(trial, "void", reason, 0);
 		return 0;
 	}
-	ret = hold(trial, err);
+	ret = hold_chaos(trial, err);
 	if (!ret)
 		ret = recover(trial, &recovered, err);
 	if (ret)
@@ -283,31 +193,14 @@ static int run_phases(struct trial *trial, struct error *err)
 	return 0;
 }
 
-/* Kills workload and probes with all that they left. */
-static void stop_load(struct trial *trial)
-{
-	if (trial->workload) {
-		proc_finish(trial->workload);
-		trial_record_command(trial, "workload", &trial->subject->workload, trial->workload, 1);
-	}
-	if (trial->probes)
-		trial_send_samples(trial);
-	probes_free(trial->probes);
-	trial->probes = NULL;
-	if (trial->has_scope && scope_destroy(&trial->scope, SCOPE_WAIT_NS))
-		trial_event(trial, "left_behind", "processes of %s do not die", trial->scope.name);
-	proc_free(trial->workload);
-	trial->workload = NULL;
-}
-
-static void finish(struct trial *trial, int ret, const struct error *err)
+static void finish_trial(struct trial *trial, int ret, const struct error *err)
 {
 	struct error revert_error = {};
 
 	/* First of all, whatever went wrong. */
-	if (end_chaos(trial, &revert_error))
+	if (end_faults(trial, &revert_error))
 		trial_event(trial, "revert_failed", "%s", revert_error.text);
-	stop_load(trial);
+	trial_stop_load(trial);
 	if (ret == -ECANCELED)
 		set_outcome(trial, "interrupted", "stopped by a signal", 0);
 	else if (ret)
@@ -342,6 +235,15 @@ static void unblock_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static int start_pump(struct trial *trial, struct error *err)
+{
+	int ret = trial_watch_signals(err);
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(sources); i++)
+		ret = pump_add(&trial->pump, sources[i], trial, err);
+	return ret;
+}
+
 void trial_run(const struct trial_job *job)
 {
 	struct trial trial = {
@@ -356,13 +258,13 @@ void trial_run(const struct trial_job *job)
 	int ret;
 
 	prepare_process(job->coordinator);
-	trial.outbox_end = &trial.outbox;
+	outbox_init(&trial.outbox, job->socket_fd);
 	trial_name_known_target(&trial);
-	ret = trial_loop_init(&trial, &err);
+	ret = start_pump(&trial, &err);
 	unblock_signals();
 	if (!ret)
 		ret = run_phases(&trial, &err);
-	finish(&trial, ret, &err);
+	finish_trial(&trial, ret, &err);
 	/* Not exit(): buffers and handlers are the coordinator's. */
 	_exit(0);
 }

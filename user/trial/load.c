@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A trial's load: workload and probes, with all that they start, in a scope of their own. */
+#include <errno.h>
+
+#include "trial/internal.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+/* For what the workload and the probes left; the guard takes over what takes longer. */
+#define SCOPE_WAIT_NS (2 * NSEC_PER_SEC)
+/* Samples and the state of probes go to the coordinator that often. */
+#define FLUSH_NS (500 * NSEC_PER_MSEC)
+/* Samples per datagram: a sample's text is below 1 KiB. */
+#define SAMPLES_A_MESSAGE 256
+
+static int start_workload(struct trial *trial, struct error *err)
+{
+	const struct command *command = &trial->subject->workload;
+	struct proc_spec spec = {
+		.exec = command->exec,
+		.directory = command->directory,
+		.environment = trial->scoped_environment,
+		.timeout_ns = clock_from_seconds(command->timeout_seconds),
+		.cgroup_fd = trial->scope.cgroup_fd,
+	};
+
+	return command->exec ? proc_start(&trial->workload, &spec, err) : 0;
+}
+
+int trial_start_load(struct trial *trial, struct error *err)
+{
+	const struct subject *subject = trial->subject;
+	int ret;
+
+	if (!subject->workload.exec && !subject->probe_count && !trial->settings->abort_if.exec)
+		return 0;
+	ret = scope_create(&trial->scope, trial->job->scope_prefix, getpid(), err);
+	if (ret)
+		return ret;
+	trial->has_scope = true;
+	ret = trial_rebuild_environment(trial, err);
+	if (!ret)
+		ret = start_workload(trial, err);
+	if (!ret && subject->probe_count)
+		ret = probes_new(&trial->probes, subject->probes, subject->probe_count, trial->scope.cgroup_fd, err);
+	if (!ret && trial->probes)
+		probes_start(trial->probes, clock_monotonic_ns());
+	return ret;
+}
+
+int trial_check_workload(const struct trial *trial, struct error *err)
+{
+	char why[512];
+
+	if (!trial->workload || !proc_ended(trial->workload) || proc_succeeded(trial->workload))
+		return 0;
+	proc_describe(trial->workload, why, sizeof(why));
+	return error_set(err, -EIO, "the workload failed before any chaos: %.400s", why);
+}
+
+static void send_samples_part(struct trial *trial, const json_t *samples, size_t from)
+{
+	json_t *part = json_array();
+
+	for (size_t i = from; i < json_array_size(samples) && i < from + SAMPLES_A_MESSAGE; i++)
+		json_array_append(part, json_array_get(samples, i));
+	trial_send(trial, "samples", json_pack("{s:o, s:o}", "samples", part, "state", probes_state(trial->probes)));
+}
+
+void trial_send_samples(struct trial *trial)
+{
+	_cleanup_json_ json_t *samples = trial->probes ? probes_take_samples(trial->probes) : NULL;
+
+	for (size_t i = 0; i < json_array_size(samples); i += SAMPLES_A_MESSAGE)
+		send_samples_part(trial, samples, i);
+	if (samples)
+		json_array_extend(trial->samples, samples);
+}
+
+void trial_stop_load(struct trial *trial)
+{
+	if (trial->workload) {
+		proc_finish(trial->workload);
+		trial_record_command(trial, "workload", &trial->subject->workload, trial->workload, 1);
+	}
+	if (trial->probes)
+		trial_send_samples(trial);
+	probes_free(trial->probes);
+	trial->probes = NULL;
+	if (trial->has_scope && scope_destroy(&trial->scope, SCOPE_WAIT_NS))
+		trial_event(trial, "left_behind", "processes of %s do not die", trial->scope.name);
+	proc_free(trial->workload);
+	trial->workload = NULL;
+}
+
+static void workload_step(void *arg)
+{
+	struct trial *trial = arg;
+
+	if (trial->workload)
+		proc_handle(trial->workload);
+}
+
+static uint64_t workload_wake_ns(const void *arg)
+{
+	const struct trial *trial = arg;
+
+	return trial->workload ? proc_wake_ns(trial->workload) : UINT64_MAX;
+}
+
+static size_t workload_poll_count(const void *arg)
+{
+	return PROC_POLL_MAX;
+}
+
+static size_t workload_poll_fds(const void *arg, struct pollfd *out)
+{
+	const struct trial *trial = arg;
+
+	return trial->workload ? proc_poll_fds(trial->workload, out) : 0;
+}
+
+const struct pump_source trial_workload_source = {
+	.step = workload_step,
+	.wake_ns = workload_wake_ns,
+	.poll_fds = workload_poll_fds,
+	.poll_count = workload_poll_count,
+};
+
+static void samples_step(void *arg)
+{
+	struct trial *trial = arg;
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if (!trial->probes)
+		return;
+	probes_step(trial->probes, trial_phase_name(trial->phase), trial->scoped_environment);
+	if (now_ns < trial->flush_ns)
+		return;
+	trial_send_samples(trial);
+	trial->flush_ns = now_ns + FLUSH_NS;
+}
+
+static uint64_t samples_wake_ns(const void *arg)
+{
+	const struct trial *trial = arg;
+
+	return trial->probes ? clock_earlier(probes_wake_ns(trial->probes), trial->flush_ns) : UINT64_MAX;
+}
+
+static size_t samples_poll_count(const void *arg)
+{
+	const struct trial *trial = arg;
+
+	return trial->probes ? probes_poll_count(trial->probes) : 0;
+}
+
+static size_t samples_poll_fds(const void *arg, struct pollfd *out)
+{
+	const struct trial *trial = arg;
+
+	return trial->probes ? probes_poll_fds(trial->probes, out) : 0;
+}
+
+const struct pump_source trial_probes_source = {
+	.step = samples_step,
+	.wake_ns = samples_wake_ns,
+	.poll_fds = samples_poll_fds,
+	.poll_count = samples_poll_count,
+};
