@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chaos/type.h"
 #include "inject/faults.h"
 #include "target/target.h"
 #include "util/cleanup.h"
