@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analysis/losses.h"
 #include "campaign/internal.h"
 #include "kernel/features.h"
 #include "kernel/session.h"
-#include "report/report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
@@ -214,7 +214,7 @@ static json_t *slim_row(const json_t *row)
 		json_object_del(summary, "probes");
 		json_object_set(slim, "summary", summary);
 	}
-	if (report_loss(loss, sizeof(loss), evidence) > 0)
+	if (losses_describe(loss, sizeof(loss), evidence) > 0)
 		json_object_set(slim, "evidence", evidence);
 	else if (hits)
 		json_object_set_new(slim, "evidence", json_pack("{s:O}", "hit", hits));

@@ -12,7 +12,6 @@
 #include <sys/utsname.h>
 
 #include "campaign/internal.h"
-#include "report/report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"

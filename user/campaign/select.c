@@ -7,8 +7,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "analysis/outcome.h"
 #include "campaign/internal.h"
-#include "report/report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
@@ -287,7 +287,7 @@ static int choose(struct campaign *campaign, enum choice *choice)
 	}
 	if (!row)
 		return EXIT_OK;
-	report_progress(progress, sizeof(progress), json_object_get(row, "trials"));
+	outcome_progress(progress, sizeof(progress), json_object_get(row, "trials"));
 	if (campaign->options->progress == PROGRESS_JSON || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
 		log_error("%s of this file is unfinished (%s): --resume goes on with it, --fresh starts anew",
 			  json_text_or(row, "id", "?"), progress);

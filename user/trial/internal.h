@@ -4,11 +4,11 @@
 
 #include <stdbool.h>
 
+#include "analysis/summary.h"
 #include "chaos/type.h"
 #include "probe/probe.h"
 #include "process/proc.h"
 #include "process/scope.h"
-#include "report/report.h"
 #include "trial/trial.h"
 
 /* A node under chaos. */
@@ -58,7 +58,7 @@ struct trial {
 	struct outbox_message *outbox, **outbox_end;
 	size_t outbox_bytes, outbox_lost;
 	json_t *samples; /* all */
-	struct report_times times;
+	struct summary_times times;
 	char leader[64]; /* at the end of warm-up, "": not known */
 };
 
