@@ -16,7 +16,8 @@ mapfile -t flags < <(make --silent --eval='print-flags: ; $(info $(BASE_CFLAGS))
 flags+=('-DEVAL_VERSION="check"')
 
 check_format() { clang-format --dry-run -Werror "${c_files[@]}"; }
-check_arrows() { scripts/check/arrows.sh; }
+# The objects' symbols: they are to be today's.
+check_arrows() { make --silent -j"$(nproc)" BUILD="$build" eval && scripts/check/arrows.sh && scripts/check/circles.sh; }
 check_shell() { shellcheck "${scripts[@]}"; }
 
 # The skeletons are part of what is looked at. Warnings by the compiler are the build's to report.

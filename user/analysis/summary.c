@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The summary of a trial from its samples. */
-#include "report/report.h"
+#include "analysis/summary.h"
 
 #include <string.h>
 
@@ -18,7 +17,7 @@ static const char *const window_names[WINDOW_COUNT] = {
 	[WINDOW_AFTER] = "after",
 };
 
-static enum window window_of(const struct report_times *times, const json_t *sample)
+static enum window window_of(const struct summary_times *times, const json_t *sample)
 {
 	uint64_t scheduled_ns = (uint64_t)json_integer_at(sample, "scheduled_ns");
 	json_int_t started_ns = json_integer_at(sample, "started_at_ns");
@@ -32,7 +31,7 @@ static enum window window_of(const struct report_times *times, const json_t *sam
 	return times->reverted_ns && scheduled_ns >= times->reverted_ns ? WINDOW_AFTER : WINDOW_DURING;
 }
 
-double report_percentile(const double *values, size_t count, unsigned int percent)
+double summary_percentile(const double *values, size_t count, unsigned int percent)
 {
 	size_t rank = (count * percent + 99) / 100;
 
@@ -52,7 +51,7 @@ static json_t *number_if(size_t enough, double number)
 }
 
 /* latencies has room for every sample. probe NULL: all of them. */
-static json_t *summarize_window(const json_t *samples, const struct report_times *times, enum window window,
+static json_t *summarize_window(const json_t *samples, const struct summary_times *times, enum window window,
 				const char *probe, double *latencies)
 {
 	size_t count = 0, good = 0, i;
@@ -70,12 +69,12 @@ static json_t *summarize_window(const json_t *samples, const struct report_times
 	qsort(latencies, good, sizeof(*latencies), compare_doubles);
 	return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "count", (json_int_t)count, "good", (json_int_t)good,
 			 "availability", number_if(count, (double)good / (double)(count ?: 1)), "p50_ms",
-			 number_if(good, good ? report_percentile(latencies, good, 50) : 0), "p99_ms",
-			 number_if(good >= P99_SAMPLES_MIN, good ? report_percentile(latencies, good, 99) : 0),
+			 number_if(good, good ? summary_percentile(latencies, good, 50) : 0), "p99_ms",
+			 number_if(good >= P99_SAMPLES_MIN, good ? summary_percentile(latencies, good, 99) : 0),
 			 "max_ms", number_if(good, good ? latencies[good - 1] : 0));
 }
 
-static int add_windows(json_t *out, const json_t *samples, const struct report_times *times, const char *probe,
+static int add_windows(json_t *out, const json_t *samples, const struct summary_times *times, const char *probe,
 		       double *latencies)
 {
 	for (enum window window = 0; window < WINDOW_COUNT; window++)
@@ -86,7 +85,7 @@ static int add_windows(json_t *out, const json_t *samples, const struct report_t
 }
 
 /* A key for each probe that has samples, in the order of their first one. */
-static int add_probes(json_t *out, const json_t *samples, const struct report_times *times, double *latencies)
+static int add_probes(json_t *out, const json_t *samples, const struct summary_times *times, double *latencies)
 {
 	const json_t *sample;
 	size_t i;
@@ -104,7 +103,7 @@ static int add_probes(json_t *out, const json_t *samples, const struct report_ti
 	return 0;
 }
 
-json_t *report_summarize(const json_t *samples, const struct report_times *times)
+json_t *summary_make(const json_t *samples, const struct summary_times *times)
 {
 	_cleanup_free_ double *latencies = calloc(json_array_size(samples) + 1, sizeof(*latencies));
 	_cleanup_json_ json_t *summary = json_object();

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Subjects' `cleanup` commands, run by the coordinator itself. */
 #include <errno.h>
 #include <poll.h>
 #include <time.h>
@@ -32,7 +33,8 @@ static bool wait_for(struct proc *proc)
 	return true;
 }
 
-static void add_record(json_t *records, const struct command *command, const struct proc *proc, unsigned int instance)
+static void add_command_record(json_t *records, const struct command *command, const struct proc *proc,
+			       unsigned int instance)
 {
 	const struct proc_result *result = proc_get_result(proc);
 
@@ -78,7 +80,7 @@ int campaign_cleanup_subject(const struct subject *subject, unsigned int instanc
 		ret = error_set(err, -ECANCELED, "stopped");
 	} else {
 		if (records)
-			add_record(records, command, proc, instance);
+			add_command_record(records, command, proc, instance);
 		proc_describe(proc, why, sizeof(why));
 		if (!proc_succeeded(proc))
 			ret = error_set(err, -EIO, "cleanup of %s (instance %u) failed: %.300s", subject->name,
@@ -86,4 +88,43 @@ int campaign_cleanup_subject(const struct subject *subject, unsigned int instanc
 	}
 	proc_free(proc);
 	return ret;
+}
+
+static void clean_up_failed(struct campaign *campaign, const char *kind, const char *text)
+{
+	progress_clear(campaign->progress);
+	log_warning("%s", text);
+	record_event(campaign, kind, text);
+	record_commit(campaign);
+}
+
+/* Returns false where a signal kept it from its end. */
+static bool clean_up_instance(struct campaign *campaign, const struct subject *subject, unsigned int instance)
+{
+	struct error err = {};
+	int ret = campaign_interrupted()
+			  ? -ECANCELED
+			  : campaign_cleanup_subject(subject, instance, campaign->plan->campaign_id, NULL, &err);
+
+	if (ret == -ECANCELED) {
+		error_set(&err, ret, "cleanup of %s (instance %u) did not run to its end", subject->name, instance);
+		clean_up_failed(campaign, "cleanup_stopped", err.text);
+		return false;
+	}
+	if (ret)
+		clean_up_failed(campaign, "cleanup_failed", err.text);
+	return true;
+}
+
+size_t campaign_cleanup_used(struct campaign *campaign)
+{
+	size_t left = 0;
+
+	for (size_t s = 0; s < campaign->config->subject_count; s++) {
+		const struct subject *subject = &campaign->config->subjects[s];
+
+		for (unsigned int i = 0; subject->cleanup.exec && i < subject->instances; i++)
+			left += campaign->usage[s].used[i] && !clean_up_instance(campaign, subject, i);
+	}
+	return left;
 }

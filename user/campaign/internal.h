@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Shared by campaign*.c only. */
+/* The state of a campaign, and what its parts offer each other; of this room alone. */
 #pragma once
 
 #include "campaign/campaign.h"
@@ -77,21 +77,30 @@ struct campaign {
 /* campaign/select.c: fresh or resumed, and which trials. Returns an exit code after printing why not. */
 int campaign_select(struct campaign *campaign);
 
-/* campaign/loop.c */
+/* campaign/stop.c */
 /* Before anything is recorded: from here on a signal stops the campaign, and is not the end of this process. */
 int campaign_watch_signals(struct error *err);
 /* Lets the thread that waits for signals tell the workers of all lanes. */
 int campaign_watch_workers(const struct campaign *campaign, struct error *err);
+/* pidfd 0: it is dead. */
+void campaign_watch_worker(unsigned int index, int pidfd);
 /* From here on signals are lost: nothing is left to be stopped. */
 void campaign_forget_signals(void);
 /* Readable once a signal has come; -1: signals are not watched. */
 int campaign_signal_fd(void);
 /* A signal asked to stop. */
 bool campaign_interrupted(void);
-/* Runs all pending trials to their end, or to that of the campaign. */
-void campaign_loop(struct campaign *campaign);
 /* Stops all workers; nothing new starts. */
 void campaign_stop(struct campaign *campaign);
+
+/* campaign/loop.c: runs all pending trials to their end, or to that of the campaign. */
+void campaign_loop(struct campaign *campaign);
+
+/* campaign/cleanup.c: of what the campaign used. Returns how many instances a signal kept from it. */
+size_t campaign_cleanup_used(struct campaign *campaign);
+
+/* campaign/outcome.c: after the loop: the end is recorded and told. Returns the exit code. */
+int campaign_finish(struct campaign *campaign);
 
 /* campaign/lane.c */
 int lane_fork(struct campaign *campaign, struct lane *lane, struct error *err);
@@ -117,4 +126,6 @@ void record_settle(struct campaign *campaign);
 /* Frees what waits. */
 void record_forget(struct campaign *campaign);
 void record_watch_file(struct campaign *campaign);
+/* The campaign's last record; takes counts. */
+void record_end(struct campaign *campaign, const char *status, int exit_code, json_t *counts);
 json_t *record_host_columns(const struct campaign *campaign);

@@ -8,6 +8,7 @@
 
 #include "campaign/internal.h"
 #include "kernel/live.h"
+#include "plan/status.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/fds.h"
@@ -129,8 +130,9 @@ static void set_death(struct lane *lane, const char *text, bool stopping)
 {
 	const char *phase = lane->phase < PHASE_COUNT ? trial_phase_name(lane->phase) : "reset";
 
-	json_object_set_new(lane->columns, "status", json_string(stopping ? "interrupted" : "failed"));
-	json_object_set_new(lane->columns, "verdict", json_string("none"));
+	json_object_set_new(lane->columns, "status",
+			    json_string(status_name(stopping ? STATUS_INTERRUPTED : STATUS_FAILED)));
+	json_object_set_new(lane->columns, "verdict", json_string(verdict_name(VERDICT_NONE)));
 	json_object_set_new(lane->columns, "error_stage", json_string(phase));
 	json_object_set_new(lane->columns, "error_text", json_string(text));
 }

@@ -1,152 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The coordinator's poll loop: signals, workers, what to start next. */
-#include <errno.h>
+/* The coordinator's poll loop: workers, and what to start next. */
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "campaign/internal.h"
+#include "plan/status.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/output.h"
 #include "util/pidfd.h"
-#include "util/sched.h"
 
 /* Events and samples are stored at least that often. */
 #define FLUSH_NS NSEC_PER_SEC
-/* Stopped workers make their faults inert at once; detaching may take them this long. */
-#define STOP_PATIENCE_NS (10 * NSEC_PER_SEC)
 /* Running workers are looked at so often; one found stopped in so many looks on end is killed: its lane waits for it.
  */
 #define LOOK_NS NSEC_PER_SEC
 #define STOPPED_LOOKS 10
 /* For a worker to die of SIGKILL; one that hangs in the kernel does not. */
 #define KILL_PATIENCE_NS (5 * NSEC_PER_SEC)
-
-/*
- * Signals are a thread's: the loop may be waiting for the database's disk, where no handler would run. It tells the
- * workers itself.
- */
-static struct {
-	pthread_mutex_t lock;
-	int *pidfds; /* of workers; 0: none, as the standard descriptors are none of them */
-	size_t count;
-	int wake_fd;
-} watched = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake_fd = -1};
-static int signal_received;
-
-/* SIGCONT: a worker that is stopped would hear it only when it goes on. */
-static void stop_worker(int pidfd)
-{
-	pidfd_signal(pidfd, SIGTERM);
-	pidfd_signal(pidfd, SIGCONT);
-}
-
-static void tell_workers(void)
-{
-	uint64_t one = 1;
-
-	pthread_mutex_lock(&watched.lock);
-	for (size_t i = 0; i < watched.count; i++)
-		if (watched.pidfds[i])
-			stop_worker(watched.pidfds[i]);
-	while (write(watched.wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
-	pthread_mutex_unlock(&watched.lock);
-}
-
-static void *signal_thread(void *data)
-{
-	const sigset_t *signals = data;
-	int signal_number;
-
-	sched_go_first();
-	while (!sigwait(signals, &signal_number)) {
-		__atomic_store_n(&signal_received, signal_number, __ATOMIC_SEQ_CST);
-		tell_workers();
-	}
-	return NULL;
-}
-
-bool campaign_interrupted(void)
-{
-	return __atomic_load_n(&signal_received, __ATOMIC_SEQ_CST);
-}
-
-int campaign_signal_fd(void)
-{
-	return watched.wake_fd;
-}
-
-int campaign_watch_signals(struct error *err)
-{
-	static sigset_t signals;
-	struct sigaction hangup;
-	pthread_t thread;
-	int ret;
-
-	watched.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (watched.wake_fd < 0)
-		return error_set_errno(err, -errno, "cannot create the coordinator's event");
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	/* nohup stays in force. */
-	if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN)
-		sigaddset(&signals, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	/* What a shell ignores in its background is heeded. */
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	ret = pthread_create(&thread, NULL, signal_thread, &signals);
-	return ret ? error_set_errno(err, -ret, "cannot start the thread that waits for signals") : 0;
-}
-
-void campaign_forget_signals(void)
-{
-	pthread_mutex_lock(&watched.lock);
-	watched.wake_fd = fd_close(watched.wake_fd);
-	watched.count = 0;
-	free(TAKE_PTR(watched.pidfds));
-	pthread_mutex_unlock(&watched.lock);
-}
-
-int campaign_watch_workers(const struct campaign *campaign, struct error *err)
-{
-	int *pidfds = calloc(campaign->lane_count, sizeof(*pidfds));
-
-	if (!pidfds)
-		return error_set(err, -ENOMEM, "out of memory");
-	pthread_mutex_lock(&watched.lock);
-	watched.pidfds = pidfds;
-	watched.count = campaign->lane_count;
-	pthread_mutex_unlock(&watched.lock);
-	return 0;
-}
-
-/* pidfd 0: it is dead. */
-static void watch_worker(unsigned int index, int pidfd)
-{
-	pthread_mutex_lock(&watched.lock);
-	watched.pidfds[index] = pidfd;
-	pthread_mutex_unlock(&watched.lock);
-}
-
-void campaign_stop(struct campaign *campaign)
-{
-	for (unsigned int i = 0; i < campaign->lane_count; i++)
-		if (campaign->lanes[i].pid > 0)
-			stop_worker(campaign->lanes[i].pidfd);
-	if (!campaign->stopping)
-		campaign->kill_ns = clock_monotonic_ns() + STOP_PATIENCE_NS;
-	campaign->stopping = true;
-}
 
 /* A free instance of the entry's subject, -1: none. */
 static int free_instance(const struct campaign *campaign, const struct entry *entry)
@@ -237,7 +111,7 @@ static void end_trial(struct campaign *campaign, struct lane *lane)
 {
 	unsigned int index = (unsigned int)(lane - campaign->lanes);
 
-	watch_worker(index, 0);
+	campaign_watch_worker(index, 0);
 	if (lane->pid > 0 && !lane->abandoned)
 		lane_reap(campaign, lane);
 	set_end(lane);
@@ -260,15 +134,16 @@ static void start_assigned(struct campaign *campaign)
 		progress_trial_start(campaign->progress, i, lane->entry->plan, lane->entry->attempt, lane->instance);
 		/* The signal may have come while the trial was recorded. */
 		if (campaign->stopping || campaign_interrupted()) {
-			json_object_set_new(lane->columns, "status", json_string("interrupted"));
+			json_object_set_new(lane->columns, "status", json_string(status_name(STATUS_INTERRUPTED)));
 			end_trial(campaign, lane);
 		} else if (lane_fork(campaign, lane, &err)) {
 			json_object_update_new(lane->columns,
-					       json_pack("{s:s, s:s, s:i, s:s}", "status", "failed", "error_stage",
-							 "reset", "error_errno", -err.code, "error_text", err.text));
+					       json_pack("{s:s, s:s, s:i, s:s}", "status", status_name(STATUS_FAILED),
+							 "error_stage", "reset", "error_errno", -err.code, "error_text",
+							 err.text));
 			end_trial(campaign, lane);
 		} else {
-			watch_worker(i, lane->pidfd);
+			campaign_watch_worker(i, lane->pidfd);
 		}
 	}
 }
@@ -331,7 +206,7 @@ static void wait_and_handle(struct campaign *campaign)
 		.tv_nsec = (long)(wait_ns % NSEC_PER_SEC),
 	};
 
-	fds[0] = (struct pollfd){.fd = watched.wake_fd, .events = POLLIN};
+	fds[0] = (struct pollfd){.fd = campaign_signal_fd(), .events = POLLIN};
 	for (unsigned int i = 0; i < campaign->lane_count; i++) {
 		const struct lane *lane = &campaign->lanes[i];
 
@@ -406,7 +281,7 @@ static void heed_signal(struct campaign *campaign)
 	if (!campaign_interrupted())
 		return;
 	/* A second signal changes nothing. */
-	if (read(watched.wake_fd, &count, sizeof(count)) == sizeof(count) || !campaign->stopping)
+	if (read(campaign_signal_fd(), &count, sizeof(count)) == sizeof(count) || !campaign->stopping)
 		campaign_stop(campaign);
 }
 

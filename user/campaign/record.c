@@ -4,7 +4,6 @@
  * events and samples wait for the next one.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 #include <sys/utsname.h>
 
 #include "campaign/internal.h"
-#include "report/report.h"
+#include "plan/status.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
@@ -247,16 +246,16 @@ void record_trial_start(struct campaign *campaign, const struct lane *lane)
 	char at[RFC3339_SIZE];
 
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
-	columns = json_pack("{s:s, s:s, s:i, s:i, s:b, s:O?, s:s, s:I}", "status", "running", "verdict", "none",
-			    "attempt", (int)lane->entry->attempt, "instance", (int)lane->instance, "fresh",
-			    plan->subject->fresh, "params_effective", plan->params, "started_at", at,
-			    "started_at_monotonic_ns", (json_int_t)now_ns);
+	columns = json_pack("{s:s, s:s, s:i, s:i, s:b, s:O?, s:s, s:I}", "status", status_name(STATUS_RUNNING),
+			    "verdict", verdict_name(VERDICT_NONE), "attempt", (int)lane->entry->attempt, "instance",
+			    (int)lane->instance, "fresh", plan->subject->fresh, "params_effective", plan->params,
+			    "started_at", at, "started_at_monotonic_ns", (json_int_t)now_ns);
 	for (size_t i = 0; lane->entry->attempt > 1 && i < ARRAY_SIZE(forgotten); i++)
 		json_object_set_new(columns, forgotten[i], json_null());
 	add_of_lane(campaign, lane, write_trial, columns);
-	attempt =
-		json_pack("{s:s, s:i, s:s, s:s, s:I}", "status", "running", "instance", (int)lane->instance, "boot_id",
-			  campaign->boot_id, "started_at", at, "started_at_monotonic_ns", (json_int_t)now_ns);
+	attempt = json_pack("{s:s, s:i, s:s, s:s, s:I}", "status", status_name(STATUS_RUNNING), "instance",
+			    (int)lane->instance, "boot_id", campaign->boot_id, "started_at", at,
+			    "started_at_monotonic_ns", (json_int_t)now_ns);
 	add_of_lane(campaign, lane, write_attempt, attempt);
 }
 
@@ -292,6 +291,32 @@ void record_trial_end(struct campaign *campaign, struct lane *lane)
 	add_of_lane(campaign, lane, write_attempt, attempt);
 }
 
+static void tell_guard_lost(struct campaign *campaign)
+{
+	char text[96];
+
+	if (!campaign->guard.lost)
+		return;
+	snprintf(text, sizeof(text), "the guard (pid %d) was not told of %zu workers: it is stopped",
+		 (int)campaign->guard.pid, campaign->guard.lost);
+	log_warning("%s", text);
+	record_event(campaign, "guard_lost", text);
+}
+
+void record_end(struct campaign *campaign, const char *status, int exit_code, json_t *counts)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	char at[RFC3339_SIZE];
+
+	tell_guard_lost(campaign);
+	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
+	record_event(campaign, status, status);
+	record_campaign(campaign,
+			json_pack("{s:s, s:i, s:s, s:I, s:o}", "status", status, "exit_code", exit_code, "ended_at", at,
+				  "ended_at_monotonic_ns", (json_int_t)now_ns, "summary", counts));
+	record_settle(campaign);
+}
+
 json_t *record_host_columns(const struct campaign *campaign)
 {
 	uint64_t now_ns = clock_monotonic_ns();
@@ -310,8 +335,8 @@ json_t *record_host_columns(const struct campaign *campaign)
 int campaign_bury_running(struct store *store, const char *campaign_id, struct error *err)
 {
 	_cleanup_json_ json_t *trials = store_trials(store, campaign_id, err);
-	_cleanup_json_ json_t *columns =
-		json_pack("{s:s, s:s}", "status", "interrupted", "error_text", "the coordinator died while it ran");
+	_cleanup_json_ json_t *columns = json_pack("{s:s, s:s}", "status", status_name(STATUS_INTERRUPTED),
+						   "error_text", "the coordinator died while it ran");
 	const json_t *trial;
 	int buried = 0, ret;
 	size_t i;
@@ -322,7 +347,7 @@ int campaign_bury_running(struct store *store, const char *campaign_id, struct e
 	json_array_foreach (trials, i, trial) {
 		const char *id = json_text_or(trial, "id", "");
 
-		if (ret || strcmp(json_text_or(trial, "status", ""), "running"))
+		if (ret || status_find(json_text_or(trial, "status", "")) != STATUS_RUNNING)
 			continue;
 		ret = store_trial_set(store, campaign_id, id, columns, err);
 		if (!ret)

@@ -7,8 +7,9 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "analysis/outcome.h"
 #include "campaign/internal.h"
-#include "report/report.h"
+#include "plan/status.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
@@ -17,11 +18,6 @@
 #define DIFFERENCES_SHOWN 20
 /* Two campaigns of one file within a second would have one id. */
 #define ID_TRIES 10
-
-static bool is_final(const char *status)
-{
-	return !strcmp(status, "completed") || !strcmp(status, "failed") || !strcmp(status, "void");
-}
 
 static bool is_selected(const struct campaign *campaign, const struct plan_trial *trial)
 {
@@ -77,11 +73,13 @@ static bool has_our_hash(const struct campaign *campaign, const json_t *row)
 
 static bool is_unfinished_of_our_file(const struct campaign *campaign, const json_t *row)
 {
-	return !strcmp(json_text_or(row, "config_path", ""), campaign->config->path) &&
-	       json_integer_at(json_object_get(row, "trials"), "planned") +
-			       json_integer_at(json_object_get(row, "trials"), "running") +
-			       json_integer_at(json_object_get(row, "trials"), "interrupted") >
-		       0;
+	const json_t *counts = json_object_get(row, "trials");
+	json_int_t unfinished = 0;
+
+	for (enum trial_status status = 0; status < STATUS_COUNT; status++)
+		if (!status_is_final(status))
+			unfinished += json_integer_at(counts, status_name(status));
+	return !strcmp(json_text_or(row, "config_path", ""), campaign->config->path) && unfinished > 0;
 }
 
 static int nothing_to_resume(struct campaign *campaign)
@@ -127,8 +125,8 @@ static int find_resumed(struct campaign *campaign, json_t **out)
 
 static void add_entry(struct campaign *campaign, const struct plan_trial *plan, const json_t *row)
 {
-	const char *status = row ? json_text_or(row, "status", "planned") : "planned";
-	bool again = campaign->options->retry_failed && (!strcmp(status, "failed") || !strcmp(status, "void"));
+	enum trial_status status = row ? status_find(json_text_or(row, "status", "planned")) : STATUS_PLANNED;
+	bool again = campaign->options->retry_failed && (status == STATUS_FAILED || status == STATUS_VOID);
 	const json_t *instance = json_object_get(row, "instance");
 	struct entry *entry = &campaign->entries[campaign->entry_count++];
 
@@ -136,10 +134,11 @@ static void add_entry(struct campaign *campaign, const struct plan_trial *plan, 
 		.plan = plan,
 		.attempt = row ? (unsigned int)json_integer_at(row, "attempt") : 0,
 		.instance = json_is_integer(instance) ? (int)json_integer_value(instance) : -1,
-		.state = is_selected(campaign, plan) && (again || !is_final(status)) ? ENTRY_PENDING : ENTRY_SKIPPED,
+		.state = is_selected(campaign, plan) && (again || !status_is_final(status)) ? ENTRY_PENDING
+											    : ENTRY_SKIPPED,
 	};
 	campaign->to_run += entry->state == ENTRY_PENDING;
-	campaign->left_out += entry->state == ENTRY_SKIPPED && !is_final(status);
+	campaign->left_out += entry->state == ENTRY_SKIPPED && !status_is_final(status);
 }
 
 /* rows NULL: a new campaign. */
@@ -285,7 +284,7 @@ static int choose(struct campaign *campaign, enum choice *choice)
 	}
 	if (!row)
 		return EXIT_OK;
-	report_progress(progress, sizeof(progress), json_object_get(row, "trials"));
+	outcome_progress(progress, sizeof(progress), json_object_get(row, "trials"));
 	if (campaign->options->progress == PROGRESS_JSON || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
 		log_error("%s of this file is unfinished (%s): --resume goes on with it, --fresh starts anew",
 			  json_text_or(row, "id", "?"), progress);

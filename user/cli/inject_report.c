@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analysis/losses.h"
 #include "chaos/type.h"
 #include "net/endpoint.h"
-#include "report/report.h"
 #include "target/target.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -75,7 +75,7 @@ void inject_report_started(const struct inject_report *report, const char *engin
 
 static void warn_of_losses(const json_t *evidence)
 {
-	struct report_losses losses = report_losses(evidence);
+	struct losses losses = losses_count(evidence);
 
 	if (losses.dropped)
 		log_warning("the delay line was full and dropped %" JSON_INTEGER_FORMAT " packets (line_dropped)",

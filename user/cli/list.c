@@ -3,8 +3,8 @@
 #include <argp.h>
 #include <string.h>
 
+#include "analysis/outcome.h"
 #include "cli/commands.h"
-#include "report/report.h"
 #include "store/store.h"
 #include "util/cleanup.h"
 #include "util/json.h"
@@ -91,7 +91,7 @@ static void print_campaigns(const json_t *campaigns)
 			 json_text_or(campaign, "started_at", json_text_or(campaign, "created_at", "-")));
 		printf("%-*s  %-*s  %-20s  %-11s  %6d  %s\n", id_width, json_text_or(campaign, "id", "?"), label_width,
 		       json_text_or(campaign, "label", "-"), started, json_text_or(campaign, "status", "?"),
-		       (int)json_integer_at(counts, "total"), report_progress(progress, sizeof(progress), counts));
+		       (int)json_integer_at(counts, "total"), outcome_progress(progress, sizeof(progress), counts));
 	}
 }
 

@@ -8,6 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "analysis/outcome.h"
+#include "plan/status.h"
 #include "report/report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -23,7 +25,7 @@
 #define DRAIN_NS NSEC_PER_SEC
 
 /* What one running trial shows. */
-struct lane {
+struct progress_lane {
 	const struct plan_trial *trial; /* NULL: idle */
 	uint64_t started_ns;
 	char phase[16];
@@ -40,7 +42,7 @@ struct progress {
 	char *text;
 	size_t text_size;
 	bool live;
-	struct lane *lanes;
+	struct progress_lane *lanes;
 	unsigned int lane_count;
 	unsigned int drawn; /* live lines on the screen */
 	size_t to_run, ended, bad;
@@ -159,13 +161,13 @@ void progress_campaign(struct progress *progress, const char *event, json_t *fie
 void progress_trial_start(struct progress *progress, unsigned int lane, const struct plan_trial *trial,
 			  unsigned int attempt, unsigned int instance)
 {
-	progress->lanes[lane] = (struct lane){.trial = trial, .started_ns = clock_monotonic_ns()};
+	progress->lanes[lane] = (struct progress_lane){.trial = trial, .started_ns = clock_monotonic_ns()};
 	if (progress->mode == PROGRESS_JSON)
 		print_json(progress, "trial_start", trial->id,
 			   json_pack("{s:i, s:i}", "attempt", (int)attempt, "instance", (int)instance));
 }
 
-static void enter_phase(struct progress *progress, struct lane *lane, const json_t *message)
+static void enter_phase(struct progress *progress, struct progress_lane *lane, const json_t *message)
 {
 	const char *phase = json_text_or(message, "phase", "");
 	double seconds = json_number_value(json_object_get(message, "seconds"));
@@ -186,7 +188,7 @@ static void enter_phase(struct progress *progress, struct lane *lane, const json
 }
 
 /* "put ok 2 ms, get failing" */
-static void keep_probes(struct lane *lane, const json_t *state)
+static void keep_probes(struct progress_lane *lane, const json_t *state)
 {
 	const char *name;
 	json_t *probe;
@@ -206,7 +208,7 @@ static void keep_probes(struct lane *lane, const json_t *state)
 void progress_message(struct progress *progress, unsigned int index, const json_t *message)
 {
 	const char *kind = json_text_or(message, "message", "");
-	struct lane *lane = &progress->lanes[index];
+	struct progress_lane *lane = &progress->lanes[index];
 
 	if (!lane->trial)
 		return;
@@ -230,13 +232,13 @@ static void describe_end(char *out, size_t size, const json_t *columns)
 {
 	const json_t *summary = json_object_get(columns, "summary");
 	const json_t *during = json_object_get(summary, "during");
-	const char *verdict = json_text_or(columns, "verdict", "none");
+	const char *verdict = json_text_or(columns, "verdict", verdict_name(VERDICT_NONE));
+	bool judged = verdict_find(verdict) != VERDICT_NONE;
 	char percent[REPORT_CELL_SIZE], seconds[REPORT_CELL_SIZE];
 
-	if (report_reason(out, size, columns) > 0)
+	if (outcome_reason(out, size, columns) > 0)
 		return;
-	snprintf(out, size, "%s%s%s", json_text_or(columns, "status", "?"), strcmp(verdict, "none") ? ", " : "",
-		 strcmp(verdict, "none") ? verdict : "");
+	snprintf(out, size, "%s%s%s", json_text_or(columns, "status", "?"), judged ? ", " : "", judged ? verdict : "");
 	if (json_is_number(json_object_get(during, "availability")))
 		text_append(out, size, ", %s available",
 			    report_percent(percent, json_object_get(during, "availability")));
@@ -247,13 +249,12 @@ static void describe_end(char *out, size_t size, const json_t *columns)
 
 void progress_trial_end(struct progress *progress, unsigned int index, const json_t *columns)
 {
-	struct lane *lane = &progress->lanes[index];
+	struct progress_lane *lane = &progress->lanes[index];
 	const char *id = lane->trial->id;
 	char text[1024];
 
 	progress->ended++;
-	progress->bad += strcmp(json_text_or(columns, "status", ""), "completed") ||
-			 !strcmp(json_text_or(columns, "verdict", ""), "fail");
+	progress->bad += !outcome_passed(columns);
 	progress->trials_ns += clock_monotonic_ns() - lane->started_ns;
 	lane->trial = NULL;
 	if (progress->mode == PROGRESS_JSON) {
@@ -347,7 +348,7 @@ static void draw_line(struct progress *progress, size_t columns, const char *tex
 	progress->drawn++;
 }
 
-static void draw_lane(struct progress *progress, const struct lane *lane, size_t columns)
+static void draw_lane(struct progress *progress, const struct progress_lane *lane, size_t columns)
 {
 	uint64_t now_ns = clock_monotonic_ns();
 	char text[LINE_MAX_COLUMNS + 1], left[32] = "";

@@ -6,15 +6,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analysis/losses.h"
+#include "analysis/outcome.h"
+#include "plan/status.h"
 #include "util/cleanup.h"
 #include "util/json.h"
 #include "util/terminal.h"
-#include "util/text.h"
 
 #define TABLE_WIDTH 140
 #define CELL_SIZE 160
 #define TRIAL_WIDTH_MIN 24
-#define SHORT_NUMBERS (JSON_ENCODE_ANY | JSON_REAL_PRECISION(6))
+
+#define RED "\033[31m"
+#define GREEN "\033[32m"
+#define YELLOW "\033[33m"
 
 struct table_column {
 	const char *group, *title; /* group: over the first of its columns */
@@ -38,9 +43,9 @@ static void fill_status(char *out, size_t size, const json_t *trial)
 
 static void fill_verdict(char *out, size_t size, const json_t *trial)
 {
-	const char *verdict = json_text_or(trial, "verdict", "none");
+	const char *verdict = json_text_or(trial, "verdict", verdict_name(VERDICT_NONE));
 
-	snprintf(out, size, "%s", strcmp(verdict, "none") ? verdict : "-");
+	snprintf(out, size, "%s", verdict_find(verdict) == VERDICT_NONE ? "-" : verdict);
 }
 
 static void fill_recovery(char *out, size_t size, const json_t *trial)
@@ -148,17 +153,17 @@ static void shorten(char cell[CELL_SIZE], size_t width)
 
 static const char *colour_of(const char *cell)
 {
-	static const struct {
-		const char *word, *colour;
-	} colours[] = {
-		{"failed", "\033[31m"},      {"fail", "\033[31m"}, {"void", "\033[33m"},
-		{"interrupted", "\033[33m"}, {"pass", "\033[32m"},
+	static const char *const of_status[STATUS_COUNT + 1] = {
+		[STATUS_FAILED] = RED,
+		[STATUS_VOID] = YELLOW,
+		[STATUS_INTERRUPTED] = YELLOW,
+	};
+	static const char *const of_verdict[VERDICT_COUNT + 1] = {
+		[VERDICT_PASS] = GREEN,
+		[VERDICT_FAIL] = RED,
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(colours); i++)
-		if (!strcmp(colours[i].word, cell))
-			return colours[i].colour;
-	return "";
+	return of_status[status_find(cell)] ?: of_verdict[verdict_find(cell)] ?: "";
 }
 
 static void print_row(FILE *out, const size_t widths[ARRAY_SIZE(columns)], const json_t *trial, bool colour)
@@ -180,84 +185,6 @@ static void print_row(FILE *out, const size_t widths[ARRAY_SIZE(columns)], const
 	fputc('\n', out);
 }
 
-static void list_missed(char *out, size_t size, const json_t *expectations)
-{
-	const json_t *expectation;
-	size_t i;
-
-	json_array_foreach (expectations, i, expectation) {
-		_cleanup_free_ char *asked = json_dumps(json_object_get(expectation, "asked"), SHORT_NUMBERS);
-		_cleanup_free_ char *measured = json_dumps(json_object_get(expectation, "measured"), SHORT_NUMBERS);
-
-		if (!json_is_true(json_object_get(expectation, "ok")))
-			text_append(out, size, "%s%s %s missed: %s", *out ? ", " : "",
-				    json_text_or(expectation, "name", "?"), asked ?: "?", measured ?: "?");
-	}
-}
-
-int report_reason(char *out, size_t size, const json_t *trial)
-{
-	const char *status = json_text_or(trial, "status", ""), *stage = json_text_or(trial, "error_stage", NULL);
-	const char *text = json_text_or(trial, "error_text", NULL);
-
-	out[0] = '\0';
-	if (text)
-		return snprintf(out, size, "%s%s%s: %s", status, stage ? " in " : "", stage ?: "", text);
-	if (!strcmp(status, "void"))
-		return snprintf(out, size, "void: the evidence shows no hit");
-	if (!strcmp(status, "failed"))
-		return snprintf(out, size, "failed%s%s, no text recorded", stage ? " in " : "", stage ?: "");
-	if (strcmp(json_text_or(trial, "verdict", ""), "fail"))
-		return 0;
-	list_missed(out, size, json_object_get(trial, "expectations"));
-	if (*out)
-		return (int)strlen(out);
-	return snprintf(out, size,
-			json_text_or(trial, "recovered_at", NULL) ? "verdict fail" : "did not recover in time");
-}
-
-static void add_losses(struct report_losses *losses, const json_t *evidence)
-{
-	static const char *const directions[] = {"egress", "ingress"};
-	const json_t *device;
-	size_t i;
-
-	json_array_foreach (json_object_get(evidence, "devices"), i, device)
-		for (size_t d = 0; d < ARRAY_SIZE(directions); d++) {
-			const json_t *counters = json_object_get(device, directions[d]);
-			const json_t *line = json_object_get(counters, "line");
-
-			losses->dropped += json_integer_at(line, "line_dropped");
-			losses->failed += json_integer_at(counters, "failed");
-		}
-}
-
-struct report_losses report_losses(const json_t *evidence)
-{
-	json_t *targets = json_object_get(evidence, "targets"), *one;
-	struct report_losses losses = {};
-	const char *target;
-
-	add_losses(&losses, evidence);
-	json_object_foreach (targets, target, one)
-		add_losses(&losses, one);
-	return losses;
-}
-
-int report_loss(char *out, size_t size, const json_t *evidence)
-{
-	struct report_losses losses = report_losses(evidence);
-
-	out[0] = '\0';
-	if (losses.dropped)
-		text_append(out, size, "the line dropped %lld packet%s: chaos was loss, not only delay",
-			    (long long)losses.dropped, text_plural(losses.dropped));
-	if (losses.failed)
-		text_append(out, size, "%s%lld packet%s matched but passed untouched", *out ? "; " : "",
-			    (long long)losses.failed, text_plural(losses.failed));
-	return (int)strlen(out);
-}
-
 static void print_note(FILE *out, const char *text)
 {
 	fputs("    ", out);
@@ -277,9 +204,9 @@ void report_table_for(FILE *out, int reader_fd, const json_t *trials)
 		char text[1024];
 
 		print_row(out, widths, trial, colour);
-		if (report_reason(text, sizeof(text), trial) > 0)
+		if (outcome_reason(text, sizeof(text), trial) > 0)
 			print_note(out, text);
-		if (report_loss(text, sizeof(text), json_object_get(trial, "evidence")) > 0)
+		if (losses_describe(text, sizeof(text), json_object_get(trial, "evidence")) > 0)
 			print_note(out, text);
 	}
 }

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Everything about one trial or campaign, for people. */
-#include "report/report.h"
+/* Everything about one trial, for people. */
+#include "report/internal.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "analysis/outcome.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
-#include "util/text.h"
 
 #define OUTPUT_TAIL 600
-#define INDENT "                "
 
 static const char *const times[] = {
 	"started_at",   "healthy_at", "chaos_injected_at", "first_effect_at", "chaos_reverted_at",
@@ -21,39 +20,13 @@ static const char *const times[] = {
 
 static const char *const windows[] = {"before", "during", "after"};
 
-static void print_field(FILE *out, const char *name, const char *text)
-{
-	if (!text)
-		return;
-	fprintf(out, "  %-14s", name);
-	report_text(out, text, INDENT);
-	fputc('\n', out);
-}
-
-static void print_string(FILE *out, const char *name, const json_t *row, const char *column)
-{
-	print_field(out, name, json_text_or(row, column, NULL));
-}
-
-/* A value of any shape; strings go without quotes. */
-static void print_json(FILE *out, const char *name, const json_t *value)
-{
-	_cleanup_free_ char *text = NULL;
-
-	if (!value || json_is_null(value))
-		return;
-	if (!json_is_string(value))
-		text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
-	print_field(out, name, text ?: json_string_value(value));
-}
-
 static void print_status(FILE *out, const json_t *trial)
 {
 	char text[128];
 
 	snprintf(text, sizeof(text), "%s, verdict %s", json_text_or(trial, "status", "?"),
 		 json_text_or(trial, "verdict", "?"));
-	print_field(out, "status", text);
+	field_text(out, "status", text);
 	if (json_text_or(trial, "error_text", NULL)) {
 		json_int_t code = json_integer_at(trial, "error_errno");
 		char error[1024];
@@ -62,7 +35,7 @@ static void print_status(FILE *out, const json_t *trial)
 			 json_text_or(trial, "error_stage", NULL) ? ": " : "", json_text_or(trial, "error_text", ""),
 			 code ? " (" : "", code ? strerrorname_np(abs((int)code)) ?: "unknown errno" : "",
 			 code ? ")" : "");
-		print_field(out, "error", error);
+		field_text(out, "error", error);
 	}
 }
 
@@ -76,24 +49,24 @@ static void print_what(FILE *out, const json_t *trial)
 	snprintf(text, sizeof(text), "%s%s%s%s on %s, repetition %d, attempt %d", json_text_or(trial, "chaos", "?"),
 		 type ? " (" : "", type ?: "", type ? ")" : "", json_text_or(trial, "subject", "?"),
 		 (int)json_integer_at(trial, "repetition"), (int)json_integer_at(trial, "attempt"));
-	print_field(out, "chaos", text);
+	field_text(out, "chaos", text);
 	if (json_is_integer(instance)) {
 		snprintf(text, sizeof(text), "%d%s", (int)json_integer_value(instance),
 			 json_is_false(fresh)  ? ", not fresh"
 			 : json_is_true(fresh) ? ", fresh"
 					       : "");
-		print_field(out, "instance", text);
+		field_text(out, "instance", text);
 	}
 	if (node || asked) {
 		snprintf(text, sizeof(text), "%s%s%s%s%s%s", node ?: "not chosen", role ? " (" : "", role ?: "",
 			 role ? ")" : "", asked ? ", asked for: " : "", asked ?: "");
-		print_field(out, "target", text);
+		field_text(out, "target", text);
 	}
-	print_string(out, "engine", trial, "engine");
-	print_string(out, "seed", trial, "seed");
-	print_json(out, "asked for", json_object_get(trial, "params_asked"));
-	print_json(out, "parameters", json_object_get(trial, "params_effective"));
-	print_json(out, "settings", json_object_get(trial, "settings"));
+	field_string(out, "engine", trial, "engine");
+	field_string(out, "seed", trial, "seed");
+	field_json(out, "asked for", json_object_get(trial, "params_asked"));
+	field_json(out, "parameters", json_object_get(trial, "params_effective"));
+	field_json(out, "settings", json_object_get(trial, "settings"));
 }
 
 /* Seconds since the first moment, by the monotonic clock: the other one may have been set in between. */
@@ -172,87 +145,6 @@ static void print_expectations(FILE *out, const json_t *expectations)
 	}
 }
 
-static void print_direction_loss(FILE *out, const json_t *counters)
-{
-	const json_t *dropped = json_object_get(json_object_get(counters, "line"), "line_dropped");
-	const json_t *failed = json_object_get(counters, "failed");
-	char cell[REPORT_CELL_SIZE];
-
-	if (json_integer_value(dropped))
-		fprintf(out, "    dropped by the line: %s\n", report_count(cell, dropped));
-	if (json_integer_value(failed))
-		fprintf(out, "    matched but passed untouched: %s\n", report_count(cell, failed));
-}
-
-static void print_direction(FILE *out, const char *device, const char *direction, const json_t *counters)
-{
-	static const char *const histograms[] = {"drawn", "applied"};
-	char seen[REPORT_CELL_SIZE], hit[REPORT_CELL_SIZE], bytes[REPORT_CELL_SIZE];
-
-	if (!json_is_object(counters))
-		return;
-	fprintf(out, "  %s %s: seen %s, hit %s, bytes %s\n", device, direction,
-		report_count(seen, json_object_get(counters, "seen")),
-		report_count(hit, json_object_get(counters, "hit")),
-		report_count(bytes, json_object_get(counters, "bytes")));
-	print_direction_loss(out, counters);
-	for (size_t i = 0; i < ARRAY_SIZE(histograms); i++) {
-		const json_t *histogram = json_object_get(counters, histograms[i]);
-
-		if (!json_integer_at(histogram, "count"))
-			continue;
-		fprintf(out, "    delay %s, mean %.3f ms\n", histograms[i],
-			json_number_value(json_object_get(histogram, "mean_us")) / 1000);
-		report_histogram(out, histogram, "      ");
-	}
-}
-
-/* What of the evidence the lines above and below do not show. */
-static void print_other_evidence(FILE *out, const json_t *evidence)
-{
-	static const char *const shown[] = {"engine", "seen", "hit", "bytes", "devices", "targets"};
-	_cleanup_json_ json_t *rest = json_copy((json_t *)evidence);
-
-	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
-		json_object_del(rest, shown[i]);
-	if (json_object_size(rest))
-		print_json(out, "also", rest);
-}
-
-/* target: the node's name, where there are several. */
-static void print_fault(FILE *out, const char *target, const json_t *evidence)
-{
-	char seen[REPORT_CELL_SIZE], hit[REPORT_CELL_SIZE], bytes[REPORT_CELL_SIZE];
-	const json_t *device;
-	size_t i;
-
-	fprintf(out, "  %s%sengine %s, seen %s, hit %s, bytes %s\n", target, target[0] ? ": " : "",
-		json_text_or(evidence, "engine", "?"), report_count(seen, json_object_get(evidence, "seen")),
-		report_count(hit, json_object_get(evidence, "hit")),
-		report_count(bytes, json_object_get(evidence, "bytes")));
-	json_array_foreach (json_object_get(evidence, "devices"), i, device) {
-		const char *name = json_text_or(device, "device", "?");
-
-		print_direction(out, name, "egress", json_object_get(device, "egress"));
-		print_direction(out, name, "ingress", json_object_get(device, "ingress"));
-	}
-	print_other_evidence(out, evidence);
-}
-
-static void print_evidence(FILE *out, const json_t *evidence)
-{
-	json_t *targets = json_object_get(evidence, "targets"), *one;
-	const char *target;
-
-	if (!json_is_object(evidence))
-		return;
-	fputs("\nevidence from the kernel\n", out);
-	if (!targets)
-		print_fault(out, "", evidence);
-	json_object_foreach (targets, target, one)
-		print_fault(out, target, one);
-}
-
 static void print_attempts(FILE *out, const json_t *attempts)
 {
 	const json_t *attempt;
@@ -267,7 +159,7 @@ static void print_attempts(FILE *out, const json_t *attempts)
 		fprintf(out, "  %-4d%-12s%s to %s", (int)json_integer_at(attempt, "attempt"),
 			json_text_or(attempt, "status", "?"), json_text_or(attempt, "started_at", "-"),
 			json_text_or(attempt, "ended_at", "-"));
-		if (report_reason(reason, sizeof(reason), attempt) > 0) {
+		if (outcome_reason(reason, sizeof(reason), attempt) > 0) {
 			fputs("\n      ", out);
 			report_text(out, reason, "      ");
 		}
@@ -305,7 +197,7 @@ static void print_command(FILE *out, const json_t *command)
 		snprintf(end, sizeof(end), "not ended");
 	fprintf(out, "  %-10s%-10s%-10s%8s  ", json_text_or(command, "name", "?"), json_text_or(command, "phase", "?"),
 		end, report_seconds(seconds, json_object_get(command, "seconds")));
-	report_text(out, json_text_or(command, "exec", ""), INDENT);
+	report_text(out, json_text_or(command, "exec", ""), FIELD_INDENT);
 	if (json_object_get(command, "tries"))
 		fprintf(out, " (%d tries)", (int)json_integer_at(command, "tries"));
 	fputc('\n', out);
@@ -366,49 +258,12 @@ void report_trial(FILE *out, const json_t *trial, const json_t *attempts, const 
 	print_status(out, trial);
 	print_what(out, trial);
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		print_json(out, states[i][0], json_object_get(trial, states[i][1]));
+		field_json(out, states[i][0], json_object_get(trial, states[i][1]));
 	print_times(out, trial);
 	print_summary(out, json_object_get(trial, "summary"));
 	print_expectations(out, json_object_get(trial, "expectations"));
-	print_evidence(out, json_object_get(trial, "evidence"));
+	evidence_print(out, json_object_get(trial, "evidence"));
 	print_attempts(out, attempts);
 	print_commands(out, json_object_get(trial, "commands_json"));
 	print_events(out, events);
-}
-
-const char *report_progress(char *out, size_t size, const json_t *counts)
-{
-	static const char *const statuses[] = {"completed", "failed", "void", "interrupted", "running", "planned"};
-	json_int_t failed = json_integer_at(counts, "verdict_fail");
-
-	out[0] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
-		json_int_t count = json_integer_at(counts, statuses[i]);
-
-		if (count)
-			text_append(out, size, "%s%s %d", *out ? ", " : "", statuses[i], (int)count);
-	}
-	if (failed)
-		text_append(out, size, "; verdict fail %d", (int)failed);
-	return out;
-}
-
-void report_campaign(FILE *out, const json_t *campaign)
-{
-	char progress[160];
-
-	fprintf(out, "%s\n", json_text_or(campaign, "id", "?"));
-	print_string(out, "label", campaign, "label");
-	print_string(out, "status", campaign, "status");
-	print_field(out, "trials", report_progress(progress, sizeof(progress), json_object_get(campaign, "trials")));
-	print_string(out, "file", campaign, "config_path");
-	print_string(out, "config hash", campaign, "hash");
-	print_string(out, "command", campaign, "command_line");
-	print_string(out, "seed", campaign, "seed");
-	print_string(out, "host", campaign, "host");
-	print_string(out, "kernel", campaign, "kernel");
-	print_string(out, "eval", campaign, "eval_version");
-	print_json(out, "parallel", json_object_get(campaign, "parallel"));
-	print_string(out, "started", campaign, "started_at");
-	print_string(out, "ended", campaign, "ended_at");
 }

@@ -43,6 +43,7 @@ struct store_table {
 enum store_table_id { TABLE_CAMPAIGNS, TABLE_TRIALS, TABLE_ATTEMPTS, TABLE_SAMPLES, TABLE_EVENTS, TABLE_COUNT };
 extern const struct store_table store_tables[TABLE_COUNT];
 
+/* store/schema.c */
 const struct store_column *store_column_find(const struct store_table *table, const char *name);
 /* Refuses files of other programs (-EUCLEAN) and newer schemas (-EPROTO); *version gets the file's, 0 when empty. */
 int store_schema_check(struct store *store, int *version, struct error *err);
@@ -56,12 +57,6 @@ int store_schema_migrate(struct store *store, struct error *err);
 int store_file_find(char **out, const char *path, enum store_mode mode, struct error *err);
 /* From here on SQLite opens only files that root can trust, unless it is to read or this process is not root. */
 void store_file_guard(enum store_mode mode);
-
-/* Fills err from the connection's last failure and returns the negative errno. what: "write trial x". */
-int store_fail(struct store *store, struct error *err, const char *what);
-int store_exec(struct store *store, const char *sql, struct error *err);
-/* Inside store_begin … store_commit? */
-bool store_in_transaction(const struct store *store);
 
 _Static_assert(SQLITE_VERSION_NUMBER >= 3037000, "STRICT tables need SQLite 3.37");
 
@@ -77,7 +72,15 @@ static inline void cleanup_sqlitep(char **text)
 }
 #define _cleanup_sqlite_ _cleanup_(cleanup_sqlitep)
 
+/* store/connection.c */
+/* Fills err from the connection's last failure and returns the negative errno. what: "write trial x". */
+int store_fail(struct store *store, struct error *err, const char *what);
 int store_prepare(struct store *store, sqlite3_stmt **out, const char *sql, struct error *err);
+int store_exec(struct store *store, const char *sql, struct error *err);
+/* Inside store_begin … store_commit? */
+bool store_in_transaction(const struct store *store);
+
+/* store/row.c */
 int store_insert(struct store *store, enum store_table_id table, const json_t *row, struct error *err);
 /* Inserts, or updates the row's other columns where a row of these key columns (NULL-terminated) is there. */
 int store_upsert(struct store *store, enum store_table_id table, const char *const *keys, const json_t *row,

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "plan/status.h"
 #include "util/cleanup.h"
 #include "util/json.h"
 #include "util/text.h"
@@ -79,8 +80,6 @@ static json_t *find_campaign(struct store *store, const char *asked, struct erro
 	return take_only(store, rows, "campaign", asked, err);
 }
 
-static const char *const statuses[] = {"planned", "running", "completed", "failed", "void", "interrupted"};
-
 static int add_counts(struct store *store, json_t *campaign, struct error *err)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
@@ -93,8 +92,8 @@ static int add_counts(struct store *store, json_t *campaign, struct error *err)
 
 	if (ret)
 		return ret;
-	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
-		json_object_set_new(counts, statuses[i], json_integer(0));
+	for (enum trial_status status = 0; status < STATUS_COUNT; status++)
+		json_object_set_new(counts, status_name(status), json_integer(0));
 	sqlite3_bind_text(statement, 1, text_of(campaign, "id"), -1, SQLITE_STATIC);
 	while ((ret = sqlite3_step(statement)) == SQLITE_ROW) {
 		json_int_t count = sqlite3_column_int64(statement, 1);

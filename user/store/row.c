@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "util/cleanup.h"
-#include "util/clock.h"
 #include "util/json.h"
 #include "util/text.h"
 

@@ -5,6 +5,8 @@
 
 /* Once each. Zero what is not used. -ENOMEM. */
 int target_protect_add(struct target *target, const struct protect_port *port);
+/* Adds PROTECT_DEFAULT, unless ssh is allowed, and texts ("tcp/2379"; NULL or ends with NULL). */
+int target_protect_parse(struct target *target, const char *const *texts, bool allow_ssh, struct error *err);
 /* Adds the local addresses and ports of every sshd socket in the current network namespace to target->protect. */
 int target_protect_sshd(struct target *target, struct error *err);
 /* -EBUSY: another live fault has the same target. The claim ends with target->claim. */

@@ -109,53 +109,6 @@ static int parse_endpoints(struct endpoint **out, size_t *count, const char *con
 	return 0;
 }
 
-int target_protect_add(struct target *target, const struct protect_port *port)
-{
-	struct protect_port *grown;
-
-	for (size_t i = 0; i < target->protect_count; i++)
-		if (!memcmp(&target->protect[i], port, sizeof(*port)))
-			return 0;
-	grown = realloc(target->protect, (target->protect_count + 1) * sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	target->protect = grown;
-	grown[target->protect_count++] = *port;
-	return 0;
-}
-
-static int protect_text(struct target *target, const char *text, struct error *err)
-{
-	struct protect_port port;
-	int ret = protect_parse(&port, text, err);
-
-	if (ret)
-		return ret;
-	return target_protect_add(target, &port) ? error_set(err, -ENOMEM, "out of memory") : 0;
-}
-
-/* Beside PROTECT_DEFAULT. */
-static int parse_protect(struct target *target, const struct target_spec *spec, struct error *err)
-{
-	int ret = list_has(spec->allow, "ssh") ? 0 : protect_text(target, PROTECT_DEFAULT, err);
-
-	for (size_t i = 0; !ret && spec->protect && spec->protect[i]; i++)
-		ret = protect_text(target, spec->protect[i], err);
-	return ret;
-}
-
-json_t *target_protect_json(const struct target *target)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < target->protect_count; i++) {
-		char text[ENDPOINT_TEXT_SIZE];
-
-		json_array_append_new(list, json_string(protect_format(&target->protect[i], text)));
-	}
-	return list;
-}
-
 static int add_route_device(unsigned int ifindex, void *data)
 {
 	struct target *target = data;
@@ -286,7 +239,8 @@ static int target_fill_network(struct target *target, const struct target_spec *
 				 "peers: all in this host's own namespace would touch the default gateway: "
 				 "name the peers, or allow: [gateway]");
 	if (parse_endpoints(&target->locals, &target->local_count, spec->addresses, err) ||
-	    parse_endpoints(&target->peers, &target->peer_count, spec->peers, err) || parse_protect(target, spec, err))
+	    parse_endpoints(&target->peers, &target->peer_count, spec->peers, err) ||
+	    target_protect_parse(target, spec->protect, list_has(spec->allow, "ssh"), err))
 		return err ? err->code : -EINVAL;
 	if (!target->peers_all && !target->peer_count)
 		return error_set(err, -EINVAL, "no peers: the fault would touch nothing");

@@ -4,14 +4,14 @@
 
 #include <stdbool.h>
 
+#include "analysis/summary.h"
 #include "chaos/fault.h"
-#include "chaos/fault.h"
+#include "chaos/type.h"
 #include "inject/faults.h"
 #include "probe/probe.h"
 #include "process/proc.h"
 #include "process/pump.h"
 #include "process/scope.h"
-#include "report/report.h"
 #include "trial/outbox.h"
 #include "trial/trial.h"
 
@@ -48,7 +48,7 @@ struct trial {
 	struct outbox outbox;
 	size_t messages_lost;
 	json_t *samples; /* all */
-	struct report_times times;
+	struct summary_times times;
 	char leader[64]; /* at the end of warm-up, "": not known */
 };
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A trial's status and verdict, and what they are called in the records. */
+#pragma once
+
+#include <stdbool.h>
+
+enum trial_status {
+	STATUS_PLANNED,
+	STATUS_RUNNING,
+	STATUS_COMPLETED,
+	STATUS_FAILED,
+	STATUS_VOID,
+	STATUS_INTERRUPTED,
+	STATUS_COUNT,
+};
+
+enum trial_verdict { VERDICT_NONE, VERDICT_PASS, VERDICT_FAIL, VERDICT_COUNT };
+
+const char *status_name(enum trial_status status);
+/* STATUS_COUNT where there is none of that name. */
+enum trial_status status_find(const char *name);
+/* A trial of that status does not run again by itself; false for STATUS_COUNT. */
+bool status_is_final(enum trial_status status);
+
+const char *verdict_name(enum trial_verdict verdict);
+/* VERDICT_COUNT where there is none of that name. */
+enum trial_verdict verdict_find(const char *name);

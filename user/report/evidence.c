@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A trial's evidence, for people. */
+#include "report/internal.h"
+
+#include "util/cleanup.h"
+#include "util/json.h"
+
+static void print_direction_loss(FILE *out, const json_t *counters)
+{
+	const json_t *dropped = json_object_get(json_object_get(counters, "line"), "line_dropped");
+	const json_t *failed = json_object_get(counters, "failed");
+	char cell[REPORT_CELL_SIZE];
+
+	if (json_integer_value(dropped))
+		fprintf(out, "    dropped by the line: %s\n", report_count(cell, dropped));
+	if (json_integer_value(failed))
+		fprintf(out, "    matched but passed untouched: %s\n", report_count(cell, failed));
+}
+
+static void print_direction(FILE *out, const char *device, const char *direction, const json_t *counters)
+{
+	static const char *const histograms[] = {"drawn", "applied"};
+	char seen[REPORT_CELL_SIZE], hit[REPORT_CELL_SIZE], bytes[REPORT_CELL_SIZE];
+
+	if (!json_is_object(counters))
+		return;
+	fprintf(out, "  %s %s: seen %s, hit %s, bytes %s\n", device, direction,
+		report_count(seen, json_object_get(counters, "seen")),
+		report_count(hit, json_object_get(counters, "hit")),
+		report_count(bytes, json_object_get(counters, "bytes")));
+	print_direction_loss(out, counters);
+	for (size_t i = 0; i < ARRAY_SIZE(histograms); i++) {
+		const json_t *histogram = json_object_get(counters, histograms[i]);
+
+		if (!json_integer_at(histogram, "count"))
+			continue;
+		fprintf(out, "    delay %s, mean %.3f ms\n", histograms[i],
+			json_number_value(json_object_get(histogram, "mean_us")) / 1000);
+		report_histogram(out, histogram, "      ");
+	}
+}
+
+/* What of the evidence the lines above and below do not show. */
+static void print_other_evidence(FILE *out, const json_t *evidence)
+{
+	static const char *const shown[] = {"engine", "seen", "hit", "bytes", "devices", "targets"};
+	_cleanup_json_ json_t *rest = json_copy((json_t *)evidence);
+
+	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
+		json_object_del(rest, shown[i]);
+	if (json_object_size(rest))
+		field_json(out, "also", rest);
+}
+
+/* target: the node's name, where there are several. */
+static void print_fault(FILE *out, const char *target, const json_t *evidence)
+{
+	char seen[REPORT_CELL_SIZE], hit[REPORT_CELL_SIZE], bytes[REPORT_CELL_SIZE];
+	const json_t *device;
+	size_t i;
+
+	fprintf(out, "  %s%sengine %s, seen %s, hit %s, bytes %s\n", target, target[0] ? ": " : "",
+		json_text_or(evidence, "engine", "?"), report_count(seen, json_object_get(evidence, "seen")),
+		report_count(hit, json_object_get(evidence, "hit")),
+		report_count(bytes, json_object_get(evidence, "bytes")));
+	json_array_foreach (json_object_get(evidence, "devices"), i, device) {
+		const char *name = json_text_or(device, "device", "?");
+
+		print_direction(out, name, "egress", json_object_get(device, "egress"));
+		print_direction(out, name, "ingress", json_object_get(device, "ingress"));
+	}
+	print_other_evidence(out, evidence);
+}
+
+void evidence_print(FILE *out, const json_t *evidence)
+{
+	json_t *targets = json_object_get(evidence, "targets"), *one;
+	const char *target;
+
+	if (!json_is_object(evidence))
+		return;
+	fputs("\nevidence from the kernel\n", out);
+	if (!targets)
+		print_fault(out, "", evidence);
+	json_object_foreach (targets, target, one)
+		print_fault(out, target, one);
+}
