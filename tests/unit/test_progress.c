@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a campaign that runs shows: lines, JSON, live lines on a terminal. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+
+#include "report/progress.h"
+#include "util/cleanup.h"
+#include "util/json.h"
+
+static struct settings settings = {.warmup_seconds = 10, .duration_seconds = 50};
+static struct plan_trial trials[] = {
+	{.id = "trial-lab-latency-1", .settings = &settings},
+	{.id = "trial-lab-latency-2", .settings = &settings},
+};
+
+/* What progress writes to, and what comes of it. */
+struct reader {
+	struct progress *progress;
+	FILE *file;
+	int fd;
+	char text[8192];
+};
+
+static void open_reader(struct reader *reader, enum progress_mode mode, int fd, int to_fd)
+{
+	*reader = (struct reader){.fd = fd, .file = fdopen(to_fd, "w")};
+	assert_non_null(reader->file);
+	assert_int_equal(progress_new(&reader->progress, mode, reader->file, 2, 4), 0);
+}
+
+static void open_pipe(struct reader *reader, enum progress_mode mode)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	open_reader(reader, mode, ends[0], ends[1]);
+}
+
+static void open_terminal(struct reader *reader, unsigned short columns)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK), terminal;
+	struct winsize size = {.ws_col = columns, .ws_row = 24};
+	struct termios settings_of_it;
+	char name[64];
+
+	assert_true(fd >= 0 && !grantpt(fd) && !unlockpt(fd) && !ptsname_r(fd, name, sizeof(name)));
+	terminal = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(terminal >= 0 && !tcgetattr(terminal, &settings_of_it));
+	settings_of_it.c_oflag = 0;
+	assert_true(!tcsetattr(terminal, TCSANOW, &settings_of_it) && !ioctl(terminal, TIOCSWINSZ, &size));
+	open_reader(reader, PROGRESS_LINES, fd, terminal);
+}
+
+static void close_reader(struct reader *reader)
+{
+	progress_free(reader->progress);
+	fclose(reader->file);
+	close(reader->fd);
+}
+
+/* What came since the last call. */
+static const char *read_all(struct reader *reader)
+{
+	size_t used = 0;
+	ssize_t got;
+
+	while ((got = read(reader->fd, reader->text + used, sizeof(reader->text) - 1 - used)) > 0)
+		used += (size_t)got;
+	reader->text[used] = '\0';
+	return reader->text;
+}
+
+/* Lines begin with the time of day, "21:56:43 ". */
+static void assert_line(struct reader *reader, const char *wanted)
+{
+	const char *line = read_all(reader);
+
+	assert_true(strlen(line) > 9 && line[2] == ':' && line[5] == ':' && line[8] == ' ');
+	assert_string_equal(line + 9, wanted);
+}
+
+static void send_message(struct reader *reader, unsigned int lane, json_t *message)
+{
+	progress_message(reader->progress, lane, message);
+	json_decref(message);
+}
+
+static void end_trial(struct reader *reader, unsigned int lane, json_t *columns)
+{
+	progress_trial_end(reader->progress, lane, columns);
+	json_decref(columns);
+}
+
+static json_t *phase(const char *name, double seconds)
+{
+	return json_pack("{s:s, s:s, s:o}", "message", "phase", "phase", name, "seconds",
+			 seconds > 0 ? json_real(seconds) : json_null());
+}
+
+static void test_lines(void **state)
+{
+	struct reader reader;
+
+	open_pipe(&reader, PROGRESS_LINES);
+	progress_campaign(reader.progress, "campaign_start", json_pack("{s:i}", "to_run", 4), "4 trials\nto run");
+	assert_line(&reader, "4 trials\n         to run\n");
+	progress_trial_start(reader.progress, 0, &trials[0], 1, 0);
+	assert_string_equal(read_all(&reader), "");
+	send_message(&reader, 0, phase("reset", 0));
+	assert_line(&reader, "trial-lab-latency-1: reset\n");
+	send_message(&reader, 0, phase("ready", 30));
+	assert_line(&reader, "trial-lab-latency-1: ready, at most 30 s\n");
+	send_message(&reader, 0, phase("hold", 2.5));
+	assert_line(&reader, "trial-lab-latency-1: hold for 2.5 s\n");
+	send_message(&reader, 0, json_pack("{s:s, s:s}", "message", "event", "text", "\033[2Jretry"));
+	assert_line(&reader, "trial-lab-latency-1: ?[2Jretry\n");
+	send_message(&reader, 0, json_pack("{s:s, s:[]}", "message", "samples", "samples"));
+	send_message(&reader, 0, json_pack("{s:s, s:{}}", "message", "columns", "columns"));
+	/* Of a lane without a trial. */
+	send_message(&reader, 1, phase("reset", 0));
+	assert_string_equal(read_all(&reader), "");
+	close_reader(&reader);
+}
+
+static void test_end_lines(void **state)
+{
+	static const struct {
+		const char *columns, *line;
+	} cases[] = {
+		{"{\"status\": \"completed\", \"verdict\": \"pass\", \"summary\": {\"during\": {\"availability\": "
+		 "0.98},"
+		 " \"recovery_seconds\": 1.25}}",
+		 "completed, pass, 98.0 % available, recovered in 1.25 s\n"},
+		{"{\"status\": \"completed\", \"verdict\": \"none\"}", "completed\n"},
+		{"{\"status\": \"completed\", \"verdict\": \"fail\"}", "did not recover in time\n"},
+		{"{\"status\": \"failed\", \"error_stage\": \"ready\", \"error_text\": \"no answer\"}",
+		 "failed in ready: no answer\n"},
+		{"{\"status\": \"interrupted\"}", "interrupted\n"},
+		{"{}", "?\n"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct reader reader;
+		char wanted[128];
+
+		open_pipe(&reader, PROGRESS_LINES);
+		progress_trial_start(reader.progress, 0, &trials[0], 1, 0);
+		end_trial(&reader, 0, json_loads(cases[i].columns, 0, NULL));
+		snprintf(wanted, sizeof(wanted), "trial-lab-latency-1: %s", cases[i].line);
+		assert_line(&reader, wanted);
+		close_reader(&reader);
+	}
+}
+
+/* One object a line: all of wanted is in it. */
+static void assert_json(struct reader *reader, const char *wanted_text)
+{
+	const char *line = read_all(reader);
+	_cleanup_json_ json_t *found = json_loads(line, 0, NULL), *wanted = json_loads(wanted_text, 0, NULL);
+	const char *key;
+	json_t *value;
+
+	assert_true(found && wanted && strchr(line, '\n') == line + strlen(line) - 1);
+	assert_int_equal(strlen(json_text_or(found, "at", "")), strlen("2026-11-23T21:56:43.123456Z"));
+	json_object_del(found, "at");
+	json_object_foreach (wanted, key, value)
+		if (!json_equal(value, json_object_get(found, key)))
+			fail_msg("no %s as wanted in %s", key, line);
+	assert_int_equal(json_object_size(found), json_object_size(wanted));
+}
+
+static void test_json(void **state)
+{
+	struct reader reader;
+
+	open_pipe(&reader, PROGRESS_JSON);
+	progress_campaign(reader.progress, "campaign_start", json_pack("{s:i}", "to_run", 4), "not for programs");
+	assert_json(&reader, "{\"event\": \"campaign_start\", \"to_run\": 4}");
+	progress_trial_start(reader.progress, 1, &trials[1], 2, 3);
+	assert_json(&reader, "{\"event\": \"trial_start\", \"trial\": \"trial-lab-latency-2\", \"attempt\": 2, "
+			     "\"instance\": 3}");
+	send_message(&reader, 1, phase("hold", 2));
+	assert_json(&reader, "{\"event\": \"phase\", \"trial\": \"trial-lab-latency-2\", \"phase\": \"hold\", "
+			     "\"seconds\": 2.0}");
+	/* The worker's clock is not that of the line, and it cannot name another event or trial. */
+	send_message(&reader, 1,
+		     json_pack("{s:s, s:s, s:s, s:s}", "message", "event", "at", "then", "trial", "other", "event",
+			       "campaign_end"));
+	assert_json(&reader, "{\"event\": \"event\", \"trial\": \"trial-lab-latency-2\"}");
+	send_message(&reader, 1, json_pack("{s:s, s:{s:s}}", "message", "columns", "columns", "status", "failed"));
+	send_message(&reader, 1, json_pack("{s:s}", "message", "end"));
+	assert_string_equal(read_all(&reader), "");
+	end_trial(&reader, 1,
+		  json_pack("{s:s, s:s, s:s, s:i}", "status", "failed", "verdict", "none", "error_text", "why",
+			    "attempt", 2));
+	assert_json(&reader, "{\"event\": \"trial_end\", \"trial\": \"trial-lab-latency-2\", \"status\": \"failed\", "
+			     "\"verdict\": \"none\", \"error_stage\": null, \"error_text\": \"why\", "
+			     "\"target_node\": null, \"summary\": null}");
+	progress_table(reader.progress, NULL);
+	progress_tick(reader.progress);
+	assert_string_equal(read_all(&reader), "");
+	close_reader(&reader);
+}
+
+static void test_quiet_has_only_the_table(void **state)
+{
+	_cleanup_json_ json_t *results = json_pack("[{s:s, s:s}]", "id", "trial-lab-latency-1", "status", "void");
+	struct reader reader;
+
+	open_pipe(&reader, PROGRESS_QUIET);
+	progress_campaign(reader.progress, "campaign_start", NULL, "4 trials");
+	progress_trial_start(reader.progress, 0, &trials[0], 1, 0);
+	send_message(&reader, 0, phase("reset", 0));
+	end_trial(&reader, 0, json_pack("{s:s}", "status", "void"));
+	assert_string_equal(read_all(&reader), "");
+	progress_table(reader.progress, results);
+	assert_non_null(strstr(read_all(&reader), "    void: the evidence shows no hit\n"));
+	assert_int_equal(progress_end(reader.progress), 0);
+	close_reader(&reader);
+}
+
+static void test_live_lines(void **state)
+{
+	struct reader reader;
+	const char *text;
+
+	open_terminal(&reader, 200);
+	progress_trial_start(reader.progress, 0, &trials[0], 1, 0);
+	progress_trial_start(reader.progress, 1, &trials[1], 1, 1);
+	send_message(&reader, 0, phase("hold", 1000));
+	send_message(&reader, 1,
+		     json_pack("{s:s, s:{s:{s:b, s:f}, s:{s:n}}}", "message", "samples", "state", "put", "ok", 1,
+			       "latency_ms", 2.0, "get", "ok"));
+	assert_string_equal(read_all(&reader), "");
+	progress_tick(reader.progress);
+	text = read_all(&reader);
+	assert_non_null(strstr(text, "  trial-lab-latency-1                      hold     1000 s left"));
+	assert_non_null(strstr(text, "put ok 2.0 ms\033[K\n"));
+	/* Four of 60 s each, two at a time. */
+	assert_non_null(strstr(text, "0 of 4 trials done, about 2:00 to go\033[K\n")
+				?: strstr(text, "0 of 4 trials done, about 1:59 to go\033[K\n"));
+	/* Not before its time. */
+	progress_tick(reader.progress);
+	assert_string_equal(read_all(&reader), "");
+	end_trial(&reader, 0, json_pack("{s:s}", "status", "failed"));
+	text = read_all(&reader);
+	assert_memory_equal(text, "\033[3A\033[J", 7);
+	assert_non_null(strstr(text, " trial-lab-latency-1: failed, no text recorded\n"));
+	progress_tick(reader.progress);
+	text = read_all(&reader);
+	assert_null(strstr(text, "latency-1"));
+	assert_non_null(strstr(text, "1 of 4 trials done, 1 not passed"));
+	progress_clear(reader.progress);
+	assert_string_equal(read_all(&reader), "\033[2A\033[J");
+	close_reader(&reader);
+}
+
+static void test_live_lines_are_cut(void **state)
+{
+	struct reader reader;
+	const char *text;
+
+	open_terminal(&reader, 20);
+	progress_trial_start(reader.progress, 0, &trials[0], 1, 0);
+	progress_tick(reader.progress);
+	text = read_all(&reader);
+	assert_string_equal(text, "  trial-lab-latency\033[K\n0 of 4 trials done,\033[K\n");
+	close_reader(&reader);
+}
+
+static void test_a_reader_that_stalls(void **state)
+{
+	struct reader reader;
+	char line[1001];
+	int lines = 0;
+
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	open_pipe(&reader, PROGRESS_LINES);
+	while (progress_poll_fd(reader.progress) < 0 && lines++ < 1000)
+		progress_campaign(reader.progress, "event", NULL, line);
+	assert_true(progress_poll_fd(reader.progress) >= 0);
+	while (*read_all(&reader))
+		progress_flush(reader.progress);
+	assert_int_equal(progress_poll_fd(reader.progress), -1);
+	assert_int_equal(progress_end(reader.progress), 0);
+	close_reader(&reader);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_end_lines),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_quiet_has_only_the_table),
+		cmocka_unit_test(test_live_lines),
+		cmocka_unit_test(test_live_lines_are_cut),
+		cmocka_unit_test(test_a_reader_that_stalls),
+	};
+
+	return cmocka_run_group_tests_name("progress", tests, NULL, NULL);
+}
