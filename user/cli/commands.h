@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The commands: one file cmd_<name>.c and one row in cli/main.c's table each. */
+/* The commands: cmd_<name> in cli/<name>.c, and a row here each. */
 #pragma once
 
+/* X(name, as it is typed, summary) */
+#define EVAL_COMMANDS(X) \
+	X(run, "run", "run campaign CONFIG: run every trial of a campaign file, record each") \
+	X(validate, "validate", "check a campaign file; needs no root, touches nothing") \
+	X(inject, "inject", "one fault by hand, ends on Ctrl+C or at its time") \
+	X(bpf_status, "bpf-status", "show every live fault of ours, leftovers, and what this kernel can do") \
+	X(cleanup, "cleanup", "remove what a crashed run left; --now: stop every fault on this host") \
+	X(list, "list", "list the campaigns of the database") \
+	X(show, "show", "show one campaign or trial")
+
 /* argv[0] is the command's name as help shall print it ("eval validate"). Returns an exit code (util/error.h). */
-int cmd_run(int argc, char **argv);
-int cmd_validate(int argc, char **argv);
-int cmd_inject(int argc, char **argv);
-int cmd_bpf_status(int argc, char **argv);
-int cmd_cleanup(int argc, char **argv);
-int cmd_list(int argc, char **argv);
-int cmd_show(int argc, char **argv);
+#define X(name, typed, summary) int cmd_##name(int argc, char **argv);
+EVAL_COMMANDS(X)
+#undef X

@@ -22,14 +22,10 @@ static const struct {
 	int (*run)(int argc, char **argv); /* NULL: named by the contract, not built yet */
 	const char *summary;
 } commands[] = {
-	{"run", cmd_run, "run campaign CONFIG: run every trial of a campaign file, record each"},
-	{"validate", cmd_validate, "check a campaign file; needs no root, touches nothing"},
-	{"inject", cmd_inject, "one fault by hand, ends on Ctrl+C or at its time"},
-	{"bpf-status", cmd_bpf_status, "show every live fault of ours, leftovers, and what this kernel can do"},
-	{"cleanup", cmd_cleanup, "remove what a crashed run left; --now: stop every fault on this host"},
-	{"list", cmd_list, "list the campaigns of the database"},
-	{"show", cmd_show, "show one campaign or trial"},
-	{"compare", NULL, "compare two campaigns"},
+#define X(name, typed, summary) {typed, cmd_##name, summary},
+	EVAL_COMMANDS(X)
+#undef X
+		{"compare", NULL, "compare two campaigns"},
 	{"report", NULL, "write a report of a campaign"},
 };
 
