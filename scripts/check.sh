@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Format and static analysis: no finding, or exit 1. usage: scripts/check.sh [format | shell | arrows | tidy | cppcheck]…
+# Format and static analysis: no finding, or exit 1. usage: scripts/check.sh [format | shell | arrows | house | tidy | cppcheck]…
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/.." || exit 1
@@ -18,6 +18,7 @@ flags+=('-DEVAL_VERSION="check"')
 check_format() { clang-format --dry-run -Werror "${c_files[@]}"; }
 # The objects' symbols: they are to be today's.
 check_arrows() { make --silent -j"$(nproc)" BUILD="$build" eval && scripts/check/arrows.sh && scripts/check/circles.sh; }
+check_house() { scripts/check/house.sh; }
 check_shell() { shellcheck "${scripts[@]}"; }
 
 # The skeletons are part of what is looked at. Warnings by the compiler are the build's to report.
@@ -44,9 +45,9 @@ if [[ ${1:-} == tidy-file ]]; then
 	tidy_file "$2"
 	exit
 fi
-(($#)) || set -- format shell arrows tidy cppcheck
+(($#)) || set -- format shell arrows house tidy cppcheck
 for name; do
-	declare -F "check_$name" >/dev/null || { echo "usage: scripts/check.sh [format | shell | arrows | tidy | cppcheck]…" >&2; exit 2; }
+	declare -F "check_$name" >/dev/null || { echo "usage: scripts/check.sh [format | shell | arrows | house | tidy | cppcheck]…" >&2; exit 2; }
 	echo "== $name"
 	"check_$name" || failed+=("$name")
 done

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* disk_pressure: parameters, and the choice of an engine. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -58,11 +59,6 @@ struct disk_fault {
 	struct error why_not_hook; /* auto took fill; .code 0: it did not */
 };
 
-static const char *param(const json_t *params, const char *name)
-{
-	return json_text_or(params, name, "");
-}
-
 static int check_amount(const json_t *params, const char **field, struct error *err)
 {
 	const json_t *percent = json_object_get(params, "fill_percent");
@@ -82,14 +78,14 @@ static int disk_check(const json_t *params, const char **field, struct error *er
 {
 	int ret = check_amount(params, field, err);
 
-	if (ret || strcmp(param(params, "engine"), "fill"))
+	if (ret || strcmp(json_text_or(params, "engine", ""), "fill"))
 		return ret;
 	*field = "errno";
-	if (strcmp(param(params, "errno"), "ENOSPC"))
+	if (strcmp(json_text_or(params, "errno", ""), "ENOSPC"))
 		return error_set(err, -EINVAL, "engine: fill gives ENOSPC only; errno: %s needs engine: hook",
-				 param(params, "errno"));
+				 json_text_or(params, "errno", ""));
 	*field = "statfs";
-	if (!strcmp(param(params, "statfs"), "off"))
+	if (!strcmp(json_text_or(params, "statfs", ""), "off"))
 		return error_set(err, -EINVAL, "engine: fill is always seen by df; statfs: off needs engine: hook");
 	return 0;
 }
@@ -102,7 +98,7 @@ static bool kernel_refuses(int code)
 
 static int open_any(struct disk_fault *disk, const struct fault_spec *spec, const char **shown, struct error *err)
 {
-	const char *asked = param(spec->params, "engine");
+	const char *asked = fault_text_param(spec, "engine");
 	int ret;
 
 	if (strcmp(asked, "fill")) {
@@ -113,7 +109,7 @@ static int open_any(struct disk_fault *disk, const struct fault_spec *spec, cons
 		disk->why_not_hook = *err;
 		*err = (struct error){0};
 	}
-	if (strcmp(param(spec->params, "errno"), "ENOSPC") || !strcmp(param(spec->params, "statfs"), "off"))
+	if (strcmp(fault_text_param(spec, "errno"), "ENOSPC") || !strcmp(fault_text_param(spec, "statfs"), "off"))
 		return error_set(err, -EOPNOTSUPP, "errno and statfs: off need engine: hook, but %s",
 				 disk->why_not_hook.text);
 	disk->engine = &disk_fill_engine;

@@ -8,6 +8,7 @@
 #include "chaos/type.h"
 #include "eval_abi.h"
 #include "util/clock.h"
+#include "util/json.h"
 
 struct fault {
 	const struct fault_spec *spec;
@@ -16,6 +17,11 @@ struct fault {
 	bool active;
 	uint64_t deadline_ns, lease_ns;
 };
+
+const char *fault_text_param(const struct fault_spec *spec, const char *name)
+{
+	return json_text_or(spec->params, name, "");
+}
 
 void fault_spec_renew_others(const struct fault_spec *spec)
 {

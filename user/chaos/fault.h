@@ -26,6 +26,8 @@ struct fault_spec {
 	void (*renew_others)(void *arg);
 	void *renew_others_arg;
 };
+/* A parameter's text, "" if it has none. */
+const char *fault_text_param(const struct fault_spec *spec, const char *name);
 /* For activations: calls renew_others. */
 void fault_spec_renew_others(const struct fault_spec *spec);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* latency: a part for each device, a delay line for each direction. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -75,7 +76,7 @@ struct latency {
 
 static bool direction_asked(const struct fault_spec *spec, enum eval_direction direction)
 {
-	const char *asked = json_string_value(json_object_get(spec->params, "direction"));
+	const char *asked = fault_text_param(spec, "direction");
 
 	return !strcmp(asked, "both") || !strcmp(asked, directions[direction]);
 }
@@ -298,7 +299,7 @@ static const struct net_engine kind_tap = {
 static int latency_prepare(struct fault *fault, void **state, struct error *err)
 {
 	const struct fault_spec *spec = fault_get_spec(fault);
-	const char *line = json_string_value(json_object_get(spec->params, "line"));
+	const char *line = fault_text_param(spec, "line");
 	bool short_waits = json_number_value(json_object_get(spec->params, "max_ms")) <= FQ_MS_MAX;
 	struct error first = {};
 	int ret;

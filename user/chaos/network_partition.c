@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* network_partition: drops by tc or XDP. */
 #include <errno.h>
 #include <string.h>
 
@@ -36,14 +37,9 @@ static const struct chaos_field fields[] = {
 	{},
 };
 
-static const char *param(const struct fault_spec *spec, const char *name)
-{
-	return json_string_value(json_object_get(spec->params, name));
-}
-
 static int partition_open(struct net_part *part, const struct fault_spec *spec, struct error *err)
 {
-	bool xdp = !strcmp(param(spec, "engine"), "xdp");
+	bool xdp = !strcmp(fault_text_param(spec, "engine"), "xdp");
 	struct network_partition_bpf *skel;
 	int ret;
 
@@ -66,8 +62,8 @@ static int partition_attach(struct net_part *part, const struct fault_spec *spec
 {
 	const struct network_partition_bpf *skel = part->own;
 	const struct net_device *device = part->device;
-	const char *direction = param(spec, "direction");
-	bool xdp = !strcmp(param(spec, "engine"), "xdp");
+	const char *direction = fault_text_param(spec, "direction");
+	bool xdp = !strcmp(fault_text_param(spec, "engine"), "xdp");
 	int ret = 0;
 
 	if (net_fault_must_learn(spec->target, strcmp(direction, "in"), strcmp(direction, "out")))
@@ -103,7 +99,7 @@ static const struct net_engine kind_xdp = {
 
 static int partition_prepare(struct fault *fault, void **state, struct error *err)
 {
-	bool xdp = !strcmp(param(fault_get_spec(fault), "engine"), "xdp");
+	bool xdp = !strcmp(fault_text_param(fault_get_spec(fault), "engine"), "xdp");
 
 	return net_fault_new(state, fault, xdp ? &kind_xdp : &kind_tc, err);
 }

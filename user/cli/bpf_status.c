@@ -7,6 +7,7 @@
 
 #include "chaos/inventory.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "kernel/features.h"
 #include "kernel/live.h"
 #include "kernel/object.h"
@@ -28,7 +29,7 @@ static const struct argp_option options[] = {
 	{},
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static error_t take_status_option(int key, char *arg, struct argp_state *state)
 {
 	struct status_options *asked = state->input;
 
@@ -286,7 +287,7 @@ int cmd_bpf_status(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = options,
-		.parser = parse_option,
+		.parser = take_status_option,
 		.doc = "Shows every fault of ours that is live on this host, anything left over, and what this kernel "
 		       "can "
 		       "and cannot do. Needs root.",
@@ -295,8 +296,7 @@ int cmd_bpf_status(int argc, char **argv)
 	_cleanup_json_ json_t *features = NULL;
 	int swept, ret;
 
-	argp_err_exit_status = EXIT_USAGE;
-	if (argp_parse(&argp, argc, argv, 0, NULL, &asked))
+	if (options_parse(&argp, argc, argv, &asked))
 		return EXIT_USAGE;
 	if (geteuid()) {
 		log_error("bpf-status reads the kernel's BPF objects, which needs root: run it with sudo");

@@ -9,6 +9,7 @@
 
 #include "campaign/campaign.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "config/load.h"
 #include "kernel/live.h"
 #include "process/scope.h"
@@ -22,7 +23,7 @@
 
 #define SWEEP_WAIT_NS (3 * NSEC_PER_SEC)
 
-enum option_key { OPTION_NOW = 256, OPTION_RECORDED, OPTION_DB };
+enum option_key { OPTION_NOW = OPTION_OWN, OPTION_RECORDED };
 
 static const struct argp_option options[] = {
 	{"now", OPTION_NOW, NULL, 0,
@@ -32,7 +33,7 @@ static const struct argp_option options[] = {
 	 "has "
 	 "booted since",
 	 0},
-	{"db", OPTION_DB, "FILE", 0, "database (default: $EVAL_DB, else /var/lib/eval/eval.db)", 0},
+	OPTION_DB_ROW,
 	{0},
 };
 
@@ -41,7 +42,7 @@ struct cleanup {
 	bool now, recorded;
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static error_t take_cleanup_option(int key, char *arg, struct argp_state *state)
 {
 	struct cleanup *cleanup = state->input;
 
@@ -71,22 +72,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* A reader that stalls must not hold up an emergency stop, nor keep the locks of a campaign. */
-static FILE *out(void)
-{
-	return output_stream(STDOUT_FILENO);
-}
-
 static int stop_everything(void)
 {
 	struct error err = {};
-	int stopped = live_stop_all(out(), &err);
+	int stopped = live_stop_all(output_stdout(), &err);
 
 	if (stopped < 0) {
 		log_error("%s", err.text);
 		return EXIT_HOST;
 	}
-	fprintf(out(), "%d fault%s stopped\n", stopped, text_plural(stopped));
+	fprintf(output_stdout(), "%d fault%s stopped\n", stopped, text_plural(stopped));
 	return EXIT_OK;
 }
 
@@ -184,7 +179,7 @@ static int clean_up_subjects(const struct config *config, const char *campaign_i
 				log_error("%s", err.text);
 				failed++;
 			} else {
-				fprintf(out(), "cleaned up %s, instance %u\n", subject->name, i);
+				fprintf(output_stdout(), "cleaned up %s, instance %u\n", subject->name, i);
 			}
 		}
 	}
@@ -262,12 +257,12 @@ static void print_recorded(const struct config *recorded, const json_t *campaign
 
 		if (!subject->cleanup.exec)
 			continue;
-		fprintf(out(), "  %s, %u instance%s, in ", subject->name, subject->instances,
+		fprintf(output_stdout(), "  %s, %u instance%s, in ", subject->name, subject->instances,
 			text_plural(subject->instances));
-		text_print(subject->cleanup.directory, out());
-		fputs(": ", out());
-		text_print(subject->cleanup.exec, out());
-		fputc('\n', out());
+		text_print(subject->cleanup.directory, output_stdout());
+		fputs(": ", output_stdout());
+		text_print(subject->cleanup.exec, output_stdout());
+		fputc('\n', output_stdout());
 	}
 	log_info("this runs it:");
 	campaign_tell_command("cleanup --recorded", NULL, "", id, cleanup->db);
@@ -325,7 +320,8 @@ static int bury_dead_run(struct store *store, const json_t *campaign)
 	int ret = campaign_bury_running(store, id, &err);
 
 	if (ret > 0)
-		fprintf(out(), "%s: %d running trial%s of a dead run marked interrupted\n", id, ret, text_plural(ret));
+		fprintf(output_stdout(), "%s: %d running trial%s of a dead run marked interrupted\n", id, ret,
+			text_plural(ret));
 	if (ret >= 0 && !strcmp(json_text_or(campaign, "status", ""), "running")) {
 		_cleanup_json_ json_t *columns = json_pack("{s:s}", "status", "interrupted");
 
@@ -415,7 +411,7 @@ int cmd_cleanup(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = options,
-		.parser = parse_option,
+		.parser = take_cleanup_option,
 		.args_doc = "[ID]",
 		.doc = "Remove what a crashed run left and run its subjects' cleanup; safe to repeat.\v"
 		       "Without ID: every campaign whose run died; one that runs is left alone. Faults themselves end "
@@ -426,8 +422,7 @@ int cmd_cleanup(int argc, char **argv)
 	struct cleanup cleanup = {};
 	int swept, ret;
 
-	argp_err_exit_status = EXIT_USAGE;
-	if (argp_parse(&argp, argc, argv, 0, NULL, &cleanup))
+	if (options_parse(&argp, argc, argv, &cleanup))
 		return EXIT_USAGE;
 	if (geteuid()) {
 		log_error("cleanup needs root: run it with sudo");
@@ -437,7 +432,7 @@ int cmd_cleanup(int argc, char **argv)
 		return stop_everything();
 	swept = scope_sweep_stale(SWEEP_WAIT_NS);
 	if (swept)
-		fprintf(out(), "killed what %d dead worker%s left\n", swept, text_plural(swept));
+		fprintf(output_stdout(), "killed what %d dead worker%s left\n", swept, text_plural(swept));
 	ret = clean_up_records(&cleanup);
 	host_lock_remove_stale();
 	return ret;

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cli/options.h"
 #include "target/guards.h"
 #include "util/cleanup.h"
 
@@ -15,7 +16,7 @@
 #define FIELD_OPTION_BASE 1000
 
 enum option_key {
-	OPTION_FOR = 256,
+	OPTION_FOR = OPTION_OWN,
 	OPTION_NETNS,
 	OPTION_DEV,
 	OPTION_PEER,
@@ -28,7 +29,6 @@ enum option_key {
 	OPTION_CONFIG,
 	OPTION_NODE,
 	OPTION_INSTANCE,
-	OPTION_JSON,
 };
 
 static const struct argp_option common_options[] = {
@@ -243,8 +243,7 @@ int inject_options_parse(struct inject_options *options, int argc, char **argv)
 	build_options(options->ops, table);
 	snprintf(name, sizeof(name), "%s %s", argv[0], argv[1]);
 	argv[1] = name;
-	argp_err_exit_status = EXIT_USAGE;
-	if (argp_parse(&argp, argc - 1, argv + 1, 0, NULL, options))
+	if (options_parse(&argp, argc - 1, argv + 1, options))
 		return EXIT_USAGE;
 	return check_complete(options);
 }

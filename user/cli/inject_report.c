@@ -14,12 +14,6 @@
 #include "util/json.h"
 #include "util/output.h"
 
-/* A reader that stalls must not keep the fault's holder from renewing its lease, or from ending it. */
-static FILE *out(void)
-{
-	return output_stream(STDOUT_FILENO);
-}
-
 static void print_event(const char *event, json_t *fields)
 {
 	char at[RFC3339_SIZE];
@@ -27,18 +21,18 @@ static void print_event(const char *event, json_t *fields)
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
 	json_object_set_new(fields, "at", json_string(at));
 	json_object_set_new(fields, "event", json_string(event));
-	json_print(fields, JSON_COMPACT, out());
-	fputc('\n', out());
+	json_print(fields, JSON_COMPACT, output_stdout());
+	fputc('\n', output_stdout());
 }
 
-static void print_protected(const struct target *target)
+static void print_never_touched(const struct target *target)
 {
 	char text[ENDPOINT_TEXT_SIZE];
 
-	fprintf(out(), "never touched:%s", target->protect_count ? "" : " nothing is protected");
+	fprintf(output_stdout(), "never touched:%s", target->protect_count ? "" : " nothing is protected");
 	for (size_t i = 0; i < target->protect_count; i++)
-		fprintf(out(), "%s %s", i ? "," : "", protect_format(&target->protect[i], text));
-	fputc('\n', out());
+		fprintf(output_stdout(), "%s %s", i ? "," : "", protect_format(&target->protect[i], text));
+	fputc('\n', output_stdout());
 }
 
 void inject_report_started(const struct inject_report *report, const char *engine)
@@ -62,15 +56,15 @@ void inject_report_started(const struct inject_report *report, const char *engin
 		print_event("injected", fields);
 		return;
 	}
-	fprintf(out(), "%s (%s) on", report->spec->ops->name, engine);
+	fprintf(output_stdout(), "%s (%s) on", report->spec->ops->name, engine);
 	for (size_t i = 0; i < target->device_count; i++)
-		fprintf(out(), "%s %s", i ? "," : "", target->devices[i].name);
+		fprintf(output_stdout(), "%s %s", i ? "," : "", target->devices[i].name);
 	for (size_t i = 0; i < target->directory_count; i++)
-		fprintf(out(), "%s %s", i ? "," : "", target->directories[i].path);
-	fprintf(out(), " for %g s, seed %llu; Ctrl+C ends it\n", report->seconds,
+		fprintf(output_stdout(), "%s %s", i ? "," : "", target->directories[i].path);
+	fprintf(output_stdout(), " for %g s, seed %llu; Ctrl+C ends it\n", report->seconds,
 		(unsigned long long)report->spec->seed);
 	if (target->device_count)
-		print_protected(target);
+		print_never_touched(target);
 }
 
 static void warn_of_losses(const json_t *evidence)
@@ -89,7 +83,7 @@ static void warn_of_losses(const json_t *evidence)
 static void print_reason(const char *what, const json_t *reason)
 {
 	if (json_is_string(reason))
-		fprintf(out(), "%s%s\n", what, json_string_value(reason));
+		fprintf(output_stdout(), "%s%s\n", what, json_string_value(reason));
 }
 
 static void print_disk_hits(const json_t *evidence, json_int_t hit)
@@ -97,12 +91,13 @@ static void print_disk_hits(const json_t *evidence, json_int_t hit)
 	const json_t *statfs = json_object_get(evidence, "statfs");
 
 	if (!statfs) {
-		fprintf(out(), "%" JSON_INTEGER_FORMAT " bytes taken on %" JSON_INTEGER_FORMAT " file system(s)\n",
+		fprintf(output_stdout(),
+			"%" JSON_INTEGER_FORMAT " bytes taken on %" JSON_INTEGER_FORMAT " file system(s)\n",
 			json_integer_at(evidence, "bytes"), json_integer_at(evidence, "seen"));
 		print_reason("by engine fill, as ", json_object_get(evidence, "why_not_hook"));
 		return;
 	}
-	fprintf(out(),
+	fprintf(output_stdout(),
 		"%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " calls refused (%" JSON_INTEGER_FORMAT
 		" bytes), %" JSON_INTEGER_FORMAT " answers of statfs shrunk\n",
 		hit - json_integer_at(evidence, "statfs_shrunk"), json_integer_at(evidence, "seen"),
@@ -117,7 +112,7 @@ static void print_hits(const json_t *evidence, json_int_t hit)
 	if (json_object_get(evidence, "spaces"))
 		print_disk_hits(evidence, hit);
 	else
-		fprintf(out(),
+		fprintf(output_stdout(),
 			"%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT
 			" bytes)\n",
 			hit, json_integer_at(evidence, "seen"), json_integer_at(evidence, "bytes"));
@@ -133,7 +128,7 @@ int inject_report_reverted(const struct inject_report *report, json_t *evidence)
 
 		print_event("reverted", fields);
 	} else {
-		fprintf(out(), "reverted%s: ", report->interrupted ? " early" : "");
+		fprintf(output_stdout(), "reverted%s: ", report->interrupted ? " early" : "");
 		print_hits(evidence, hit);
 	}
 	warn_of_losses(evidence);

@@ -5,14 +5,13 @@
 
 #include "analysis/outcome.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "store/store.h"
 #include "util/cleanup.h"
 #include "util/json.h"
 
-enum option_key { OPTION_DB = 256, OPTION_JSON };
-
 static const struct argp_option options[] = {
-	{"db", OPTION_DB, "FILE", 0, "database (default: $EVAL_DB, else /var/lib/eval/eval.db)", 0},
+	OPTION_DB_ROW,
 	{"json", OPTION_JSON, NULL, 0, "print a JSON array, with every column", 0},
 	{},
 };
@@ -22,7 +21,7 @@ struct list_options {
 	bool json;
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static error_t take_list_option(int key, char *arg, struct argp_state *state)
 {
 	struct list_options *asked = state->input;
 
@@ -99,15 +98,14 @@ int cmd_list(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = options,
-		.parser = parse_option,
+		.parser = take_list_option,
 		.doc = "Lists the campaigns of the database, newest first. Needs no root where the file is readable.",
 	};
 	struct list_options asked = {};
 	_cleanup_json_ json_t *campaigns = NULL;
 	struct error err = {};
 
-	argp_err_exit_status = EXIT_USAGE;
-	if (argp_parse(&argp, argc, argv, 0, NULL, &asked))
+	if (options_parse(&argp, argc, argv, &asked))
 		return EXIT_USAGE;
 	campaigns = read_campaigns(&asked, &err);
 	if (!campaigns) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The command line: which command, and what all of them need before. */
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -7,6 +7,7 @@
 
 #include "campaign/campaign.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "config/load.h"
 #include "kernel/features.h"
 #include "util/cleanup.h"
@@ -14,14 +15,12 @@
 #include "util/json.h"
 
 enum option_key {
-	OPTION_RESUME = 256,
+	OPTION_RESUME = OPTION_OWN,
 	OPTION_FRESH,
 	OPTION_RETRY_FAILED,
 	OPTION_ONLY,
 	OPTION_PARALLEL,
-	OPTION_DB,
 	OPTION_DRY_RUN,
-	OPTION_JSON,
 	OPTION_QUIET,
 };
 
@@ -32,7 +31,7 @@ static const struct argp_option options[] = {
 	{"retry-failed", OPTION_RETRY_FAILED, NULL, 0, "resume, and run failed and void trials again", 0},
 	{"only", OPTION_ONLY, "GLOB", 0, "only trials whose id matches", 0},
 	{"parallel", OPTION_PARALLEL, "N", 0, "run N trials at once (default: the file's)", 0},
-	{"db", OPTION_DB, "FILE", 0, "database (default: $EVAL_DB, else /var/lib/eval/eval.db)", 0},
+	OPTION_DB_ROW,
 	{"dry-run", OPTION_DRY_RUN, NULL, 0, "print the plan and run nothing; needs no root", 0},
 	{"json", OPTION_JSON, NULL, 0, "print one JSON event a line (with --dry-run: the plan as JSON)", 0},
 	{"quiet", OPTION_QUIET, NULL, 0, "print the table at the end only", 0},
@@ -59,11 +58,9 @@ static error_t parse_argument(const char *arg, struct run *run, const struct arg
 	return 0;
 }
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static error_t take_run_option(int key, char *arg, struct argp_state *state)
 {
 	struct run *run = state->input;
-	char *end;
-	long number;
 
 	switch (key) {
 	case OPTION_RESUME:
@@ -80,10 +77,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		run->campaign.only = arg;
 		return 0;
 	case OPTION_PARALLEL:
-		number = strtol(arg, &end, 10);
-		if (end == arg || *end || number < 1 || number > PARALLEL_MAX)
-			argp_error(state, "parallel: '%s' is no whole number from 1 to %d", arg, PARALLEL_MAX);
-		run->campaign.parallel = (unsigned int)number;
+		run->campaign.parallel = options_whole_number(state, "parallel", arg, PARALLEL_MAX);
 		return 0;
 	case OPTION_DB:
 		run->campaign.db = arg;
@@ -162,7 +156,7 @@ int cmd_run(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = options,
-		.parser = parse_option,
+		.parser = take_run_option,
 		.args_doc = "campaign CONFIG",
 		.doc = "Run every trial of a campaign file and record each.\v"
 		       "Exit: 0 all trials completed and none failed its expectations; 1 some trial failed, was void "
@@ -177,8 +171,7 @@ int cmd_run(int argc, char **argv)
 	struct error err = {};
 	int ret;
 
-	argp_err_exit_status = EXIT_USAGE;
-	if (argp_parse(&argp, argc, argv, 0, NULL, &run))
+	if (options_parse(&argp, argc, argv, &run))
 		return EXIT_USAGE;
 	run.campaign.config_path = run.config;
 	run.campaign.command_line = command_line ?: "";

@@ -4,15 +4,14 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "report/report.h"
 #include "store/store.h"
 #include "util/cleanup.h"
 #include "util/json.h"
 
-enum option_key { OPTION_DB = 256, OPTION_JSON };
-
 static const struct argp_option options[] = {
-	{"db", OPTION_DB, "FILE", 0, "database (default: $EVAL_DB, else /var/lib/eval/eval.db)", 0},
+	OPTION_DB_ROW,
 	{"json", OPTION_JSON, NULL, 0, "print everything that is recorded, as JSON; of a trial its samples too", 0},
 	{},
 };
@@ -22,7 +21,7 @@ struct show_options {
 	bool json;
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static error_t take_show_option(int key, char *arg, struct argp_state *state)
 {
 	struct show_options *asked = state->input;
 
@@ -124,7 +123,7 @@ int cmd_show(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = options,
-		.parser = parse_option,
+		.parser = take_show_option,
 		.args_doc = "CAMPAIGN [TRIAL]\nTRIAL",
 		.doc = "Shows one campaign with its trials, or everything about one trial. A campaign may be given by "
 		       "a "
@@ -136,8 +135,7 @@ int cmd_show(int argc, char **argv)
 	struct error err = {};
 	int ret;
 
-	argp_err_exit_status = EXIT_USAGE;
-	if (argp_parse(&argp, argc, argv, 0, NULL, &asked))
+	if (options_parse(&argp, argc, argv, &asked))
 		return EXIT_USAGE;
 	if (store_open(&store, asked.db, STORE_READ, &err)) {
 		log_error("%s", err.text);

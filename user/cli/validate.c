@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* eval validate: checks a campaign file. */
 #include <argp.h>
 #include <errno.h>
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "config/load.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static error_t take_validate_option(int key, char *arg, struct argp_state *state)
 {
 	const char **path = state->input;
 
@@ -24,7 +26,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
-	.parser = parse_option,
+	.parser = take_validate_option,
 	.args_doc = "CONFIG",
 	.doc = "Check a campaign file: every problem in one go, as FILE:LINE:COLUMN. Needs no root, touches nothing.\v"
 	       "Exit: 0 valid, 2 not valid.",
@@ -36,13 +38,13 @@ int cmd_validate(int argc, char **argv)
 	const char *path = NULL;
 	struct error err = {0};
 	size_t trials;
-	int r;
+	int ret;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &path);
-	r = config_load(&config, path, CONFIG_TO_READ, stderr, &err);
-	if (r < 0) {
-		if (r != -EINVAL)
+	if (options_parse(&argp, argc, argv, &path))
+		return EXIT_USAGE;
+	ret = config_load(&config, path, CONFIG_TO_READ, stderr, &err);
+	if (ret < 0) {
+		if (ret != -EINVAL)
 			log_error("%s", err.text);
 		return EXIT_USAGE;
 	}

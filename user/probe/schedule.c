@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Probes on their schedule: when each sample starts, how it ended, and whether all is well. */
 #include "probe/probe.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the files of a target share; of this room alone. */
 #pragma once
 
 #include "target/target.h"

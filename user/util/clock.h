@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Clocks of the host in nanoseconds, whatever this process's time namespace. */
 #pragma once
 
 #include <stddef.h>

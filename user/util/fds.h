@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* File descriptors of this process. */
 #pragma once
 
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* JSON beyond jansson: text from outside, look-ups with a fallback. */
 #pragma once
 
 #include <jansson.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Differences between two JSON values, for people. */
 #pragma once
 
 #include <jansson.h>

@@ -236,6 +236,11 @@ FILE *output_stream(int fd)
 	return fd == STDOUT_FILENO ? stdout : stderr;
 }
 
+FILE *output_stdout(void)
+{
+	return output_stream(STDOUT_FILENO);
+}
+
 void output_flush_standard(void)
 {
 	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)

@@ -38,6 +38,7 @@ size_t output_end(struct output *output, uint64_t patience_ns);
  */
 struct output *output_standard(int fd);
 FILE *output_stream(int fd);
+FILE *output_stdout(void);
 void output_flush_standard(void);
 /* At the end of the program: output_end() of both. What was lost of the standard output is said on standard error. */
 void output_end_standard(void);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Text: names, control characters, UTF-8, near misses. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The hook engine's hooks: attached, taught the directories, and proved to fire. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The hook engine's programs: which of them this kernel takes. */
 #include <errno.h>
 #include <string.h>
 
@@ -9,14 +10,9 @@
 #include "kernel/object.h"
 #include "util/cleanup.h"
 
-static const char *param(const struct fault_spec *spec, const char *name)
-{
-	return json_string_value(json_object_get(spec->params, name));
-}
-
 const char *disk_hook_statfs(const struct fault_spec *spec)
 {
-	return param(spec, "statfs");
+	return fault_text_param(spec, "statfs");
 }
 
 int disk_hook_refusal(const struct fault_spec *spec)
@@ -25,7 +21,7 @@ int disk_hook_refusal(const struct fault_spec *spec)
 		const char *name;
 		int code;
 	} codes[] = {{"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EIO", EIO}, {"EROFS", EROFS}};
-	const char *asked = param(spec, "errno");
+	const char *asked = fault_text_param(spec, "errno");
 
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
 		if (!strcmp(codes[i].name, asked))

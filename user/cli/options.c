@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "cli/options.h"
+
+#include <stdlib.h>
+
+#include "util/error.h"
+
+int options_parse(const struct argp *argp, int argc, char **argv, void *input)
+{
+	argp_err_exit_status = EXIT_USAGE;
+	return argp_parse(argp, argc, argv, 0, NULL, input) ? EXIT_USAGE : EXIT_OK;
+}
+
+unsigned int options_whole_number(const struct argp_state *state, const char *name, const char *arg, unsigned int most)
+{
+	char *end;
+	long number = strtol(arg, &end, 10);
+
+	if (end == arg || *end || number < 1 || number > (long)most)
+		argp_error(state, "%s: '%s' is no whole number from 1 to %u", name, arg, most);
+	return (unsigned int)number;
+}
