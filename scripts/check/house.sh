@@ -36,17 +36,20 @@ while read -r line; do
 	finding "$line"
 done < <(functions "${c_files[@]}")
 
-# A room has one meaning for a name. Functions only: file, line.
+# A name has one meaning in a room. Functions only.
+static_twice() {
+	awk '
+		/^static .*\(/ && !/;$/ && !/=/ {
+			name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name)
+			split(FILENAME, part, "/"); key = part[2] " " name
+			if (key in first && first[key] != FILENAME) printf "%s and %s: static %s twice in a room\n", first[key], FILENAME, name
+			else first[key] = FILENAME
+		}' "$@"
+}
+mapfile -t user_files < <(git ls-files -co --exclude-standard 'user/*.c')
 while read -r line; do
 	finding "$line"
-# shellcheck disable=SC2016 # awk's own
-done < <(git ls-files -co --exclude-standard 'user/*.c' | xargs awk '
-	/^static .*\(/ && !/;$/ && !/=/ {
-		name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name)
-		split(FILENAME, part, "/"); key = part[2] " " name
-		if (key in first && first[key] != FILENAME) printf "%s and %s: static %s twice in a room\n", first[key], FILENAME, name
-		else first[key] = FILENAME
-	}')
+done < <(static_twice "${user_files[@]}")
 
 # A sentence after the licence, in each header and in each .c that has no header.
 has_sentence() { # FILE
