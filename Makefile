@@ -46,7 +46,7 @@ SOURCES := $(shell find user -name '*.c')
 OBJECTS := $(SOURCES:user/%.c=$(BUILD)/user/%.o)
 LIB_OBJECTS := $(filter-out $(BUILD)/user/cli/main.o,$(OBJECTS))
 ASAN_OBJECTS := $(LIB_OBJECTS:$(BUILD)/user/%=$(BUILD)/asan/%)
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(shell find tests/unit -name 'test_*.c'))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_OBJECTS := $(LIB_OBJECTS:$(BUILD)/user/%=$(BUILD)/fuzz/user/%)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
@@ -88,7 +88,7 @@ $(BUILD)/asan/%.o: user/%.c Makefile | $(SKELETONS)
 $(BUILD)/unit/%: tests/unit/%.c $(ASAN_OBJECTS)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(BASE_CFLAGS) -O1 -g $(SANITIZE) -MMD -MP -o $@ $(filter %.c %.o,$^) $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(BASE_CFLAGS) -iquote tests/lib -O1 -g $(SANITIZE) -MMD -MP -o $@ $(filter %.c %.o,$^) $(LDLIBS) -lcmocka
 
 # An archive: a target that includes a source of ours does not get it twice. Warnings are the other build's (-w).
 $(BUILD)/fuzz/user/%.o: user/%.c Makefile | $(SKELETONS)

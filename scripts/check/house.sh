@@ -65,6 +65,14 @@ for file in "${c_files[@]}"; do
 	has_sentence "$file" || finding "$file: its second line does not say what lives there"
 done
 
+# A unit test stands where its source does.
+while read -r test; do
+	source=${test#tests/unit/}
+	source=${source/test_/}
+	[[ -e user/$source || -e ${source%.c}.h ]] ||
+		finding "$test: there is no user/$source that it would test"
+done < <(git ls-files -co --exclude-standard 'tests/unit/**/test_*.c')
+
 # A header includes what it needs.
 for file in "${c_files[@]}"; do
 	[[ $file == user/*.h || $file == include/*.h ]] || continue

@@ -3,7 +3,7 @@
 # time limit: 180 s
 # eval run and eval cleanup without chaos: phases, failures, order, options, signals, resume.
 # shellcheck disable=SC2016 # the commands' own variables
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/lib.sh"
 need_root
 
 unset EVAL_DB

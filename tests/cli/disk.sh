@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 120 s
 # disk_pressure by hand: what it refuses and in which words, and the fill engine on a file system of the test's own.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
 need_root
 

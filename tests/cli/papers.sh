@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # not in guests: it reads the sources
 # README, ARCHITECTURE, CONTRIBUTING, CHANGELOG and docs/ name files, targets, commands and functions that exist.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 cd "$top" || exit 1
 
 mapfile -t papers < <(git ls-files '*.md')

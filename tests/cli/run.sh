@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # The runner itself: what counts as passed, failed and skipped.
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/lib.sh"
 
 tree=$work/tree
-mkdir -p "$tree/tests/cli" "$tree/tests/net" "$tree/build/unit"
-cp "$top/tests/run" "$top/tests/lib.sh" "$tree/tests/"
+mkdir -p "$tree/tests/cli" "$tree/tests/net" "$tree/tests/lib" "$tree/build/unit"
+cp "$top/tests/run" "$tree/tests/"
+cp "$top/tests/lib/lib.sh" "$tree/tests/lib/"
 echo "$(uname -r) cli/listed* *may be left out # for this test" >"$tree/tests/skips.list"
 
 # script NAME LINE…: a test of the tree
@@ -121,13 +122,13 @@ case_is "a suite without tests" 1 "0 passed, 1 failed, 0 skipped" "cli: no such 
 
 # What a test of the same pid left that could not clean up is not in the way. exec keeps the pid.
 # shellcheck disable=SC2016 # for the script
-script stale '[[ -n ${1:-} ]] || { ip netns add "et$$-n1" && exec "$0" again; exit 1; }' 'source "$(dirname "$0")/../lib.sh"' \
+script stale '[[ -n ${1:-} ]] || { ip netns add "et$$-n1" && exec "$0" again; exit 1; }' 'source "$(dirname "$0")/../lib/lib.sh"' \
 	'if make_ns n1; then ok "a namespace"; else not_ok "a namespace"; fi' 'done_testing'
 case_is "a namespace that a killed test left" 0 "1 passed, 0 failed, 0 skipped"
 
 # A killed test still cleans up after itself.
 # shellcheck disable=SC2016 # for the script
-script cleanup '# time limit: 1 s' 'source "$(dirname "$0")/../lib.sh"' \
+script cleanup '# time limit: 1 s' 'source "$(dirname "$0")/../lib/lib.sh"' \
 	"echo \"\$work\" >$work/where" 'spawn sleep 60' "echo \"\$spawned\" >$work/pid" 'sleep 60'
 case_is "cleanup" 1 "0 passed, 1 failed, 0 skipped" "ran longer than 1 s"
 check_fails "its folder is gone" 1 test -e "$(cat "$work/where")"

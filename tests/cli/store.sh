@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # eval list and eval show: what they print of a recorded campaign, and what they say of a database they cannot read.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 unset EVAL_DB
 export TZ=Pacific/Auckland COLUMNS=80
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 120 s
 # Root runs commands of campaign, subject and database files only if nobody else can write them or put others in their
-# place. Who can is in unit/test_trusted; here is what each command makes of it.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# place. Who can is in unit/util/trusted; here is what each command makes of it.
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 need_root
 unset EVAL_DB SUDO_UID SUDO_USER
 

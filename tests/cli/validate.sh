@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # eval validate: each file of tests/data/bad gives exactly what stands beside it, each of tests/data/good is valid.
 # "validate.sh --write" writes the expected outputs anew, to be read before they are committed.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 eval_bin=${EVAL:-$eval_bin}
 bad=$top/tests/data/bad good=$top/tests/data/good
 

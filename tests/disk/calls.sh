@@ -4,12 +4,12 @@
 # guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, and what a call gets is up to the moment
 # Every call that may need space, on a file system that is really full and on one that is under pressure: the results
 # are the same but for calls.differences, which has the reasons.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
-# shellcheck source=tests/disklib.sh
-source "$(dirname "$0")/../disklib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
+# shellcheck source=tests/lib/disk.sh
+source "$(dirname "$0")/../lib/disk.sh"
 
 differences=$(dirname "$0")/calls.differences
 # STATE: what a call writes there, and what is left. The sampler looks five times a second.

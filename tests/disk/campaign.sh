@@ -3,12 +3,12 @@
 # gate: 5.10 6.12: one kernel of each kind of hook is enough for what the coordinator does
 # A campaign whose leader's disk is full: who writes there gets ENOSPC during the hold and at no other time, and the records
 # tell it.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
-# shellcheck source=tests/disklib.sh
-source "$(dirname "$0")/../disklib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
+# shellcheck source=tests/lib/disk.sh
+source "$(dirname "$0")/../lib/disk.sh"
 
 # Under emulation a shell takes a third of a second: more writes and probes than these would hold up everything.
 engine=$(engine_here)

@@ -3,13 +3,13 @@
 # gate: 6.1: one kernel is enough for what file systems do by themselves
 # time limit: 150 s
 # The fill engine: space is really taken, by a file without a name, and comes back.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
-# shellcheck source=tests/disklib.sh
-source "$(dirname "$0")/../disklib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
+# shellcheck source=tests/lib/disk.sh
+source "$(dirname "$0")/../lib/disk.sh"
 
 # What a file system does in the background, btrfs most of all.
 close_to() { awk -v a="$1" -v b="$2" -v slack="$3" 'BEGIN { d = a - b; exit !(d <= slack && -d <= slack) }'; }

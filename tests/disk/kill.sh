@@ -4,13 +4,13 @@
 # time limit: 180 s
 # guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, which are late
 # On each file system the holder is killed at any moment while fio writes: writes work again at once, and nothing is left.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
-# shellcheck source=tests/disklib.sh
-source "$(dirname "$0")/../disklib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
+# shellcheck source=tests/lib/disk.sh
+source "$(dirname "$0")/../lib/disk.sh"
 
 limit_ms=200 recovered=0
 RANDOM=7

@@ -4,12 +4,12 @@
 # time limit: 300 s
 # guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, which are late
 # How much is granted before a write is refused, and when space comes back.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
-# shellcheck source=tests/disklib.sh
-source "$(dirname "$0")/../disklib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
+# shellcheck source=tests/lib/disk.sh
+source "$(dirname "$0")/../lib/disk.sh"
 
 have_hooks || skip_all "fmod_ret is refused, and the fill engine is a file system's own accounting"
 left=$((32 * mib))

@@ -4,12 +4,12 @@
 # time limit: 180 s
 # guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, which are late
 # A database under pressure: it is told that the disk is full, stays consistent, and works afterwards.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
-# shellcheck source=tests/disklib.sh
-source "$(dirname "$0")/../disklib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
+# shellcheck source=tests/lib/disk.sh
+source "$(dirname "$0")/../lib/disk.sh"
 
 insert() {
 	sqlite3 -bail "$1" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)

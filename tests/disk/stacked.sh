@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # gate: 6.1: it is about mounts, and little about the kernel
 # The fill engine on file systems that are stacked on others: whose space it would take is found out, or it is refused.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
-# shellcheck source=tests/disklib.sh
-source "$(dirname "$0")/../disklib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
+# shellcheck source=tests/lib/disk.sh
+source "$(dirname "$0")/../lib/disk.sh"
 
 # refused NAME REGEX DIR [OPTION…]; takes NAME DIR [OPTION…]: the fault is live, and ends.
 fill() { "$eval_bin" inject disk_pressure --engine fill --for 0.2s --leave-bytes $((48 * mib)) --data-dir "$@"; }

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # What bpf-status says of disk_pressure before anyone tries, and of a fault that is live.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
-# shellcheck source=tests/disklib.sh
-source "$(dirname "$0")/../disklib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
+# shellcheck source=tests/lib/disk.sh
+source "$(dirname "$0")/../lib/disk.sh"
 
 have_hooks || skip_all "fmod_ret is refused: cli/disk has what is said then"
 status() { "$eval_bin" bpf-status --json | jq -r ".faults[] | select(.target == \"$disk\") | $1"; }

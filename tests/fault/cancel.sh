@@ -5,10 +5,10 @@
 # not in guests: it is about the coordinator; its faults are killed in kill.sh
 # Campaigns that are asked to stop, four trials at once: by SIGINT, SIGTERM, SIGHUP, twice, by a terminal that closes; in
 # each phase, and in the cooldown. Faults are inert within 50 ms and none goes live afterwards, children gone, rows right.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 unset EVAL_DB
 members=()

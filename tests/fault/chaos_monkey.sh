@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 1800 s
+# alone: its kills are to come while chaos is live, for a second at a time
 # gate: 6.1: it takes minutes; this host runs it too, with tcx, and fault/kill other kernels
 # Campaigns of 50 short trials (latency, partition, a disk filled), two at a time, whose processes are killed, stopped and
 # asked to end, at random moments and under live chaos, and each time go on or are resumed. After each kill traffic is
@@ -8,13 +9,13 @@
 # died, in bpf, tc, links, namespaces, mounts, cgroups, processes; in the end each trial has exactly one final row.
 # EVAL_MONKEY_KILLS says how many kills (200 take about 20 minutes), EVAL_MONKEY_SEED which and when. An emulated guest
 # starts a hundred programs a second at best: campaigns of five trials, and five kills.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
-# shellcheck source=tests/disklib.sh
-source "$(dirname "$0")/../disklib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
+# shellcheck source=tests/lib/disk.sh
+source "$(dirname "$0")/../lib/disk.sh"
 
 unset EVAL_DB
 # A trial takes a second or less; a run starts within 0.1 s.
@@ -106,7 +107,7 @@ watch_pairs() {
 		watchers+=("$!")
 	done
 }
-# normal_after_pair PAIR SINCE: as netlib.sh's, of one pair.
+# normal_after_pair PAIR SINCE: as net.sh's, of one pair.
 normal_after_pair() {
 	sed -n 's/^\[\([0-9.]*\)\].* time=\([0-9.]*\) ms.*/\1 \2/p' "$work/watch$1" | awk -v since="$2" '
 		{ sent = $1 - $2 / 1000 }

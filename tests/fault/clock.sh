@@ -3,11 +3,11 @@
 # gate: sid: one kernel is enough for what the kernel has no part in
 # time limit: 90 s
 # The wall clock jumps an hour forward and back all through a campaign: nothing waits by it, nothing is measured by it.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 [[ -n ${EVAL_GUEST:-} ]] || skip_all "it sets the clock, which a host's other users need"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 unset EVAL_DB
 make_nodes 2

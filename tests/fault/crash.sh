@@ -3,10 +3,10 @@
 # gate: 6.1: with filters in a guest, with tcx on this host
 # SIGKILL of the guard, alone and together with a worker or the coordinator, under chaos. (kill.sh has the coordinator
 # and the worker in every phase.)
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 unset EVAL_DB
 make_switch sw n1=10.99.0.1/24 n2=10.99.0.2/24 || exit 1

@@ -4,11 +4,11 @@
 # not in guests: it is about what is refused and asked
 # What keeps chaos from doing harm: abort_if, the emergency stop, the database's disk, the default gateway, the way in of
 # whoever runs it.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 unset EVAL_DB
 make_switch sw n1=10.99.0.1/24 n2=10.99.0.2/24 n3=10.99.0.3/24 || exit 1

@@ -4,10 +4,10 @@
 # not in guests: it is about processes, whatever the kernel
 # A process that hangs in the kernel (a write to a frozen file system) holds up neither a campaign, nor its end, nor that
 # of its guard. Ctrl+C ends chaos also while the coordinator itself hangs so.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 need_root
 
 unset EVAL_DB

@@ -5,10 +5,10 @@
 # Surroundings that nobody asked for: commands that hang, flood, fork away or are killed; devices and namespaces that
 # vanish in mid-trial; few descriptors, closed outputs, odd locales and names.
 # shellcheck disable=SC2016 # the commands' own variables
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 unset EVAL_DB
 net=10.$((RANDOM % 200 + 20)).$((RANDOM % 250))

@@ -4,10 +4,10 @@
 # gate: 5.10 6.12: one kernel of each way to attach is enough
 # SIGKILL of the coordinator, of a worker and of both, in every phase of a trial under chaos: traffic is normal again
 # within 200 ms, nothing is left within 3 s (emulated: 1 s, 5 s).
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 unset EVAL_DB
 make_switch sw n1=10.99.0.1/24 n2=10.99.0.2/24 || exit 1

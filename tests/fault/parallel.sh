@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 600 s
+# alone: eight trials at once keep both processors busy, and each has times to keep
 # not in guests: it is about the coordinator, and long
 # 200 trials, eight at a time, with something that goes wrong in every phase: each has exactly one final row, of the
 # status that it should have, and descriptors and memory do not grow. EVAL_PARALLEL_TRIALS: another number.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 unset EVAL_DB
 total=${EVAL_PARALLEL_TRIALS:-200}

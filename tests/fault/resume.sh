@@ -3,10 +3,10 @@
 # time limit: 180 s
 # not in guests: it is about the records; chaos_monkey.sh resumes
 # Campaigns killed and resumed: in each phase, six times over, and by signals. Each trial is final exactly once.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 unset EVAL_DB
 make_switch sw n1=10.99.0.1/24 n2=10.99.0.2/24 || exit 1

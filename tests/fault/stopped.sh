@@ -4,11 +4,11 @@
 # not in guests: it is about processes and pipes, whatever the kernel
 # Nothing waits for what may be stopped: SIGSTOP of worker, guard, coordinator and commands in each phase, eight campaigns
 # at once, one per phase; and a reader of an inject's output that does not read.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 unset EVAL_DB
 phases=(reset ready warmup inject hold revert recover check)

@@ -4,10 +4,10 @@
 # not in guests: it is about the database
 # What befalls the database while a campaign runs, or before it starts: full, read-only, unmounted, replaced, damaged,
 # newer, locked. Nothing that was recorded is lost, nothing runs on unrecorded, and the message says what to do.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 unset EVAL_DB
 net=10.$((RANDOM % 200 + 20)).$((RANDOM % 250))

@@ -5,7 +5,7 @@
 # Each fuzz target (make fuzzers) on its corpus, and then for $EVAL_FUZZ_SECONDS (10 s; make fuzz: 600 s) on what libFuzzer
 # makes of it, under ASan and UBSan, as many at a time as there are processors. What is found is kept in
 # build/fuzz/found: fix it and add the input to tests/fuzz/corpus.
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/lib.sh"
 
 build=${BUILD:-$top/build}/fuzz
 # An allocation's last frame is enough to find it, and freed memory that is kept is what takes the most time.

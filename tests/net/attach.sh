@@ -3,11 +3,11 @@
 # time limit: 300 s
 # What a fault attaches goes again and leaves others' alone: tcx links, or before Linux 6.6 clsact filters, which a guard
 # removes where the process is killed and the next eval where the guard is killed, too.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 make_nodes 2
 n1=$(ns n1)

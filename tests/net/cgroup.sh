@@ -3,10 +3,10 @@
 # gate: 5.10 6.12: one kernel of each way to find a cgroup
 # time limit: 120 s
 # A node that is told apart by port and cgroup: its port's traffic and what its cgroup sends, and nothing else.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 make_nodes 2
 root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)

@@ -3,7 +3,7 @@
 # alone: it measures how soon a lab is up
 # not in guests: it is about a script and etcd, whatever the kernel
 # The lab: up, writes, survives its leader, and leaves nothing.
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
 need_root
 

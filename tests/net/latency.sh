@@ -4,10 +4,10 @@
 # alone: it measures delays to half a millisecond
 # time limit: 150 s
 # latency with real traffic: how long, which packets, in which order, whole, and what stays as it was.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 # LINE: which delay line, see latency_tap.sh.
 [[ ${LINE:-auto} != tap ]] || has_fq || skip_all "no sch_fq: latency.sh has the TAP line as well"

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 180 s
 # The delay lines: which one is chosen, a bulk flow across inject and revert, and what an fq line alone does.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 late_ms=0 stall=0.5
 is_emulated && late_ms=25 stall=2

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # gate: 6.1 6.12: one kernel of each way to attach is enough for what programs do with packets
 # What a delay line is made of is not there: auto takes the other line, and a forced one says what is missing.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 # No veth pair as elsewhere, as its module is to go. Nothing has to leave this device.
 make_ns n1 || exit 1

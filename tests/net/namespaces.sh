@@ -4,11 +4,11 @@
 # time limit: 150 s
 # eval in a time, cgroup or PID namespace of its own, and faults of the host seen from there, and the other way round.
 # The hook engine in a PID namespace is in disk/guard.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 make_nodes 2
 n1=$(ns n1)

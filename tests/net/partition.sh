@@ -3,10 +3,10 @@
 # gate: 6.1: where filters are, which differ most from the links that this host has; net/match runs the programs on all
 # time limit: 200 s
 # network_partition with real traffic: exact pairs and no others, one way, established flows, engines, protection.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 nodes=(n1 n2 n3 n4)
 cut() { inject "$1" network_partition --for 60s --netns "$(ns "$2")" "${@:3}"; }

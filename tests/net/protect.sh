@@ -3,11 +3,11 @@
 # gate: 6.1: where filters are, which differ most from the links that this host has; net/match runs the programs on all
 # What no network fault touches: tcp/22, `protect`, and what root's sshd serves, by address and port; who passes for
 # sshd; allow: [ssh]; and where it is told.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 sshd=$(type -P sshd) || skip_all "no sshd here"
 make_nodes 2

@@ -6,11 +6,11 @@
 # time limit: 300 s
 # alone: it says how writes fare on a quiet machine
 # not in guests: it is about the README and the demo; net/lab has the lab, fault/resume campaigns
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
-# shellcheck source=tests/disklib.sh
-source "$(dirname "$0")/../disklib.sh"
+# shellcheck source=tests/lib/disk.sh
+source "$(dirname "$0")/../lib/disk.sh"
 cd "$top" || exit 1
 
 database=$work/demo/eval.db

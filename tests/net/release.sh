@@ -3,10 +3,10 @@
 # gate: 6.1: where filters are, which differ most from the links that this host has; net/match runs the programs on all
 # time limit: 120 s
 # A fault lets go: when its process is killed, stopped or interrupted, and when its time is over.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 make_nodes 2
 in_ns n1 ping -n -c 1 -W 1 "$(address4 n2)" >/dev/null

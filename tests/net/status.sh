@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # gate: 5.10 6.1: filters; this host has links
 # eval bpf-status: what is live, read from the kernel alone.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 fault() { our_faults | jq -r "select(.type == \"$1\") | $2"; }
 

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 60 s
 # The shortest way to see that a kernel does what we need: each fault once by hand, and a campaign of three trials.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/netlib.sh
-source "$(dirname "$0")/../netlib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
 
 unset EVAL_DB
 make_nodes 2

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # scripts/vm.sh without a guest: its usage, and what can go wrong until one boots.
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/lib.sh"
 vm=$top/scripts/vm.sh
 export EVAL_CACHE=$work/cache TMPDIR=$work/tmp
 mkdir -p "$EVAL_CACHE" "$TMPDIR" "$work/www"

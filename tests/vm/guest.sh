@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 900 s
 # Guests of scripts/vm.sh, on each of $KERNELS (default 6.1): what is there inside, and how they end.
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/lib.sh"
 need_root
 vm=$top/scripts/vm.sh
 read -ra kernels <<<"${KERNELS:-6.1}"

@@ -3,7 +3,7 @@
 # time limit: 600 s
 # disk_pressure on a kernel that is locked down after it has booted, for which there is no way back. Integrity: the hooks
 # still load there, but nothing may write to a process's memory, so that df cannot be made to agree. Confidentiality: no hook.
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/lib.sh"
 need_root
 kernel=6.12
 export TMPDIR=$work/tmp

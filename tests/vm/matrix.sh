@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # How the results of several guests, and of this host, become one closing line. The guests are a script's.
-source "$(dirname "$0")/../lib.sh"
+source "$(dirname "$0")/../lib/lib.sh"
 
 tree=$work/tree
 mkdir -p "$tree/scripts/vm" "$tree/tests/cli"
 cp "$top/scripts/vm/matrix.sh" "$tree/scripts/vm/"
-cp "$top/tests/run" "$top/tests/all" "$top/tests/lib.sh" "$top/tests/skips.list" "$tree/tests/"
+cp "$top/tests/run" "$top/tests/all" "$top/tests/skips.list" "$tree/tests/"
+mkdir "$tree/tests/lib"
+cp "$top/tests/lib/lib.sh" "$tree/tests/lib/"
 printf '#!/bin/bash\necho "ok 1 - a"; echo 1..1\n' >"$tree/tests/cli/good.sh"
 cat >"$tree/scripts/vm.sh" <<'END'
 #!/bin/bash

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 300 s
 # The machine's power goes in mid-trial: a guest with its database on a disk is killed, and the next boot resumes.
-# shellcheck source=tests/lib.sh
-source "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
 need_root
 vm=$top/scripts/vm.sh kernel=${KERNELS:-6.1}
 kernel=${kernel%% *}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Which members' addresses stand for each other, over netns, ports and instances. */
-#include "config_fixture.h"
+#include "unit_config.h"
 
 #include "config/reader.h"
 #include "util/cleanup.h"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck shell=bash
 #
-# For tests of disk_pressure, behind lib.sh and netlib.sh: file systems of their own on loop devices.
+# For tests of disk_pressure, behind lib.sh and net.sh: file systems of their own on loop devices.
 # shellcheck disable=SC2154,SC2034 # lib.sh has set top and work; tests use what this file sets
 disk_calls=$top/build/tools/disk_calls
 disk_probe=$top/build/tools/disk_probe

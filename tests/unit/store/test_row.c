@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Single rows between JSON and SQL. */
-#include "store_fixture.h"
+#include "unit_store.h"
 
 #include "util/json.h"
 

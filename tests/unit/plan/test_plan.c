@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "config_fixture.h"
+#include "unit_config.h"
 
 #include "config/placeholder.h"
 #include "plan/plan.h"

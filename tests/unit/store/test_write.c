@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Rows, values, lookups. */
 #include "campaign/campaign.h"
-#include "store_fixture.h"
+#include "unit_store.h"
 
 #include "util/clock.h"
 #include "util/json.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A new campaign or one that goes on, and which of its trials run. */
-#include "campaign_fixture.h"
+#include "unit_campaign.h"
 
 #include "plan/status.h"
 

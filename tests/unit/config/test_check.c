@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What no key can tell alone: chaos types against the subjects they run on. */
-#include "config_fixture.h"
+#include "unit_config.h"
 
 #define SUBJECT "subjects:\n  - name: s\n    reset: none\n"
 #define TWO_NODES "    nodes:\n      - {name: n1, address: 10.0.0.1}\n      - {name: n2, address: 10.0.0.2}\n"

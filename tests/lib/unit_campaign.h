@@ -2,7 +2,7 @@
 /* A campaign of a file's text with a database in a folder of its own, before its first trial starts. */
 #pragma once
 
-#include "config_fixture.h"
+#include "unit_config.h"
 
 #include <fcntl.h>
 #include <stdbool.h>

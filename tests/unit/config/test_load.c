@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Decoding and precedence; wrong files are tests/cli/validate.sh's. */
-#include "config_fixture.h"
+#include "unit_config.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The canonical form and its parts: old campaigns resume by its hash, so its bytes must stay. */
-#include "config_fixture.h"
+#include "unit_config.h"
 
 #include <math.h>
 

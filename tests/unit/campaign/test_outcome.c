@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A campaign's end: what is recorded and told, its exit code. */
-#include "campaign_fixture.h"
+#include "unit_campaign.h"
 
 #include <signal.h>
 #include <sys/wait.h>

@@ -2,13 +2,13 @@
 # shellcheck shell=bash
 #
 # For tests in bash: TAP on standard output, names of their own, and a cleanup that leaves nothing. A test starts with
-#     source "$(dirname "$0")/../lib.sh"
+#     source "$(dirname "$0")/../lib/lib.sh"
 # and ends with done_testing, which prints the plan: a test that dies on its way has none and counts as failed.
 # A comment "# time limit: N s" in its first lines replaces the default of tests/run.
 set -u
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck disable=SC2034 # for tests
 eval_bin=$top/eval
 # The test's own number, which its names have. $$ alone is 2 in each PID namespace of own_namespaces.

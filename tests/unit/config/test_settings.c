@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* How settings and parameters of the levels add up, and which level is blamed where the sum is wrong. */
-#include "config_fixture.h"
+#include "unit_config.h"
 
 #include <math.h>
 

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Text that grows, near misses, control characters and UTF-8. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+#include "util/text.h"
+
+static void test_append_stops_at_the_end(void **state)
+{
+	char out[8] = "";
+
+	text_append(out, sizeof(out), "%s", "abc");
+	text_append(out, sizeof(out), "%s%d", ", ", 1);
+	assert_string_equal(out, "abc, 1");
+	text_append(out, sizeof(out), "%s", "234");
+	assert_string_equal(out, "abc, 12");
+	text_append(out, sizeof(out), "%s", "more");
+	assert_string_equal(out, "abc, 12");
+}
+
+static void test_plural(void **state)
+{
+	assert_string_equal(text_plural(0), "s");
+	assert_string_equal(text_plural(1), "");
+	assert_string_equal(text_plural(2), "s");
+	assert_string_equal(text_plural(-1), "s");
+}
+
+static void test_nearest(void **state)
+{
+	static const char *const known[] = {"warmup_seconds", "duration_seconds", "retries", "target"};
+
+	assert_string_equal(text_nearest("retrys", known, ARRAY_SIZE(known)), "retries");
+	assert_string_equal(text_nearest("tagret", known, ARRAY_SIZE(known)), "target");
+	assert_string_equal(text_nearest("warmup", known, ARRAY_SIZE(known)), "warmup_seconds");
+	assert_null(text_nearest("colour", known, ARRAY_SIZE(known)));
+	assert_null(text_nearest("", known, ARRAY_SIZE(known)));
+}
+
+static void test_names(void **state)
+{
+	assert_true(text_is_name("n1", 64));
+	assert_true(text_is_name("a.b_c-d", 7));
+	assert_false(text_is_name("a.b_c-d", 6));
+	assert_false(text_is_name("", 64));
+	assert_false(text_is_name("-n", 64));
+	assert_false(text_is_name("a/b", 64));
+}
+
+static void test_control_characters(void **state)
+{
+	assert_false(text_has_control("plain, \xc3\xbc"));
+	assert_true(text_has_control("a\tb"));
+	assert_true(text_has_control("\x1b[2J"));
+	assert_true(text_has_control("\x7f"));
+	assert_true(text_has_control("\xc2\x9b"));
+}
+
+static void test_utf8(void **state)
+{
+	assert_int_equal(text_utf8_length("a", 1), 1);
+	assert_int_equal(text_utf8_length("\xc3\xbc", 2), 2);
+	assert_int_equal(text_utf8_length("\xe2\x82\xac", 3), 3);
+	assert_int_equal(text_utf8_length("\xf0\x9f\x98\x80", 4), 4);
+	/* Overlong, a surrogate, above U+10FFFF, cut off. */
+	assert_int_equal(text_utf8_length("\xc0\x80", 2), 0);
+	assert_int_equal(text_utf8_length("\xed\xa0\x80", 3), 0);
+	assert_int_equal(text_utf8_length("\xf4\x90\x80\x80", 4), 0);
+	assert_int_equal(text_utf8_length("\xe2\x82", 2), 0);
+	assert_true(text_utf8_is_cut("\xe2\x82", 2));
+	assert_false(text_utf8_is_cut("\xff", 1));
+}
+
+static void test_cut_is_not_inside_a_character(void **state)
+{
+	assert_int_equal(text_cut("abc", 5), 3);
+	assert_int_equal(text_cut("abcdef", 5), 5);
+	assert_int_equal(text_cut("abcd\xc3\xbc", 5), 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_append_stops_at_the_end),
+		cmocka_unit_test(test_plural),
+		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_control_characters),
+		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_cut_is_not_inside_a_character),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
