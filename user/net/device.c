@@ -21,7 +21,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* The largest that veth takes: a line must carry whatever its device does. */
+/* The largest MTU of veth: a delay line must carry every packet of its device. */
 #define VETH_MTU 65535
 
 static int ioctl_socket(void)
@@ -114,7 +114,7 @@ static bool is_wanted(const struct nlmsghdr *message, const char **name)
 		else if (mnl_attr_get_type(attr) == IFLA_MASTER)
 			has_master = true;
 	}
-	/* What a bond's slave or a bridge's port carries passes its master as well; a line is another fault's. */
+	/* Skips slaves and bridge ports, whose packets also pass their master, and the delay lines of other faults. */
 	return (info->ifi_flags & IFF_UP) && !(info->ifi_flags & IFF_LOOPBACK) && !has_master &&
 	       strncmp(*name, LINE_DEVICE_PREFIX, strlen(LINE_DEVICE_PREFIX));
 }
@@ -133,7 +133,7 @@ static int list_add(const struct nlmsghdr *message, void *data)
 		return MNL_CB_ERROR;
 	}
 	list->devices = grown;
-	/* It may be gone by now. */
+	/* It may have been removed since the dump. */
 	if (!device_find(&list->devices[list->count], name, NULL))
 		list->count++;
 	return MNL_CB_OK;
@@ -168,7 +168,7 @@ int device_set_up(const char *name, unsigned int queue_length, struct error *err
 	struct ifreq ifr;
 	int ret;
 
-	/* Our own device; without this it would announce itself to whoever looks at addresses. No IPv6: no file. */
+	/* Otherwise our device gets an IPv6 address that other programs see. A kernel without IPv6 has no such file. */
 	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
 	ipv6 = open(path, O_WRONLY | O_CLOEXEC);
 	if (ipv6 >= 0 && write(ipv6, "1", 1) != 1)
@@ -188,7 +188,7 @@ static int tx_dropped_reply(const struct nlmsghdr *message, void *data)
 	size_t from = offsetof(struct rtnl_link_stats64, tx_dropped);
 	const struct nlattr *attr;
 
-	/* Kernels differ in how long it is. It is aligned to 4 bytes only. */
+	/* Its length depends on the kernel. It is only aligned to 4 bytes. */
 	mnl_attr_for_each (attr, message, sizeof(struct ifinfomsg))
 		if (mnl_attr_get_type(attr) == IFLA_STATS64 &&
 		    mnl_attr_get_payload_len(attr) >= from + sizeof(uint64_t))
@@ -244,7 +244,7 @@ int device_delete(const char *name)
 	return netlink_request(message, NULL, NULL);
 }
 
-/* sysfs of the current network namespace, mounted nowhere; /sys is that of another. */
+/* Opens the current network namespace's sysfs, unmounted; /sys may be another's. */
 static int sysfs_open(void)
 {
 	_cleanup_close_ int fd = fsopen("sysfs", FSOPEN_CLOEXEC);
@@ -264,7 +264,7 @@ void device_receive_in_order(const char *name)
 		return;
 	snprintf(text, sizeof(text), "class/net/%s/queues/rx-0/rps_cpus", name);
 	fd = openat(sysfs, text, O_WRONLY | O_CLOEXEC);
-	/* Groups of 32 CPUs, the last one first. */
+	/* The mask: groups of 32 CPUs, the last group first. */
 	size = snprintf(text, sizeof(text), "%x", 1U << cpu % 32);
 	for (int group = cpu / 32; group && size < (int)sizeof(text); group--)
 		size += snprintf(text + size, sizeof(text) - (size_t)size, ",0");

@@ -8,10 +8,10 @@
 
 #include "util/error.h"
 
-/* How the delay lines' devices are named. */
+/* Name prefix of the delay lines' devices. */
 #define LINE_DEVICE_PREFIX "evline"
 
-/* In every network namespace: the kernel insists on it (loopback_net_init). */
+/* The same in every network namespace: the kernel enforces it (loopback_net_init). */
 #define DEVICE_LOOPBACK_IFINDEX 1
 
 struct net_device {
@@ -20,23 +20,23 @@ struct net_device {
 	bool ethernet; /* has an Ethernet header */
 };
 
-/* -ENODEV with the devices there are, where there is none of this name. */
+/* -ENODEV if it does not exist; device_find() then lists the existing devices in err. */
 int device_find(struct net_device *out, const char *name, struct error *err);
 int device_find_index(struct net_device *out, unsigned int ifindex, struct error *err);
-/* Every device that is up, has no master (bond, bridge), is not loopback nor a delay line; *out is malloc'ed. */
+/* Every device that is up, has no master (bond, bridge), and is not loopback nor a delay line; *out is malloc'ed. */
 int device_list_up(struct net_device **out, size_t *count, struct error *err);
-/* Brings a device up with this transmit queue length; speaks no IPv6 on it. */
+/* Brings a device up with this transmit queue length and without IPv6. */
 int device_set_up(const char *name, unsigned int queue_length, struct error *err);
-/* How many packets more than *known the device could not take (tx_dropped); *known follows. 0 where it is gone. */
+/* Returns how many packets the device dropped (tx_dropped) beyond *known, which is updated; 0 on failure. */
 uint64_t device_tx_dropped(const char *name, uint64_t *known);
 
-/* A veth pair: name here, and peer in the namespace of peer_netns_fd. -EEXIST: one of the names is taken. */
+/* Creates a veth pair: name here, peer in the namespace of peer_netns_fd. -EEXIST if either name is taken. */
 int device_add_veth(const char *name, const char *peer, int peer_netns_fd);
-/* Takes a veth's peer along. */
+/* A veth's peer is deleted as well. */
 int device_delete(const char *name);
 
 /*
- * All that the device receives goes through the queue of one CPU (RPS), so that it stays in order; a veth has a queue
- * per CPU else, and what is sent from several overtakes. Where it cannot be had, nothing changes.
+ * Sends everything that the device receives through the queue of one CPU (RPS), which keeps the order: a veth has a
+ * queue per CPU otherwise, and packets sent from several CPUs overtake each other. Does nothing on failure.
  */
 void device_receive_in_order(const char *name);

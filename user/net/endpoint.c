@@ -11,7 +11,7 @@
 
 static const uint8_t ipv4_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
-/* 1…65535 in plain digits, 0 where it is not. */
+/* Parses 1…65535 in plain digits; 0 if text is anything else. */
 static uint16_t port_parse(const char *text)
 {
 	size_t length = strspn(text, "0123456789");

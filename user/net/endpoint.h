@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Addresses and ports, and their text. Pure functions: the live host is device.h's and route.h's. */
+/* Addresses and ports, and their text. Pure functions; device.h and route.h read the live host. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@ struct endpoint {
 	uint16_t port;
 };
 
-/* Parses "1.2.3.4", "1.2.3.4:80", "fd00::1", "[fd00::1]:80". Returns 0 or -EINVAL with a text. */
+/* Parses "1.2.3.4", "1.2.3.4:80", "fd00::1", "[fd00::1]:80". Returns 0, or -EINVAL with err set. */
 int endpoint_parse(struct endpoint *out, const char *text, struct error *err);
 #define ENDPOINT_TEXT_SIZE 64
 const char *endpoint_format(const struct endpoint *endpoint, char out[ENDPOINT_TEXT_SIZE]);
@@ -22,10 +22,10 @@ bool endpoint_is_ipv4(const struct endpoint *endpoint);
 struct protect_port {
 	uint8_t protocol;    /* IPPROTO_TCP or IPPROTO_UDP */
 	uint16_t port;       /* host order */
-	bool local_only;     /* only where it is the target's own port: sshd's */
-	uint8_t address[16]; /* with local_only: the target's own, all zero = any */
+	bool local_only;     /* protected only as the target's own port: sshd's */
+	uint8_t address[16]; /* with local_only: the target's address; all zero = any */
 };
 /* Parses "tcp/22" or "udp/53". */
 int protect_parse(struct protect_port *out, const char *text, struct error *err);
-/* "tcp/22"; of sshd's "sshd 10.0.0.5:2222", of any address "sshd *:2222". */
+/* Writes "tcp/22"; for sshd "sshd 10.0.0.5:2222", on any address "sshd *:2222". */
 const char *protect_format(const struct protect_port *protect, char out[ENDPOINT_TEXT_SIZE]);

@@ -41,7 +41,7 @@ void netns_leave(int *saved)
 {
 	if (*saved < 0)
 		return;
-	/* Staying in the other namespace would run the next command there: nothing sane is left to do. */
+	/* Otherwise the process would run its next command in the other namespace. */
 	if (setns(*saved, CLONE_NEWNET))
 		abort();
 	*saved = fd_close(*saved);
@@ -59,7 +59,7 @@ int netns_open_link(int dir_fd, const char *name)
 	char kind[8] = "";
 	int fd;
 
-	/* Opening what else a descriptor leads to might do something. */
+	/* Opening another kind of file may have side effects. */
 	if (readlinkat(dir_fd, name, kind, sizeof(kind) - 1) < 0 || strncmp(kind, "net:[", 5) != 0)
 		return -ENOENT;
 	fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);

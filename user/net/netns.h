@@ -6,12 +6,12 @@
 
 /* Enters a namespace; *saved gets a descriptor for netns_leave. Returns 0 or a negative errno. */
 int netns_enter(int netns_fd, int *saved);
-/* -1 is fine. Never returns where the way back is barred. */
+/* Does nothing if *saved is -1; aborts the process on failure. */
 void netns_leave(int *saved);
-/* A descriptor of the current namespace. */
+/* A descriptor of the current namespace, or a negative errno. */
 int netns_current(void);
 uint64_t netns_inode(int netns_fd);
-/* The namespace with this inode, wherever it is mounted or some process is in it. -ENOENT: neither. */
+/* Opens the namespace with this inode through a mount or a process in it. -ENOENT if there is neither. */
 int netns_open_inode(uint64_t inode);
-/* The namespace that this entry of a /proc/PID/fd leads to. -ENOENT: to something else. */
+/* Opens the namespace that an entry of a /proc/PID/fd links to. -ENOENT if it links to anything else. */
 int netns_open_link(int dir_fd, const char *name);

@@ -37,7 +37,7 @@ static int route_reply(const struct nlmsghdr *message, void *data)
 
 	if (message->nlmsg_type != RTM_NEWROUTE)
 		return MNL_CB_OK;
-	/* The entry of an own address names the device that has it, but its packets go through loopback. */
+	/* A local address's route names the device that has the address, but its packets go through loopback. */
 	if (route->rtm_type == RTN_LOCAL) {
 		visit->found++;
 		ret = visit->visit(DEVICE_LOOPBACK_IFINDEX, visit->data);

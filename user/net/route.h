@@ -7,8 +7,8 @@
 #include "net/endpoint.h"
 
 /*
- * Calls visit with each device that the routing table sends packets for address to (several with multipath).
- * -ENETUNREACH where there is no route, -ENODEV where its device is gone by now. An own address leads to loopback,
+ * Calls visit with each device through which the routing table sends packets to `to` (several with multipath).
+ * -ENETUNREACH if there is no route, -ENODEV if its device has just been removed. A local address leads to loopback,
  * DEVICE_LOOPBACK_IFINDEX.
  */
 int route_visit_devices(const struct endpoint *to, int (*visit)(unsigned int ifindex, void *data), void *data,

@@ -14,7 +14,7 @@
 #include "net/netlink.h"
 #include "util/array.h"
 
-/* Fairness between flows is of no use here; the largest that every kernel takes. */
+/* The largest quantum that every kernel takes; fairness between flows is of no use here. */
 #define FQ_QUANTUM_BYTES (1U << 20)
 #define FQ_REQUEST_SIZE (MNL_NLMSG_HDRLEN + 512)
 
@@ -25,7 +25,7 @@ struct filter_list {
 
 struct qdisc_search {
 	unsigned int ifindex;
-	int found; /* as tc_has_clsact tells it */
+	int found; /* result of tc_has_clsact() */
 };
 
 static uint32_t program_id_of(const struct nlattr *options)
@@ -98,7 +98,7 @@ static int qdisc_reply(const struct nlmsghdr *message, void *data)
 	const struct nlattr *attr;
 	struct qdisc_search *search = data;
 
-	/* Older kernels dump every device's, whatever was asked for. */
+	/* Older kernels dump the qdiscs of every device. */
 	if (message->nlmsg_type != RTM_NEWQDISC || tc->tcm_ifindex != (int)search->ifindex ||
 	    tc->tcm_parent != TC_H_CLSACT)
 		return MNL_CB_OK;
@@ -116,7 +116,6 @@ int tc_has_clsact(unsigned int ifindex)
 	return netlink_dump(RTM_GETQDISC, &tc, sizeof(tc), qdisc_reply, NULL, &search) ?: search.found;
 }
 
-/* As the device's root qdisc. */
 static struct nlmsghdr *fq_request(void *buffer, unsigned int ifindex)
 {
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
@@ -152,9 +151,9 @@ int tc_set_fq(const char *name, const struct tc_fq *fq, struct error *err)
 	mnl_attr_put_u32(message, TCA_FQ_INITIAL_QUANTUM, FQ_QUANTUM_BYTES);
 	mnl_attr_put_u32(message, TCA_FQ_RATE_ENABLE, 0);
 	mnl_attr_put_u32(message, TCA_FQ_ORPHAN_MASK, fq->orphan_mask);
-	/* In ns. By default every delay may be 10 µs longer. */
+	/* In ns; the default makes every delay up to 10 µs longer. */
 	mnl_attr_put_u32(message, TCA_FQ_TIMER_SLACK, 1);
-	/* Before 5.8 there is none (commit 39d010504e6b), and it is ignored. */
+	/* Kernels before 5.8 have no horizon (commit 39d010504e6b) and ignore it. */
 	mnl_attr_put_u32(message, TCA_FQ_HORIZON, fq->horizon_us);
 	mnl_attr_put_u8(message, TCA_FQ_HORIZON_DROP, 0);
 	mnl_attr_nest_end(message, options);

@@ -21,26 +21,26 @@ struct tc_filter {
 #define TC_PARENT_EGRESS 0xfffffff3U
 
 /*
- * Visits every filter of a hook, in the order in which the kernel runs them within a chain; a non-zero return ends
- * the walk and is returned. Else 0 or a negative errno.
+ * Calls visit with every filter of a hook, in the order in which the kernel runs them within a chain. A non-zero result
+ * ends the walk and is returned; otherwise 0 or a negative errno.
  */
 int tc_each_filter(unsigned int ifindex, uint32_t parent, int (*visit)(const struct tc_filter *filter, void *data),
 		   void *data);
 
 /*
- * The qdisc that the hooks belong to: 1 clsact, 0 none, -EEXIST another (ingress) that has no hook on the way out,
- * or a negative errno.
+ * 1 if the device has clsact, the hooks' qdisc; 0 if none; -EEXIST if another (ingress), which has no egress hook; or a
+ * negative errno.
  */
 int tc_has_clsact(unsigned int ifindex);
 
-/* fq so that only skb->tstamp decides when a packet leaves. */
+/* Settings with which only skb->tstamp decides when fq sends a packet. */
 struct tc_fq {
-	uint32_t packets;     /* of the qdisc, and of each of its flows */
-	uint32_t horizon_us;  /* what would leave later leaves then */
-	uint32_t orphan_mask; /* of skb->hash: which packets are one flow and keep their order */
+	uint32_t packets;     /* limit of the qdisc, and of each of its flows */
+	uint32_t horizon_us;  /* packets that are due later leave at the horizon */
+	uint32_t orphan_mask; /* of skb->hash: packets with equal bits are one flow, which keeps its order */
 };
 
-/* Sets one with its defaults, to see if it can be had: 0 or a negative errno, -ENOENT: this kernel has no sch_fq. */
+/* Tests for fq by setting it with its defaults. Returns 0 or a negative errno, -ENOENT if the kernel has no sch_fq. */
 int tc_try_fq(unsigned int ifindex);
-/* The device's root qdisc. -ENOPKG: this kernel has no sch_fq. */
+/* Makes fq the device's root qdisc. -ENOPKG if the kernel has no sch_fq. */
 int tc_set_fq(const char *name, const struct tc_fq *fq, struct error *err);

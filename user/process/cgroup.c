@@ -16,14 +16,14 @@
 #include "util/cleanup.h"
 #include "util/pidfd.h"
 
-/* Of the host's root (WARN_ON_ONCE in cgroup_setup_root()). */
+/* Id of the host's root cgroup (WARN_ON_ONCE in cgroup_setup_root()). */
 #define ROOT_ID 1ULL
 /* FILEID_KERNFS, not in the kernel's UAPI. */
 #define HANDLE_TYPE_KERNFS 0xfe
 #define LEVEL_MAX 64
 #define ROOT_PATH_SIZE 128
 #define REMOVE_DEPTH_MAX 16
-/* Few descriptors may be left. */
+/* Pidfds open at once: there may be few left. */
 #define MEMBERS_AT_ONCE 16
 
 _Static_assert(sizeof(ino_t) == sizeof(uint64_t), "a cgroup's inode number is its id");
@@ -45,7 +45,7 @@ uint64_t cgroup_id(int fd, const char *path)
 	return id;
 }
 
-/* A hybrid host has it below /sys/fs/cgroup/unified. -ENOENT: nowhere. */
+/* On a hybrid host /sys/fs/cgroup/unified. -ENOENT if not mounted. */
 static int root_path(char *out, size_t size)
 {
 	_cleanup_fclose_ FILE *f = fopen("/proc/self/mounts", "re");
@@ -70,7 +70,7 @@ int cgroup_root_open(void)
 	return ret < 0 ? -errno : ret;
 }
 
-/* The host's root, also where what is mounted here is only a part of it: by its handle, as it has no path here. */
+/* The host's root cgroup by its handle: it has no path here if only a part of the tree is mounted. */
 static int host_root_open(int fd)
 {
 	union cgroup_handle root = {
@@ -83,7 +83,7 @@ static int host_root_open(int fd)
 	return root_fd < 0 ? -errno : root_fd;
 }
 
-/* How far below the folder the cgroup is; -ENOENT: it is not. */
+/* Returns the level of cgroup id below the folder (at `level`), or -ENOENT. */
 static int level_below(int folder_fd, uint64_t id, int level)
 {
 	int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = -ENOENT;
@@ -156,7 +156,6 @@ int cgroup_find(char **path, unsigned int *level, const char *name, struct error
 	return 0;
 }
 
-/* Up to `room` members; returns how many. */
 static size_t members_of(int fd, int *pids, size_t room)
 {
 	int procs_fd = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
@@ -171,8 +170,8 @@ static size_t members_of(int fd, int *pids, size_t room)
 }
 
 /*
- * Before 5.14 (kernel commit 661ee6280931) there is no cgroup.kill. A number that is still listed after its descriptor
- * was opened is that process, or the descriptor's is dead. Repeated calls catch the rest, and what forks meanwhile.
+ * Before 5.14 there is no cgroup.kill (commit 661ee6280931). A pid that is still listed after its pidfd was opened is
+ * the pidfd's process, unless that is dead. Repeated calls kill the other members and new forks.
  */
 static void kill_members(int fd)
 {

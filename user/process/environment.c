@@ -15,7 +15,7 @@ static const char *const names[VARIABLES] = {
 	"EVAL_INSTANCE", "EVAL_CAMPAIGN", "EVAL_TRIAL", "EVAL_SUBJECT", "EVAL_TARGET", "EVAL_PHASE", SCOPE_VARIABLE,
 };
 
-/* An eval inside a command of another eval must not pass on the outer one's. */
+/* An eval that runs inside another must not pass on the outer eval's variables. */
 static bool is_ours(const char *variable)
 {
 	for (size_t i = 0; i < VARIABLES; i++) {

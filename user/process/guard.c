@@ -19,21 +19,21 @@
 #include "util/pidfd.h"
 #include "util/sched.h"
 
-/* Between two tries at what is still dying: doubles from the first to the last. */
+/* Pause between sweeps of what is still dying; doubles from the first to the last. */
 #define RETRY_FIRST_MS 2
 #define RETRY_LAST_MS 100
-/* What hangs in the kernel is left alone when nobody is left to guard. */
+/* How long the last sweep waits for processes that hang in the kernel. */
 #define LAST_SWEEP_NS (5 * NSEC_PER_SEC)
-/* The guard's last sweep and some more. */
+/* Longer than the guard's last sweep. */
 #define STOP_WAIT_MS 7000
 
-/* In place of a group. */
+/* Special values of message.group. */
 #define WORKER_NEW (-1)
 #define WORKER_DONE (-2)
 
 /*
- * With the pidfds of worker and group's leader, in this order, as SCM_RIGHTS: by the time that the guard reads it,
- * their numbers may be others'.
+ * Sent with the pidfds of worker and group's leader, in this order (SCM_RIGHTS): their pids may be reused by the time
+ * that the guard reads the message.
  */
 struct message {
 	pid_t worker;
@@ -44,14 +44,14 @@ enum { MESSAGE_WORKER, MESSAGE_LEADER, MESSAGE_FDS };
 
 struct ward {
 	pid_t pid, group;
-	int pidfd;       /* -1: dead, its scope is still being swept */
+	int pidfd;       /* -1: the worker is dead, its scope is still being swept */
 	int group_pidfd; /* of the group's leader; -1: no group */
 };
 
 struct guardian {
 	char prefix[SCOPE_NAME_SIZE];
-	int (*sweep)(struct error *err); /* NULL: nothing but the scopes */
-	int fd;                          /* -1: nobody is left at the other end */
+	int (*sweep)(struct error *err); /* NULL: sweep only the scopes */
+	int fd;                          /* -1: the other end is closed */
 	struct ward *wards;
 	size_t count;
 };
@@ -64,7 +64,7 @@ static struct ward *ward_find(struct guardian *guardian, pid_t pid)
 	return NULL;
 }
 
-/* Takes pidfd. */
+/* Takes ownership of pidfd. */
 static struct ward *ward_add(struct guardian *guardian, pid_t pid, int pidfd)
 {
 	struct ward *grown = realloc(guardian->wards, (guardian->count + 1) * sizeof(*grown));
@@ -78,7 +78,7 @@ static struct ward *ward_add(struct guardian *guardian, pid_t pid, int pidfd)
 	return &grown[guardian->count++];
 }
 
-/* Takes pidfd. */
+/* Takes ownership of pidfd. */
 static void ward_set_group(struct ward *ward, pid_t group, int pidfd)
 {
 	fd_close(ward->group_pidfd);
@@ -93,7 +93,7 @@ static void ward_forget(struct guardian *guardian, struct ward *ward)
 	*ward = guardian->wards[--guardian->count];
 }
 
-/* Returns true when nothing of the dead worker is left. */
+/* Returns true if the dead worker's scope is empty and removed. */
 static bool ward_sweep(const struct guardian *guardian, struct ward *ward)
 {
 	char name[SCOPE_NAME_SIZE];
@@ -105,7 +105,7 @@ static bool ward_sweep(const struct guardian *guardian, struct ward *ward)
 	return !scope_sweep(name);
 }
 
-/* fds that did not come are -1. */
+/* fds that were not sent are -1. */
 static ssize_t receive(int fd, struct message *message, int fds[MESSAGE_FDS])
 {
 	union {
@@ -136,7 +136,7 @@ static void handle_message(struct guardian *guardian, const struct message *mess
 			ward_forget(guardian, ward);
 		return;
 	}
-	/* The worker's own word may come before the coordinator's. */
+	/* The worker's own message may arrive before the coordinator's. */
 	if (!ward)
 		ward = ward_add(guardian, message->worker, TAKE_FD(fds[MESSAGE_WORKER]));
 	if (message->group >= 0 && ward)
@@ -158,7 +158,7 @@ static void read_messages(struct guardian *guardian)
 		guardian->fd = fd_close(guardian->fd);
 }
 
-/* Sweeps dead workers and forgets those that left nothing. Returns how many are left to sweep. */
+/* Sweeps dead workers and forgets those that left nothing. Returns how many must be swept again. */
 static size_t sweep_dead(struct guardian *guardian)
 {
 	size_t kept = 0, left = 0;
@@ -181,7 +181,7 @@ static void sweep_others(const struct guardian *guardian)
 		guardian->sweep(NULL);
 }
 
-/* wait_ms -1: without end. */
+/* wait_ms -1: without a timeout. */
 static void watch_once(struct guardian *guardian, int wait_ms)
 {
 	size_t count = guardian->count;
@@ -192,7 +192,7 @@ static void watch_once(struct guardian *guardian, int wait_ms)
 		fds[i + 1] = (struct pollfd){.fd = guardian->wards[i].pidfd, .events = POLLIN};
 	if (poll(fds, count + 1, wait_ms) < 0)
 		return;
-	/* Messages first: a worker's last word about its group comes before its death. They may change the wards. */
+	/* Messages first: a worker's last message about its group precedes its death. They may change the wards. */
 	if (fds[0].revents) {
 		read_messages(guardian);
 		return;
@@ -201,7 +201,7 @@ static void watch_once(struct guardian *guardian, int wait_ms)
 		if (!fds[i + 1].revents)
 			continue;
 		guardian->wards[i].pidfd = fd_close(guardian->wards[i].pidfd);
-		/* First of all: what its filters do to the target has to end. */
+		/* First, because the dead worker's filters still affect the target. */
 		sweep_others(guardian);
 	}
 }
@@ -217,14 +217,14 @@ __attribute__((noreturn)) static void guard_run(struct guardian *guardian)
 	size_t left = 0;
 	uint64_t end_ns;
 
-	/* Until nobody is left at the other end and no worker lives. */
+	/* Run until the other end is closed and no worker lives. */
 	while (guardian->fd >= 0 || guardian->count > left) {
 		watch_once(guardian, left ? wait_ms : -1);
 		left = sweep_dead(guardian);
 		wait_ms = left ? next_wait(wait_ms) : RETRY_FIRST_MS;
 	}
 	sweep_others(guardian);
-	/* By prefix: there may be workers that the coordinator had no time to tell of. */
+	/* Sweep by prefix, because the coordinator may have died before it reported a worker. */
 	end_ns = clock_monotonic_ns() + LAST_SWEEP_NS;
 	wait_ms = RETRY_FIRST_MS;
 	while (scope_sweep(guardian->prefix) && clock_monotonic_ns() < end_ns) {
@@ -241,14 +241,13 @@ __attribute__((noreturn)) static void guard_child(struct guardian *guardian, con
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	setsid();
-	/* Its work begins when its parent dies, also if somebody has stopped it: it holds the campaign's locks until
-	 * then. */
+	/* Continues a stopped guard when its parent dies: it holds the campaign's locks until its work is done. */
 	prctl(PR_SET_PDEATHSIG, SIGCONT);
 	prctl(PR_SET_NAME, "eval-guard");
 	sched_go_first();
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
-	/* Whoever reads our caller's output must not have to wait for the guard. */
+	/* A reader of eval's output must not have to wait for the guard. */
 	for (int i = 0; i <= STDERR_FILENO; i++)
 		dup2(null_fd, i);
 	slots[0] = &guardian->fd;
@@ -290,12 +289,12 @@ int guard_start(struct guard *guard, const char *prefix, int (*sweep)(struct err
 }
 
 /*
- * -EAGAIN: the guard is stopped and its socket full; the message is lost. Neither that nor a dead guard is a reason to
- * stop: scopes are still destroyed by their workers and swept by the coordinator.
+ * Returns -EAGAIN if the message is lost because the guard is stopped and its socket full. Neither that nor a dead
+ * guard is an error: workers still destroy their scopes, and the coordinator sweeps them.
  */
 static int tell(int guard_fd, struct message message)
 {
-	/* All of them are ours, or our children that we have not waited for: their numbers are theirs still. */
+	/* Neither pid can be reused yet: it is our own, or that of a child that we have not reaped. */
 	_cleanup_close_ int worker = pidfd_of(message.worker);
 	_cleanup_close_ int leader = message.group > 0 ? pidfd_of(message.group) : -1;
 	const int fds[MESSAGE_FDS] = {worker, leader};
@@ -313,7 +312,7 @@ static int tell(int guard_fd, struct message message)
 	memcpy(CMSG_DATA(&control.header), fds, size);
 	if (guard_fd < 0 || sendmsg(guard_fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return 0;
-	/* The other bound is that on descriptors under way. */
+	/* ETOOMANYREFS: too many descriptors are in flight. */
 	return errno == EAGAIN || errno == ETOOMANYREFS ? -EAGAIN : 0;
 }
 
@@ -323,14 +322,14 @@ void guard_stop(struct guard *guard)
 	struct pollfd fd = {.fd = pidfd, .events = POLLIN};
 	int ended = pidfd < 0;
 
-	/* Else it would wait for us, and we for it. */
+	/* Deregister first; otherwise we and the guard would wait for each other. */
 	tell(guard->fd, (struct message){.worker = getpid(), .group = WORKER_DONE});
 	guard->fd = fd_close(guard->fd);
 	if (pidfd >= 0)
 		pidfd_signal(pidfd, SIGCONT);
 	while (pidfd >= 0 && (ended = poll(&fd, 1, STOP_WAIT_MS)) < 0 && errno == EINTR)
 		;
-	/* Else a worker hangs in the kernel: the guard goes on waiting for it, we do not. */
+	/* After a timeout a worker hangs in the kernel: the guard waits for it, we do not. */
 	if (guard->pid > 0 && ended)
 		waitpid(guard->pid, NULL, pidfd < 0 ? 0 : WNOHANG);
 	guard->pid = 0;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The guard: a small process in a session of its own that kills what the workload, the probes and a command under
- * way left when their worker or the coordinator died, and calls what sweeps the rest (on kernels without tcx its
- * faults' filters). It ends when all of them are gone, or some seconds after the last worker where they hang in the
- * kernel.
+ * The guard: a small process in a session of its own. When a worker or the coordinator dies, it kills what the
+ * workload, the probes and a running command left, and calls a function that sweeps the rest (the faults' filters on
+ * kernels without tcx). It exits when all of them are gone, or 5 s after the last worker if some hang in the kernel.
  */
 #pragma once
 
@@ -15,21 +14,21 @@
 
 struct guard {
 	pid_t pid;
-	int fd;      /* close-on-exec; workers inherit it: the guard lives until the last one is closed */
-	size_t lost; /* messages of this process that a guard which is stopped had no room for */
+	int fd;      /* close-on-exec, inherited by workers; the guard lives until the last copy is closed */
+	size_t lost; /* messages of this process that were lost because the guard was stopped */
 };
 
 /*
- * prefix: of the coordinator's scopes (scope_prefix). sweep: ends what else the dead left; the guard calls it, with no
- * err, first of all when a worker died, and when nobody is left; NULL: nothing. keep_fds: the campaign's locks, which
- * the guard holds too, so that nobody else starts before it has swept.
+ * prefix: start of the coordinator's scope names (scope_prefix). sweep (may be NULL): ends what else a dead worker
+ * left; called with err NULL, first thing when a worker has died and before the last sweep of scopes. keep_fds: the
+ * campaign's locks, which the guard also holds, so that no other eval starts before it has swept.
  */
 int guard_start(struct guard *guard, const char *prefix, int (*sweep)(struct error *err), const int *keep_fds,
 		size_t keep_count, struct error *err);
-/* Lets go and waits for its end, within bounds; a guard that is stopped goes on for it. */
+/* Closes the socket and waits up to 7 s for the guard's exit; continues a stopped guard. */
 void guard_stop(struct guard *guard);
 
-/* Coordinator: a worker was forked. A message that is lost is counted. */
+/* For the coordinator: a worker was forked. Counts a message that is lost. */
 void guard_tell_worker(struct guard *guard, pid_t worker);
-/* Worker: the process group of a command outside its scope, 0: none any more. -EAGAIN: the message is lost. */
+/* For a worker: the process group of a command outside its scope, 0: none any more. -EAGAIN if it is lost. */
 int guard_tell_group(int guard_fd, pid_t group);

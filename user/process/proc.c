@@ -19,19 +19,19 @@
 #define HALF (PROC_OUTPUT_MAX / 2)
 #define KILL_WAIT_NS (2 * NSEC_PER_SEC)
 
-/* The first HALF bytes and a ring of the last HALF. */
+/* Keeps the first HALF bytes, and the last HALF in a ring. */
 struct capture {
 	int fd; /* read end; -1: closed */
 	char *head, *tail;
 	size_t head_used, head_size;
-	uint64_t tail_total; /* bytes that went to the ring so far */
+	uint64_t tail_total; /* bytes written to the ring so far */
 };
 
 struct proc {
 	pid_t pid;
 	int pidfd;
 	uint64_t deadline_ns; /* UINT64_MAX: none */
-	uint64_t killed_ns;   /* 0: it was not */
+	uint64_t killed_ns;   /* 0: not killed */
 	bool ended;           /* or given up */
 	bool reaped;
 	struct proc_result result;
@@ -110,7 +110,7 @@ static json_t *capture_text(const struct capture *capture)
 		used += (size_t)sprintf(text + used, "\n[... %zu bytes left out ...]\n", start);
 	for (size_t i = 0; i < kept; i++)
 		text[used++] = capture->tail[(start + i) % HALF];
-	/* JSON takes six bytes for a control character: the record must stay within a datagram. */
+	/* JSON needs six bytes for a control character, and the record must fit into a datagram. */
 	for (size_t i = 0; i < used; i++)
 		if ((unsigned char)text[i] < ' ' && text[i] != '\n' && text[i] != '\t')
 			text[i] = ' ';
@@ -122,7 +122,7 @@ static int pipe_open(int ends[2])
 	return pipe2(ends, O_CLOEXEC | O_NONBLOCK) ? -errno : 0;
 }
 
-/* Only system calls: the process may have a thread that holds any lock. */
+/* Makes only system calls: another thread may have held any lock at the clone. */
 __attribute__((noreturn)) static void child_run(const struct proc_spec *spec, pid_t parent, int out_fd, int err_fd)
 {
 	static const char chdir_failed[] = "eval: cannot enter the command's folder\n";
@@ -142,7 +142,7 @@ __attribute__((noreturn)) static void child_run(const struct proc_spec *spec, pi
 	dup2(null_fd, STDIN_FILENO);
 	dup2(out_fd, STDOUT_FILENO);
 	dup2(err_fd, STDERR_FILENO);
-	/* Nothing that our own caller left open either: a daemon would hold it for good (5.11 has the flag). */
+	/* Also closes what our own caller left open, which a daemon would hold for good (the flag needs 5.11). */
 	syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
 	if (spec->directory && chdir(spec->directory)) {
 		if (write(STDERR_FILENO, chdir_failed, sizeof(chdir_failed) - 1) < 0)
@@ -238,7 +238,7 @@ static bool reap(struct proc *proc)
 	if (waitid(P_PID, (id_t)proc->pid, &info, WEXITED | WNOHANG) || !info.si_pid)
 		return false;
 	proc->reaped = true;
-	/* What it was given up with stands. */
+	/* Keep the result that give_up() has set. */
 	if (proc->ended)
 		return true;
 	proc->ended = true;
@@ -252,8 +252,8 @@ static bool reap(struct proc *proc)
 void proc_kill(struct proc *proc)
 {
 	/*
-	 * The leader is not reaped, so the group's number is no other's. The process itself too: it may not have come
-	 * to setsid.
+	 * The leader is not reaped, so the group's number is not reused. The process itself may not have reached
+	 * setsid().
 	 */
 	if (proc->pid <= 0 || proc->ended)
 		return;
@@ -263,7 +263,7 @@ void proc_kill(struct proc *proc)
 		proc->killed_ns = clock_monotonic_ns();
 }
 
-/* It hangs in the kernel, and would hold us up for as long as that takes. */
+/* Stops waiting for a process that hangs in the kernel. */
 static void give_up(struct proc *proc)
 {
 	proc->ended = true;
@@ -321,8 +321,8 @@ uint64_t proc_wake_ns(const struct proc *proc)
 }
 
 /*
- * The kill is what enforces the deadline: one that ended before it was in time. Where we look late, there is no telling
- * when it ended, and our own delay must not count against the subject.
+ * A command that exits before the kill was in time: if we look late, we do not know when it exited, and our own delay
+ * must not count against the subject.
  */
 static void heed_time(struct proc *proc)
 {
@@ -347,7 +347,7 @@ bool proc_handle(struct proc *proc)
 		heed_time(proc);
 		return proc->ended;
 	}
-	/* What it wrote last. */
+	/* Output just before the exit. */
 	capture_read(&proc->out);
 	capture_read(&proc->err);
 	return true;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * A command of the campaign file, run by /bin/sh -c in a session of its own with stdin from /dev/null and its output
- * captured within bounds. Driven by the caller's poll loop; never blocks. The command has ended when its process
- * has, whatever it left behind holding the output's pipe, or when it was killed and hangs in the kernel nevertheless.
+ * captured within bounds. Driven by the caller's poll loop; only proc_finish() and proc_free() wait. The command has
+ * ended when its process has exited, whatever still holds the output's pipe, or when it was killed but hangs in the
+ * kernel.
  */
 #pragma once
 
@@ -15,7 +16,7 @@
 
 #include "util/error.h"
 
-/* Of long output the first and the last half of this are kept. */
+/* In bytes; of longer output the first and the last half of this are kept. */
 #define PROC_OUTPUT_MAX (64 * 1024)
 
 enum proc_stderr {
@@ -28,7 +29,7 @@ struct proc_spec {
 	const char *directory;    /* NULL: the caller's */
 	char *const *environment; /* complete, ends with NULL */
 	uint64_t timeout_ns;      /* 0: none */
-	int cgroup_fd;            /* cgroup v2 directory that it starts in; -1: the caller's */
+	int cgroup_fd;            /* cgroup v2 directory to start in; -1: the caller's */
 	enum proc_stderr standard_error;
 };
 
@@ -36,37 +37,37 @@ struct proc_result {
 	uint64_t started_ns, ended_ns; /* CLOCK_MONOTONIC */
 	int exit_code;                 /* -1: ended by a signal, or not at all */
 	int signal;
-	bool timed_out; /* it still ran when we looked at its deadline or later */
-	bool stopped;   /* by proc_finish or proc_free */
-	bool survived;  /* it did not end: SIGKILL did nothing to it, and it was given up at ended_ns */
+	bool timed_out; /* still ran when we looked at its deadline or later */
+	bool stopped;   /* killed by proc_finish or proc_free */
+	bool survived;  /* did not exit after SIGKILL, and was given up at ended_ns */
 };
 
 struct proc;
 
 int proc_start(struct proc **out, const struct proc_spec *spec, struct error *err);
-/* Kills its process group where it still runs. */
+/* Frees proc, after proc_finish() if the command still runs. */
 void proc_free(struct proc *proc);
 
-/* The descriptors to poll, at most PROC_POLL_MAX; returns how many. */
+/* Writes the descriptors to poll, at most PROC_POLL_MAX; returns how many. */
 #define PROC_POLL_MAX 3
 size_t proc_poll_fds(const struct proc *proc, struct pollfd *out);
-/* When proc_handle has to be called at the latest; UINT64_MAX: no such time. */
+/* The latest time for the next proc_handle() (CLOCK_MONOTONIC); UINT64_MAX: none. */
 uint64_t proc_wake_ns(const struct proc *proc);
-/* How long after its kill one that does not die is given up. */
+/* A process that does not die within this time of its kill is given up. */
 #define PROC_KILL_PATIENCE_NS 5000000000ULL
 /* Reads output, notices the end, kills at the timeout. Returns true when the command has ended. */
 bool proc_handle(struct proc *proc);
 
 bool proc_ended(const struct proc *proc);
 pid_t proc_pid(const struct proc *proc);
-/* False as long as one that was given up is still there; true once an ended one is. */
+/* True if the command's process is reaped: false while a process that was given up still exists. */
 bool proc_is_gone(struct proc *proc);
-/* Kills it without waiting: proc_finish counts its wait from here. */
+/* Kills the process group; proc_finish() counts its wait from here. */
 void proc_kill(struct proc *proc);
-/* Kills it and waits for its end, within bounds. */
+/* Kills the process group and waits at most until 2 s after the kill. */
 void proc_finish(struct proc *proc);
 
-/* Once it ended: */
+/* After the command has ended: */
 const struct proc_result *proc_get_result(const struct proc *proc);
 bool proc_succeeded(const struct proc *proc);
 /* New JSON strings; for long output the middle is replaced by a line that says so. */
@@ -76,7 +77,7 @@ json_t *proc_error_output(const struct proc *proc);
 void proc_describe(const struct proc *proc, char *out, size_t size);
 
 /*
- * Where something that the command left behind still holds the output's pipe: its read end, -1 else. The caller
- * keeps it open and reads it, as a daemon that writes to a closed pipe dies.
+ * If something that the command left still holds the output's pipe, returns the read end, which becomes the caller's;
+ * otherwise -1. Keep it open and read it: a daemon that writes to a closed pipe dies.
  */
 int proc_take_pipe(struct proc *proc);

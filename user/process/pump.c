@@ -42,7 +42,6 @@ static uint64_t earliest_wake_ns(const struct pump *pump, uint64_t until_ns)
 	return until_ns;
 }
 
-/* Returns how many. */
 static size_t collect_fds(struct pump *pump)
 {
 	size_t most = 0, used = 0;

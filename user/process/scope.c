@@ -37,14 +37,14 @@ int scope_create(struct scope *scope, const char *prefix, pid_t worker, struct e
 
 	scope->cgroup_fd = -1;
 	scope_name(scope->name, prefix, worker);
-	/* A container may show the mount read-only: then the environment marks the members. */
+	/* A container may show cgroup v2 read-only: the environment then marks the members. */
 	if (root_fd < 0 || (mkdirat(root_fd, scope->name, 0755) && errno != EEXIST))
 		return 0;
 	scope->cgroup_fd = openat(root_fd, scope->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return scope->cgroup_fd < 0 ? error_set_errno(err, -errno, "cannot open cgroup %s", scope->name) : 0;
 }
 
-/* True where /proc/PID/environ has a variable that starts so. */
+/* True if /proc/PID/environ has a variable that starts with wanted. */
 static bool environ_has(int proc_fd, const char *pid, const char *wanted)
 {
 	_cleanup_free_ char *text = NULL;
@@ -67,7 +67,7 @@ static bool environ_has(int proc_fd, const char *pid, const char *wanted)
 	return false;
 }
 
-/* Kills every process whose environment has a variable that starts so; session: only those in it, 0: any. */
+/* Kills every process with a variable that starts with wanted, in the session (0: any). Returns how many. */
 static int marked_kill(const char *wanted, pid_t session)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/proc");
@@ -81,7 +81,7 @@ static int marked_kill(const char *wanted, pid_t session)
 		if (pid <= 1 || pid == getpid() || (session && getsid(pid) != session) ||
 		    !environ_has(dirfd(dir), entry->d_name, wanted))
 			continue;
-		/* Only now is it worth a descriptor; then the look that counts. */
+		/* Checks again with a pidfd: the pid may have been reused. */
 		pidfd = pidfd_of(pid);
 		if (pidfd < 0 || (session && getsid(pid) != session) || !environ_has(dirfd(dir), entry->d_name, wanted))
 			continue;
@@ -101,10 +101,10 @@ static int scope_kill_marked(const char *name_start)
 
 void scope_kill_group(int leader_pidfd, pid_t group)
 {
-	/* 0 would be every session. */
+	/* marked_kill() takes 0 for every session. */
 	if (group <= 1)
 		return;
-	/* Before Linux 6.9 its members are those of the leader's session that have a command's environment. */
+	/* Before Linux 6.9: the members of the leader's session that have a command's environment. */
 	if (pidfd_signal_group(leader_pidfd, SIGKILL) == -EINVAL) {
 		pidfd_signal(leader_pidfd, SIGKILL);
 		marked_kill("EVAL_TRIAL=", group);
@@ -142,7 +142,7 @@ int scope_sweep(const char *name_start)
 	struct dirent *entry;
 
 	dir = root_fd < 0 ? NULL : fdopendir(root_fd);
-	/* Without a cgroup, or where none may be made, the environment tells. */
+	/* Without a writable cgroup v2 the environment marks the members. */
 	if (!dir || faccessat(dirfd(dir), ".", W_OK, 0)) {
 		if (!dir)
 			fd_close(root_fd);
@@ -164,7 +164,7 @@ int scope_sweep_wait(const char *name_start, uint64_t wait_ns)
 	return left;
 }
 
-/* Also the name of an eval that left the time namespace out: it was in the host's, or its start time is no use. */
+/* Also parses a name without a time namespace (eval before ABI 3), which leaves that 0. */
 static bool scope_parse(const char *name, struct procfs_identity *coordinator)
 {
 	int worker, end = 0;
@@ -193,7 +193,7 @@ void scope_each_stale(void (*visit)(int root_fd, const char *name, void *data), 
 	while ((entry = readdir(dir))) {
 		struct procfs_identity coordinator;
 
-		/* Whether one of another PID namespace lives, nobody here can tell; all of it ends with that. */
+		/* Coordinators of other PID namespaces are not visible here; their members die with the namespace. */
 		if (scope_parse(entry->d_name, &coordinator) && coordinator.pid_namespace == procfs_pid_namespace() &&
 		    !procfs_is_alive(&coordinator))
 			visit(root_fd, entry->d_name, data);

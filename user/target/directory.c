@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The target's data directories: opened once, so that a path that changes later changes nothing. */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The target's data directories, opened once: later changes of a path have no effect. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "util/cleanup.h"
 #include "util/mount.h"
 
-/* The type as mountinfo names it: statfs will not do, as 9p passes its server's answer on. */
+/* Takes the type from mountinfo, because statfs() on 9p returns the server's type. */
 static int check_mount(const char *path, int fd, struct error *err)
 {
 	struct mount mount = {0};
@@ -62,7 +62,7 @@ static int directory_open(struct target_directory *directory, const char *path, 
 		return error_set_errno(err, -errno, "cannot identify data_dir '%s'", path);
 	directory->device = st.st_dev;
 	directory->inode = st.st_ino;
-	/* The hook engine does not need to know it. */
+	/* Not an error: the hook engine does not need the stack. */
 	fs_stack_read(&directory->fs, fd, NULL, &directory->fs_unknown);
 	return directory_check(path, fd, err);
 }

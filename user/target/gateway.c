@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The default gateways of the calling thread's network namespace: cutting one off takes more down than its link. */
+/* The default gateways of the calling thread's network namespace: a fault on a gateway cuts off more than its link. */
 #include "target/internal.h"
 
 #include <errno.h>
@@ -26,7 +26,6 @@ static void look_for(struct gateway_search *search, const void *gateway, size_t 
 			search->found = &search->target->peers[i];
 }
 
-/* Of a route, or of one of its next hops. */
 static void visit_hop(const struct nlattr *attr, struct gateway_search *search)
 {
 	size_t size = mnl_attr_get_payload_len(attr), before = offsetof(struct rtvia, rtvia_addr);
@@ -45,7 +44,7 @@ static int visit_next(const struct rtnexthop *hop, void *data)
 	return 0;
 }
 
-/* Of any table. */
+/* Routes of every table; only default routes count. */
 static int visit_route(const struct nlmsghdr *message, void *data)
 {
 	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
@@ -64,7 +63,7 @@ static int visit_route(const struct nlmsghdr *message, void *data)
 
 int target_refuse_gateway(const struct target *target, struct error *err)
 {
-	const struct rtmsg all = {}; /* AF_UNSPEC: every protocol that there is */
+	const struct rtmsg all = {}; /* AF_UNSPEC: every address family */
 	struct gateway_search search = {.target = target};
 	char text[ENDPOINT_TEXT_SIZE];
 	int ret = netlink_dump(RTM_GETROUTE, &all, sizeof(all), visit_route, NULL, &search);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the files of a target share; of this room alone. */
+/* Functions that the files of target/ share. */
 #pragma once
 
 #include "target/target.h"
 
-/* Once each. Zero what is not used. -ENOMEM. */
+/* Adds port once; unused fields must be zero. 0 or -ENOMEM. */
 int target_protect_add(struct target *target, const struct protect_port *port);
 /* Adds PROTECT_DEFAULT, unless ssh is allowed, and texts ("tcp/2379"; NULL or ends with NULL). */
 int target_protect_parse(struct target *target, const char *const *texts, bool allow_ssh, struct error *err);
 /* Adds the local addresses and ports of every sshd socket in the current network namespace to target->protect. */
 int target_protect_sshd(struct target *target, struct error *err);
-/* -EBUSY: another live fault has the same target. The claim ends with target->claim. */
+/* Holds target->claim. -EBUSY if another live fault has any part of the target. */
 int target_claim(struct target *target, const struct target_spec *spec, struct error *err);
-/* -EPERM where a peer is a default gateway of the current network namespace. */
+/* -EPERM if a peer is a default gateway of the current network namespace. */
 int target_refuse_gateway(const struct target *target, struct error *err);
 
 /* Opens and checks the data directories. */

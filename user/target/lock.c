@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * One fault at a time per target on a host, whatever words describe the target. A target is a node, known by what it
- * has: its addresses (with their ports) in a network namespace, or all of that namespace, or devices of it where
- * nothing else is named, and its data_dirs. Each live fault has a file of its own in /run/eval that its process holds
- * locked, with all of that in it; two faults collide where they have any of it in common. Files are compared and
- * written under one lock, so that of two at once one gets all and the other nothing.
+ * One fault at a time per target on a host, however the target is described. A target is a node, identified by its
+ * addresses (with their ports) in a network namespace, or all of that namespace, or devices of it if nothing else is
+ * named, and by its data_dirs. Each live fault lists these in a file of its own in /run/eval, which its process holds
+ * locked; two faults collide if they have an item in common. Files are compared and written under one lock, so that of
+ * two faults at once one gets everything and the other nothing.
  */
 #include "target/internal.h"
 
@@ -22,30 +22,30 @@
 #include "util/procfs.h"
 
 #define CLAIM_PREFIX "target-"
-/* Others hold the lock for as long as they read some files. */
+/* Other evals hold the lock while they read some files. */
 #define CLAIM_LOCK_WAIT_NS (10 * NSEC_PER_SEC)
-/* After SIGKILL the kernel tears down what the holder had first, and a guard sweeps. */
+/* After SIGKILL a claim stays held until the kernel has torn down the holder and a guard has swept. */
 #define CLAIM_DEAD_WAIT_NS (5 * NSEC_PER_SEC)
 #define CLAIM_STEP_MS 5
 #define ANCESTORS_MAX 48
 #define LINE_SIZE 160
 
 enum item_kind {
-	ITEM_NETWORK = 'n', /* first line: which fault it is */
+	ITEM_NETWORK = 'n', /* first line of a network fault's claim */
 	ITEM_DISK = 'k',
 	ITEM_NAMESPACE = 'w', /* all of it */
 	ITEM_ADDRESS = 'a',
 	ITEM_DEVICE = 'd', /* all of it */
-	ITEM_PATH = 'r',   /* a device on the way of an address */
+	ITEM_PATH = 'r',   /* a device of a node with addresses or a namespace */
 	ITEM_DIRECTORY = 'f',
-	ITEM_ABOVE = 'p', /* a folder that the directory is in */
+	ITEM_ABOVE = 'p', /* a parent folder of the directory */
 };
 
 struct item {
 	char kind;
 	uint64_t place;                /* the network namespace, or the device number of the file system */
 	uint64_t value;                /* ifindex, port, inode */
-	char text[ENDPOINT_TEXT_SIZE]; /* the address without port, the device's name; for messages and addresses */
+	char text[ENDPOINT_TEXT_SIZE]; /* address without port (compared), device's name or path (for messages) */
 };
 
 static void write_item(FILE *out, char kind, uint64_t place, uint64_t value, const char *text)
@@ -71,7 +71,7 @@ static bool is_directory(const struct item *item)
 	return item->kind == ITEM_DIRECTORY || item->kind == ITEM_ABOVE;
 }
 
-/* both_disks: two nodes may share a namespace that neither has an address in; their disks tell them apart. */
+/* both_disks: a shared namespace is not a collision, because two disk faults are compared by their directories. */
 static bool items_collide(const struct item *a, const struct item *b, bool both_disks)
 {
 	if (a->place != b->place)
@@ -97,7 +97,7 @@ static void write_directory(FILE *out, int fd, const char *path)
 	if (at < 0 || fstat(at, &st))
 		return;
 	write_item(out, ITEM_DIRECTORY, st.st_dev, st.st_ino, path);
-	/* As far as its file system goes from here. */
+	/* Parents on the same file system. */
 	for (int i = 0; i < ANCESTORS_MAX; i++) {
 		int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -114,7 +114,7 @@ static void write_directories(FILE *out, const struct target *target, const char
 {
 	for (size_t i = 0; i < target->directory_count; i++)
 		write_directory(out, target->directories[i].fd, target->directories[i].path);
-	/* The node's folders where they are not what the fault is on; one that is not there is nobody's. */
+	/* The node's data_dirs if the fault is not on them; those that do not exist cannot collide. */
 	for (size_t i = 0; paths && paths[i]; i++) {
 		_cleanup_close_ int fd = open(paths[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -165,7 +165,7 @@ static char *claim_text(const struct target *target, const struct target_spec *s
 	return text;
 }
 
-/* True where a line of ours, a claim's text, has the item in common; shared gets our line's. */
+/* True if an item of ours, a claim's text, collides with theirs; shared gets our item. */
 static bool find_common(const char *ours, const struct item *theirs, bool their_disk, struct item *shared)
 {
 	bool our_disk = *ours == ITEM_DISK;
@@ -176,7 +176,7 @@ static bool find_common(const char *ours, const struct item *theirs, bool their_
 	return false;
 }
 
-/* -EBUSY: the file's holder has something of ours, its "PID NODE" is in other. */
+/* -EBUSY, with the holder's "PID NODE" in other, if the file's claim collides with ours. */
 static int compare_file(int dir_fd, const char *name, const char *ours, char other[HOST_LOCK_HOLDER_SIZE],
 			struct item *shared)
 {
@@ -192,7 +192,7 @@ static int compare_file(int dir_fd, const char *name, const char *ours, char oth
 		fd_close(fd);
 		return ret;
 	}
-	/* Nobody's any more. */
+	/* A claim that no process holds is stale. */
 	if (!flock(fd, LOCK_SH | LOCK_NB))
 		return 0;
 	if (!fgets(other, HOST_LOCK_HOLDER_SIZE, f))
@@ -241,7 +241,7 @@ static int write_claim(struct target *target, const char *text, struct error *er
 	char name[64], other[HOST_LOCK_HOLDER_SIZE];
 	int ret;
 
-	/* Evals in several PID namespaces may have one number, and one /run. */
+	/* Evals in several PID namespaces may have the same pid and share /run. */
 	snprintf(name, sizeof(name), CLAIM_PREFIX "%" PRIu64 "-%d-%u", procfs_pid_namespace(), (int)getpid(), number++);
 	ret = host_lock_take(&target->claim, name, target->node, other, err);
 	if (ret == -EBUSY)
@@ -253,7 +253,7 @@ static int write_claim(struct target *target, const char *text, struct error *er
 	return ret;
 }
 
-/* What two faults have in common, as the second's words have it. */
+/* Names the shared item in the words of the second fault. */
 static const char *describe(const struct item *item, char out[160])
 {
 	switch (item->kind) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the fault never touches: the ports asked for, and those that are added. */
+/* The ports that the fault never touches: the requested ones and those that eval adds. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What root's sshd serves in the calling thread's network namespace, by address and port, from the socket table and the
- * descriptors of its processes: the way in of whoever runs us, also through sudo (which strips SSH_CONNECTION) or tmux.
- * A process is sshd's by its binary and its user, not by its name, which everybody can choose.
+ * Finds root's sshd sockets in the calling thread's network namespace, by address and port, from the socket table and
+ * the descriptors of sshd's processes: the user may be logged in through one, also under sudo (which strips
+ * SSH_CONNECTION) or tmux. Binary and user identify sshd, not the name, which every process can choose.
  */
 #include "target/internal.h"
 
@@ -29,7 +29,7 @@ struct socket_table {
 	size_t count, room;
 };
 
-/* The kernel prints addresses as words in its own order: "0100007F" is 127.0.0.1 on a little-endian machine. */
+/* The kernel prints an address as words in host byte order: "0100007F" is 127.0.0.1 on a little-endian machine. */
 static bool row_parse(struct socket_row *row, const char *line)
 {
 	uint32_t words[4] = {0, 0, htonl(0xffff)};
@@ -82,7 +82,7 @@ static bool is_sshd_name(const char *name)
 	       !strcmp(name, "dropbearmulti");
 }
 
-/* 1: it is. A binary that others can write may be anything; one that is closed to us may be sshd, by its name. */
+/* 1 if sshd. A binary that others can write is not trusted; if access to the binary is denied, the name decides. */
 static int process_is_sshd(int proc_fd)
 {
 	struct procfs_binary binary;
@@ -137,7 +137,7 @@ static int look_at(struct socket_table *table, const char *pid)
 	return ret <= 0 ? ret : mark_sockets_of(table, proc_fd);
 }
 
-/* True where another of sshd's sockets has the port on all addresses. */
+/* True if another of sshd's sockets has the port on all addresses. */
 static bool is_covered(const struct socket_table *table, const struct socket_row *row)
 {
 	for (size_t i = 0; !row->is_any && i < table->count; i++)

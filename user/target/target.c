@@ -47,7 +47,7 @@ static bool is_number(const char *text)
 	return *text && strspn(text, "0123456789") == strlen(text);
 }
 
-/* A name below /run/netns, a path, or a pid; checked to be a network namespace through the descriptor. */
+/* Opens a namespace by name below /run/netns, path or pid (NULL: our own); checks the type by the descriptor. */
 static int netns_open(const char *netns, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
@@ -126,7 +126,7 @@ static int add_route_device(unsigned int ifindex, void *data)
 	return 0;
 }
 
-/* The named device, or each that routes to a peer; all that are up where every peer is meant. */
+/* Finds the named device, or each that routes to a peer, or, with peers_all, all that are up. */
 static int find_devices(struct target *target, const struct target_spec *spec, struct error *err)
 {
 	if (!spec->interface && target->peers_all)
@@ -177,7 +177,7 @@ static int check_addresses(const struct target *target, struct error *err)
 			 endpoint_format(&target->locals[0], text));
 }
 
-/* What has to be read inside the target's namespace. */
+/* The checks that need the target's namespace. */
 static int target_look_around(struct target *target, const struct target_spec *spec, struct error *err)
 {
 	int saved = -1, ret;
@@ -192,7 +192,7 @@ static int target_look_around(struct target *target, const struct target_spec *s
 		ret = check_devices(target, err);
 	if (!ret && !list_has(spec->allow, "ssh"))
 		ret = target_protect_sshd(target, err);
-	/* Not where the namespace is the node's own: nobody's way in leads through there. */
+	/* Not in a namespace of the node's own: no user's connection to the host needs its gateway. */
 	if (!ret && !target->own_netns && !list_has(spec->allow, "gateway"))
 		ret = target_refuse_gateway(target, err);
 	target_leave_netns(&saved);
@@ -213,7 +213,7 @@ static int target_identify_netns(struct target *target, const struct target_spec
 	return 0;
 }
 
-/* With a port, only that port's traffic is known as the node's: what it dials itself needs the cgroup. */
+/* An address with a port identifies only that port's traffic; the node's outgoing connections need the cgroup. */
 static int check_own_traffic(const struct target *target, const struct target_spec *spec, struct error *err)
 {
 	char text[ENDPOINT_TEXT_SIZE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The target of a fault: one node of this host, opened by descriptor and checked, with the addresses that tell
- * its traffic from others'.
+ * The target of a fault: one node of this host, opened by descriptor and checked, with the addresses that identify its
+ * traffic.
  */
 #pragma once
 
@@ -17,29 +17,29 @@
 #include "util/fs_stack.h"
 #include "util/host_lock.h"
 
-/* As strings, placeholders already expanded. Lists end with NULL; a missing string or list is NULL. */
+/* Strings have their placeholders expanded. Lists end with NULL; a missing string or list is NULL. */
 struct target_spec {
 	const char *node; /* for messages and records */
 	const char *const *addresses;
 	const char *netns;        /* name under /run/netns, path, or pid; NULL: this host's */
 	const char *interface;    /* NULL: each device that routes to a peer */
 	const char *cgroup;       /* cgroup v2 path; NULL or "": none */
-	const char *const *peers; /* ADDR[:PORT] of everything that the fault may cut or delay to */
+	const char *const *peers; /* ADDR[:PORT] of every peer to which the fault may cut or delay traffic */
 	bool peers_all;           /* every address, whatever peers says */
-	bool needs_own_traffic;   /* all that the node sends, not only from its ports, must be told apart */
+	bool needs_own_traffic;   /* connections that the node opens itself must be recognised as well */
 	const char *const *data_dirs;
-	bool is_disk;               /* the fault is on data_dirs, else on the network; both tell which node it is */
-	const char *const *protect; /* beside PROTECT_DEFAULT */
+	bool is_disk;               /* the fault is on data_dirs, otherwise on the network; both identify the node */
+	const char *const *protect; /* in addition to PROTECT_DEFAULT */
 	const char *const *allow;   /* names of guards switched off */
 };
 
 struct target_directory {
-	char *path; /* for messages: fd is what counts */
+	char *path; /* for messages; the fault uses fd */
 	int fd;
 	dev_t device;
 	ino_t inode;
 	struct fs_stack fs;
-	struct error fs_unknown; /* why not all of fs could be found; .code 0: it could */
+	struct error fs_unknown; /* why fs is incomplete; .code 0: it is complete */
 };
 
 struct target {
@@ -54,10 +54,10 @@ struct target {
 	struct endpoint *peers;
 	size_t peer_count;
 	bool peers_all;
-	struct protect_port *protect; /* asked for, plus PROTECT_DEFAULT and what sshd serves in the target's netns */
+	struct protect_port *protect; /* requested, plus PROTECT_DEFAULT and sshd's sockets in the target's netns */
 	size_t protect_count;
 	struct target_directory
-		*directories; /* of a target whose disk is meant: it has no devices, peers or addresses */
+		*directories; /* the data_dirs of a disk fault, which has no devices, peers or addresses */
 	size_t directory_count;
 	bool allow_root_fs, allow_shared_fs;
 	char *cgroup_path;         /* absolute; NULL: none */
@@ -73,10 +73,10 @@ struct target {
 int target_open(struct target **out, const struct target_spec *spec, struct error *err);
 void target_free(struct target *target);
 
-/* What the fault never touches, as protect_format writes it; empty for a disk. */
+/* Returns the protected ports as protect_format() writes them; empty for a disk fault. */
 json_t *target_protect_json(const struct target *target);
 
-/* Of the target's cgroup as it is now, 0 where it does not exist: a unit that restarts gets another. */
+/* Returns the current id of the target's cgroup, 0 if it does not exist; a unit that restarts gets another id. */
 uint64_t target_cgroup_id(const struct target *target);
 
 /* A node is local if it has a netns or owns one of its addresses here; without addresses, if it has a data_dir. */

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /*
- * Sees to it that one more element fits behind count: returns items as it is, or moved to twice the room (at first
- * `first` elements), with *room set. NULL: no memory, and items stays as it is.
+ * Makes room for one more element behind the first `count`. Returns items, perhaps moved to twice the room (at first
+ * `first` elements, *room is updated). NULL if out of memory: items then stays valid.
  */
 void *array_reserve(void *items, size_t count, size_t *room, size_t first, size_t element_size);

@@ -10,7 +10,7 @@
 
 #include "util/cleanup.h"
 
-/* Of the time namespace: what its clocks are ahead of the host's. */
+/* How far the clocks of this time namespace are ahead of the host's. */
 static int64_t monotonic_offset_ns, boottime_offset_ns;
 
 static uint64_t clock_read_ns(clockid_t id)
@@ -21,7 +21,7 @@ static uint64_t clock_read_ns(clockid_t id)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-/* A kernel without time namespaces has neither file. */
+/* Succeeds without time namespaces: the kernel then has neither file. */
 static int join_children(void)
 {
 	_cleanup_close_ int fd = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
@@ -55,7 +55,7 @@ int clock_join_namespace(void)
 
 	if (ret)
 		return ret;
-	/* The offsets of the children's namespace, which is this process's now. */
+	/* The offsets of the children's namespace, which this process has joined. */
 	offsets = fopen("/proc/self/timens_offsets", "re");
 	if (!offsets)
 		return errno == ENOENT ? 0 : -errno;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Clocks of the host in nanoseconds, whatever this process's time namespace. */
+/* Clocks in nanoseconds, as the host and as this process's time namespace have them. */
 #pragma once
 
 #include <stddef.h>
@@ -11,20 +11,20 @@
 #define NSEC_PER_USEC 1000ULL
 
 /*
- * Learns how far this process's time namespace shifts the clocks below, which are the host's. Before Linux 6.1 a
- * process that was started by unshare is not in the namespace, but its children are: it joins them. Call at the start,
- * with one thread. Returns 0 or a negative errno.
+ * Reads how far this process's time namespace shifts the clocks below. Before Linux 6.1 unshare puts only a process's
+ * children into the new namespace: this process joins it. Call at the start, with one thread. Returns 0 or a negative
+ * errno.
  */
 int clock_join_namespace(void);
 /* The host's CLOCK_MONOTONIC, the clock of bpf_ktime_get_ns(), which no time namespace shifts. */
 uint64_t clock_monotonic_ns(void);
-/* The same moment as the kernel takes it from this process. */
+/* Converts clock_monotonic_ns() to this time namespace, for system calls. */
 struct timespec clock_monotonic_timespec(uint64_t monotonic_ns);
-/* CLOCK_BOOTTIME as this process's time namespace has it. */
+/* CLOCK_BOOTTIME in this process's time namespace. */
 uint64_t clock_boottime_ns(void);
-/* A CLOCK_BOOTTIME that was read in this process's time namespace, as the host's. */
+/* Converts clock_boottime_ns() to the host's CLOCK_BOOTTIME. */
 uint64_t clock_boottime_to_host_ns(uint64_t boottime_ns);
-/* 0 s to 292 years; what is finer than a nanosecond is cut off. */
+/* seconds is 0 to 292 years; fractions of a nanosecond are cut off. */
 uint64_t clock_from_seconds(double seconds);
 static inline uint64_t clock_earlier(uint64_t a_ns, uint64_t b_ns)
 {

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Errors inside the program: a function that can fail returns 0 or a negative errno and, where the user
- * will read it, fills a struct error with one line that says what failed and what to do.
+ * Errors inside the program: a function that can fail returns 0 or a negative errno and, if the user will see the
+ * error, fills a struct error with one line that says what failed and what to do.
  */
 #pragma once
 
 #include <stdarg.h>
 
-/* Exit codes: SPEC.md "Exit". */
+/* Exit codes of every eval command. */
 enum exit_code {
 	EXIT_OK = 0,
-	EXIT_TRIALS = 1, /* ran to the end, but some trial failed, was void or missed an expectation */
+	EXIT_TRIALS = 1, /* ran to the end, but a trial failed, was void or missed an expectation */
 	EXIT_USAGE = 2,  /* bad usage or invalid file: nothing was touched */
-	EXIT_HOST = 3,   /* this host cannot do it at all */
+	EXIT_HOST = 3,   /* this host cannot run it: not root, no BTF, database not writable */
 	EXIT_INTERRUPTED = 130,
 };
 
@@ -29,8 +29,7 @@ struct error {
 int error_set(struct error *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int error_set_errno(struct error *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Print "eval: error: …", "eval: warning: …" and "eval: …" on standard error; a reader that stalls never blocks them.
- */
+/* Print "eval: error: …", "eval: warning: …" or "eval: …" on standard error; a stalled reader never blocks them. */
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

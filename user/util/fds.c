@@ -8,7 +8,7 @@ void fds_fill_standard(void)
 {
 	int fd;
 
-	/* The lowest free number is the one that open gives. */
+	/* open() returns the lowest free number. */
 	do
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
@@ -20,7 +20,7 @@ void fds_keep_only(int *const fds[], size_t count)
 {
 	unsigned int next = STDERR_FILENO + 1;
 
-	/* Out of the way first: a descriptor may sit where another one goes. */
+	/* Move all above the target numbers first: a descriptor may occupy another's. */
 	for (size_t i = 0; i < count; i++)
 		if (*fds[i] >= 0)
 			*fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1 + (int)count);

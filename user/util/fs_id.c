@@ -20,7 +20,7 @@ int fs_id_read(int fd, struct fs_id *out)
 	*out = (struct fs_id){.device = st.st_dev};
 	if (fs.f_type != BTRFS_SUPER_MAGIC)
 		return 0;
-	/* f_fsid will not do: it has the subvolume's number in it. */
+	/* f_fsid differs between subvolumes; the UUID of the file system does not. */
 	if (ioctl(fd, BTRFS_IOC_FS_INFO, &info))
 		return -errno;
 	out->device = 0;

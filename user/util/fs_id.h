@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Which file system something is on: whose space it takes. */
+/* The identity of the file system that a file takes space from. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* st_dev, but a btrfs has one of those per subvolume: there it is 0, and the UUID tells. */
+/* device is st_dev; for btrfs, which has an st_dev per subvolume, it is 0 and uuid is set instead. */
 struct fs_id {
 	uint64_t device;
 	uint8_t uuid[16];

@@ -23,17 +23,17 @@
 
 struct below {
 	struct fs_stack *out;
-	const struct mount *upper; /* what is stacked */
-	struct statfs seen;        /* its own answer, which is that of the file system below */
+	const struct mount *upper; /* the stacked mount */
+	struct statfs seen;        /* its statfs, which is that of the file system below */
 	const char *path;
 	unsigned int depth;
 	size_t found;
-	struct error why; /* of those found: one is not known to its end */
+	struct error why; /* the first error among the stacks found */
 };
 
 static int add(struct fs_stack *out, int fd, const char *pid, unsigned int depth, struct error *err);
 
-/* Absolute links inside lead to where they do for that process. */
+/* Opens path as that process sees it; absolute links stay within its root. */
 static int open_as(const char *pid, const char *path)
 {
 	struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_IN_ROOT};
@@ -49,7 +49,7 @@ static int open_as(const char *pid, const char *path)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* The path may lead elsewhere in another namespace than the mounter's: what is there must have the same space. */
+/* In another namespace the path may lead elsewhere: require the total space and inodes of the upper mount. */
 static bool has_same_space(const struct below *below, int fd)
 {
 	struct statfs fs;
@@ -71,7 +71,7 @@ static int try_namespace(const char *pid, void *data)
 	if (fd < 0 || !has_same_space(below, fd))
 		return 0;
 	below->found++;
-	/* All of them count: one too many refuses, one too few fills up a disk. */
+	/* Add every match: one too many only refuses the fault, one too few fills up a disk. */
 	return add(below->out, fd, pid, below->depth + 1, why) == -E2BIG ? -E2BIG : 0;
 }
 
@@ -110,7 +110,7 @@ static int not_found(const struct below *below, const char *path, struct error *
 			 below->upper->type, path);
 }
 
-/* Overlay escapes commas and colons by a backslash before the kernel does, which old versions keep. */
+/* Overlay takes commas and colons escaped by a backslash, which old kernels keep in the option: try both forms. */
 static int add_overlay(struct below *below, struct error *err)
 {
 	_cleanup_free_ char *upper = mount_option(below->upper, "upperdir");
@@ -155,7 +155,7 @@ static int read_command_line(struct command_line *line, const char *pid)
 	return fd < 0 ? -errno : 0;
 }
 
-/* True if an argument is where the mount is: the server of this one. */
+/* True if an argument is the mount's point: the process serves the mount. */
 static bool serves(const struct command_line *line, const char *point)
 {
 	for (size_t at = 0; at < line->length; at += strlen(line->text + at) + 1)
@@ -164,7 +164,7 @@ static bool serves(const struct command_line *line, const char *point)
 	return false;
 }
 
-/* upperdir=PATH among an argument's options, with backslashes in front of commas; for the caller to free. */
+/* The PATH of upperdir=PATH in an argument, without the backslashes in front of commas; for the caller to free. */
 static char *upper_of(const struct command_line *line)
 {
 	for (size_t at = 0; at < line->length; at += strlen(line->text + at) + 1) {
@@ -183,7 +183,7 @@ static char *upper_of(const struct command_line *line)
 	return NULL;
 }
 
-/* True if the process runs that program, and is root's or the mount's own user's: anybody's may be called so. */
+/* True if the process runs the program as root or as the mount's user; others may use its name. */
 static bool is_server(const struct mount *mount, const char *pid, const char *program)
 {
 	_cleanup_free_ char *user = mount_option(mount, "user_id");
@@ -203,7 +203,7 @@ static bool is_server(const struct mount *mount, const char *pid, const char *pr
 	       (!st.st_uid || (user && st.st_uid == (uid_t)strtoul(user, NULL, 10)));
 }
 
-/* Its options are those of its server, a process that has the mount. */
+/* Reads upperdir from the arguments of the mount's server. */
 static int add_fuse_overlayfs(struct below *below, struct error *err)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/proc");
@@ -255,7 +255,7 @@ static int add_below(struct fs_stack *out, int fd, const struct mount *mount, un
 			 mount->type);
 }
 
-/* A dataset shares the space of its pool: "POOL/DATASET". */
+/* All datasets ("POOL/DATASET") share the space of their pool. */
 static void pool_to_id(const struct mount *mount, struct fs_id *id)
 {
 	size_t length = strcspn(mount->source, "/");
@@ -265,7 +265,7 @@ static void pool_to_id(const struct mount *mount, struct fs_id *id)
 		id->uuid[i % sizeof(id->uuid)] = (uint8_t)(id->uuid[i % sizeof(id->uuid)] * 31 + mount->source[i]);
 }
 
-/* What has no device, and is nevertheless not stacked. */
+/* True if not stacked: it has a device, or is of a known type without one. */
 static bool is_last(const struct statfs *fs, const struct fs_id *id)
 {
 	if (fs->f_type == OVERLAYFS_SUPER_MAGIC || fs->f_type == ECRYPTFS_MAGIC)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The file systems that a folder or file takes space of: its own, and, where that is stacked on others (overlay,
- * fuse-overlayfs, ecryptfs), those below. A loop device ends it, like any device: space that is only allocated, as the
- * fill engine does, is never written to the device, so that a sparse image does not grow.
+ * The file systems that a folder or file takes space from: its own and, if that is stacked (overlay, fuse-overlayfs,
+ * ecryptfs), those below. The search ends at any device, also at a loop device: space that is only allocated, as by the
+ * fill engine, is never written to the device, so that a sparse image does not grow.
  */
 #pragma once
 
@@ -19,9 +19,9 @@ struct fs_stack {
 };
 
 /*
- * fd is open for reading; pid is the process, as in /proc, whose file it is (NULL: this one's). Returns 0 or a negative
- * errno, and then err says what cannot be found out, and of what *out has as much as could be.
+ * fd is open for reading; pid, as in /proc, is the process whose file it is (NULL: this one's). Returns 0 or a negative
+ * errno; on failure err says what is unknown, and *out has the file systems found so far.
  */
 int fs_stack_read(struct fs_stack *out, int fd, const char *pid, struct error *err);
-/* True if they have a file system in common. */
+/* True if a and b have a file system in common. */
 bool fs_stack_meets(const struct fs_stack *a, const struct fs_stack *b);

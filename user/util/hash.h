@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* SHA-256. */
+/* SHA-256 of a buffer as lower-case hexadecimal text. */
 #pragma once
 
 #include <stddef.h>

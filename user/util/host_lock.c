@@ -14,11 +14,11 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* After SIGKILL the kernel tears down what the holder had first, and a guard sweeps. */
+/* After SIGKILL the lock stays held until the kernel has torn down the holder and a guard has swept. */
 #define DEAD_HOLDER_WAIT_NS (5 * NSEC_PER_SEC)
 #define DEAD_HOLDER_STEP_MS 5
 
-/* True where the path still names the locked file: its holder removes it when it ends. */
+/* True if the path still names the locked file, which a holder may have unlinked after our open(). */
 static bool is_current(int fd, const char *path)
 {
 	struct stat ours, named;
@@ -112,7 +112,7 @@ int host_lock_remove_stale(void)
 			continue;
 		fd = openat(dirfd(dir), entry->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 		snprintf(path, sizeof(path), HOST_LOCK_DIRECTORY "/%s", entry->d_name);
-		/* Its holder may have removed it since, and another made a new one. */
+		/* The path may already name a newer file of another process. */
 		if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB) && is_current(fd, path) && !unlink(path))
 			removed++;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Locks among the eval processes of a host: files below /run/eval, held by flock, with the holder's pid and a word
- * about it inside. They go with their holder; a file that nobody holds means nothing.
+ * Locks among the eval processes of a host: files below /run/eval that contain the holder's "PID WORD" and are held by
+ * flock(), which ends with the holder. A file that no process holds has no meaning.
  */
 #pragma once
 
@@ -20,14 +20,15 @@ struct host_lock {
 #define HOST_LOCK_HOLDER_SIZE 160
 
 /*
- * name is one file name, "campaign-ab12cd34" ('/' becomes '_'). -EBUSY: other gets the living holder's "PID WORD"
- * (err is left alone: the caller knows what it means). Where the holder has just died, waits until it has let go.
+ * name is one file name, such as "campaign-ab12cd34" ('/' becomes '_'). Returns -EBUSY, with the holder's "PID WORD" in
+ * other and err unchanged, if another process holds the lock; if that holder is dead, first waits up to 5 s for the
+ * lock.
  */
 int host_lock_take(struct host_lock *lock, const char *name, const char *word, char other[HOST_LOCK_HOLDER_SIZE],
 		   struct error *err);
-/* Of the "PID WORD" of a holder. */
+/* True if the "PID WORD"'s process exists. */
 bool host_lock_holder_lives(const char *other);
-/* Removes the file. Safe on one that is not held. */
+/* Removes the file; does nothing if the lock is not held. */
 void host_lock_release(struct host_lock *lock);
-/* Removes the files that nobody holds; returns how many. */
+/* Removes every lock file that no process holds; returns how many. */
 int host_lock_remove_stale(void);

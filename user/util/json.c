@@ -46,7 +46,7 @@ json_t *json_number_or_null(double number)
 	return isnan(number) ? json_null() : json_real(number);
 }
 
-/* What jansson leaves as it is: DEL and C1, inside of strings alone. */
+/* Escapes DEL and C1, which jansson does not; they occur only inside strings. */
 void json_print(const json_t *value, size_t flags, FILE *out)
 {
 	_cleanup_free_ char *text = json_dumps(value, flags);

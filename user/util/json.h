@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* JSON beyond jansson: text from outside, look-ups with a fallback. */
+/* JSON values from untrusted text, members with a default, and printing that is safe for terminals. */
 #pragma once
 
 #include <jansson.h>
@@ -7,16 +7,16 @@
 #include <stdio.h>
 
 /*
- * A JSON string of any bytes: each that is no part of valid UTF-8, and each NUL, becomes U+FFFD. For text that
- * comes from outside (output of commands, paths, database files); json_string() returns NULL for such text.
+ * Makes a JSON string from any bytes: U+FFFD replaces each NUL and each byte that is not part of valid UTF-8. For text
+ * from outside (output of commands, paths, database files), for which json_string() may return NULL.
  */
 json_t *json_text(const char *bytes, size_t size);
-/* The string of an object's member, fallback where it is none. */
+/* The member's string, or fallback if the member is missing or not a string. */
 const char *json_text_or(const json_t *object, const char *key, const char *fallback);
-/* The integer of an object's member, 0 where it is none. */
+/* The member's integer, or 0 if the member is missing or not an integer. */
 json_int_t json_integer_at(const json_t *object, const char *key);
-/* New references; null for NULL, and for NaN. */
+/* Return new references: JSON null for NULL and for NaN. */
 json_t *json_text_or_null(const char *text);
 json_t *json_number_or_null(double number);
-/* As json_dumpf, and DEL and C1, which drive a terminal, are escaped too. */
+/* Prints like json_dumpf(), and also escapes DEL and C1, which control a terminal. */
 void json_print(const json_t *value, size_t flags, FILE *out);

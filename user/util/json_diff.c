@@ -91,7 +91,7 @@ static void compare(struct walk *walk, const json_t *before, const json_t *after
 		compare_objects(walk, before, after);
 	else if (json_is_array(before) && json_is_array(after))
 		compare_arrays(walk, before, after);
-	/* Named elements in another order: the list as a whole differs. */
+	/* Visit the value itself only if nothing inside differs: a scalar, or a list in another order. */
 	if (walk->count > so_far)
 		return;
 	walk->visit(walk->path, before, after, walk->data);

@@ -20,7 +20,7 @@ void mount_free(struct mount *mount)
 	*mount = (struct mount){0};
 }
 
-/* The kernel writes \040 for a blank, \054 for a comma inside an option. In place. */
+/* Decodes the kernel's octal escapes in place: \040 is a space, \054 a comma inside an option. */
 static char *unescape(char *text)
 {
 	char *to = text;
@@ -76,7 +76,7 @@ struct search {
 	int id;
 };
 
-/* 1: found. What cannot be looked at has it not. */
+/* 1 if found; 0 if not, or if mountinfo cannot be read; or a negative errno. */
 static int search_in(const char *pid, void *data)
 {
 	const struct search *search = data;
@@ -90,7 +90,7 @@ static int search_in(const char *pid, void *data)
 	mounts = fopen(path, "re");
 	if (!mounts)
 		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : 0;
-	/* Lines of an overlay with many layers are longer than any buffer. */
+	/* The line of an overlay with many layers is longer than any fixed buffer. */
 	while (getline(&line, &size, mounts) > 0) {
 		if (sscanf(line, "%d ", &id) != 1 || id != search->id)
 			continue;

@@ -15,18 +15,18 @@
 #include "util/clock.h"
 #include "util/terminal.h"
 
-/* A pipe holds 64 KiB, and one event with the samples of many probes more than that. */
+/* One event with the samples of many probes can exceed the 64 KiB that a pipe holds. */
 #define WAITING_MAX (4UL << 20)
-/* Longer than any line, so that each is handed on whole. */
+/* Longer than any line, so that every line is passed on whole. */
 #define STREAM_BUFFER_SIZE (256 * 1024)
 /* At the end, for a reader that does not read. */
 #define END_PATIENCE_NS NSEC_PER_SEC
 
 struct output {
 	int fd;
-	int own_fd; /* the same pipe or terminal by a description of our own, which never blocks; -1: not to be had */
+	int own_fd; /* the same pipe or terminal, opened again with O_NONBLOCK; -1: not possible */
 	bool is_socket;
-	pid_t owner; /* whose bytes wait */
+	pid_t owner; /* the process whose bytes wait */
 	char *waiting;
 	size_t used, lost;
 	const char *lost_before, *lost_after;
@@ -35,7 +35,7 @@ struct output {
 static struct output *standard_outputs[STDERR_FILENO + 1];
 static FILE *standard_streams[STDERR_FILENO + 1];
 
-/* Not for files: a description of one's own has a position of its own. */
+/* Not for files: a new description has its own file position. */
 static int open_own(int fd)
 {
 	char path[64];
@@ -94,7 +94,7 @@ static ssize_t write_some(const struct output *output)
 		errno = EAGAIN;
 		return -1;
 	}
-	/* What a pipe that can be written to takes without blocking. */
+	/* A writable pipe takes up to PIPE_BUF bytes without blocking. */
 	return write(output->fd, output->waiting, output->used < PIPE_BUF ? output->used : PIPE_BUF);
 }
 
@@ -107,8 +107,7 @@ static size_t count_lines(const char *text, size_t size)
 	return lines;
 }
 
-/* After a fork what waits is the parent's, and the child may have closed the description, or opened something in its
- * place. */
+/* After a fork the waiting bytes are the parent's, and the child may have closed own_fd or reused its number. */
 static void heed_fork(struct output *output)
 {
 	if (output->owner == getpid())
@@ -128,7 +127,7 @@ void output_flush(struct output *output)
 			return;
 		if (wrote < 0 && errno == EINTR)
 			continue;
-		/* A reader that is gone wants nothing; on a disk that is full it is lost. */
+		/* A closed reader (EPIPE) wants none; on a full disk, for example, they are lost. */
 		if (wrote < 0 && errno != EPIPE)
 			output->lost += count_lines(output->waiting, output->used);
 		if (wrote < 0)
@@ -138,7 +137,7 @@ void output_flush(struct output *output)
 	}
 }
 
-/* Once all that waited has been read. */
+/* Reports the lost lines once nothing waits any more. */
 static void tell_lost(struct output *output)
 {
 	size_t lost = output->lost;
@@ -149,7 +148,7 @@ static void tell_lost(struct output *output)
 					output->lost_after);
 	output->lost = 0;
 	output_flush(output);
-	/* That line is lost as well. */
+	/* The report was lost as well: repeat it later. */
 	if (output->lost)
 		output->lost = lost;
 }
@@ -224,7 +223,7 @@ FILE *output_stream(int fd)
 	if (!standard_streams[fd] && output) {
 		FILE *below = fopencookie(output, "w", (cookie_io_functions_t){.write = stream_write});
 
-		/* Each write of the stream above is whole lines, and stays so. */
+		/* Unbuffered, so that whole lines stay one write. */
 		if (below)
 			setvbuf(below, NULL, _IONBF, 0);
 		standard_streams[fd] = below ? terminal_stream(below) : NULL;

@@ -14,7 +14,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* /proc/PID/stat's field 22; a dead process that is not yet waited for has one, too. 0 or a negative errno. */
+/* Reads field 22 of /proc/PID/stat, which a zombie has as well. 0 or a negative errno. */
 static int read_start(pid_t pid, char *state, uint64_t *ticks)
 {
 	_cleanup_fclose_ FILE *f = NULL;
@@ -25,7 +25,7 @@ static int read_start(pid_t pid, char *state, uint64_t *ticks)
 	f = fopen(path, "re");
 	if (!f || !fgets(line, sizeof(line), f))
 		return -ENOENT;
-	/* The name may hold spaces and parentheses: fields count from the last ')'. */
+	/* The name may contain blanks and parentheses: count fields from the last ')'. */
 	after_name = strrchr(line, ')');
 	if (!after_name ||
 	    sscanf(after_name + 1,
@@ -40,7 +40,9 @@ static uint64_t tick_ns(void)
 	return NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
-/* Before Linux 5.11 the file has the host's time in a time namespace, too. A child's, which starts now, tells. */
+/*
+ * True if /proc/PID/stat has this time namespace's time, which a new child shows; before Linux 5.11 it has the host's.
+ */
 static bool start_is_shifted(void)
 {
 	static int shifted = -1;
@@ -98,7 +100,7 @@ static FILE *open_below(int proc_fd, const char *name)
 	return f;
 }
 
-/* 1: real, effective, saved and file system user id are 0. As we see it: root of a user namespace is another user. */
+/* 1 if real, effective, saved and file system user id are 0, as seen from here (root of a user namespace is not). */
 static int is_roots(int proc_fd)
 {
 	_cleanup_fclose_ FILE *f = open_below(proc_fd, "status");
@@ -123,7 +125,7 @@ static int read_name(int proc_fd, struct procfs_binary *out)
 	return 1;
 }
 
-/* Path and owner are those of one descriptor: the process may execute something else meanwhile. */
+/* Reads path and owner through one descriptor, because the process may execute another binary. */
 static int read_binary(int fd, struct procfs_binary *out)
 {
 	static const char deleted[] = " (deleted)";
@@ -154,7 +156,7 @@ int procfs_root_binary(int proc_fd, struct procfs_binary *out)
 	int ret;
 
 	*out = (struct procfs_binary){};
-	/* Cheap, and true of nearly all: the folder is its user's, or root's where the process hides something. */
+	/* Cheap check first: /proc/PID belongs to the process's user, or to root if the process is not dumpable. */
 	if (fstat(proc_fd, &st))
 		return procfs_without_gone(-errno);
 	if (st.st_uid)
@@ -186,7 +188,7 @@ uint64_t procfs_pid_namespace(void)
 {
 	char self[16] = "";
 
-	/* As /proc numbers this process. */
+	/* A different number means another PID namespace's /proc. */
 	if (readlink("/proc/self", self, sizeof(self) - 1) < 0 || atoi(self) != getpid())
 		return 0;
 	return own_namespace("/proc/self/ns/pid");

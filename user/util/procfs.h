@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Processes, as /proc tells of them. */
+/* Processes, read from /proc. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,43 +8,43 @@
 #include <sys/types.h>
 
 /*
- * Start time in clock ticks since the host's boot (/proc/PID/stat field 22, without what this time namespace shifts it
- * by), 0 where there is no such process or it is dead and only not yet waited for.
+ * Start time in clock ticks since the host's boot (/proc/PID/stat field 22, without the shift of this time namespace);
+ * 0 if the process does not exist or is a zombie.
  */
 uint64_t procfs_start_ticks(pid_t pid);
 /* A process by its pid, start time, and the namespaces that both were read in. */
 struct procfs_identity {
 	pid_t pid;
 	uint64_t start_ticks;
-	uint64_t pid_namespace, time_namespace; /* inodes; 0: this kernel has none, or it cannot be told */
+	uint64_t pid_namespace, time_namespace; /* inodes; 0: unknown, or not in this kernel */
 };
 /*
- * True if that process lives. Not for one of another PID namespace, which cannot be seen from here. Across time
- * namespaces the start time may differ by a tick: their offset need not be a whole number of ticks.
+ * True if the process lives. Only for processes of this PID namespace. Across time namespaces the start time may differ
+ * by a tick, because their offset need not be a whole number of ticks.
  */
 bool procfs_is_alive(const struct procfs_identity *identity);
 
-/* The binary of a process, which it cannot choose, unlike its name. */
+/* The binary of a process. Unlike the name (comm), the process cannot choose it. */
 struct procfs_binary {
-	char name[64];   /* last part of its path, without the " (deleted)" of one that was upgraded meanwhile */
-	bool known;      /* false: it is closed to us, and name is the process's own word (comm) */
-	bool is_trusted; /* known, root's, and nobody else may write it */
+	char name[64];   /* last part of the path, without the " (deleted)" that follows if the binary was upgraded */
+	bool known;      /* false: access is denied, and name is comm, which the process chooses */
+	bool is_trusted; /* known, root's file, writable by nobody else */
 	dev_t device;
 	ino_t inode;
 };
-/* The folder of a process in /proc (pid is as there): what is read below it is of that process or gone. */
+/* Opens /proc/PID (pid as in /proc): reads below it are of that process, or fail once it has exited. */
 int procfs_open(const char *pid);
 /*
- * 1: all four user ids of the process are root's, and it has a binary. 0: another user's, a kernel thread, or gone.
- * proc_fd is procfs_open's.
+ * 1 if all four user ids are root's and there is a binary; 0 if it is another user's, a kernel thread, or has exited;
+ * or a negative errno. proc_fd is procfs_open()'s.
  */
 int procfs_root_binary(int proc_fd, struct procfs_binary *out);
 
-/* Of an error of looking at a process: 0 where it went away meanwhile (ENOENT, ESRCH), else the error. */
+/* Maps "the process has exited" (ENOENT, ESRCH) to 0 and returns every other error unchanged. */
 int procfs_without_gone(int code);
-/* The inode of this process's PID namespace, 0 where it cannot be told, or /proc shows the processes of another. */
+/* The inode of this process's PID namespace; 0 if unknown, or if /proc shows another PID namespace. */
 uint64_t procfs_pid_namespace(void);
-/* The host's own, PROC_PID_INIT_INO of include/linux/proc_ns.h. */
+/* The initial PID namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
 #define PID_NAMESPACE_INITIAL 0xEFFFFFFCULL
-/* The inode of this process's time namespace, 0 where it cannot be told. */
+/* The inode of this process's time namespace; 0 if unknown. */
 uint64_t procfs_time_namespace(void);

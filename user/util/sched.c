@@ -8,7 +8,7 @@ void sched_go_first(void)
 {
 	const struct sched_param lowest = {.sched_priority = 1};
 
-	/* Nice values weigh only within a session where the kernel has autogroups (sched(7)). */
+	/* Not by a nice value: it counts only within a session if the kernel has autogroups (sched(7)). */
 	if (getpriority(PRIO_PROCESS, 0) <= 0)
 		sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest);
 }

@@ -8,12 +8,12 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* Standard output, standard error, a campaign's progress, and some room. */
+/* Standard output, standard error, a campaign's progress, and spare slots. */
 #define STREAMS_MAX 8
 
 struct filtered {
 	FILE *stream, *below;
-	char rest[4]; /* the start of a character whose end is still to come */
+	char rest[4]; /* an incomplete character at the end of the last write */
 	size_t rest_size;
 };
 
@@ -61,7 +61,7 @@ static ssize_t write_filtered(void *cookie, const char *bytes, size_t size)
 	memcpy(text, filtered->rest, filtered->rest_size);
 	memcpy(text + filtered->rest_size, bytes, size);
 	used = terminal_filter(text, total, &rest);
-	/* The cut-off bytes are the last of what came, which is not changed. */
+	/* The incomplete character at the end of the input, which the filter leaves as it was. */
 	memcpy(filtered->rest, rest > size ? text + total - rest : bytes + size - rest, rest);
 	filtered->rest_size = rest;
 	return fwrite(text, 1, used, filtered->below) != used || fflush(filtered->below) ? 0 : (ssize_t)size;
@@ -105,7 +105,7 @@ void terminal_filter_standard(void)
 {
 	FILE *out = terminal_stream(stdout), *err = terminal_stream(stderr);
 
-	/* Without memory for them nothing else would run either. */
+	/* Without this memory nothing else would run either. */
 	if (!out || !err)
 		abort();
 	setvbuf(out, NULL, isatty(STDOUT_FILENO) == 1 ? _IOLBF : _IOFBF, BUFSIZ);

@@ -10,7 +10,7 @@
 
 #define NEAREST_LENGTH_MAX 48
 
-/* Edits between a and b, where swapped neighbours count as one (optimal string alignment). */
+/* Number of edits between a and b; a swap of neighbours counts as one (optimal string alignment). */
 static size_t edit_distance(const char *a, const char *b)
 {
 	size_t rows[3][NEAREST_LENGTH_MAX + 1];
@@ -41,7 +41,7 @@ static size_t edit_distance(const char *a, const char *b)
 	return previous[b_length];
 }
 
-/* "warmup" for "warmup_seconds": a whole part of the right word, which is far away by edits. */
+/* True if text is a whole part of known, like "warmup" of "warmup_seconds", which is many edits away. */
 static bool is_part(const char *text, const char *known)
 {
 	size_t length = strlen(text);
@@ -86,7 +86,7 @@ bool text_is_name(const char *text, size_t max)
 	return true;
 }
 
-/* Bytes of the control character at text, 0 where there is none; C1 controls are 0xc2 0x80…0x9f in UTF-8. */
+/* Bytes of the control character at text, 0 if there is none; C1 controls are 0xc2 0x80…0x9f in UTF-8. */
 static size_t control_length(const char *text)
 {
 	unsigned char first = (unsigned char)text[0], second = first ? (unsigned char)text[1] : 0;

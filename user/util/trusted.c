@@ -23,9 +23,9 @@
 #define PROC_FD_SIZE 32
 
 /*
- * sudo sets SUDO_UID and SUDO_USER over whatever its caller had. A variable alone, or two that name different users,
- * come from somewhere else; whoever can set both in root's environment can set PATH as well. A set-user-ID eval
- * (secure_getenv) takes neither. No parent is asked for: under tmux, nohup and `sudo -b` none is called sudo.
+ * sudo overwrites SUDO_UID and SUDO_USER. If one is missing, or they name different users, they are not sudo's; a user
+ * who can set both in root's environment can set PATH as well. A set-user-ID eval ignores both (secure_getenv). The
+ * parent is not checked: under tmux, nohup and `sudo -b` it is not sudo.
  */
 static uid_t sudo_caller(void)
 {
@@ -49,7 +49,7 @@ static bool is_trusted_user(uid_t uid)
 	return !uid || uid == (geteuid() ? geteuid() : sudo_caller());
 }
 
-/* Root's group, or that of a trusted user alone: of the user's name, the user's first, without another member. */
+/* True for root's group and a trusted user's private group: same name, primary group, no other member. */
 static bool is_trusted_group(gid_t gid)
 {
 	const struct group *group = gid ? getgrgid(gid) : NULL;
@@ -96,7 +96,7 @@ __attribute__((format(printf, 2, 3))) static void distrust(struct trusted *file,
 	va_end(ap);
 }
 
-/* An ACL as the kernel keeps it, read through a descriptor that may be O_PATH. Returns its size, 0: there is none. */
+/* Reads an ACL in the kernel's format through a descriptor that may be O_PATH. Returns its size, 0 if there is none. */
 static ssize_t read_acl(int fd, void *acl, size_t size)
 {
 	char path[PROC_FD_SIZE];
@@ -110,8 +110,8 @@ static ssize_t read_acl(int fd, void *acl, size_t size)
 }
 
 /*
- * What the file's group can do, and in who the first user or group that an ACL names and that can do `others`. The
- * group bits of a mode with an ACL are the mask of all its names.
+ * Sets *group to those of `others` that the file's group has, and who to the last untrusted user or group that the ACL
+ * grants any. The group bits of a mode with an ACL are the mask of all its names.
  */
 static int look_at_acl(int fd, const struct stat *st, unsigned int others, unsigned int *group, char who[NAME_SIZE])
 {
@@ -150,11 +150,11 @@ static const char *verb(unsigned int can)
 	return can & S_IWOTH ? "write" : "read";
 }
 
-/* Adds to why who else can do `others` to the file or folder of fd, and how to end that. */
+/* Distrusts the file if another user has any of the `others` permissions on fd; why names the remedy. */
 static void check_others(struct trusted *file, int fd, const struct stat *st, const char *path, unsigned int others)
 {
 	unsigned int group, can = st->st_mode & others;
-	/* A database's advice holds for the files beside it as well. */
+	/* The advice for a database covers the files beside it. */
 	const char *all = others == TRUSTED_NO_WRITE ? "" : "*", *bits = others == TRUSTED_NO_WRITE ? "w" : "rw";
 	const char *what = others == TRUSTED_NO_WRITE ? path : file->path;
 	char who[NAME_SIZE] = "", name[NAME_SIZE];
@@ -174,7 +174,7 @@ static void check_others(struct trusted *file, int fd, const struct stat *st, co
 		distrust(file, "an ACL lets %s %s %s: setfacl -b %s%s", who, verb(others), path, what, all);
 }
 
-/* Whoever owns a file or folder can do anything to it. The advice spares whole home folders. */
+/* An owner can do anything. The advice never suggests chown on a folder with a home in it. */
 static void check_owner(struct trusted *file, const struct stat *st, const char *path)
 {
 	const struct passwd *user = is_trusted_user(st->st_uid) ? NULL : getpwuid(st->st_uid);
@@ -206,7 +206,7 @@ static void check(struct trusted *file, int fd, const struct stat *st, const cha
 	check_others(file, fd, st, path, others);
 }
 
-/* In a sticky folder nobody can take away what is not theirs, but all can add. */
+/* In a sticky folder users cannot remove the files of others, but can add files. */
 static void check_folder(struct trusted *file, int fd, const struct stat *st, const char *path)
 {
 	struct trusted apart = TRUSTED_NONE;
@@ -218,15 +218,15 @@ static void check_folder(struct trusted *file, int fd, const struct stat *st, co
 		distrust(file, "%s", apart.why);
 }
 
-/* The rest of the way to go from out->path, which is what has been gone. */
+/* State of the walk: out->path is the part already walked, next the part still ahead. */
 struct way {
 	struct trusted *out;
-	char *rest; /* of the path; next points into it */
+	char *rest; /* the path still ahead; next points into it */
 	const char *next;
 	int links;
 };
 
-/* *folder_fd (taken): where the way goes on. */
+/* Takes *folder_fd as the walk's folder and checks it. */
 static int enter(struct way *way, int *folder_fd)
 {
 	struct trusted *out = way->out;
@@ -258,7 +258,7 @@ static int enter_parent(struct way *way)
 	return fd < 0 ? -errno : enter(way, &fd);
 }
 
-/* procfs links to a file that has lost its name, or never had any: the text of the link leads nowhere. */
+/* True for a link of procfs to a file without a name (removed, or never named): the link's text leads nowhere. */
 static bool is_nameless(const struct way *way, int link_fd, const char *target)
 {
 	struct statfs fs;
@@ -276,7 +276,6 @@ static int take_nameless(struct trusted *out, const char *name)
 	return 0;
 }
 
-/* The folder's own path again, without the last component. */
 static void leave_name(struct trusted *out)
 {
 	*strrchr(out->path, '/') = '\0';
@@ -320,7 +319,7 @@ static int make_folder(struct trusted *out, const char *name)
 	return 0;
 }
 
-/* One component. Returns 1 where it is the file. */
+/* Returns 1 at the end of the path, 0 to go on, or a negative errno. */
 static int step(struct way *way, const char *name, enum trusted_missing missing)
 {
 	struct trusted *out = way->out;
@@ -357,7 +356,7 @@ static int step(struct way *way, const char *name, enum trusted_missing missing)
 	return 1;
 }
 
-/* The path ended in a folder: "/", "..", "name/". */
+/* For a path that ends in a folder: "/", "..", "name/". */
 static int take_folder(struct trusted *out)
 {
 	out->fd = openat(out->folder_fd, ".", O_PATH | O_CLOEXEC);
