@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Every kind of call that may need space on a disk, one after the other, and what came of each:
+ * Makes every kind of call that may need space on a disk, one after the other, and prints the results:
  *     disk_calls prepare DIR SIZE          makes a file for each call, while there is space
  *     disk_calls fill DIR LEAVE            takes all space but LEAVE bytes
- *     disk_calls run DIR SIZE SETTLE_MS    a line "CALL RESULT" each, as in docs/disk-pressure.md
- * SIZE is what each call writes. What a call got is given back before the next one; SETTLE_MS is how long it may
- * take until that is noticed. ",fsync:ERROR" is added where the call succeeded and fsync did not.
+ *     disk_calls run DIR SIZE SETTLE_MS    prints "CALL RESULT" for each call, as in docs/disk-pressure.md
+ * Each call writes SIZE bytes. The tool frees the space of a call before the next call and waits SETTLE_MS for eval to
+ * notice it. A result ends in ",fsync:ERROR" if the call succeeded but fsync failed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,14 +37,14 @@ struct work {
 	const char *name;
 };
 
-/* What a call's file holds before. */
+/* The content of a call's file before the call. */
 enum setup {
 	EMPTY,
 	ALLOCATED, /* SIZE bytes written */
 	PREALLOCATED,
-	PREALLOCATED_BEYOND, /* the same, behind the end of the file */
+	PREALLOCATED_BEYOND, /* the same, after the end of the file */
 	HOLE,                /* SIZE bytes long, nothing allocated */
-	BEHIND_HOLE,         /* SIZE bytes written behind such a hole */
+	BEHIND_HOLE,         /* SIZE bytes written after such a hole */
 	ABSENT,
 };
 
@@ -54,7 +54,7 @@ static void die(const char *what)
 	exit(2);
 }
 
-/* --- The calls: each returns how much it wrote, or SIZE where that has no meaning, or −1 and errno --------------- */
+/* --- The calls: each returns the bytes written (SIZE if the call writes none), or −1 with errno ------------------ */
 
 static ssize_t whole(const struct work *work, int ret)
 {
@@ -79,7 +79,7 @@ static ssize_t call_pwrite(const struct work *work)
 	return pwrite(work->fd, work->buffer, work->size, 0);
 }
 
-/* Two pieces. */
+/* Splits the buffer into two pieces. */
 static void pieces(const struct work *work, struct iovec iov[2])
 {
 	iov[0] = (struct iovec){work->buffer, BLOCK};
@@ -197,7 +197,7 @@ static ssize_t call_copy_file_range(const struct work *work)
 	return copy_file_range(work->source_fd, NULL, work->fd, NULL, work->size, 0);
 }
 
-/* What is not aligned cannot share the source's blocks. */
+/* Unaligned data cannot share the source's blocks. */
 static ssize_t call_copy_file_range_unaligned(const struct work *work)
 {
 	off_t from = 1;
@@ -328,9 +328,9 @@ static const struct call {
 	{"mkdir", ABSENT, 0, call_mkdir},
 	{"rename", EMPTY, 0, call_rename},
 	{"unlink", EMPTY, 0, call_unlink},
-	/* Late, as under pressure it takes what is not left. */
+	/* Late, because under pressure it gets space that the fault reports as used. */
 	{"flagged-append", ALLOCATED, 0, call_append_flag},
-	/* Last, as these make space. */
+	/* Last, because these free space. */
 	{"truncate-and-write", ALLOCATED, 0, call_truncate_and_write},
 	{"punch-hole", ALLOCATED, 0, call_fallocate_punch},
 };
@@ -376,7 +376,7 @@ static void prepare(const struct work *work)
 		die("syncfs");
 }
 
-/* In a process of its own, as a store to mapped memory may end it. False: it got nothing. */
+/* Runs in a child process, which a store to mapped memory may kill. Returns false if the call failed. */
 static bool run_call(const struct call *call, struct work *work)
 {
 	const char *fsync_error = NULL;
@@ -451,7 +451,7 @@ static void run(struct work *work, unsigned int settle_ms)
 
 /* --- fill ------------------------------------------------------------------------------------------------------- */
 
-/* Rounds until nothing more is to be had: what was reserved for delayed allocation comes back when that is done. */
+/* Repeats until a round gets nothing: space reserved for delayed allocation is freed when the sync allocates it. */
 static void take_all(int filler, const char *block)
 {
 	off_t end = lseek(filler, 0, SEEK_END), before;

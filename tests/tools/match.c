@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Crafted packets through every program that matches, by BPF_PROG_TEST_RUN, as TAP: the verdict and the counters of
- * each. A row's packet goes out from the node to the peer and comes in from the peer to the node. It is a list of
+ * Sends crafted packets through every matching program by BPF_PROG_TEST_RUN and checks verdict and counters, as TAP.
+ * A row's packet goes from the node to the peer on egress and from the peer to the node on ingress. It is a list of
  * headers:
  *
  *   vlan:VID qinq:VID      a tag in the frame     offload:VID  a tag beside the frame, as devices give it (tc alone)
  *   raw                    no Ethernet header     arp
- *   v4[:WORDS] v6          WORDS of options       stranger, alias  before them: the remote, the local end is another
- *   first later whole      a fragment (of IPv4: behind v4), the whole: one that is not any
+ *   v4[:WORDS] v6          WORDS of options       stranger, alias  before v4 or v6: another remote, another local end
+ *   first later whole      fragment headers (after v4 or v6): first fragment, later fragment, unfragmented
  *   hop route dst[:N] ah[:N]     N: the header's length field
  *   tcp udp sctp[:REMOTE:LOCAL]  ports, 40000:7000 by default     icmp:TYPE icmp6:TYPE esp
  *   cut:N                  of the last header only N bytes are there
@@ -40,7 +40,7 @@
 #define TCX_DROP 2
 #define ROOT_CGROUP 1
 #define OWN_MARK (EVAL_MARK | 1)
-/* Another fault's. */
+/* The mark of another fault. */
 #define OTHER_MARK (EVAL_MARK | 2)
 #define PRIORITY 0x6000
 
@@ -53,10 +53,10 @@ enum rules {
 	ICMP,      /* protocol: icmp */
 	NODE,      /* a node that shares its namespace: by its address */
 	NODE_PORT, /* by its address and port 7000 */
-	SERVICE,   /* the same, and port 2379 of the peer's */
+	SERVICE,   /* the same, and port 2379 of the peer */
 	CGROUP,    /* by its address and port 7000, or what its cgroup sends */
 	TUNNEL,    /* a device without Ethernet headers */
-	OVER,      /* past its deadline */
+	OVER,      /* the fault is past its deadline */
 	RULES,
 };
 
@@ -86,7 +86,7 @@ enum through {
 
 enum wanted { PASSES, HIT, UNSEEN /* not even counted */ };
 
-/* A row says what it does not leave at zero. */
+/* Rows name only the members that are not zero. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 static const struct row {
 	const char *name, *packet;
@@ -231,8 +231,8 @@ static const struct row {
 /* --- Packets -------------------------------------------------------------------------------------------------- */
 
 /*
- * The kernel takes the type of what it runs from bytes 12 and 13, also where there is no Ethernet header: there these
- * are the start of an IPv4 source, and in the middle of an IPv6 one.
+ * BPF_PROG_TEST_RUN reads the packet's type from bytes 12 and 13 even without an Ethernet header. Then these bytes are
+ * the start of an IPv4 source address, or in the middle of an IPv6 source address.
  */
 enum end { NODE_END = 1, PEER_END, STRANGER_END, ALIAS_END };
 
@@ -251,7 +251,7 @@ static void address6(uint8_t out[16], enum end end)
 struct packet {
 	uint8_t data[512];
 	size_t size, last;  /* where the last header starts */
-	uint8_t *next_type; /* of the header before: what comes next; two bytes long in front of IP */
+	uint8_t *next_type; /* type field of the last header; two bytes long before IP */
 	bool next_is_ip;
 	size_t v4; /* where the IPv4 header starts */
 	bool is_v4;
@@ -297,7 +297,6 @@ static void v4_add(struct packet *packet, int words)
 	header = header_add(packet, ETH_P_IP, (size_t)(20 + 4 * words));
 	header[0] = (uint8_t)(0x45 + words);
 	header[8] = 64;
-	/* The end of the list, whatever follows. */
 	address4(header + 12, packet->way == OUT ? packet->local : packet->remote);
 	address4(header + 16, packet->way == OUT ? packet->remote : packet->local);
 	packet->next_type = header + 9;
@@ -324,7 +323,7 @@ static void extension_add(struct packet *packet, uint8_t type, int length)
 	packet->next_type[1] = (uint8_t)length;
 }
 
-/* field: offset in units of 8 bytes, and whether more follow. */
+/* offset is in units of 8 bytes; more: further fragments follow. */
 static void fragment_add(struct packet *packet, unsigned int offset, bool more)
 {
 	uint16_t field = htons((uint16_t)(packet->is_v4 ? offset | more << 13 : offset << 3 | more));
@@ -346,13 +345,13 @@ static void ports_add(struct packet *packet, uint8_t type, int remote, int local
 	memcpy(header + 2, &pair[packet->way == IN], 2);
 }
 
-/* word: "tcp:2379:7000". */
+/* Adds the header that word names ("tcp:2379:7000"). Returns false if word is unknown. */
 static bool word_add(struct packet *packet, char *word)
 {
 	static const struct {
 		const char *name;
 		uint8_t type;
-		int length; /* -1: it has ports */
+		int length; /* -1: the header has ports */
 	} headers[] = {{"hop", IPPROTO_HOPOPTS, 0}, {"route", IPPROTO_ROUTING, 0}, {"dst", IPPROTO_DSTOPTS, 0},
 		       {"ah", IPPROTO_AH, 4},       {"tcp", IPPROTO_TCP, -1},      {"udp", IPPROTO_UDP, -1},
 		       {"sctp", IPPROTO_SCTP, -1}};
@@ -479,7 +478,7 @@ static json_t *params_of(enum rules rules)
 	return params;
 }
 
-/* Both families of one end. */
+/* Sets the IPv4 and IPv6 endpoints of one end. */
 static void endpoints_set(struct endpoint out[2], enum end end, uint16_t port)
 {
 	memset(out, 0, 2 * sizeof(*out));
@@ -489,7 +488,7 @@ static void endpoints_set(struct endpoint out[2], enum end end, uint16_t port)
 	out[0].port = out[1].port = port;
 }
 
-/* The programs live as long as the process. */
+/* Loads all programs, which stay loaded until the process exits. */
 static void load_all(struct loaded *loaded, enum rules rules)
 {
 	static struct protect_port ssh[] = {{.protocol = IPPROTO_TCP, .port = 22},
@@ -528,7 +527,7 @@ static void load_all(struct loaded *loaded, enum rules rules)
 		loaded->stats_fds[i] = object_map_fd(i < 3 ? partition->obj : latency->obj, EVAL_STATS_MAP);
 }
 
-/* A program that gives the packet an offloaded tag and goes on with what is in map_fd. */
+/* Loads a program that gives the packet an offloaded tag and tail-calls the program in map_fd. */
 static int tagger_load(int map_fd, int tci)
 {
 	const struct bpf_insn program[] = {
@@ -581,7 +580,7 @@ static int run_tagged(int program_fd, const struct packet *packet, uint32_t mark
 
 /* --- Rows ----------------------------------------------------------------------------------------------------- */
 
-/* Returns whether the program did what the row wants; else what it did is told. */
+/* Returns true if the program did what the row wants; otherwise prints what it did. */
 static bool row_holds(const struct row *row, const struct loaded *loaded, size_t index)
 {
 	const struct program *program = &programs[index];

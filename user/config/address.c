@@ -9,7 +9,7 @@
 
 #define LOCATED_MAX 16384 /* comparing all pairs takes a tenth of a second */
 
-/* An address of a member in one instance. */
+/* A member's address in one instance. */
 struct located {
 	struct endpoint endpoint;
 	const struct node *node; /* not expanded */

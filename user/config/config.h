@@ -106,7 +106,7 @@ struct config {
 	 */
 	struct effective {
 		struct settings settings;
-		char *target; /* the chaos type's, subject's or defaults' one, or random; NULL: baseline */
+		char *target; /* from the chaos type, the subject or the defaults; otherwise random; NULL: baseline */
 		json_t *params;
 	} * effective;
 	struct strings files; /* every file read; places point to these strings */
