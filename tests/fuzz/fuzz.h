@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the fuzz targets share: a broken promise aborts, so that libFuzzer keeps the input. */
+/* Shared by the fuzz targets: a broken promise aborts, so that libFuzzer keeps the input. */
 #pragma once
 
 #include <stddef.h>
@@ -25,7 +25,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 		} \
 	} while (0)
 
-/* As config_load; the text is a file in memory. */
+/* Like config_load, with the text in a memory file. */
 static inline int fuzz_config(struct config **out, const void *text, size_t size, FILE *problems)
 {
 	static int fd = -1;

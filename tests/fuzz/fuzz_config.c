@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A campaign file: read, validated, planned, printed. */
+/* Fuzzes a campaign file: it is read, validated, planned and printed. */
 #include "fuzz.h"
 
 #include "config/placeholder.h"
 #include "util/cleanup.h"
 
 #define NOON 1700000000000000000ULL
-/* Printing takes time by the trial, and says nothing new of the hundredth. */
+/* Printing takes time per trial and covers nothing new after so many. */
 #define TRIALS_PRINTED_MAX 100
 
 static FILE *nowhere;
@@ -23,7 +23,7 @@ static void use(const struct config *config)
 	struct plan *plan = NULL;
 	json_t *json;
 
-	/* A valid file has a plan. */
+	/* Every valid file has a plan. */
 	promise(!plan_new(&plan, config, NOON, &seed, NULL));
 	promise(plan->trial_count > 0);
 	for (size_t i = 0; i < config->subject_count; i++) {
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int ret = fuzz_config(&config, data, size, stream);
 
 	fclose(stream);
-	/* Refused, and why; or not refused. */
+	/* A refused file has an error line, and an accepted file has none. */
 	promise(ret ? !config && strstr(problems, ": error: ") : config && !strstr(problems, ": error: "));
 	if (config)
 		use(config);

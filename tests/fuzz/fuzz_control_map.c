@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the kernel says of a live fault: the control block, then whatever maps, programs and links hold. The kernel
- * is this file: its calls stand before libbpf's own.
+ * Fuzzes what the kernel reports of a live fault: the control block, then the content of maps, programs and links. This
+ * file is the kernel: its functions replace those of libbpf.
  */
 #include "fuzz.h"
 
@@ -16,10 +16,10 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
-/* What prints it. */
+/* Included for its static functions, which print the faults. */
 #include "cli/bpf_status.c" // NOLINT(bugprone-suspicious-include)
 
-/* Maps by id; a program uses all of them. */
+/* Map ids; a program uses all of the maps. */
 enum { MAP_CTL = 1, MAP_STATS, MAP_LINE, MAP_DISK, MAP_COUNT };
 #define FD_BASE 30
 #define PROGRAMS 2
@@ -32,13 +32,13 @@ static const char *const map_names[MAP_COUNT] = {
 	[MAP_DISK] = EVAL_DISK_MAP,
 };
 
-/* Mapped from a file, as an emergency stop maps it. */
+/* Mapped from a file, so that the emergency stop can map it too. */
 static struct eval_ctl *ctl;
 static int ctl_fd;
 static const uint8_t *input;
 static size_t input_left;
 
-/* The input's next bytes, zero beyond its end. */
+/* Copies the next bytes of the input, zeros after its end. */
 static void take(void *out, size_t size)
 {
 	size_t taken = size < input_left ? size : input_left;
@@ -49,7 +49,7 @@ static void take(void *out, size_t size)
 	input_left -= taken;
 }
 
-/* A descriptor that may be closed, and that tells what it stands for. */
+/* Returns a new descriptor that can be closed and whose number encodes the id. */
 static int fd_of(__u32 id)
 {
 	int fd = fcntl(id == MAP_CTL ? ctl_fd : STDERR_FILENO, F_DUPFD_CLOEXEC, FD_BASE * (int)id);
@@ -66,7 +66,7 @@ static int next_id(__u32 start, __u32 *next, __u32 count)
 
 int bpf_map_get_next_id(__u32 start, __u32 *next)
 {
-	/* A fault of a disk has one more. */
+	/* A disk fault has one more map. */
 	return next_id(start, next, ctl->kind == EVAL_KIND_DISK_PRESSURE ? MAP_DISK : MAP_LINE);
 }
 
@@ -115,7 +115,7 @@ static void prog_info(struct bpf_prog_info *info)
 
 	take(info, sizeof(*info));
 	info->name[sizeof(info->name) - 1] = '\0';
-	/* It names all that it has, and fills what fits. */
+	/* Fills the caller's array; the count in info stays fuzzed, as the kernel's can exceed the room. */
 	for (__u32 i = 0; i < room; i++)
 		maps[i] = i % MAP_COUNT;
 }
@@ -180,7 +180,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ctl->magic = EVAL_MAGIC;
 	ctl->abi_version = EVAL_ABI_VERSION;
 	faults = inventory_read(NULL);
-	/* None of ours is ever hidden. */
+	/* The inventory always lists the fault. */
 	promise(json_array_size(faults) == 1);
 	text = json_dumps(faults, JSON_COMPACT);
 	promise(text);
@@ -188,7 +188,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	leftovers = find_leftovers(faults);
 	print_leftovers(leftovers);
 	promise(json_array_size(leftovers) >= !live_holder_is_alive(ctl));
-	/* In a container a fault that is held elsewhere is left alone. */
+	/* Inside a container, the stop leaves alone a fault that is held elsewhere. */
 	if (live_stop_all(stdout, NULL) == 1)
 		promise(!ctl->deadline_ns && ctl->draining);
 	else

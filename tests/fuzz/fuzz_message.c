@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a worker sends, a line a datagram: received, recorded, read again, reported. */
+/* Fuzzes a worker's messages, one datagram per line: they are received, recorded, read again and reported. */
 #include "fuzz.h"
 
 #include <sys/socket.h>
@@ -10,7 +10,7 @@
 #include "store/store.h"
 #include "util/cleanup.h"
 
-/* The database would grow without end. */
+/* Starts a new database after so many inputs, because it would grow without end. */
 #define INPUTS_A_STORE 50
 
 static const char campaign_file[] = "subjects:\n"
@@ -83,7 +83,7 @@ static void receive(struct campaign *campaign, struct lane *lane, const uint8_t 
 		const uint8_t *newline = memchr(data, '\n', size);
 		size_t length = newline ? (size_t)(newline - data) : size;
 
-		/* An empty one means the end. Received at once: no socket's buffer is a limit. */
+		/* Skips empty lines, which would mean the end; receives at once, so that the buffer never fills. */
 		if (length && send(ends[1], data, length, MSG_NOSIGNAL) > 0)
 			lane_receive(campaign, lane);
 		data += length + !!newline;

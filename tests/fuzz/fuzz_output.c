@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a probe or another command prints. The first byte says how often the rest comes, in what pieces. */
+/* Fuzzes a command's output. The first byte gives the result, the stream and how often the rest is written. */
 #include "fuzz.h"
 
 #include <fcntl.h>
 
 #include "trial/trial.h"
-/* Its reader, without a process for each input. */
+/* Included for its static reader, which needs no process per input. */
 #include "process/proc.c" // NOLINT(bugprone-suspicious-include)
 
 static void feed(struct capture *capture, const char *bytes, size_t size, unsigned int times)
@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	line = json_text(why, strlen(why));
 	output = data[0] & 8 ? proc_error_output(&proc) : proc_output(&proc);
 	promise(json_is_string(line) && json_is_string(output));
-	/* The record of a command fits a datagram. */
+	/* The record of a command must fit into a datagram. */
 	text = json_dumps(output, JSON_COMPACT | JSON_ENCODE_ANY);
 	promise(text && strlen(text) < TRIAL_MESSAGE_MAX / 2);
 	capture_free(&proc.out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A node's data fields and what becomes of them: lines, the first is the node's name, then netns (as well interface and
- * cgroup), then addresses (as well data_dirs).
+ * Fuzzes the expansion of a node's data fields. The input's lines are the node's name, then netns (also used for
+ * interface and cgroup), then addresses (also used for data_dirs).
  */
 #include "fuzz.h"
 
@@ -12,7 +12,7 @@
 
 #define LINES_MAX 16
 
-/* What has no braces, and so no placeholder, stays; what is expanded has no placeholder left. */
+/* Text without '{' has no placeholder, so it must stay unchanged. */
 static void check_text(const char *before, const char *after)
 {
 	promise(after);

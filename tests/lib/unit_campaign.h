@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A campaign of a file's text with a database in a folder of its own, before its first trial starts. */
+/* A campaign from a file's text, with a database in its own folder, before its first trial starts. */
 #pragma once
 
 #include "unit_config.h"
@@ -24,7 +24,7 @@ struct run {
 static int told_fd = -1, stderr_fd = -1;
 static char told[8192];
 
-/* Once, before anything is told: what log_info() writes to is asked for at its first use. */
+/* Group setup: opens log_info()'s output while stderr is the file, because the first use decides where it writes. */
 static inline int catch_told(void **state)
 {
 	char path[] = "/tmp/eval-told.XXXXXX";
@@ -45,7 +45,7 @@ static inline void start_telling(void)
 	dup2(told_fd, STDERR_FILENO);
 }
 
-/* What was told since start_telling. */
+/* Restores stderr; told is then the text logged since start_telling. */
 static inline void end_telling(void)
 {
 	ssize_t size = pread(told_fd, told, sizeof(told) - 1, 0);
@@ -60,7 +60,7 @@ static inline void assert_told(const char *text)
 		fail_msg("told was '%s', not '%s'", told, text);
 }
 
-/* Another run of the file on the same database. */
+/* Prepares another run of the file on the same database. */
 static inline void prepare_run(struct run *run, const char *text)
 {
 	const uint64_t seed = 7;
@@ -117,7 +117,7 @@ static inline int drop_run(void **state)
 	return 0;
 }
 
-/* columns is taken. */
+/* Takes columns. */
 static inline void set_trial(struct run *run, size_t index, json_t *columns)
 {
 	const struct plan *plan = run->campaign.plan;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A campaign file from text, in a folder that goes with the test. */
+/* Loads a campaign file from text, in a temporary folder. */
 #pragma once
 
 #include <setjmp.h>
@@ -59,7 +59,7 @@ static inline struct config *load_valid(const char *text)
 	return loaded.config;
 }
 
-/* No error and no warning. */
+/* Asserts that there is no error and no warning. */
 static inline void assert_accepted(const char *text)
 {
 	struct loaded loaded = load_text(text);
@@ -69,7 +69,7 @@ static inline void assert_accepted(const char *text)
 	loaded_free(&loaded);
 }
 
-/* The one line that is said: "LINE:COLUMN: error: what", the path of the file before it. */
+/* Asserts that the only message is the file's path and then problem: "LINE:COLUMN: error: what". */
 static inline void assert_one_problem(const char *text, int code, const char *problem)
 {
 	struct loaded loaded = load_text(text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A database in a folder of its own, and a plan to put into it. */
+/* A database in its own folder, and a plan to store in it. */
 #pragma once
 
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 #define CAMPAIGN "campaign-20261123T215643Z-0123abcd"
 #define TRIALS 3
 
-/* One for the file: each call fills it anew. */
+/* Shared by all tests of the file; each call resets it. */
 static struct error err;
 
 static inline struct error *fresh_error(void)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Every kind of call that may need space on a disk, one after the other, and what came of each:
+ * Makes every kind of call that may need space on a disk, one after the other, and prints the results:
  *     disk_calls prepare DIR SIZE          makes a file for each call, while there is space
  *     disk_calls fill DIR LEAVE            takes all space but LEAVE bytes
- *     disk_calls run DIR SIZE SETTLE_MS    a line "CALL RESULT" each, as in docs/disk-pressure.md
- * SIZE is what each call writes. What a call got is given back before the next one; SETTLE_MS is how long it may
- * take until that is noticed. ",fsync:ERROR" is added where the call succeeded and fsync did not.
+ *     disk_calls run DIR SIZE SETTLE_MS    prints "CALL RESULT" for each call, as in docs/disk-pressure.md
+ * Each call writes SIZE bytes. The tool frees the space of a call before the next call and waits SETTLE_MS for eval to
+ * notice it. A result ends in ",fsync:ERROR" if the call succeeded but fsync failed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +68,7 @@ static void prepare(const struct work *work)
 		die("syncfs");
 }
 
-/* In a process of its own, as a store to mapped memory may end it. False: it got nothing. */
+/* Runs in a child process, which a store to mapped memory may kill. Returns false if the call failed. */
 static bool run_call(const struct call *call, struct work *work)
 {
 	const char *fsync_error = NULL;
@@ -143,7 +143,7 @@ static void run(struct work *work, unsigned int settle_ms)
 
 /* --- fill ------------------------------------------------------------------------------------------------------- */
 
-/* Rounds until nothing more is to be had: what was reserved for delayed allocation comes back when that is done. */
+/* Repeats until a round gets nothing: space reserved for delayed allocation is freed when the sync allocates it. */
 static void take_all(int filler, const char *block)
 {
 	off_t end = lseek(filler, 0, SEEK_END), before;

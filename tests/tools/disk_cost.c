@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * disk_cost FILE CALLS append|overwrite: what each tracing program takes a call while 4 KiB are written CALLS times at
- * the file's start or one behind the other, by the kernel's own statistics. A line "PROGRAM NS CALLS" each.
- * probe_empty is ours: it does nothing, on the same function in the same calls.
+ * disk_cost FILE CALLS append|overwrite: time per call of each tracing program, by the kernel's own statistics, while
+ * 4 KiB are written CALLS times, appended or at the file's start. Prints a line "PROGRAM NS CALLS" per program.
+ * probe_empty is this tool's own program: it does nothing, on the same function in the same calls.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -33,7 +33,7 @@ static void die(const char *what, int code)
 	exit(1);
 }
 
-/* Every tracing program of this host. */
+/* Reads the statistics of every tracing program on this host. */
 static size_t programs_read(struct program *programs)
 {
 	size_t count = 0;

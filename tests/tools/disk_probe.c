@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * disk_probe FILE SIZE [MS]: tries to make FILE grow by SIZE from 0, every millisecond or every MS, and shrinks it
- * again. Prints a line "SECONDS RESULT" whenever that changes: the time of day before the first try with that result,
- * and "ok" or an error. After a SIGUSR1 also, ahead of its first "ok", which is printed in any case, a line "# refused
- * N": how many tries were not.
+ * disk_probe FILE SIZE [MS]: every MS milliseconds (default 1), writes SIZE bytes to the empty FILE and truncates it.
+ * Prints a line "SECONDS RESULT" when the result changes: the time of day before the first try with that result, and
+ * "ok", "short" or an error. After SIGUSR1, the first "ok" is always printed, preceded by "# refused N": the number of
+ * other tries since the signal.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* ICMP echo over a raw IPv4 socket, for tools that measure; requests are numbered from 0 to 65535. */
+/* ICMP echo over a raw IPv4 socket, for measuring tools; requests are numbered from 0 to 65535. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -50,7 +50,7 @@ static inline int echo_send(int fd, uint16_t number)
 	return send(fd, &icmp, sizeof(icmp), 0) == sizeof(icmp) ? 0 : -errno;
 }
 
-/* The number of the next request that was answered, -1 when no answer is there. */
+/* Returns the number of the next answered request, or -1 if no answer is waiting. */
 static inline int echo_receive(int fd)
 {
 	uint8_t buffer[256];

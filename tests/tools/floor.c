@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The least that a campaign of empty trials can cost: the same number of processes, shells and syncs, and nothing
- * else. Each trial forks a worker, which runs its commands one after the other by posix_spawn of /bin/sh -c true, as
- * the program does; the parent appends a page to FILE and syncs it. Counts are per 1,000 trials.
+ * floor FILE TRIALS COMMANDS SYNCS: the least that a campaign of empty trials can cost: the same number of processes,
+ * shells and syncs, and nothing else. Each trial forks a worker, which runs its commands one after the other by
+ * posix_spawn of /bin/sh -c true, as eval does; the parent appends pages to FILE and syncs each. COMMANDS and SYNCS are
+ * per 1,000 trials.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +49,7 @@ static int append_and_sync(int fd)
 	return write(fd, page, sizeof(page)) == sizeof(page) && !fdatasync(fd) ? 0 : -1;
 }
 
-/* How many of a total that is given per 1,000 trials fall to this one. */
+/* Returns this trial's part of a total that is given per 1,000 trials. */
 static long share(long per_thousand, long trial)
 {
 	return per_thousand * (trial + 1) / 1000 - per_thousand * trial / 1000;

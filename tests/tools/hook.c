@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Somebody else's program on a hook: hook DEVICE ingress|egress|tag|xdp [MARK [PRIORITY]]
- * Counts and lets pass; tag: on egress, and gives each packet a tag with VLAN 0 and a priority. Prints "ready", then
- * for each line on standard input "seen N marked N", where marked counts those whose skb->mark is MARK. Ends at a line
- * "end", or with its input. Before Linux 6.6 it is a filter of clsact's, of that priority (10).
+ * A program of another owner on a hook: hook DEVICE ingress|egress|tag|xdp [MARK [PRIORITY]]
+ * The program counts packets and lets them pass; `tag` attaches to egress and gives each packet a tag with VLAN 0 and a
+ * priority. Prints "ready", then "seen N marked N" for each line on standard input, where marked counts packets with
+ * skb->mark MARK. Exits after a line "end" or the end of input. Before Linux 6.6 (no tcx) the program is a clsact
+ * filter with PRIORITY (default 10).
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* Linux 6.6; Debian 12's header is older. */
+/* From Linux 6.6; Debian 12's header is older. */
 #define TCX_INGRESS 46
 #define TCX_EGRESS 47
 #define TCX_NEXT (-1)
@@ -71,7 +72,7 @@ static int program_load(int map_fd, bool xdp, unsigned int mark)
 				   sizeof(tcx_next) / sizeof(*tcx_next), NULL);
 }
 
-/* Outlives its process: main() removes it. */
+/* A clsact filter outlives its process, so main() removes it. */
 struct clsact {
 	struct bpf_tc_hook hook;
 	struct bpf_tc_opts opts;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Crafted packets through every program that matches, by BPF_PROG_TEST_RUN, as TAP: the verdict and the counters of
- * each. A row's packet goes out from the node to the peer and comes in from the peer to the node. It is a list of
+ * Sends crafted packets through every matching program by BPF_PROG_TEST_RUN and checks verdict and counters, as TAP.
+ * A row's packet goes from the node to the peer on egress and from the peer to the node on ingress. It is a list of
  * headers:
  *
  *   vlan:VID qinq:VID      a tag in the frame     offload:VID  a tag beside the frame, as devices give it (tc alone)
  *   raw                    no Ethernet header     arp
- *   v4[:WORDS] v6          WORDS of options       stranger, alias  before them: the remote, the local end is another
- *   first later whole      a fragment (of IPv4: behind v4), the whole: one that is not any
+ *   v4[:WORDS] v6          WORDS of options       stranger, alias  before v4 or v6: another remote, another local end
+ *   first later whole      fragment headers (after v4 or v6): first fragment, later fragment, unfragmented
  *   hop route dst[:N] ah[:N]     N: the header's length field
  *   tcp udp sctp[:REMOTE:LOCAL]  ports, 40000:7000 by default     icmp:TYPE icmp6:TYPE esp
  *   cut:N                  of the last header only N bytes are there
@@ -41,7 +41,7 @@
 #define TCX_DROP 2
 #define ROOT_CGROUP 1
 #define OWN_MARK (EVAL_MARK | 1)
-/* Another fault's. */
+/* The mark of another fault. */
 #define OTHER_MARK (EVAL_MARK | 2)
 
 enum rules {
@@ -53,10 +53,10 @@ enum rules {
 	ICMP,      /* protocol: icmp */
 	NODE,      /* a node that shares its namespace: by its address */
 	NODE_PORT, /* by its address and port 7000 */
-	SERVICE,   /* the same, and port 2379 of the peer's */
+	SERVICE,   /* the same, and port 2379 of the peer */
 	CGROUP,    /* by its address and port 7000, or what its cgroup sends */
 	TUNNEL,    /* a device without Ethernet headers */
-	OVER,      /* past its deadline */
+	OVER,      /* the fault is past its deadline */
 	RULES,
 };
 
@@ -84,7 +84,7 @@ enum through {
 
 enum wanted { PASSES, HIT, UNSEEN /* not even counted */ };
 
-/* A row says what it does not leave at zero. */
+/* Rows name only the members that are not zero. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 static const struct row {
 	const char *name, *packet;
@@ -283,7 +283,7 @@ static json_t *params_of(enum rules rules)
 	return params;
 }
 
-/* Both families of one end. */
+/* Sets the IPv4 and IPv6 endpoints of one end. */
 static void endpoints_set(struct endpoint out[2], enum end end, uint16_t port)
 {
 	memset(out, 0, 2 * sizeof(*out));
@@ -293,7 +293,7 @@ static void endpoints_set(struct endpoint out[2], enum end end, uint16_t port)
 	out[0].port = out[1].port = port;
 }
 
-/* The programs live as long as the process. */
+/* Loads all programs, which stay loaded until the process exits. */
 static void load_all(struct loaded *loaded, enum rules rules)
 {
 	static struct protect_port ssh[] = {{.protocol = IPPROTO_TCP, .port = 22},
@@ -332,7 +332,7 @@ static void load_all(struct loaded *loaded, enum rules rules)
 		loaded->stats_fds[i] = object_map_fd(i < 3 ? partition->obj : latency->obj, EVAL_STATS_MAP);
 }
 
-/* A program that gives the packet an offloaded tag and goes on with what is in map_fd. */
+/* Loads a program that gives the packet an offloaded tag and tail-calls the program in map_fd. */
 static int tagger_load(int map_fd, int tci)
 {
 	const struct bpf_insn program[] = {
@@ -385,7 +385,7 @@ static int run_tagged(int program_fd, const struct packet *packet, uint32_t mark
 
 /* --- Rows ----------------------------------------------------------------------------------------------------- */
 
-/* Returns whether the program did what the row wants; else what it did is told. */
+/* Returns true if the program did what the row wants; otherwise prints what it did. */
 static bool row_holds(const struct row *row, const struct loaded *loaded, size_t index)
 {
 	const struct program *program = &programs[index];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * own_bpf: prints the BPF objects of faults whose holder is, or was, in this PID namespace: "map NAME" for each control
- * map, "program NAME" for each program that uses one. Reads the kernel's lists itself, so that a test does not ask eval
- * whether eval left something. own_bpf holders: instead, of each control map "PID NETNS TYPE MILLISECONDS": who holds
- * the fault, the network namespace's inode, and for how long it is live without being renewed (0: it is not).
+ * map, "program NAME" for each program that uses such a map. Reads the kernel's lists itself, so that a test for
+ * leftovers does not depend on eval. own_bpf holders: prints "PID NETNS TYPE MILLISECONDS" for each control map
+ * instead: the fault's holder, the inode of its network namespace, its type, and how long it stays live without a
+ * renewal (0: it is not live).
  */
 #include <bpf/bpf.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What one packet costs in each program, by BPF_PROG_TEST_RUN: a line "PROGRAM FAMILY PACKET NS_ONE NS_MANY" per
- * case and round, with one rule and with many. Processor time of this thread, so that others on the machine do not
- * count. "empty" is a program that does nothing: what the kernel's measuring loop costs by itself.
+ * Measures the cost of one packet in each program by BPF_PROG_TEST_RUN: prints "PROGRAM FAMILY PACKET NS_ONE NS_MANY"
+ * per case and round, with one rule and with many. Times are processor time of this thread, so other load on the
+ * machine does not count. "empty" is a program that does nothing: the cost of the kernel's measuring loop.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -30,7 +30,7 @@
 #include "util/clock.h"
 
 #define MANY_RULES 10000
-/* A round goes through so many packets that it meets buckets of every length; each often enough to hide the call. */
+/* Enough packets to meet hash buckets of every length, and enough repeats to hide the cost of the call. */
 #define PACKETS 64
 #define REPEAT 4000
 #define HOUR_NS (3600 * NSEC_PER_SEC)
@@ -41,7 +41,7 @@ enum rules { ONE, MANY, RULES };
 static const char *const family_names[FAMILIES] = {"IPv4", "IPv6"};
 static const char *const kind_names[] = {"stranger", "peer"};
 
-/* Loaded for each number of rules and family. */
+/* The programs loaded for one number of rules and one family. */
 struct loaded {
 	struct latency_bpf *latency;
 	struct network_partition_bpf *partition;
@@ -68,7 +68,7 @@ static void die(const char *what, int code)
 	exit(1);
 }
 
-/* Peers are 10.1.0.0 and up, strangers 10.2.0.0 and up; the same low bits below fd00::. */
+/* Peers start at 10.1.0.0, strangers at 10.2.0.0; IPv6 addresses are these 32 bits below fd00::. */
 static void address_set(uint8_t out[16], enum family family, bool stranger, uint32_t number)
 {
 	uint32_t ipv4 = htonl((stranger ? 0x0a020000 : 0x0a010000) + number);
@@ -169,7 +169,7 @@ static void load(struct bpf_object *obj, const void *rodata, const struct fault_
 	make_live(obj);
 }
 
-/* As `eval inject --netns` makes them: no filter by the own address, ssh protected. */
+/* Loads rules as `eval inject --netns` does: no filter by the node's own address, ssh protected. */
 static void load_all(struct loaded *loaded, enum family family, size_t rules)
 {
 	_cleanup_free_ struct endpoint *peers = calloc(rules, sizeof(*peers));
@@ -191,7 +191,7 @@ static void load_all(struct loaded *loaded, enum family family, size_t rules)
 	load(loaded->partition->obj, (const void *)&loaded->partition->rodata->match_config, &spec);
 }
 
-/* A packet that latency matches grows with each run, so that repeating it measures nothing: strangers only. */
+/* A packet that latency matches grows with each run, so repeats would be wrong: latency gets strangers only. */
 static const struct bench_case {
 	const char *name;
 	bool ingress, peers_too;
@@ -212,7 +212,7 @@ static int program_fd(const struct loaded *loaded, size_t index)
 	return bpf_program__fd(programs[index]);
 }
 
-/* Which of the two goes first changes from round to round. */
+/* Alternates from round to round which number of rules is measured first. */
 static void run_case(struct loaded loaded[RULES], size_t index, enum family family, bool stranger, unsigned int round)
 {
 	double ns[RULES] = {};
@@ -234,7 +234,7 @@ static struct probe_bpf *load_empty(void)
 
 	if (!probe)
 		die("open", errno);
-	/* The others ask more of the kernel than this needs. */
+	/* The other programs need more of the kernel than this tool does. */
 	bpf_object__for_each_program(program, probe->obj)
 		bpf_program__set_autoload(program,
 					  program == probe->progs.probe_tc || program == probe->progs.probe_xdp);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Round-trip times by ICMP echo, in milliseconds with microseconds, a line each in the order of sending; ping
- * itself rounds to 0.1 ms. Requests leave on schedule, whatever the answers do. Exits 1 if an answer is missing.
+ * Prints round-trip times by ICMP echo in milliseconds with microseconds, one per line in the order of sending; ping
+ * rounds to 0.1 ms. Requests leave on schedule and do not wait for answers. Exits 1 if an answer is missing.
  */
 #include <poll.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@ struct echo {
 	uint64_t sent_ns, answered_ns; /* 0: not (yet) */
 };
 
-/* Takes answers in until then. */
+/* Receives answers until until_ns. */
 static void wait_until(int fd, uint64_t until_ns, struct echo *echoes, long sent)
 {
 	uint64_t now_ns;
@@ -39,7 +39,7 @@ static void wait_until(int fd, uint64_t until_ns, struct echo *echoes, long sent
 	}
 }
 
-/* The last to be sent need not be the last to come back. */
+/* Checks all answers, because the last request sent may not be the last answered. */
 static bool all_answered(const struct echo *echoes, long count)
 {
 	for (long i = count; i-- > 0;)
@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "rtt: %s: %s\n", argv[1], strerror(fd < 0 ? -fd : ENOMEM));
 		return 2;
 	}
-	/* What is measured is the line, not how busy the machine is. */
+	/* Reduces the effect of load on the machine, because only the line is measured. */
 	prctl(PR_SET_TIMERSLACK, 1);
 	setpriority(PRIO_PROCESS, 0, -20);
 	next_ns = clock_monotonic_ns();

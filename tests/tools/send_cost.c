@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a packet costs its sender: small datagrams back to back for a time. Prints the nanoseconds of one, the median
- * over short bursts: what the sender lost its processor for falls into few of them.
+ * Measures what a packet costs its sender: sends small datagrams back to back for a time and prints the nanoseconds per
+ * datagram, as the median over short bursts, because a preemption of the sender affects only few bursts.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Statistics of numbers on standard input, for the benchmarks: one line of figures, separated by tabs. */
+/* Statistics of the numbers on standard input, for the benchmarks: prints one line of figures, separated by tabs. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -48,7 +48,7 @@ static double parse(const char *text)
 	return value;
 }
 
-/* All numbers, or with pairs the ratio of each line's second to its first; sorted. */
+/* Reads and sorts all numbers or, with pairs, the ratios of each line's second number to its first. */
 static void numbers_read(struct numbers *numbers, int pairs)
 {
 	char first[64], second[64];
@@ -73,7 +73,7 @@ static void numbers_read(struct numbers *numbers, int pairs)
 	qsort(numbers->items, numbers->count, sizeof(*numbers->items), compare);
 }
 
-/* The smallest value that at least this share is not above. */
+/* Returns the smallest value that at least this share of the values do not exceed. */
 static double quantile(const struct numbers *numbers, double share)
 {
 	size_t rank = (size_t)ceil(share * (double)numbers->count);
@@ -89,8 +89,8 @@ static double median(const struct numbers *numbers)
 }
 
 /*
- * How many values at each end lie outside the sign test's interval of the median: the most that leave it 95 %,
- * whatever the distribution. Below 6 values there is no such interval; then it is the whole range.
+ * Returns how many values at each end lie outside the sign test's interval of the median: the most that leave 95 %
+ * confidence for any distribution. Below 6 values no such interval exists, and the whole range is taken.
  */
 static size_t sign_test_outside(size_t count)
 {
@@ -105,7 +105,7 @@ static size_t sign_test_outside(size_t count)
 	return outside ? outside - 1 : 0;
 }
 
-/* Median, its 95 % interval by the sign test, how many. */
+/* Prints the median, its 95 % interval by the sign test, and the count. */
 static void print_median(const struct numbers *numbers)
 {
 	size_t outside = sign_test_outside(numbers->count);
@@ -114,7 +114,7 @@ static void print_median(const struct numbers *numbers)
 	       numbers->items[numbers->count - 1 - outside], numbers->count);
 }
 
-/* Student's t for 95 %, by degrees of freedom; from 30 on within 0.1 % of this sum (Fisher's expansion). */
+/* Returns Student's t for 95 % by degrees of freedom; from 30 on a sum within 0.1 % of it (Fisher's expansion). */
 static double student_t(size_t freedom)
 {
 	static const double table[] = {
@@ -126,7 +126,7 @@ static double student_t(size_t freedom)
 	return freedom < sizeof(table) / sizeof(*table) ? table[freedom] : 1.960 + 2.372 / (double)freedom;
 }
 
-/* Geometric mean of positive numbers, its 95 % interval by Student's t on the logarithms, how many. */
+/* Prints the geometric mean of positive numbers, its 95 % interval by Student's t on the logarithms, and the count. */
 static void print_geomean(const struct numbers *numbers)
 {
 	double n = (double)numbers->count, sum = 0, squares = 0, mean, half;
@@ -144,7 +144,7 @@ static void print_geomean(const struct numbers *numbers)
 	printf("%.6g\t%.6g\t%.6g\t%zu\n", exp(mean), exp(mean - half), exp(mean + half), numbers->count);
 }
 
-/* Mean, p50, p99, max, how many. */
+/* Prints mean, p50, p99, maximum and count. */
 static void print_summary(const struct numbers *numbers)
 {
 	double sum = 0;
@@ -155,7 +155,7 @@ static void print_summary(const struct numbers *numbers)
 	       numbers->items[numbers->count - 1], numbers->count);
 }
 
-/* Kolmogorov-Smirnov's D against the uniform distribution on [min, max], how many. */
+/* Prints Kolmogorov–Smirnov's D against the uniform distribution on [min, max], and the count. */
 static void print_uniform(const struct numbers *numbers, double min, double max)
 {
 	double n = (double)numbers->count, distance = 0;

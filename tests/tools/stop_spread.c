@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How far apart many faults end: stop_spread COUNT COMMAND [ARGUMENT…]
- * Waits until COUNT faults, of whatever version, are live on this host, starts COMMAND (eval cleanup --now) and prints
- * "FIRST_MS SPREAD_MS COMMAND_MS": from its start until the first control block says that its fault is over, from there
- * until the last one does, and from its start to its end.
+ * Measures how far apart many faults end: stop_spread COUNT COMMAND [ARGUMENT…]
+ * Waits until COUNT faults of any version are live on this host, starts COMMAND (eval cleanup --now) and prints
+ * "FIRST_MS SPREAD_MS COMMAND_MS": from the command's start to the first control block that says "over", from the first
+ * to the last such block, and from the command's start to its end.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -19,7 +19,7 @@
 #include "util/clock.h"
 
 #define FAULTS_MAX 1024
-/* How finely the control blocks are watched. */
+/* How often the control blocks are read. */
 #define WATCH_NS (20 * NSEC_PER_USEC)
 #define LIVE_TIMEOUT_NS (60 * NSEC_PER_SEC)
 #define STOP_TIMEOUT_NS (60 * NSEC_PER_SEC)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How long a fault goes on after Ctrl+C. Per try: starts COMMAND, waits until a fault is live in network namespace
- * NETNS and bites, sends SIGINT and prints "INERT_MS FREE_MS": until the fault's control block says that it is
- * over, and until the first packet that left after the signal came back without chaos. Packets are echo requests
- * from NETNS to ADDRESS; the fault must cut them or delay them by more than 100 ms.
+ * Measures how long a fault goes on after Ctrl+C. Per try: starts COMMAND, waits until a fault is live in network
+ * namespace NETNS and takes effect, sends SIGINT and prints "INERT_MS FREE_MS": from the signal until the fault's
+ * control block says "over", and until the first packet sent after the signal comes back without chaos. Packets are
+ * echo requests from NETNS to ADDRESS; the fault must cut them or delay them by more than 100 ms.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -23,7 +23,7 @@
 
 #define DELAYED_NS (100 * NSEC_PER_MSEC)
 #define PROBE_EVERY_NS (NSEC_PER_MSEC / 2)
-/* How finely the control block is watched. */
+/* How often the control block is read. */
 #define WATCH_NS (50 * NSEC_PER_USEC)
 #define LIVE_TIMEOUT_NS (30 * NSEC_PER_SEC)
 #define STOP_TIMEOUT_NS (10 * NSEC_PER_SEC)
@@ -31,7 +31,7 @@
 
 struct live {
 	ino_t netns_ino;
-	const struct eval_ctl *ctl; /* mapped once it is there */
+	const struct eval_ctl *ctl; /* NULL until the fault is live, then mapped */
 };
 
 static pid_t running;
@@ -105,7 +105,7 @@ static void wait_until_live(struct live *live)
 	}
 }
 
-/* A moment that differs from try to try, in which a request must not be answered. */
+/* Sends a request and waits for a time that varies per try, in which the request must not be answered. */
 static void wait_until_it_bites(int fd)
 {
 	uint64_t until_ns = clock_monotonic_ns() + (20 + (uint64_t)(rand() % 60)) * NSEC_PER_MSEC;

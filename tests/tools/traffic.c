@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Traffic for the network tests, over IPv4 and IPv6.
- *   traffic serve PORT…            echoes TCP and UDP; one line a datagram: "udp PORT SIZE good|bad"
- *   traffic reach ADDR…            "ADDR yes|no": connects to each at once and waits for one byte to come back
- *   traffic flow ADDR              one connection, a counter every interval, "echo N RTT_US" for each that comes back
- *   traffic bulk ADDR              sends SIZE bytes, checks what comes back byte for byte
- *   traffic datagrams ADDR         COUNT datagrams of SIZE bytes, one every interval
+ *   traffic serve PORT…            echoes TCP and UDP; prints a line per datagram: "udp PORT SIZE good|bad"
+ *   traffic reach ADDR…            connects to all at once, waits for one byte to come back; prints "ADDR yes|no"
+ *   traffic flow ADDR              one connection, a counter every interval; prints "echo N RTT_US" for each echo
+ *   traffic bulk ADDR              sends SIZE bytes and checks the echo byte for byte
+ *   traffic datagrams ADDR         sends COUNT datagrams of SIZE bytes, one every interval
  * Options: -p PORT -n COUNT -s SIZE -i INTERVAL_US -t TIMEOUT_MS -m MARK -q PRIORITY
  */
 #include <arpa/inet.h>
@@ -48,7 +48,7 @@ static uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* What byte n of a stream is: a shift, a repeat or a swap shows. */
+/* Returns byte n of a stream; a shift, a repeat or a swap changes the pattern. */
 static uint8_t pattern(uint64_t n)
 {
 	return (uint8_t)((n * 0x9e3779b97f4a7c15ULL) >> 56);
@@ -128,7 +128,7 @@ static void datagram_receive(int fd, uint16_t port)
 	sendto(fd, buffer, (size_t)size, 0, (struct sockaddr *)&from, from_size);
 }
 
-/* False: the connection is over. A child of its own per connection would be one more thing to clean up. */
+/* Returns false if the connection is over. Runs without a child per connection, which would need a cleanup. */
 static bool stream_echo(int fd)
 {
 	ssize_t size = recv(fd, buffer, sizeof(buffer), 0), sent = 0;
@@ -328,7 +328,7 @@ static int datagrams(const char *text)
 
 		if (at_us < next_us)
 			usleep((useconds_t)(next_us - at_us));
-		/* A sender that is told of a loss goes on: the receiver's count is what tells. */
+		/* Goes on after an error, because the receiver's count shows the loss. */
 		sendto(fd, buffer, option.size, 0, (struct sockaddr *)&address, sizeof(address));
 	}
 	return 0;

@@ -9,7 +9,7 @@
 
 #define SHORT_NUMBERS (JSON_ENCODE_ANY | JSON_REAL_PRECISION(6))
 
-/* measured NAN: nothing was. Returns whether it is met. */
+/* measured is NAN if there is no measurement. Returns met. */
 static bool add_expectation(json_t *list, const char *name, double asked, double measured, bool met)
 {
 	json_array_append_new(list, json_pack("{s:s, s:f, s:o, s:b}", "name", name, "asked", asked, "measured",
@@ -24,7 +24,7 @@ static double number_in(const json_t *object, const char *key)
 	return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-/* Below 100 samples there is no p99; by nearest rank it is then the slowest. */
+/* The summary has no p99 below 100 good samples; by nearest rank it is then the slowest sample. */
 static double p99_of(const json_t *during)
 {
 	double p99_ms = number_in(during, "p99_ms");
@@ -32,7 +32,7 @@ static double p99_of(const json_t *during)
 	return isnan(p99_ms) ? number_in(during, "max_ms") : p99_ms;
 }
 
-/* NAN compares false. */
+/* A comparison with NAN is false, so a missing measurement misses its expectation. */
 bool expectations_judge(const struct expectations_asked *asked, const json_t *summary, json_t *list)
 {
 	const json_t *during = json_object_get(summary, "during");

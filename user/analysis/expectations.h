@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Expectations: what was asked of a trial, against what was measured. */
+/* Judges a trial's expectations by what was measured. */
 #pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-/* NAN: not asked. */
+/* NAN: not requested. */
 struct expectations_asked {
 	double availability_min; /* 0…1, during chaos */
 	double p99_ms_max;
@@ -14,9 +14,9 @@ struct expectations_asked {
 };
 
 /*
- * Appends to list {"name", "asked", "measured": x or null, "ok": bool} for each that is asked; summary as summary_make
- * makes it. Returns whether all are met: one that nothing was measured for is missed.
+ * Appends {"name", "asked", "measured": x or null, "ok": bool} to list for each requested expectation; summary is from
+ * summary_make. Returns true if all are met; an expectation without a measurement is missed.
  */
 bool expectations_judge(const struct expectations_asked *asked, const json_t *summary, json_t *list);
-/* "p99_ms_max 100 missed: 180.5, …" from such a list; "" where all are met. */
+/* Writes "p99_ms_max 100 missed: 180.5, …" from such a list, or "" if all are met. */
 void expectations_list_missed(char *out, size_t size, const json_t *list);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* How trials and campaigns ended, from their rows. */
+/* The outcome of trials and campaigns, from their rows. */
 #pragma once
 
 #include <jansson.h>
@@ -8,14 +8,14 @@
 
 #include "util/error.h"
 
-/* The trial came to its end, and met what was asked of it. */
+/* True if the trial completed and its verdict is not "fail". */
 bool outcome_passed(const json_t *trial);
-/* Why a trial is no success, in one line; its length, 0 for a trial that needs no reason. */
+/* Writes in one line why a trial did not succeed. Returns the text's length; 0 if there is nothing to explain. */
 int outcome_reason(char *out, size_t size, const json_t *trial);
 
-/* EXIT_OK where each of the trials passed, else EXIT_TRIALS. */
+/* Returns EXIT_OK if every trial passed, otherwise EXIT_TRIALS. */
 enum exit_code outcome_exit_code(const json_t *trials);
-/* {STATUS: how many of the trials}, a new reference. */
+/* Returns {STATUS: number of trials}, a new reference. */
 json_t *outcome_count(const json_t *trials);
-/* "completed 8, failed 1; verdict fail 2" from {"planned": n, …, "total": n}; returns out. */
+/* Writes "completed 8, failed 1; verdict fail 2" from {"planned": n, …, "verdict_fail": n}; returns out. */
 const char *outcome_progress(char *out, size_t size, const json_t *counts);

@@ -50,7 +50,7 @@ static json_t *number_if(size_t enough, double number)
 	return enough ? json_real(number) : json_null();
 }
 
-/* latencies has room for every sample. probe NULL: all of them. */
+/* latencies has room for every sample. A NULL probe means all probes. */
 static json_t *summarize_window(const json_t *samples, const struct summary_times *times, enum window window,
 				const char *probe, double *latencies)
 {
@@ -84,7 +84,7 @@ static int add_windows(json_t *out, const json_t *samples, const struct summary_
 	return 0;
 }
 
-/* A key for each probe that has samples, in the order of their first one. */
+/* Adds a key for each probe that has samples, in the order of its first sample. */
 static int add_probes(json_t *out, const json_t *samples, const struct summary_times *times, double *latencies)
 {
 	const json_t *sample;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The members' addresses, in every instance: that they are addresses, and that they tell the members apart. */
+/* Checks the members' addresses in every instance: each is valid, and no two overlap. */
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -7,12 +7,12 @@
 #include "config/reader.h"
 #include "net/endpoint.h"
 
-#define LOCATED_MAX 16384 /* each is compared with each: a tenth of a second */
+#define LOCATED_MAX 16384 /* comparing all pairs takes a tenth of a second */
 
-/* An address of a member in one instance. */
+/* A member's address in one instance. */
 struct located {
 	struct endpoint endpoint;
-	const struct node *node; /* as written */
+	const struct node *node; /* not expanded */
 	unsigned int instance;
 	char *netns; /* expanded; NULL: the host's */
 	struct place place;
@@ -37,7 +37,7 @@ static bool is_loopback(const struct endpoint *endpoint)
 	return endpoint_is_ipv4(endpoint) ? endpoint->address[12] == 127 : !memcmp(endpoint->address, one, sizeof(one));
 }
 
-/* Why it can be no member's address, or NULL. */
+/* Returns why the endpoint cannot be a member's address, or NULL if it can. */
 static const char *unusable(const struct endpoint *endpoint)
 {
 	static const uint8_t zero[16];
@@ -55,7 +55,7 @@ static const char *unusable(const struct endpoint *endpoint)
 	return a[0] == 0xff ? "it is multicast" : NULL;
 }
 
-/* Once per place, however many instances are wrong there. */
+/* Reports one problem per place, however many instances are wrong. */
 static bool check_one(struct reader *reader, const struct place *place, const char *text, const struct node *node,
 		      struct endpoint *endpoint)
 {
@@ -132,7 +132,7 @@ static bool same_ip(const struct endpoint *a, const struct endpoint *b)
 	return !memcmp(a->address, b->address, sizeof(a->address));
 }
 
-/* One without a port is the whole IP. */
+/* An endpoint without a port covers all ports of its IP. */
 static bool overlap(const struct endpoint *a, const struct endpoint *b)
 {
 	return same_ip(a, b) && (a->port == b->port || !a->port || !b->port);
@@ -167,7 +167,7 @@ static void report_overlap(struct reader *reader, const struct located *first, c
 			      second->node->name, endpoint_format(&first->endpoint, other), first->node->name);
 }
 
-/* Once per place: other instances would show the same again. */
+/* Reports each place once; other instances would repeat the message. */
 static void check_overlaps(struct reader *reader, const struct located_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
@@ -201,7 +201,7 @@ void check_addresses(struct reader *reader, size_t subject_index)
 	located_clear(&list);
 }
 
-/* Told apart by their ports; one address for both has a message of its own. */
+/* True if only the ports differ; check_overlaps reports equal addresses. */
 static bool locateds_share_ip(const struct located *a, const struct located *b)
 {
 	return a->node != b->node && b->node->name && same_ip(&a->endpoint, &b->endpoint) &&

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The effective configuration as canonical JSON. */
+/* Builds the effective configuration as canonical JSON. */
 #include <string.h>
 
 #include "config/config.h"
 #include "target/guards.h"
 #include "util/cleanup.h"
 
-/* Raised when the same file would mean other trials, so that an old campaign is not resumed as if it were this. */
+/* Raise it when the same file comes to mean other trials: campaigns of the old format then do not resume. */
 #define CANONICAL_FORMAT 1
 
 static json_t *probes_to_json(const struct subject *subject)
@@ -30,13 +30,13 @@ static json_t *canonical_settings(const struct settings *settings)
 
 	if (!object || !expect || json_object_update(object, expect))
 		return NULL;
-	/* Left out where it is not given: files from before it existed keep their hash. */
+	/* Omitted if not given, so that files without abort_if keep the hash from before it existed. */
 	if (settings->abort_if.exec && json_object_set_new(object, "abort_if", command_to_json(&settings->abort_if)))
 		return NULL;
 	return TAKE_PTR(object);
 }
 
-/* The chaos types with what is effective on this subject; the baseline's settings only where it runs. */
+/* The chaos types with their effective values on this subject; the baseline only if it runs. */
 static json_t *trials_to_json(const struct config *config, size_t subject)
 {
 	json_t *array = json_array();
@@ -71,7 +71,7 @@ static json_t *subject_to_json(const struct config *config, size_t index)
 			 "trials", trials_to_json(config, index));
 }
 
-/* What is protected in the end, in whatever words and order the file asks for it. */
+/* The effective list: PROTECT_DEFAULT first unless `allow` lifts it, then the file's entries in their order. */
 static json_t *protect_to_json(const struct config *config)
 {
 	json_t *list = json_array();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The list of chaos types. */
+/* Decodes the list of chaos types. */
 #include <string.h>
 
 #include "config/reader.h"
@@ -37,7 +37,7 @@ static void read_chaos_name(struct reader *reader, const struct ynode *value, co
 	reader->failed |= !entry->chaos->name;
 }
 
-/* The type may stand behind its params in the file, so params are read once all else is. */
+/* `params` may precede `type` in the file, so read_chaos decodes it after all other keys. */
 static void skip_params(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What no key can tell alone: every chaos type against every subject it will run on. */
+/* Checks across keys: every chaos type against every subject that it will run on. */
 #include <string.h>
 
 #include "config/placeholder.h"
@@ -19,7 +19,7 @@ struct pairing {
 	const struct effective *effective;
 	const struct level *levels[3]; /* weakest first */
 	const struct place *target_place;
-	const struct node *const *sharing; /* by node: the one it shares its IP with, or NULL */
+	const struct node *const *sharing; /* by node: a member that shares its IP, or NULL */
 };
 
 static const struct node *find_member(const struct node *list, size_t count, const char *name)
@@ -106,7 +106,7 @@ static void check_sharing(const struct pairing *pairing, const struct node *node
 			chaos_shown(pairing), node->name, sharing->name);
 }
 
-/* With a port, only what goes to and from it is known as the node's. */
+/* If the address has a port, only traffic to and from that port is known to be the node's. */
 static void check_dialled(const struct pairing *pairing, const struct node *node)
 {
 	for (size_t i = 0; i < node->addresses.count; i++) {
@@ -132,7 +132,7 @@ static void check_node_needs(const struct pairing *pairing, const struct node *n
 {
 	unsigned int needs = pairing->chaos->ops->needs;
 
-	/* A key that is there but wrong has its own message. */
+	/* A present but wrong key already has its own message. */
 	if ((needs & CHAOS_NEEDS_ADDRESS) && !node->addresses.count && !ynode_find(ynode, "address"))
 		problem_error(pairing->reader, &node->place, "node '%s' needs the key 'address': %s may target it",
 			      node->name, chaos_shown(pairing));
@@ -154,7 +154,7 @@ static const struct ynode *peers_node(const struct pairing *pairing)
 	return node;
 }
 
-/* A long list in defaults or a subject is the same for every chaos type that does not have its own. */
+/* False if an earlier chaos type inherits the same list from defaults or the subject and has checked it. */
 static bool is_first_use(const struct pairing *pairing, const struct ynode *peers)
 {
 	const struct config *config = pairing->reader->config;
@@ -171,7 +171,7 @@ static bool is_first_use(const struct pairing *pairing, const struct ynode *peer
 	return true;
 }
 
-/* Names must be members, and all else addresses. */
+/* Reports items that are neither a member's name nor an address. */
 static void check_peer_items(const struct pairing *pairing, const struct ynode *list)
 {
 	const struct subject *subject = pairing->subject;
@@ -189,7 +189,7 @@ static void check_peer_items(const struct pairing *pairing, const struct ynode *
 	}
 }
 
-/* True where a peer is not the target itself. */
+/* True if a peer other than the target has an address. */
 static bool has_others(const struct pairing *pairing, const struct node *target)
 {
 	const struct subject *subject = pairing->subject;
@@ -264,7 +264,7 @@ static void check_pairing(const struct pairing *pairing)
 	check_reach(pairing, peers, candidates, idle, idle_node);
 }
 
-/* A peer may stand before the nodes in the file, so its name is looked at here. */
+/* Runs after decoding, because `peers` may precede `nodes` in the file. */
 static void check_peer_names(struct reader *reader, const struct subject *subject, const struct ynode *ynode)
 {
 	const struct ynode *peers = ynode_find(ynode, "peers"), *item = peers ? peers->children : NULL;
@@ -318,7 +318,7 @@ static void check_subject(struct reader *reader, size_t index)
 		check_chaos(reader, index, i, sharing);
 }
 
-/* A subject's own target is wrong even where no chaos type falls back on it. */
+/* Reports a subject's wrong target even if no chaos type uses it. */
 static void check_default_target(struct reader *reader, size_t index)
 {
 	const struct subject *subject = &reader->config->subjects[index];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The campaign file: read by libyaml, validated in one go (SPEC.md "Campaign file", "Validation") by config/load.h,
- * kept as written: placeholders are expanded by config/placeholder.h.
+ * The content of a campaign file. config/load.h reads and validates it. Placeholders stay as written until
+ * config/placeholder.h expands them.
  */
 #pragma once
 
@@ -16,33 +16,33 @@
 #define CONFIG_FILE_MAX (1024 * 1024) /* longer files are refused */
 #define PARALLEL_MAX 256
 
-/* Where in a file something stood; for messages found later than validation. 1-based. */
+/* A position in a file, 1-based. */
 struct place {
 	const char *file; /* owned by the config */
 	unsigned int line, column;
 };
 
-/* A NULL-terminated list of strings (never NULL itself once read; empty has items[0] == NULL). */
+/* A NULL-terminated list of strings. Once read, items is never NULL; an empty list has items[0] == NULL. */
 struct strings {
 	char **items;
 	size_t count;
 };
 
-/* exec NULL: not given. Runs through /bin/sh -c in directory. timeout_seconds 0: none given. */
+/* Runs as /bin/sh -c exec in directory. exec is NULL and timeout_seconds is 0 if not given. */
 struct command {
 	char *exec;
-	char *directory; /* folder of the file that names it, absolute */
+	char *directory; /* absolute; folder of the file that contains the command */
 	double timeout_seconds;
 };
 
 struct expectations {
-	/* NAN: not asked. */
+	/* NAN: not given. */
 	double availability_min; /* 0…1, during chaos */
 	double p99_ms_max;
 	double recover_within_seconds;
 };
 
-/* Effective for one subject × chaos type: built-in < defaults < subject < the chaos type's own keys. */
+/* Effective settings of one subject × chaos type: built-in < defaults < subject < the chaos type's own keys. */
 struct settings {
 	double warmup_seconds, duration_seconds, recovery_seconds;
 	unsigned int retries;
@@ -88,51 +88,51 @@ struct chaos {
 
 struct config {
 	char *path, *directory; /* absolute */
-	char *name;             /* label, NULL: none */
+	char *name;             /* label; NULL: not given */
 	bool seed_given;
 	uint64_t seed;
 	unsigned int trials_per_combination, parallel;
 	double cooldown_seconds;
 	bool include_baseline;
-	struct strings protect; /* beside PROTECT_DEFAULT */
+	struct strings protect; /* in addition to PROTECT_DEFAULT */
 	struct strings allow;
 	struct subject *subjects;
 	size_t subject_count;
 	struct chaos *chaos;
 	size_t chaos_count;
 	/*
-	 * Per subject and chaos type, [subject * (chaos_count + 1) + chaos]; the last of each subject (chaos ==
-	 * chaos_count) is the baseline's. params is the effective object (NULL for the baseline).
+	 * Indexed by subject * (chaos_count + 1) + chaos; chaos == chaos_count is the baseline, whose params are
+	 * NULL.
 	 */
 	struct effective {
 		struct settings settings;
-		char *target; /* chaos type's, else default_target, else random; NULL for the baseline */
+		char *target; /* from the chaos type, the subject or the defaults; otherwise random; NULL: baseline */
 		json_t *params;
 	} * effective;
-	struct strings files; /* that were read; places point here */
+	struct strings files; /* every file read; places point to these strings */
 };
 
 void config_free(struct config *config);
-/* They free what the struct holds, not the struct. */
+/* The clear functions free the members, not the struct itself. */
 void subject_clear(struct subject *subject);
 void node_clear(struct node *node);
 void command_clear(struct command *command);
 void strings_clear(struct strings *list);
-/* False: no memory. NULL appends nothing, so that items is no longer NULL. */
+/* Returns false if out of memory. A NULL text appends nothing, but allocates items. */
 bool strings_append(struct strings *list, const char *text);
 
 const struct effective *config_effective(const struct config *config, size_t subject, size_t chaos);
 
 /*
- * The effective configuration as canonical JSON (sorted keys, compact) without label, drawn seed, parallel and
- * cooldown: what the campaign's hash is over, and what a diff of two configurations compares.
+ * Returns the effective configuration as canonical JSON (sorted keys, compact) without label, drawn seed, parallel and
+ * cooldown; NULL if out of memory. The campaign's hash covers this text, and resume compares it with the records.
  */
 char *config_canonical(const struct config *config);
 
-/* config/json.c: new references; NULL: no memory. What is kept (canonical form, database) is made of these. */
+/* config/json.c: parts of the canonical form and of the database. New references; NULL if out of memory. */
 json_t *strings_to_json(const struct strings *list);
-json_t *command_to_json(const struct command *command); /* null where none is given */
+json_t *command_to_json(const struct command *command); /* JSON null if not given */
 json_t *nodes_to_json(const struct node *nodes, size_t count);
-/* Without expect and abort_if, which stand at a place of their own in each form. */
+/* Without expect and abort_if, which each caller adds itself. */
 json_t *settings_to_json(const struct settings *settings);
 json_t *expectations_to_json(const struct expectations *expect);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Mappings by tables of keys. */
+/* Decodes mappings by tables of keys. */
 #include <string.h>
 
 #include "config/reader.h"
@@ -146,7 +146,7 @@ void read_bool(struct reader *reader, const struct ynode *value, const struct ke
 	scalar_bool(reader, value, key->name, FIELD(object, key, bool));
 }
 
-/* Placeholders in a command would look as if they worked: the shell gets them as they are. */
+/* Refuses placeholders in a command: the shell would get them unexpanded. */
 static void check_exec(struct reader *reader, const struct ynode *node, const char *exec)
 {
 	static const char *const placeholders[][2] = {{"{instance}", "EVAL_INSTANCE"},

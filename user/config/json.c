@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Parts of the configuration as JSON, once for all who write them. */
+/* Parts of the configuration as JSON, shared by all writers. */
 #include <jansson.h>
 
 #include "config/config.h"
@@ -14,7 +14,7 @@ json_t *strings_to_json(const struct strings *list)
 	return array;
 }
 
-/* Without the folder: a moved campaign is the same campaign. */
+/* Omits the folder, so that a moved campaign keeps its hash. */
 json_t *command_to_json(const struct command *command)
 {
 	if (!command->exec)

@@ -11,7 +11,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* Exact to 2^63 − 1, what SQLite and JSON hold: a double would lose digits. */
+/* Exact up to 2^63 − 1, the limit of integers in SQLite and JSON; a double would lose digits. */
 static void read_seed(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
 	struct config *config = object;
@@ -19,7 +19,7 @@ static void read_seed(struct reader *reader, const struct ynode *value, const st
 		      strspn(value->text, "0123456789") == strlen(value->text);
 	double number;
 
-	/* The strict reading refuses all else, and finds what is no whole number at all. */
+	/* scalar_number reports a value that is not a whole number. */
 	if (!scalar_number(reader, value, key->name, NUMBER_WHOLE, -INFINITY, INFINITY, &number))
 		return;
 	errno = 0;
@@ -155,7 +155,7 @@ static int config_take_path(struct config *config, const struct reader *reader)
 		config->path = NULL;
 		return -ENOMEM;
 	}
-	/* Places point to these texts, so they must move, not be copied. */
+	/* Every place points to these strings: transfer ownership, do not copy. */
 	config->files.items = calloc(reader->document_count + 1, sizeof(char *));
 	if (!config->files.items)
 		return -ENOMEM;

@@ -8,13 +8,13 @@
 
 enum config_use {
 	CONFIG_TO_READ, /* a file that root cannot trust (util/trusted.h) is a warning */
-	CONFIG_TO_RUN,  /* it is an error, if this process is root */
+	CONFIG_TO_RUN,  /* such a file is an error if this process is root */
 };
 
 /*
- * Reads and validates. Problems, at most 100, go to problems as complete lines
- * "FILE:LINE:COLUMN: error: what, and what would be right\n" in the order of their places (FILE as the user gave
- * it); the same for warnings ("warning:"). Returns 0; -EINVAL when there was an error line (*out untouched);
- * another negative errno when the file cannot be read (err says why). Touches nothing but the files it reads.
+ * Reads and validates a campaign file; changes nothing on the host. Prints at most 100 problems, sorted by place, as
+ * lines "FILE:LINE:COLUMN: error: what, and what would be right\n" (or "warning:"), with FILE as the user gave it.
+ * Returns 0; -EINVAL after an error line; another negative errno if the file cannot be read (err says why). On failure
+ * *out is untouched.
  */
 int config_load(struct config **out, const char *path, enum config_use use, FILE *problems, struct error *err);

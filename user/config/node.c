@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Nodes and peers of a subject. */
+/* Decodes the nodes and peers of a subject. */
 #include <string.h>
 
 #include "config/reader.h"
@@ -9,7 +9,7 @@
 
 static const char *const placeholders[] = {"instance", "node", "subject"};
 
-/* True where text has none, or only known ones. */
+/* True if the text has no placeholders or only known ones. */
 static bool check_placeholders(struct reader *reader, const struct ynode *node, const char *name)
 {
 	const char *text = node->text, *open;
@@ -89,7 +89,7 @@ static void read_data_dir(struct reader *reader, const struct ynode *value, cons
 				      ynode_describe(item));
 }
 
-/* A device's name, so that an overlong one does not wait for the live host (IFNAMSIZ). */
+/* Checks the length (IFNAMSIZ) here, so that an overlong name fails before the run. */
 static void read_interface(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
 	read_data_text(reader, value, key, object);

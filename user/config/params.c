@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Parameters of chaos types, by the types' own field tables. */
+/* Decodes the parameters of chaos types by the types' own field tables. */
 #include <math.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #define NAMES_MAX 32
 #define INTEGER_EXACT_MAX 9007199254740992.0 /* 2^53 */
 
-/* 50 and 50.0 are one number, and hash alike. */
+/* Makes 50 and 50.0 the same number, so that they hash alike. */
 static json_t *json_from_number(double value)
 {
 	if (value == floor(value) && fabs(value) < INTEGER_EXACT_MAX)

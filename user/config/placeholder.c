@@ -12,7 +12,7 @@ struct expansion {
 	const char *value;
 };
 
-/* A copy of text (NULL: NULL) with each placeholder replaced. */
+/* *out is a copy of text with each placeholder replaced; untouched if text is NULL. */
 static int expand_text(char **out, const char *text, const struct expansion *expansions, size_t count)
 {
 	char *result = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What is wrong in the file: collected with its places, and printed in their order. */
+/* Collects the problems of a file and prints them in the order of their places. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,7 +141,7 @@ void problems_print(struct reader *reader, FILE *out)
 	for (size_t i = 0; i < reader->problem_count; i++) {
 		const struct problem *problem = &reader->problems[i];
 
-		/* A setting that several combinations share is found wrong by each of them. */
+		/* Several combinations may report the same problem of a shared setting. */
 		if (i && !compare_problems(problem - 1, problem, reader))
 			continue;
 		if (printed == PRINTED_MAX) {

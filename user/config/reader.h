@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The room's own: the node tree, the list of problems, the tables that decode. */
+/* Internal to config/: the node tree, the list of problems and the decoding tables. */
 #pragma once
 
 #include "config/load.h"
@@ -9,7 +9,7 @@
 #define CONFIG_SEQUENCE_MAX 20000
 #define CONFIG_MEMBERS_MAX 256 /* subjects, nodes, probes, chaos types */
 #define CONFIG_TRIALS_MAX 100000
-#define SUBJECT_NAME_MAX 32 /* and chaos names: trial ids fit 96 bytes */
+#define SUBJECT_NAME_MAX 32 /* also chaos names; keeps trial ids below 96 bytes */
 #define NODE_NAME_MAX 63
 #define SCALAR_TEXT_MAX 4096
 #define COMMAND_MAX 65536 /* one argument of execve is at most 128 KiB (MAX_ARG_STRLEN) */
@@ -18,13 +18,13 @@ enum ynode_kind {
 	YNODE_SCALAR,
 	YNODE_SEQUENCE,
 	YNODE_MAPPING,
-	YNODE_REFUSED, /* an alias: already reported, so that no decoder complains again */
+	YNODE_REFUSED, /* an alias: already reported, so decoders skip it */
 };
 
 struct ynode {
 	enum ynode_kind kind;
 	struct place place;
-	struct ynode *key; /* of a mapping's value */
+	struct ynode *key; /* set if the parent is a mapping */
 	struct ynode *children, *next;
 	size_t count; /* children */
 	char *text;   /* scalar, no NUL inside */
@@ -48,16 +48,16 @@ struct document {
 	char *directory; /* absolute */
 };
 
-/* One type's parameters as one level (defaults, subject, chaos type) gives them. */
+/* One chaos type's parameters as given at one level (defaults, subject or chaos type). */
 struct params {
 	const struct chaos_ops *ops;
 	json_t *values;
 	const struct ynode *node; /* the mapping */
 };
 
-/* The settings of one level. NAN and NULL: not given there. */
+/* The settings given at one level. NAN or NULL: not given. */
 struct level {
-	const struct ynode *node; /* the mapping; NULL: none was given */
+	const struct ynode *node; /* the mapping, or NULL if absent */
 	double warmup_seconds, duration_seconds, recovery_seconds, retries;
 	struct expectations expect;
 	const struct ynode *expect_node;
@@ -73,21 +73,21 @@ struct reader {
 	enum config_use use;
 	struct problem *problems;
 	size_t problem_count, problem_dropped;
-	bool failed; /* an error, not only warnings, or no memory */
+	bool failed; /* an error was reported or memory ran out */
 	struct document *documents;
 	size_t document_count;
-	const char *directory; /* of the file being decoded */
+	const char *directory; /* folder of the file being decoded */
 	struct level defaults;
 	struct level *subject_levels; /* parallel to config->subjects */
 	struct level *chaos_levels;   /* parallel to config->chaos */
 };
 
 /* config/ynode.c */
-/* The value of a mapping's key, NULL where there is none (or no mapping). */
+/* Returns the key's value; NULL if mapping is NULL, is not a mapping or lacks the key. */
 const struct ynode *ynode_find(const struct ynode *mapping, const char *key);
 const char *ynode_describe(const struct ynode *node);
 bool ynode_is_null(const struct ynode *node);
-/* Calls with each item of a list, or with the node itself where it is a scalar. */
+/* Iterate over a list's items; a node that is not a list is its own only item. */
 const struct ynode *list_first(const struct ynode *node);
 const struct ynode *list_next(const struct ynode *node, const struct ynode *item);
 
@@ -96,25 +96,25 @@ void problem_error(struct reader *reader, const struct place *place, const char 
 	__attribute__((format(printf, 3, 4)));
 void problem_warning(struct reader *reader, const struct place *place, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* True where something was said about this very place. */
+/* True if a problem at exactly this place is already recorded. */
 bool problem_exists(const struct reader *reader, const struct place *place);
 void problem_unknown_key(struct reader *reader, const struct place *place, const char *what, const char *name,
 			 const char *const *known, size_t known_count);
 void problem_unknown_type(struct reader *reader, const struct ynode *node, const char *type);
-/* Reports a name that stands twice in a list. */
+/* Reports a name that occurs twice in a list. */
 void problem_duplicate_name(struct reader *reader, const struct ynode *item, const char *what, const char *name,
 			    unsigned int first_line);
 void problems_print(struct reader *reader, FILE *out);
 void problems_clear(struct reader *reader);
 
 /*
- * config/yaml.c. Reads and parses; what is wrong inside the file is reported, what keeps it from being read is
- * returned (negative errno). The document is kept by the reader; *out is its index.
+ * config/yaml.c. Reads and parses a file. Reports errors in the content and returns 0; returns a negative errno if the
+ * file cannot be read. The reader keeps the document; *out is its index.
  */
 int document_read(struct reader *reader, const char *path, size_t *out, struct error *err);
 void documents_free(struct reader *reader);
 
-/* config/scalar.c: each returns false after reporting. name is the key, for the message. */
+/* config/scalar.c: each returns false after reporting a problem. name is the key that the message shows. */
 enum number_kind {
 	NUMBER_DECIMAL,
 	NUMBER_WHOLE,
@@ -125,14 +125,14 @@ bool scalar_number(struct reader *reader, const struct ynode *node, const char *
 bool scalar_bool(struct reader *reader, const struct ynode *node, const char *name, bool *out);
 bool scalar_choice(struct reader *reader, const struct ynode *node, const char *name, const char *const *choices,
 		   const char **out);
-/* A safe name of at most max characters. */
+/* At most max letters, digits, '.', '_' and '-', starting with a letter or digit. */
 bool scalar_name(struct reader *reader, const struct ynode *node, const char *name, size_t max, const char **out);
 
 /* config/decode.c */
 enum key_flags {
 	KEY_REQUIRED = 1 << 0,
-	KEY_PLANNED = 1 << 1,   /* in the contract, not built yet */
-	KEY_ELSEWHERE = 1 << 2, /* right in another mapping: why says where */
+	KEY_PLANNED = 1 << 1,   /* known, not yet supported */
+	KEY_ELSEWHERE = 1 << 2, /* belongs in another mapping: why says where */
 };
 
 struct key {
@@ -141,22 +141,19 @@ struct key {
 	size_t offset;
 	double min, max;
 	unsigned int flags;
-	const char *why; /* KEY_REQUIRED: what it is for; KEY_ELSEWHERE: what would be right */
+	const char *why; /* KEY_REQUIRED: the key's purpose; KEY_ELSEWHERE: the fix */
 };
 
-/* A table and the object that its offsets are in. A mapping may be read by several. */
+/* A key table and the object that its offsets refer to. A mapping may be decoded by several sets. */
 struct key_set {
 	const struct key *keys; /* ends with .name = NULL */
 	void *object;
 };
 
-/* what names the mapping in messages ("a node"). Returns false where it is no mapping. */
+/* `what` names the mapping in messages ("a node"). Returns false if node is not a mapping. */
 bool decode_mapping(struct reader *reader, const struct ynode *node, const char *what, const struct key_set *sets,
 		    size_t set_count);
-/*
- * For mappings whose keys come from elsewhere: a key's text, or NULL after reporting (not text, merge key,
- * duplicate).
- */
+/* Returns the text of value's key; NULL after reporting a key that is not text, a merge key or a duplicate. */
 const char *decode_key(struct reader *reader, const struct ynode *mapping, const struct ynode *value);
 
 void read_text(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
@@ -166,14 +163,14 @@ void read_bool(struct reader *reader, const struct ynode *value, const struct ke
 void read_exec(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_command(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 
-/* Grows *array by one zeroed element; NULL where there is no memory (marks the reader failed). */
+/* Returns array grown by one zeroed element; NULL if out of memory (and marks the reader as failed). */
 void *array_grow(struct reader *reader, void *array, size_t *count, size_t element_size);
 
 /* config/settings.c */
 extern const struct key settings_keys[], params_keys[], target_keys[], default_target_keys[];
 void level_init(struct level *level);
 void level_clear(struct level *level);
-/* Merges built-in < defaults < subject < chaos (NULL: the baseline) for every combination, and checks params. */
+/* Merges built-in < defaults < subject < chaos type for every combination, and checks params and expectations. */
 int settings_resolve(struct reader *reader);
 
 /* config/params.c */
@@ -192,9 +189,9 @@ void read_peer_list(struct reader *reader, const struct ynode *value, const stru
 /* config/subject.c */
 void read_subjects(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 
-/* config/address.c: the nodes' addresses, in every instance */
+/* config/address.c: checks the members' addresses in every instance */
 void check_addresses(struct reader *reader, size_t subject_index);
-/* By node: another member with an address on the same IP, told apart by its port, or NULL. NULL: no memory. */
+/* Returns an array indexed by node: a member that shares its IP on another port, or NULL. NULL if out of memory. */
 const struct node **nodes_sharing_ip(const struct subject *subject);
 
 /* config/check.c */

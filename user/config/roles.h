@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The words that `target` takes beside a node's name: one list for what reads, checks and chooses. */
+/* The roles that `target` accepts besides a node's name; decoding, checks and target selection share this list. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +10,7 @@
 #define ROLE_FOLLOWER "follower"
 #define ROLE_RANDOM "random"
 #define ROLE_ALL "all"
-/* The items of a list, in the order in which messages name them. */
+/* List initialiser, in the order in which messages name the roles. */
 #define ROLES ROLE_LEADER, ROLE_FOLLOWER, ROLE_RANDOM, ROLE_ALL
 
 static inline bool role_is_known(const char *target)
@@ -23,7 +23,7 @@ static inline bool role_is_known(const char *target)
 	return false;
 }
 
-/* True where the subject's command `roles` must say which node leads. */
+/* True if the target needs the subject's command `roles`, which names the leader. */
 static inline bool role_needs_leader(const char *target)
 {
 	return !strcmp(target, ROLE_LEADER) || !strcmp(target, ROLE_FOLLOWER);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Single values, strictly: what is not exactly of the type is an error that says what would be right. */
+/* Strict decoding of single values: a value not exactly of the type is an error that states the right form. */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -59,8 +59,8 @@ bool scalar_name(struct reader *reader, const struct ynode *node, const char *na
 
 static const struct {
 	const char *suffix;
-	const char *words; /* of what the field takes */
-	double seconds;    /* 0: no time */
+	const char *words; /* describe what the field takes */
+	double seconds;    /* 0: not a time */
 } field_units[] = {
 	{"_ms", "plain milliseconds", 0.001},
 	{"_seconds", "plain seconds", 1},
@@ -81,7 +81,7 @@ static bool ends_with(const char *text, const char *suffix)
 	return length >= suffix_length && !strcmp(text + length - suffix_length, suffix);
 }
 
-/* "50ms" where a plain number belongs: says what the field takes, and the number where it can be told. */
+/* Reports a number with a unit ("50ms"), and the plain number to write if the unit is known. */
 static void report_unit(struct reader *reader, const struct ynode *node, const char *name, double number,
 			const char *unit)
 {
@@ -124,7 +124,7 @@ static void report_not_number(struct reader *reader, const struct ynode *node, c
 		problem_error(reader, &node->place, "'%s' must be %s, found %s", name, type, ynode_describe(node));
 }
 
-/* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? or .5: no hexadecimal, no octal, no 1_000. */
+/* [-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?: no hexadecimal, no octal, no 1_000. */
 static bool is_decimal(const char *text)
 {
 	size_t digits, fraction = 0;
@@ -179,7 +179,7 @@ bool scalar_number(struct reader *reader, const struct ynode *node, const char *
 			      ynode_describe(node));
 		return false;
 	}
-	*out = value == 0 ? 0 : value; /* no -0 in records */
+	*out = value == 0 ? 0 : value; /* turns -0 into 0 */
 	return true;
 }
 

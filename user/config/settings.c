@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Trial settings: one table for defaults, subjects and chaos types, and how they add up. */
+/* Trial settings: one key table for defaults, subjects and chaos types, and the merge of these levels. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -53,7 +53,7 @@ static void read_target(struct reader *reader, const struct ynode *value, const 
 	reader->failed |= !level->target;
 }
 
-/* Kept as a double, so that NAN says "not given" for it too. */
+/* Stored as a double, so that NAN can mean "not given". */
 static void read_retries(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
 	scalar_number(reader, value, key->name, NUMBER_WHOLE, key->min, key->max, &((struct level *)object)->retries);
@@ -122,7 +122,7 @@ static void take(double *effective, double own)
 		*effective = own;
 }
 
-/* settings do not own it yet: the last level's stays. */
+/* Borrows abort_if from the level; keep_command copies it after the last merge. */
 static void settings_merge(struct settings *settings, const struct level *level)
 {
 	if (level->abort_if.exec)
@@ -137,7 +137,7 @@ static void settings_merge(struct settings *settings, const struct level *level)
 		settings->retries = (unsigned int)level->retries;
 }
 
-/* What an expectation is judged by: the levels are given weakest first. */
+/* Checks that the expectations can be judged. levels are weakest first. */
 static void check_expect(struct reader *reader, const struct subject *subject, const struct settings *settings,
 			 const struct level *const *levels)
 {
@@ -166,7 +166,7 @@ static void check_params(struct reader *reader, const struct chaos *chaos, const
 	struct error err = {0};
 	const char *blamed = NULL;
 	const struct ynode *node = NULL;
-	bool wrong = false; /* a key that is there but wrong has its own message */
+	bool wrong = false; /* a present but wrong key has its own message */
 
 	for (const struct chaos_field *field = chaos->ops->fields; field->name; field++) {
 		bool attempted = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Subjects: in the campaign file, or by name in a file of their own. */
+/* Decodes subjects, inline in the campaign file or by name from a file of their own. */
 #include <errno.h>
 #include <string.h>
 
@@ -158,8 +158,8 @@ static struct subject *decode_subject(struct reader *reader, const struct ynode 
 }
 
 /*
- * Reads subjects/NAME.yaml below a directory ("" or ending with '/'). Returns 0 with *out, -ENOENT where there is
- * none, another error after reporting.
+ * Reads subjects/NAME.yaml below a directory ("" or ending with '/'). Returns 0 with *out; -ENOENT if there is no such
+ * file; another error after reporting.
  */
 static int read_subject_file(struct reader *reader, const struct ynode *name, const char *directory, int length,
 			     size_t *out)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* libyaml's events into a tree of nodes with their places. */
+/* Builds a tree of nodes with their places from libyaml's events. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -16,8 +16,8 @@ struct builder {
 	const char *file;
 	yaml_parser_t parser;
 	struct ynode *open[CONFIG_DEPTH_MAX]; /* from the root inwards */
-	struct ynode *last[CONFIG_DEPTH_MAX]; /* youngest child of each */
-	struct ynode *key[CONFIG_DEPTH_MAX];  /* waiting for its value */
+	struct ynode *last[CONFIG_DEPTH_MAX]; /* last child of each */
+	struct ynode *key[CONFIG_DEPTH_MAX];  /* key without its value yet */
 	size_t depth;
 	struct ynode *root;
 	size_t documents;
@@ -43,7 +43,7 @@ static struct place mark_place(const struct builder *builder, const yaml_mark_t 
 			      .column = (unsigned int)mark->column + 1};
 }
 
-/* Hangs node (owned from here on) where it belongs; -EINVAL after reporting. */
+/* Takes node and adds it to the open parent; -EINVAL after reporting too many children. */
 static int builder_attach(struct builder *builder, struct ynode *node)
 {
 	struct ynode *parent;
@@ -114,7 +114,7 @@ static struct ynode *node_new(struct builder *builder, const yaml_event_t *event
 		node->kind = YNODE_SCALAR;
 		node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 		node->text = strndup((const char *)event->data.scalar.value, event->data.scalar.length);
-		/* "\0" in double quotes is the one way in: the text would end early. */
+		/* Only "\0" in double quotes yields a NUL here, which would cut the text short. */
 		if (strlen(node->text ?: "") != event->data.scalar.length)
 			problem_error(builder->reader, &node->place, "a NUL character in a text");
 		refuse_decoration(builder, event, event->data.scalar.anchor, event->data.scalar.tag);
@@ -179,7 +179,7 @@ static void report_syntax(struct builder *builder)
 	const yaml_parser_t *parser = &builder->parser;
 	struct place place = mark_place(builder, &parser->problem_mark);
 	const char *context = parser->context ?: "";
-	/* 10.77.{instance}.1 without quotes inside {…} is the likely slip. */
+	/* The likely cause is 10.77.{instance}.1 without quotes inside {…}. */
 	bool in_flow = strstr(context, "flow");
 
 	problem_error(builder->reader, &place, "not valid YAML: %s%s%s%s%s", parser->problem ?: "unreadable",
@@ -218,7 +218,7 @@ static struct ynode *parse_text(struct reader *reader, const char *file, const c
 	yaml_parser_set_input_string(&builder.parser, (const unsigned char *)text, size);
 	ret = builder_run(&builder);
 	yaml_parser_delete(&builder.parser);
-	/* Where parsing stopped half-way, keys wait for values. */
+	/* A key without a value is not in the tree yet. */
 	for (size_t i = 0; ret < 0 && i < builder.depth; i++)
 		ynode_free(builder.key[i]);
 	if (ret < 0) {
@@ -230,13 +230,13 @@ static struct ynode *parse_text(struct reader *reader, const char *file, const c
 	return builder.root;
 }
 
-/* libyaml would guess other encodings, and says only the offset of a bad byte. */
+/* libyaml reports a bad byte only by its offset; this reports line and column. */
 static bool check_bytes(struct reader *reader, const char *file, const unsigned char *text, size_t size)
 {
 	struct place place = {.file = file, .line = 1, .column = 1};
 
 	for (size_t i = 0, length; i < size; i += length) {
-		/* A NUL is valid UTF-8, and a control character. */
+		/* A NUL is valid UTF-8, and is refused below as a control character. */
 		length = text[i] ? text_utf8_length((const char *)text + i, size - i) : 1;
 		if (!length) {
 			problem_error(reader, &place, "not UTF-8 (byte 0x%02x)", text[i]);
@@ -255,7 +255,7 @@ static bool check_bytes(struct reader *reader, const char *file, const unsigned 
 	return true;
 }
 
-/* Regular files only: a FIFO would hang, a device never end. */
+/* Opens regular files only: a FIFO could block, and a device might never end. */
 static int open_regular(struct trusted *file, const char *path, struct error *err)
 {
 	int ret = trusted_find(file, path, TRUSTED_LEAVE_MISSING);

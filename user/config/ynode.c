@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Questions to a node of the tree that was read. */
+/* Queries on nodes of the YAML tree. */
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +30,7 @@ bool ynode_is_null(const struct ynode *node)
 	return false;
 }
 
-/* What stands there, for "…, found %s". Valid until the next call. */
+/* Describes the value for "…, found %s". The text is valid until the next call. */
 const char *ynode_describe(const struct ynode *node)
 {
 	static char text[SHOWN_MAX + 16];

@@ -15,7 +15,7 @@
 /* Seeds and draws fit the signed 64 bits of SQLite and JSON. */
 #define SEED_MASK INT64_MAX
 
-/* A stream of draws starts this far along the trial's sequence: none is that long. */
+/* The distance between two streams in a trial's sequence; no stream makes that many draws. */
 #define STREAM_STEPS (1ULL << 32)
 
 size_t plan_draw(uint64_t seed, unsigned int stream, size_t count)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The plan of a campaign: the expanded matrix with ids, seeds and effective parameters. Pure: touches nothing. */
+/* The plan of a campaign: the expanded matrix with ids, seeds and effective parameters. Changes nothing on the host. */
 #pragma once
 
 #include <stdio.h>
@@ -13,10 +13,10 @@ struct plan_trial {
 	const struct subject *subject;
 	const struct chaos *chaos; /* NULL: baseline */
 	const char *chaos_name;    /* "baseline" */
-	const char *target;        /* as asked: a node's name, leader, follower, random, all; NULL for a baseline */
+	const char *target;        /* as requested: a node's name, leader, follower, random, all; NULL: baseline */
 	const struct settings *settings;
-	const json_t *params; /* effective, NULL for a baseline */
-	uint64_t seed;        /* of the trial, from the campaign's and the index */
+	const json_t *params; /* effective; NULL: baseline */
+	uint64_t seed;        /* derived from the campaign's seed and the index */
 };
 
 struct plan {
@@ -30,17 +30,17 @@ struct plan {
 };
 
 /*
- * Expands config (which must live as long as the plan). realtime_ns is the time in the id. seed, where not NULL,
- * replaces the drawn one (for resume). Order: repetition outermost, then subjects, then the baseline, then chaos
- * types, so that an interrupted campaign has whole rounds.
+ * Expands config, which must outlive the plan. realtime_ns is the time in the id. A seed in the file wins over *seed
+ * (for resume); a NULL seed means that one is drawn. Order: repetition outermost, then subjects, then the baseline,
+ * then chaos types, so that an interrupted campaign has whole rounds.
  */
 int plan_new(struct plan **out, const struct config *config, uint64_t realtime_ns, const uint64_t *seed,
 	     struct error *err);
 void plan_free(struct plan *plan);
 
-/* What --dry-run prints: one block a trial, with effective settings and parameters; or one JSON object. */
+/* For --dry-run: as text, one block per trial with effective settings and parameters, or as one JSON object. */
 void plan_print(const struct plan *plan, FILE *out);
 json_t *plan_to_json(const struct plan *plan);
 
-/* Draws 0…count-1 from a trial's seed; `stream` tells the trial's independent draws apart. */
+/* Draws a number in 0…count-1 from a trial's seed; each `stream` of the trial is an independent draw. */
 size_t plan_draw(uint64_t seed, unsigned int stream, size_t count);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The plan for people (--dry-run) and as JSON. */
+/* Prints the plan as text (--dry-run) and builds it as JSON. */
 #include <math.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* Enough digits that what was written as 0.1 reads 0.1. */
+/* With 15 digits, 0.1 in the file prints as 0.1. */
 #define NUMBER_FORMAT "%.15g"
 #define REAL_PRECISION JSON_REAL_PRECISION(15)
 
@@ -124,7 +124,7 @@ static void print_subject(const struct subject *subject, FILE *out)
 	print_nodes(out, "peer", subject->peers, subject->peer_count);
 }
 
-/* A drawn seed is another one in the next run: it must not look as if it were promised. */
+/* Marks a drawn seed, because the next run draws another one. */
 void plan_print(const struct plan *plan, FILE *out)
 {
 	const struct config *config = plan->config;
@@ -140,7 +140,7 @@ void plan_print(const struct plan *plan, FILE *out)
 		print_trial(&plan->trials[i], out);
 }
 
-/* The members of part, which it takes. */
+/* Adds the members of part to object and takes part. */
 static void add_members(json_t *object, json_t *part)
 {
 	json_object_update(object, part);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A trial's status and verdict, and what they are called in the records. */
+/* A trial's status and verdict, and their names in the records. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,11 +17,11 @@ enum trial_status {
 enum trial_verdict { VERDICT_NONE, VERDICT_PASS, VERDICT_FAIL, VERDICT_COUNT };
 
 const char *status_name(enum trial_status status);
-/* STATUS_COUNT where there is none of that name. */
+/* Returns STATUS_COUNT if the name is unknown. */
 enum trial_status status_find(const char *name);
-/* A trial of that status does not run again by itself; false for STATUS_COUNT. */
+/* True if a trial with this status never runs again, except by --retry-failed; false for STATUS_COUNT. */
 bool status_is_final(enum trial_status status);
 
 const char *verdict_name(enum trial_verdict verdict);
-/* VERDICT_COUNT where there is none of that name. */
+/* Returns VERDICT_COUNT if the name is unknown. */
 enum trial_verdict verdict_find(const char *name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Open-loop probes: samples start on schedule, a slow one does not hold back the next. Driven by the caller's poll
- * loop.
+ * Open-loop probes: samples start on schedule, and a slow sample does not delay the next. The caller's poll loop drives
+ * them.
  */
 #pragma once
 
@@ -13,42 +13,45 @@
 
 #include "config/config.h"
 
-/* In a row after the revert: recovered (SPEC.md "Records"). As many at the end of warm-up are looked at. */
+/* Good samples in a row that mean "recovered"; also how many of the last samples probes_healthy judges. */
 #define PROBE_GOOD_SAMPLES 5
 
 struct probes;
 
-/* probes must live as long. cgroup_fd as in proc_spec. */
+/* `probes` must outlive *out. cgroup_fd as in proc_spec. */
 int probes_new(struct probes **out, const struct probe *probes, size_t count, int cgroup_fd, struct error *err);
-/* Kills what still runs. */
+/* Kills the samples that still run. */
 void probes_free(struct probes *probes);
 
 /* First samples are due at now_ns. */
 void probes_start(struct probes *probes, uint64_t now_ns);
-/* No new samples from now on; those under way go on to their end or timeout. */
+/* Starts no new samples; running samples continue to their end or timeout. */
 void probes_finish(struct probes *probes);
 bool probes_running(const struct probes *probes);
 
 /*
- * Handles what has ended and starts what is due. phase and environment are those of the samples that start now;
- * what cannot start is a bad sample.
+ * Records ended samples and starts due ones with this phase (which must outlive them) and environment. A sample that
+ * cannot start is recorded as bad.
  */
 void probes_step(struct probes *probes, const char *phase, char *const *environment);
-/* When probes_step has to be called again at the latest. */
+/* Latest time of the next probes_step, CLOCK_MONOTONIC. */
 uint64_t probes_wake_ns(const struct probes *probes);
 size_t probes_poll_count(const struct probes *probes);
 size_t probes_poll_fds(const struct probes *probes, struct pollfd *out);
 
-/* The samples that ended since the last call, as store_samples_add() takes them; NULL: none. */
+/* Returns the samples that ended since the last call, as store_samples_add() takes them; NULL if none. */
 json_t *probes_take_samples(struct probes *probes);
-/* Rows of good samples start anew, with samples that start at since_ns or later. */
+/* Resets the streak of good samples; samples started before since_ns no longer count. */
 void probes_count_from(struct probes *probes, uint64_t since_ns);
-/* Each probe had PROBE_GOOD_SAMPLES good samples in a row since then. */
+/* True if each probe's current streak since probes_count_from has PROBE_GOOD_SAMPLES good samples or more. */
 bool probes_recovered(const struct probes *probes);
 /*
- * False where most of a probe's last samples (up to PROBE_GOOD_SAMPLES) were bad; reason says which probe and why.
- * A probe without any sample yet says nothing.
+ * False if more than half of a probe's last samples (up to PROBE_GOOD_SAMPLES) were bad; reason then gives the probe
+ * and its last error. A probe without samples counts as healthy.
  */
 bool probes_healthy(const struct probes *probes, char *reason, size_t size);
-/* {NAME: {"ok": true, "good_in_a_row": n, "samples": n, "missed": n, "latency_ms": x, "error": text or null}} */
+/*
+ * {NAME: {"ok": true, "good_in_a_row": n, "samples": n, "missed": n, "latency_ms": x, "error": text}} of each probe's
+ * last sample and totals. "ok" and "latency_ms" are null before the first sample, "error" is null without an error.
+ */
 json_t *probes_state(const struct probes *probes);

@@ -12,7 +12,7 @@
 #include "util/clock.h"
 #include "util/json.h"
 
-/* At once, per probe: beyond that a probe starves the host it shares with the subject. */
+/* Running samples per probe: more could starve the host that probe and subject share. */
 #define SAMPLES_AT_ONCE 64
 
 struct sample {
@@ -20,20 +20,20 @@ struct sample {
 	struct proc *proc;
 	uint64_t scheduled_ns;
 	const char *phase;
-	bool recorded; /* it was given up, but its process is still there: it counts against SAMPLES_AT_ONCE */
+	bool recorded; /* in samples; a process that is still there counts against SAMPLES_AT_ONCE */
 };
 
 struct probe_run {
 	const struct probe *probe;
-	uint64_t due_ns; /* UINT64_MAX: no more */
+	uint64_t due_ns; /* UINT64_MAX: no more samples */
 	struct sample *running;
 	size_t running_count;
-	/* Of ended samples: */
+	/* Statistics of ended samples (missed ones never started): */
 	uint64_t count, missed;
 	unsigned int good_row;
-	uint64_t row_since_ns;  /* earlier samples neither count nor break a row */
-	unsigned int last_good; /* bits, the newest is bit 0 */
-	double latency_ms;      /* of the last one */
+	uint64_t row_since_ns;  /* samples started earlier neither extend nor break the row */
+	unsigned int last_good; /* one bit per sample, bit 0 the newest */
+	double latency_ms;      /* of the last sample */
 	char error[224];
 };
 
@@ -75,7 +75,7 @@ void probes_free(struct probes *probes)
 	if (!probes)
 		return;
 	for (size_t i = 0; i < probes->count; i++) {
-		/* All first: what does not die is waited for once. */
+		/* Kill all before the first wait, so that the waits for stuck processes overlap. */
 		for (struct sample *sample = probes->runs[i].running; sample; sample = sample->next)
 			proc_kill(sample->proc);
 		while (probes->runs[i].running) {
@@ -197,7 +197,7 @@ static void start_sample(struct probes *probes, struct probe_run *run, const cha
 	run->running_count++;
 }
 
-/* After a pause of ours (a stopped process) samples that would have timed out by now are counted, not started. */
+/* If this process was stopped for a while, samples overdue past their timeout count as missed and do not start. */
 static void start_due(struct probes *probes, struct probe_run *run, const char *phase, char *const *environment)
 {
 	uint64_t every_ns = (run->probe->every_ms ?: 1) * NSEC_PER_MSEC;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A campaign's header, for people. */
+/* Prints a campaign's header. */
 #include "report/internal.h"
 
 #include "analysis/outcome.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A trial's evidence, for people. */
+/* Prints a trial's evidence. */
 #include "report/internal.h"
 
 #include "util/cleanup.h"
@@ -40,7 +40,7 @@ static void print_direction(FILE *out, const char *device, const char *direction
 	}
 }
 
-/* What of the evidence the lines above and below do not show. */
+/* Prints the members of evidence that no other line shows. */
 static void print_other_evidence(FILE *out, const json_t *evidence)
 {
 	static const char *const shown[] = {"engine", "seen", "hit", "bytes", "devices", "targets"};
@@ -52,7 +52,7 @@ static void print_other_evidence(FILE *out, const json_t *evidence)
 		field_json(out, "also", rest);
 }
 
-/* target: the node's name, where there are several. */
+/* target is the node's name if there are several targets, otherwise "". */
 static void print_fault(FILE *out, const char *target, const json_t *evidence)
 {
 	char seen[REPORT_CELL_SIZE], hit[REPORT_CELL_SIZE], bytes[REPORT_CELL_SIZE];

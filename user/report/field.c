@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A name and its value, a line each. */
+/* Prints a name and its value, one line each. */
 #include "report/internal.h"
 
 #include "util/cleanup.h"

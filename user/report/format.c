@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Values as people read them. */
+/* Formats values, text and histograms for people. */
 #include "report/report.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@ const char *report_percent(char out[REPORT_CELL_SIZE], const json_t *value)
 
 	if (!json_is_number(value))
 		return strcpy(out, "-");
-	/* Rounded down, so that only what is complete shows as 100 %; 1e-9 for what decimals lose in binary. */
+	/* Rounds down, so that only a full share shows as 100 %; 1e-9 makes up for binary rounding of decimals. */
 	if (share >= 1)
 		return strcpy(out, "100 %");
 	if (share > 0 && share < 0.001)
@@ -72,7 +72,7 @@ const char *report_count(char out[REPORT_CELL_SIZE], const json_t *value)
 void report_text(FILE *out, const char *text, const char *indent)
 {
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-		/* U+0080…U+009F drive a terminal too. */
+		/* U+0080…U+009F are control characters too. */
 		bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f;
 
 		if (*c == '\n')
@@ -85,7 +85,7 @@ void report_text(FILE *out, const char *text, const char *indent)
 	}
 }
 
-/* From the smallest to the largest bucket that counted anything. */
+/* Prints the buckets from the first to the last that is not empty. */
 void report_histogram(FILE *out, const json_t *histogram, const char *indent)
 {
 	static const char bar[] = "########################################";

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the files that print for people share; of this room alone. */
+/* Internal to report/: helpers shared by its files. */
 #pragma once
 
 #include "report/report.h"
 
-/* report/field.c: each prints nothing where there is no value. */
+/* report/field.c: each prints nothing if there is no value. */
 #define FIELD_INDENT "                "
 void field_text(FILE *out, const char *name, const char *text);
 void field_string(FILE *out, const char *name, const json_t *row, const char *column);
-/* A value of any shape; strings go without quotes. */
+/* Prints any JSON value; a string without quotes. */
 void field_json(FILE *out, const char *name, const json_t *value);
 
 /* report/evidence.c */

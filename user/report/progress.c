@@ -21,10 +21,10 @@
 
 #define REDRAW_NS (200 * NSEC_PER_MSEC)
 #define LINE_MAX_COLUMNS 240
-/* At the end, for a reader that does not read. */
+/* How long progress_end waits for a reader that does not read. */
 #define DRAIN_NS NSEC_PER_SEC
 
-/* What one running trial shows. */
+/* The state that is shown of one running trial. */
 struct progress_lane {
 	const struct plan_trial *trial; /* NULL: idle */
 	uint64_t started_ns;
@@ -37,8 +37,8 @@ struct progress {
 	enum progress_mode mode;
 	int fd;
 	struct output *output;
-	FILE *memory; /* collects in text what is emitted next */
-	FILE *file;   /* leads there through the filter */
+	FILE *memory; /* collects the next output in text */
+	FILE *file;   /* writes to memory through the terminal filter */
 	char *text;
 	size_t text_size;
 	bool live;
@@ -92,11 +92,11 @@ void progress_free(struct progress *progress)
 	free(progress);
 }
 
-/* Hands on what was written to progress->file. */
+/* Passes the text written to progress->file on to the output. */
 static void emit(struct progress *progress)
 {
 	fflush(progress->file);
-	/* Also where nothing came: its size is that of what was written since the rewind. */
+	/* Needed even if nothing was written: it sets text_size to the bytes since the rewind. */
 	fflush(progress->memory);
 	if (progress->text_size)
 		output_add(progress->output, progress->text, progress->text_size);
@@ -131,7 +131,7 @@ static void print_json(struct progress *progress, const char *event, const char 
 	emit(progress);
 }
 
-/* A line that stays, above the live ones. */
+/* Prints a permanent line above the live lines. */
 static void print_line(struct progress *progress, const char *trial, const char *text)
 {
 	char at[RFC3339_SIZE];
@@ -187,7 +187,7 @@ static void enter_phase(struct progress *progress, struct progress_lane *lane, c
 	print_line(progress, lane->trial->id, text);
 }
 
-/* "put ok 2 ms, get failing" */
+/* "put ok 2.0 ms, get failing 31 ms" */
 static void keep_probes(struct progress_lane *lane, const json_t *state)
 {
 	const char *name;
@@ -227,7 +227,7 @@ void progress_message(struct progress *progress, unsigned int index, const json_
 	}
 }
 
-/* "completed, pass: p50 2.1 ms, 98 % available under chaos, recovered in 1.2 s" */
+/* "completed, pass, 98.0 % available, recovered in 1.20 s", or the reason why the trial did not succeed */
 static void describe_end(char *out, size_t size, const json_t *columns)
 {
 	const json_t *summary = json_object_get(columns, "summary");
@@ -318,7 +318,7 @@ static uint64_t planned_ns(const struct plan_trial *trial)
 	return clock_from_seconds(trial->settings->warmup_seconds + trial->settings->duration_seconds);
 }
 
-/* By the mean of the trials that ended, before the first by what is planned. 0: unknown. */
+/* Estimates from the mean of ended trials, or from the plan before the first trial ends. 0: unknown. */
 static uint64_t time_to_go_ns(const struct progress *progress)
 {
 	uint64_t now_ns = clock_monotonic_ns(), mean_ns = 0, left_ns;
@@ -377,9 +377,9 @@ void progress_tick(struct progress *progress)
 {
 	size_t columns;
 
-	/* What nobody looks at need not be drawn anew. */
 	if (!progress->live || clock_monotonic_ns() < progress->redraw_ns)
 		return;
+	/* Skips the redraw while earlier output still waits for its reader. */
 	if (output_poll_fd(progress->output) >= 0) {
 		progress->redraw_ns = clock_monotonic_ns() + REDRAW_NS;
 		return;

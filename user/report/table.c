@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The table of trials: columns as a list, each with what fills its cells. */
+/* Prints the table of trials from a list of columns that fill their own cells. */
 #include "report/report.h"
 
 #include <stdbool.h>
@@ -22,11 +22,11 @@
 #define YELLOW "\033[33m"
 
 struct table_column {
-	const char *group, *title; /* group: over the first of its columns */
-	const char *window, *key;  /* of the summary */
+	const char *group, *title; /* group: printed above its first column */
+	const char *window, *key;  /* members of the summary */
 	const char *(*format)(char out[REPORT_CELL_SIZE], const json_t *value);
-	void (*fill)(char *out, size_t size, const json_t *trial); /* in place of window, key and format */
-	bool text;                                                 /* to the left */
+	void (*fill)(char *out, size_t size, const json_t *trial); /* replaces window, key and format */
+	bool text;                                                 /* left-aligned */
 	bool tight;                                                /* one space before it */
 	bool coloured;
 };
@@ -140,7 +140,7 @@ static void print_header(FILE *out, const size_t widths[ARRAY_SIZE(columns)])
 	fputc('\n', out);
 }
 
-/* What is left of an id too long: its start, and its end, which tells the trials of one chaos apart. */
+/* Shortens an id to its start and its end, which differs between the trials of one chaos type. */
 static void shorten(char cell[CELL_SIZE], size_t width)
 {
 	size_t length = strlen(cell), tail = width / 3;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Everything about one trial, for people. */
+/* Prints everything about one trial. */
 #include "report/internal.h"
 
 #include <errno.h>
@@ -69,7 +69,7 @@ static void print_what(FILE *out, const json_t *trial)
 	field_json(out, "settings", json_object_get(trial, "settings"));
 }
 
-/* Seconds since the first moment, by the monotonic clock: the other one may have been set in between. */
+/* Prints seconds since the first moment by the monotonic clock, because the wall clock may have been set. */
 static void print_times(FILE *out, const json_t *trial)
 {
 	json_int_t start = 0;
@@ -167,7 +167,7 @@ static void print_attempts(FILE *out, const json_t *attempts)
 	}
 }
 
-/* The end tells why; from a line's start where there is one. */
+/* Returns the end of the output, which usually shows the cause, from the start of a line if there is one. */
 static const char *tail_of(const char *output)
 {
 	size_t length = strlen(output);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Statements, transactions, errors. */
+/* Statements, transactions and errors of a connection. */
 #include "store/internal.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 
 #include "util/cleanup.h"
 
-/* What the primary result code means to the user; the advice ends the line. */
+/* Maps SQLite's primary result codes to an errno and a text that ends with advice. */
 static const struct {
 	int result, code;
 	const char *text;
@@ -27,14 +27,14 @@ static const struct {
 
 int store_fail(struct store *store, struct error *err, const char *what)
 {
-	/* SQLite 3.40 does not keep it for a write that failed. */
+	/* SQLite 3.40 does not keep the system errno of a failed write. */
 	int os = errno, result = sqlite3_errcode(store->db);
 
 	if (sqlite3_system_errno(store->db))
 		os = sqlite3_system_errno(store->db);
 	if (result == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT))
 		result = SQLITE_FULL;
-	/* What a file system does to itself on an error of its device. */
+	/* After a device error, a file system may turn itself read-only. */
 	if (result == SQLITE_IOERR && os == EROFS)
 		result = SQLITE_READONLY;
 	for (size_t i = 0; i < ARRAY_SIZE(failures); i++)

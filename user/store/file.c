@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The database as a file: found, made, and looked at before SQLite opens it. */
+/* Finds, creates and checks the database file before SQLite opens it. */
 #include "store/internal.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ static int refuse(const struct trusted *file, const char *path, struct error *er
 			 file->why);
 }
 
-/* The file, with its folders, mode 0700 and 0600; another process may be quicker. */
+/* Creates the file (mode 0600) and its folders (0700); succeeds if another process has just created the file. */
 static int create_file(struct trusted *file, const char *path, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
@@ -47,7 +47,7 @@ static int check_kind(const struct trusted *file, const char *path, enum store_m
 {
 	struct stat st;
 
-	/* Not of the descriptor: it may have been created since. */
+	/* Uses the path: file->fd is not open if create_file has just made the file. */
 	if (stat(file->path, &st))
 		return error_set(err, -errno, "cannot open database %s: %s; %s", path, strerror(errno), advice(-errno));
 	if (S_ISDIR(st.st_mode))
@@ -59,7 +59,7 @@ static int check_kind(const struct trusted *file, const char *path, enum store_m
 	return 0;
 }
 
-/* A reader is told, if it is root and so can mend it. */
+/* Only for root: refuses an untrusted file to a writer, warns a reader. */
 static int check_trust(struct trusted *file, const char *path, enum store_mode mode, struct error *err)
 {
 	static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
@@ -76,8 +76,8 @@ static int check_trust(struct trusted *file, const char *path, enum store_mode m
 }
 
 /*
- * The file is not opened for this: closing a descriptor of a database drops the locks of every connection that this
- * process has to it. (O_PATH has no part in locks.)
+ * Opens the file only with O_PATH: closing any other descriptor of a database would drop the locks of every connection
+ * that this process has to it.
  */
 int store_file_find(char **out, const char *path, enum store_mode mode, struct error *err)
 {
@@ -101,8 +101,8 @@ int store_file_find(char **out, const char *path, enum store_mode mode, struct e
 }
 
 /*
- * In a sticky folder anybody can put a log or a journal beside the database between our look and SQLite's open: each
- * file that it opens is looked at once more, through SQLite's own descriptor.
+ * In a sticky folder, anybody can add a log or a journal between our check and SQLite's open, so this checks each file
+ * again through the descriptor that SQLite uses.
  */
 static int open_trusted(const char *path, int flags, int mode)
 {

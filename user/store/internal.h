@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the files of the store share; nobody else includes it. */
+/* Internal to the store: only its files include this. */
 #pragma once
 
 #include <sqlite3.h>
@@ -14,7 +14,7 @@
 struct store {
 	sqlite3 *db;
 	char *path; /* as the user gave it */
-	char *file; /* absolute, without links: what SQLite opens */
+	char *file; /* absolute path without links, which SQLite opens */
 	enum store_mode mode;
 };
 
@@ -30,14 +30,14 @@ enum store_type {
 struct store_column {
 	const char *name;
 	enum store_type type;
-	const char *constraint; /* behind the type; a column added to an older file needs a default if NOT NULL */
+	const char *constraint; /* SQL after the type; a NOT NULL column added later needs a default */
 };
 
 struct store_table {
 	const char *name;
 	const struct store_column *columns; /* ends with .name = NULL */
-	const char *constraint;             /* of the table, NULL: none */
-	const char *index;                  /* columns of its index, NULL: none */
+	const char *constraint;             /* table constraint; NULL: none */
+	const char *index;                  /* indexed columns; NULL: none */
 };
 
 enum store_table_id { TABLE_CAMPAIGNS, TABLE_TRIALS, TABLE_ATTEMPTS, TABLE_SAMPLES, TABLE_EVENTS, TABLE_COUNT };
@@ -45,17 +45,17 @@ extern const struct store_table store_tables[TABLE_COUNT];
 
 /* store/schema.c */
 const struct store_column *store_column_find(const struct store_table *table, const char *name);
-/* Refuses files of other programs (-EUCLEAN) and newer schemas (-EPROTO); *version gets the file's, 0 when empty. */
+/* Refuses files of other programs (-EUCLEAN) and newer schemas (-EPROTO). *version is the file's, 0 if it is empty. */
 int store_schema_check(struct store *store, int *version, struct error *err);
-/* Creates what is missing: tables, columns, indexes; in one transaction. */
+/* Creates missing tables, columns and indexes in one transaction. */
 int store_schema_migrate(struct store *store, struct error *err);
 
 /*
- * store/file.c: the path without links of the database to open, which STORE_WRITE creates. Refuses (-EPERM) what root
- * is about to write and cannot trust.
+ * store/file.c: *out is the database's absolute path without links; STORE_WRITE creates a missing file. Refuses
+ * (-EPERM) a file that root would write but cannot trust.
  */
 int store_file_find(char **out, const char *path, enum store_mode mode, struct error *err);
-/* From here on SQLite opens only files that root can trust, unless it is to read or this process is not root. */
+/* Lets SQLite open only files that root can trust; STORE_READ lifts this. No effect if the process is not root. */
 void store_file_guard(enum store_mode mode);
 
 _Static_assert(SQLITE_VERSION_NUMBER >= 3037000, "STRICT tables need SQLite 3.37");
@@ -73,20 +73,20 @@ static inline void cleanup_sqlitep(char **text)
 #define _cleanup_sqlite_ _cleanup_(cleanup_sqlitep)
 
 /* store/connection.c */
-/* Fills err from the connection's last failure and returns the negative errno. what: "write trial x". */
+/* Fills err from the connection's last failure and returns its negative errno. `what` completes "cannot …". */
 int store_fail(struct store *store, struct error *err, const char *what);
 int store_prepare(struct store *store, sqlite3_stmt **out, const char *sql, struct error *err);
 int store_exec(struct store *store, const char *sql, struct error *err);
-/* Inside store_begin … store_commit? */
+/* True between store_begin and store_commit. */
 bool store_in_transaction(const struct store *store);
 
 /* store/row.c */
 int store_insert(struct store *store, enum store_table_id table, const json_t *row, struct error *err);
-/* Inserts, or updates the row's other columns where a row of these key columns (NULL-terminated) is there. */
+/* Inserts row, or updates its other columns if a row with the same key columns (NULL-terminated list) exists. */
 int store_upsert(struct store *store, enum store_table_id table, const char *const *keys, const json_t *row,
 		 struct error *err);
-/* Sets columns of the rows where each of keys (a row of key columns) matches; -ENOENT where there is none. */
+/* Sets columns in every row that matches all of keys (a JSON object); -ENOENT if none does. */
 int store_update(struct store *store, enum store_table_id table, const json_t *keys, const json_t *columns,
 		 struct error *err);
-/* All rows of a SELECT * statement (bound already) as an array of objects; columns the file lacks are null. */
+/* Returns all rows of a bound SELECT * statement as an array of objects; columns that the file lacks are null. */
 json_t *store_rows(struct store *store, enum store_table_id table, sqlite3_stmt *statement, struct error *err);

@@ -15,7 +15,7 @@ const char *store_path(const struct store *store)
 	return store->path;
 }
 
-/* The pragma's answer is the mode in force: "wal" also where it was that before. */
+/* The pragma returns the mode in force: "wal" even if WAL was already on. */
 static int use_wal(struct store *store, struct error *err)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
@@ -37,7 +37,7 @@ static int setup_writer(struct store *store, int version, struct error *err)
 {
 	int ret;
 
-	/* SQLite falls back to read-only by itself. */
+	/* SQLite silently opens a file read-only if it cannot write to it. */
 	if (sqlite3_db_readonly(store->db, "main"))
 		return error_set(err, -EROFS, "database %s is not writable; run as root, or name another file by --db",
 				 store->path);
@@ -48,8 +48,8 @@ static int setup_writer(struct store *store, int version, struct error *err)
 }
 
 /*
- * A reader without write access to the folder cannot make the index of the write-ahead log. Where no log is left
- * (nobody has the database open), the file alone is the whole truth.
+ * A reader without write access to the folder cannot create the index of the write-ahead log. If there is no log or it
+ * is empty, the database file alone is complete.
  */
 static bool is_quiescent(const char *path)
 {
@@ -133,7 +133,7 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	/* An open transaction is rolled back. */
+	/* This rolls back an open transaction. */
 	sqlite3_close(store->db);
 	free(store->path);
 	free(store->file);

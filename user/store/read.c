@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Looking things up. */
+/* Queries for campaigns, trials, attempts, samples and events. */
 #include "store/internal.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #define CANDIDATES_SHOWN 5
 
-/* Rows of `SELECT … ` with up to two text parameters; NULL ends them. */
+/* Returns the rows of a SELECT with up to two text parameters; NULL leaves its parameter unbound (null). */
 static json_t *select_rows(struct store *store, enum store_table_id table, const char *sql, const char *first,
 			   const char *second, struct error *err)
 {
@@ -44,7 +44,7 @@ static void name_candidates(char *out, size_t size, const json_t *rows, const ch
 		text_append(out, size, ", …");
 }
 
-/* The one row of several found by an abbreviation; what was asked for is ambiguous where they differ. */
+/* Takes rows and returns the only one; NULL with -ENOENT if there is none, -ENOTUNIQ if there are several. */
 static json_t *take_only(struct store *store, json_t *rows, const char *what, const char *asked, struct error *err)
 {
 	_cleanup_json_ json_t *owned = rows;
@@ -64,7 +64,7 @@ static json_t *take_only(struct store *store, json_t *rows, const char *what, co
 	return NULL;
 }
 
-/* An exact id wins over those that it is only a part of. */
+/* An exact id wins over longer ids that start or end with it. */
 static json_t *find_campaign(struct store *store, const char *asked, struct error *err)
 {
 	json_t *rows = select_rows(store, TABLE_CAMPAIGNS, "SELECT * FROM campaigns WHERE id = ?1", asked, NULL, err);
@@ -109,7 +109,7 @@ static int add_counts(struct store *store, json_t *campaign, struct error *err)
 	return json_object_set(campaign, "trials", counts) ? error_set_errno(err, -ENOMEM, "trials") : 0;
 }
 
-/* By rowid: created_at misleads where the clock was set back. */
+/* Orders by rowid, because created_at misleads if the clock was set back. */
 json_t *store_campaigns(struct store *store, struct error *err)
 {
 	_cleanup_json_ json_t *campaigns =
@@ -142,7 +142,7 @@ json_t *store_trials(struct store *store, const char *campaign_id, struct error 
 			   text_of(campaign, "id"), NULL, err);
 }
 
-/* campaign NULL: any. The same trial id in several campaigns is ambiguous, and told by campaign. */
+/* Searches all campaigns if campaign is NULL; an ambiguous id is then reported with the campaigns that have it. */
 static json_t *find_trial(struct store *store, const char *campaign, const char *asked, struct error *err)
 {
 	json_t *rows = select_rows(store, TABLE_TRIALS,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Rows between JSON objects and SQL, by the table of columns. */
+/* Converts rows between JSON objects and SQL by the table of columns. */
 #include "store/internal.h"
 
 #include <inttypes.h>
@@ -69,7 +69,7 @@ static int unknown_column(const struct store_table *table, const char *name, str
 			 nearest ? ", the nearest is '" : "", nearest ?: "", nearest ? "'" : "");
 }
 
-/* Every key of columns must be a column of the table and each value of its type: -EINVAL. */
+/* Returns -EINVAL unless every key is a column of the table and every value fits its type. */
 static int columns_check(const struct store_table *table, const json_t *columns, struct error *err)
 {
 	static const char *const takes[] = {
@@ -100,7 +100,7 @@ static int bind_json(sqlite3_stmt *statement, int at, const json_t *value)
 {
 	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
-	/* SQLite frees text also when it fails. */
+	/* SQLite frees text even if the call fails. */
 	return text ? sqlite3_bind_text(statement, at, text, -1, free) : SQLITE_NOMEM;
 }
 
@@ -108,13 +108,13 @@ static int bind_u64(sqlite3_stmt *statement, int at, const json_t *value)
 {
 	char digits[24];
 
-	/* One spelling a number: "007" would not compare equal to "7". */
+	/* Normalises the digits: "007" would not compare equal to "7". */
 	snprintf(digits, sizeof(digits), "%" PRIu64,
 		 json_is_integer(value) ? (uint64_t)json_integer_value(value) : store_u64_value(value));
 	return sqlite3_bind_text(statement, at, digits, -1, SQLITE_TRANSIENT);
 }
 
-/* Binds a value that columns_check let pass. */
+/* Binds a value that columns_check has accepted. */
 static int bind_value(struct store *store, sqlite3_stmt *statement, int at, const struct store_column *column,
 		      const json_t *value, struct error *err)
 {
@@ -141,7 +141,7 @@ static int bind_value(struct store *store, sqlite3_stmt *statement, int at, cons
 	return 0;
 }
 
-/* Binds the values of row in its own order, from parameter *at on. */
+/* Binds the values of row in the object's order, starting at parameter *at. */
 static int bind_row(struct store *store, sqlite3_stmt *statement, int *at, const struct store_table *table,
 		    const json_t *row, struct error *err)
 {
@@ -212,7 +212,7 @@ static void append_conflict(sqlite3_str *sql, const char *const *keys, const jso
 		sqlite3_str_appendf(sql, "%s\"%w\" = excluded.\"%w\"", before, name, name);
 		before = ", ";
 	}
-	/* A row of keys alone has nothing to set. */
+	/* DO UPDATE needs an assignment even if the row has only keys. */
 	if (!before[0])
 		sqlite3_str_appendf(sql, "\"%w\" = excluded.\"%w\"", keys[0], keys[0]);
 }
@@ -290,7 +290,7 @@ static json_t *read_value(sqlite3_stmt *statement, int at, enum store_type type)
 	case STORE_BOOL:
 		return json_boolean(sqlite3_column_int(statement, at));
 	case STORE_JSON:
-		/* What somebody wrote from outside and is not JSON still comes back, as text. */
+		/* A value from another program that is not JSON comes back as text. */
 		value = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 		return value ?: json_text(text, size);
 	default:
@@ -307,7 +307,7 @@ static json_t *read_row(const struct store_table *table, sqlite3_stmt *statement
 	for (int at = 0; at < sqlite3_column_count(statement); at++) {
 		const struct store_column *column = store_column_find(table, sqlite3_column_name(statement, at));
 
-		/* A column that somebody added by hand is theirs. */
+		/* Skips columns that are not in our schema, for example added by hand. */
 		if (column && json_object_set_new(row, column->name, read_value(statement, at, column->type)))
 			return NULL;
 	}

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The one table of tables and columns: CREATE, INSERT, SELECT and migration follow from it. */
+/* The only list of tables and columns: CREATE, INSERT, SELECT and migration follow from it. */
 #include "store/internal.h"
 
 #include <string.h>
 
 #include "util/cleanup.h"
 
-/* A moment is RFC 3339 text in UTC with microseconds, and CLOCK_MONOTONIC of the same boot. */
+/* A moment has two columns: RFC 3339 text in UTC with microseconds, and CLOCK_MONOTONIC of the same boot. */
 #define MOMENT(column) \
 	{#column, STORE_TEXT, NULL}, \
 	{ \
@@ -24,9 +24,9 @@ static const struct store_column campaign_columns[] = {
 	 "'interrupted'))"},
 	{"hash", STORE_TEXT, "NOT NULL"},
 	{"seed", STORE_U64, "NOT NULL"},
-	{"config", STORE_JSON, "NOT NULL"}, /* canonical: what the hash is over */
+	{"config", STORE_JSON, "NOT NULL"}, /* canonical; the hash covers it */
 	{"config_path", STORE_TEXT, NULL},
-	{"config_text", STORE_TEXT, NULL}, /* the file as it was */
+	{"config_text", STORE_TEXT, NULL}, /* the file's text when it was read */
 	{"command_line", STORE_TEXT, NULL},
 	{"parallel", STORE_INTEGER, NULL},
 	{"cooldown_seconds", STORE_REAL, NULL},
@@ -35,8 +35,8 @@ static const struct store_column campaign_columns[] = {
 	{"kernel", STORE_TEXT, NULL},
 	{"boot_id", STORE_TEXT, NULL},
 	{"eval_version", STORE_TEXT, NULL},
-	{"features", STORE_JSON, NULL},      /* what the kernel could and could not do */
-	{"holder_pid", STORE_INTEGER, NULL}, /* the coordinator that ran it last */
+	{"features", STORE_JSON, NULL},      /* which features the kernel had */
+	{"holder_pid", STORE_INTEGER, NULL}, /* pid of the last coordinator */
 	{"exit_code", STORE_INTEGER, NULL},
 	{"summary", STORE_JSON, NULL},
 	{"created_at", STORE_TEXT, "NOT NULL"},
@@ -54,7 +54,7 @@ static const struct store_column trial_columns[] = {
 	{"type", STORE_TEXT, NULL}, /* null: baseline */
 	{"repetition", STORE_INTEGER, "NOT NULL"},
 	{"baseline", STORE_BOOL, "NOT NULL DEFAULT 0 CHECK (baseline IN (0, 1))"},
-	{"attempt", STORE_INTEGER, "NOT NULL DEFAULT 0"}, /* the last one's number, 0: none yet */
+	{"attempt", STORE_INTEGER, "NOT NULL DEFAULT 0"}, /* number of the last attempt; 0: none yet */
 	{"instance", STORE_INTEGER, NULL},
 	{"fresh", STORE_BOOL, "CHECK (fresh IN (0, 1))"},
 	{"seed", STORE_U64, "NOT NULL"},
@@ -77,7 +77,7 @@ static const struct store_column trial_columns[] = {
 	MOMENT(chaos_reverted_at),
 	MOMENT(recovered_at),
 	MOMENT(ended_at),
-	{"ticket_created_at", STORE_TEXT, NULL}, /* these two are written from outside */
+	{"ticket_created_at", STORE_TEXT, NULL}, /* other programs write these two */
 	{"resolved_at", STORE_TEXT, NULL},
 	{"initial_state", STORE_JSON, NULL},
 	{"final_state", STORE_JSON, NULL},
@@ -127,7 +127,7 @@ static const struct store_column sample_columns[] = {
 
 static const struct store_column event_columns[] = {
 	{"campaign_id", STORE_TEXT, "NOT NULL REFERENCES campaigns (id) ON DELETE CASCADE"},
-	{"trial_id", STORE_TEXT, NULL}, /* null: the campaign's own */
+	{"trial_id", STORE_TEXT, NULL}, /* null: an event of the campaign */
 	{"attempt", STORE_INTEGER, NULL},
 	{"at", STORE_TEXT, "NOT NULL"},
 	{"monotonic_ns", STORE_INTEGER, NULL},
@@ -270,7 +270,7 @@ int store_schema_migrate(struct store *store, struct error *err)
 
 	if (ret)
 		return ret;
-	/* Another process may have migrated it, or made a newer one of it, before this one got the lock. */
+	/* Another process may have migrated the file to this or a newer schema before this one got the lock. */
 	ret = store_schema_check(store, &version, err);
 	for (int i = 0; !ret && version < STORE_SCHEMA_VERSION && i < TABLE_COUNT; i++)
 		ret = migrate_table(store, &store_tables[i], err);

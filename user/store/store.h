@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The records (SPEC.md "Records"): SQLite, WAL, synchronous=FULL, mode 0600. Rows travel as JSON objects whose
- * keys are column names: numbers, strings, null; objects and arrays are stored as JSON text and come back
- * parsed. An unknown column is -EINVAL, so that no field is lost silently. Only the coordinator writes; a child
- * process must not touch the parent's store, not even close it.
+ * The records: SQLite, WAL, synchronous=FULL, mode 0600. A row is a JSON object whose keys are column names and whose
+ * values are numbers, strings or null; objects and arrays are stored as JSON text and come back parsed. An unknown
+ * column is -EINVAL, so that no field is lost silently. Only the coordinator writes; a child process must not use its
+ * parent's store, not even close it.
  *
- * The columns stand in store/schema.c. Flags (baseline, fresh, ok) are JSON true and false; a seed is a string of
- * digits, since it has 64 bits without sign (store_u64, store_u64_value); a moment X_at is RFC 3339 text and has
- * its companion X_at_monotonic_ns (moment_set sets both).
+ * store/schema.c lists the columns. Flags (baseline, fresh, ok) are JSON true and false; a seed is a string of digits,
+ * because it is an unsigned 64-bit number (store_u64, store_u64_value); a moment X_at is RFC 3339 text with a companion
+ * X_at_monotonic_ns (moment_set sets both).
  *
- * Every writing function is durable when it returns 0, unless it stands between store_begin and store_commit.
- * Errors: -EBUSY locked by another process, -EROFS/-EACCES not writable, -EPERM not to be written by root
- * (util/trusted.h), -ENOSPC disk full, -EPROTO a newer schema, -EUCLEAN corrupt or not ours, -ENOENT no such file or
- * row, -ENOTUNIQ an ambiguous id, -EISDIR a directory, -EINVAL values that the schema refuses, -EIO anything else;
- * err's text says what to do.
+ * A write is durable when the function returns 0 or, between store_begin and store_commit, after store_commit. Errors:
+ * -EBUSY locked by another process, -EROFS/-EACCES not writable, -EPERM not trusted by root (util/trusted.h), -ENOSPC
+ * disk full, -EPROTO a newer schema, -EUCLEAN corrupt or not ours, -ENOENT no such file or row, -ENOTUNIQ an ambiguous
+ * id, -EISDIR a directory, -EINVAL values that the schema refuses, -EIO anything else; err's text gives advice.
  */
 #pragma once
 
@@ -28,56 +27,57 @@ struct store;
 enum store_mode {
 	STORE_READ,   /* needs no root; the file must exist */
 	STORE_WRITE,  /* creates folder and file, migrates an older schema */
-	STORE_UPDATE, /* the same, but the file must exist */
+	STORE_UPDATE, /* as STORE_WRITE, but the file must exist */
 };
 
-/* path NULL: $EVAL_DB, else /var/lib/eval/eval.db. */
+/* A NULL path means $EVAL_DB or, if that is unset or empty, /var/lib/eval/eval.db. */
 int store_open(struct store **out, const char *path, enum store_mode mode, struct error *err);
 void store_close(struct store *store);
 const char *store_path(const struct store *store);
 
 int store_begin(struct store *store, struct error *err);
 int store_commit(struct store *store, struct error *err);
-/* Undoes all since store_begin; does nothing where no transaction is open. Closing does the same. */
+/* Undoes all writes since store_begin; does nothing outside a transaction. store_close does the same. */
 void store_rollback(struct store *store);
 
-/* A 64-bit seed as a column, and back (0 where it is none). */
+/* Converts a 64-bit seed to a column and back; a value that is not a string gives 0. */
 json_t *store_u64(uint64_t value);
 uint64_t store_u64_value(const json_t *value);
 
 /*
- * The campaign's row and all its trials, status planned, in one transaction. campaign gives the columns that the
- * plan does not know (config_path, command_line, host, kernel, started_at …).
+ * Inserts the campaign's row and all its trials (status planned) in one transaction. campaign holds the columns that
+ * the plan does not know (config_path, command_line, host, kernel, started_at …).
  */
 int store_campaign_create(struct store *store, const struct plan *plan, const json_t *campaign, struct error *err);
 int store_campaign_set(struct store *store, const char *campaign_id, const json_t *columns, struct error *err);
 int store_trial_set(struct store *store, const char *campaign_id, const char *trial_id, const json_t *columns,
 		    struct error *err);
-/* A row of attempts; one per try at a trial, keyed (campaign_id, trial_id, attempt). Inserts or replaces. */
+/* Inserts the row of one attempt at a trial, or updates these columns if the row exists. */
 int store_attempt_set(struct store *store, const char *campaign_id, const char *trial_id, unsigned int attempt,
 		      const json_t *columns, struct error *err);
 /* samples: array of {probe, scheduled_ns, started_at_ns, latency_ns, ok, error, phase} of one trial's attempt. */
 int store_samples_add(struct store *store, const char *campaign_id, const char *trial_id, unsigned int attempt,
 		      const json_t *samples, struct error *err);
 /*
- * One event: {at, monotonic_ns, phase, kind, text, …}; trial_id NULL for the campaign's own. `at` missing: now.
- * Keys that are no columns are kept in the column `details`.
+ * Adds one event {at, monotonic_ns, phase, kind, text, …}. trial_id is NULL for an event of the campaign; `at`
+ * defaults to now. Keys that are not columns go into the column `details`.
  */
 int store_event_add(struct store *store, const char *campaign_id, const char *trial_id, const json_t *event,
 		    struct error *err);
 
 /*
- * New references; NULL with err on failure. campaign_id may be a unique prefix or its hash suffix, trial_id a
- * unique start or end, or its index. Campaigns come with "trials": {"planned": n, …, "total": n, "verdict_fail": n}.
+ * New references; NULL with err on failure. campaign_id may be a unique prefix or the hash suffix; trial_id may be a
+ * unique prefix or suffix, or the index. "campaign-" and "trial-" can be left out of a prefix. Campaigns have a member
+ * "trials": {"planned": n, …, "total": n, "verdict_fail": n}.
  */
 json_t *store_campaigns(struct store *store, struct error *err); /* array, newest first */
 json_t *store_campaign(struct store *store, const char *campaign_id, struct error *err);
 json_t *store_trials(struct store *store, const char *campaign_id, struct error *err); /* array in plan order */
-/* One trial; campaign_id NULL looks through all campaigns. */
+/* Returns one trial; searches all campaigns if campaign_id is NULL. */
 json_t *store_trial(struct store *store, const char *campaign_id, const char *trial_id, struct error *err);
 json_t *store_attempts(struct store *store, const char *campaign_id, const char *trial_id, struct error *err);
 json_t *store_samples(struct store *store, const char *campaign_id, const char *trial_id, struct error *err);
-/* trial_id NULL: all of the campaign, its trials' too. */
+/* Returns all events of the campaign and its trials if trial_id is NULL. */
 json_t *store_events(struct store *store, const char *campaign_id, const char *trial_id, struct error *err);
-/* The newest campaign of this hash with trials that are not final, or NULL with err->code 0 where there is none. */
+/* Returns the newest campaign with this hash and a trial that is not final; NULL with err->code 0 if none exists. */
 json_t *store_unfinished(struct store *store, const char *hash, struct error *err);

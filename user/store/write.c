@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the coordinator writes. */
+/* The coordinator's writes: campaigns, trials, attempts, samples and events. */
 #include "store/internal.h"
 
 #include <string.h>
@@ -79,7 +79,7 @@ static int insert_plan(struct store *store, const struct plan *plan, const json_
 	return ret;
 }
 
-/* Opens a transaction where none is open yet; *own tells store_leave whether this call did. */
+/* Begins a transaction unless one is open; store_leave ends it only if *own is true. */
 static int store_enter(struct store *store, bool *own, struct error *err)
 {
 	*own = !store_in_transaction(store);
@@ -170,7 +170,7 @@ int store_samples_add(struct store *store, const char *campaign_id, const char *
 	return ret ?: store_leave(store, own, insert_samples(store, campaign_id, trial_id, attempt, samples, err), err);
 }
 
-/* Moves keys that are no columns into details. */
+/* Copies columns into row and all other keys into details. */
 static int event_row(json_t *row, const json_t *event)
 {
 	_cleanup_json_ json_t *details = json_object();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What samples, evidence and rows of trials say. */
+/* Tests the analysis of samples, evidence and rows of trials. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,7 +70,7 @@ static void test_windows_by_schedule(void **state)
 
 	add_sample(samples, "put", 99, 1000, true); /* before healthy: in no window */
 	add_sample(samples, "put", 100, 1, true);
-	add_sample(samples, "put", 199, 500, true); /* chaos began under it */
+	add_sample(samples, "put", 199, 500, true); /* ran when chaos began */
 	add_sample(samples, "put", 200, 3, true);
 	add_sample(samples, "put", 299, 1000, false);
 	add_sample(samples, "put", 300, 5, true);
@@ -155,7 +155,7 @@ static void test_expectations(void **state)
 	assert_judged(&none, empty, true, "");
 	assert_judged(&all, good, true, "");
 	assert_judged(&hard, good, false, "recover_within_seconds 1.0 missed: 1.5");
-	/* Too few samples for a p99: the slowest counts. */
+	/* With too few samples for a p99, the slowest sample counts. */
 	assert_judged(&all, few, false,
 		      "availability_min 0.9 missed: 0.5, p99_ms_max 100.0 missed: 100.5, "
 		      "recover_within_seconds 2.0 missed: null");

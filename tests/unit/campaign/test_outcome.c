@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A campaign's end: what is recorded and told, its exit code. */
+/* Tests a campaign's end: its records, messages and exit code. */
 #include "unit_campaign.h"
 
 #include <signal.h>
@@ -12,7 +12,7 @@
 	"trials_per_combination: 3\nsubjects:\n  - name: lab\n    instances: 2\n    cleanup: 'exit " \
 	"$EVAL_INSTANCE'\n" LAB_NODES LATENCY
 
-/* A campaign whose trials came to these ends. */
+/* Prepares a campaign whose trials ended with these statuses. */
 static void prepare_end(struct run *run, const char *text, FILE *out, const char *const statuses[3])
 {
 	prepare_run(run, text);
@@ -111,7 +111,7 @@ static void test_counts_are_recorded(void **state)
 	end_it(run);
 }
 
-/* What is kept of each row must be enough for the table. */
+/* The columns kept of each row must be enough for the table. */
 static void test_table_is_that_of_the_whole_rows(void **state)
 {
 	struct run *run = *state;
@@ -152,10 +152,10 @@ static void test_cleanup_of_what_was_used(void **state)
 	end_it(run);
 	prepare_end(run, CLEANUP, nowhere, (const char *const[]){"completed", "completed", "completed"});
 	run->campaign.usage->used[0] = run->campaign.usage->used[1] = true;
-	/* The file's is gone. */
+	/* The folder of the campaign file is deleted by now. */
 	free(run->config->subjects[0].cleanup.directory);
 	run->config->subjects[0].cleanup.directory = strdup("/");
-	/* It does not spoil the results. */
+	/* A failed cleanup does not change the exit code. */
 	assert_int_equal(finish(run), EXIT_OK);
 	assert_told("cleanup of lab (instance 1) failed: ");
 	assert_null(strstr(told, "instance 0"));
@@ -178,7 +178,7 @@ static void test_lost_database(void **state)
 	row = campaign_row(run);
 	assert_string_equal(json_text_or(row, "status", ""), "running");
 	end_it(run);
-	/* It is lost only when the end is to be written. */
+	/* The database is lost just before the end is written. */
 	prepare_end(run, THREE, nowhere, (const char *const[]){"completed", "completed", "completed"});
 	unlink(run->path);
 	assert_int_equal(finish(run), EXIT_HOST);
@@ -203,7 +203,7 @@ static void test_missing_row(void **state)
 	end_it(run);
 }
 
-/* In a process of its own: a signal is not forgotten. */
+/* Runs in its own process, because a received signal is never forgotten. */
 static int finish_interrupted(struct run *run)
 {
 	static const char *const statuses[3] = {"completed", "interrupted", "planned"};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A new campaign or one that goes on, and which of its trials run. */
+/* Tests whether a campaign starts anew or resumes, and which of its trials run. */
 #include "unit_campaign.h"
 
 #include "plan/status.h"
@@ -17,7 +17,7 @@ static int select_trials(struct run *run)
 	return ret;
 }
 
-/* A campaign of the file, each of whose trials has the status of its place. */
+/* Records a campaign whose trial i has status i. */
 static void leave_campaign(struct run *run, const char *text)
 {
 	prepare_run(run, text);
@@ -113,7 +113,7 @@ static void test_resume(void **state)
 	leave_campaign(run, SIX);
 	prepare_run(run, SIX);
 	run->options.resume = true;
-	run->campaign.plan->seed = 8; /* the recorded one holds */
+	run->campaign.plan->seed = 8; /* the recorded seed is used */
 	assert_int_equal(select_trials(run), EXIT_OK);
 	assert_true(run->campaign.resumed);
 	assert_true(run->campaign.plan->seed == 7);
@@ -156,7 +156,7 @@ static void test_retry_failed(void **state)
 	for (size_t i = 0; i < run->campaign.plan->trial_count; i++)
 		set_trial(run, i, json_pack("{s:s}", "status", i ? "completed" : "failed"));
 	end_run(run);
-	/* Also of one that is finished. */
+	/* --retry-failed also works on a finished campaign. */
 	prepare_run(run, SIX);
 	run->options.retry_failed = true;
 	assert_int_equal(select_trials(run), EXIT_OK);
@@ -188,7 +188,7 @@ static void test_by_id(void **state)
 	end_run(run);
 }
 
-/* The file that was run last is at another path by now: each is loaded from a folder of its own. */
+/* Gives the config the recorded path, because each load uses a new folder. */
 static void take_recorded_path(struct run *run)
 {
 	_cleanup_json_ json_t *campaigns = store_campaigns(run->campaign.store, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The table of chaos types and the parameters of the command line. */
+/* Tests the table of chaos types and the parameters of the command line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Which members' addresses stand for each other, over netns, ports and instances. */
+/* Tests which members' addresses collide across netns, ports and instances. */
 #include "unit_config.h"
 
 #include "config/reader.h"
 #include "util/cleanup.h"
 
-/* NODES is the list's text; the baseline alone, so that nothing but the addresses is checked. */
+/* NODES is the list's text. Only the baseline runs, so that nothing but the addresses is checked. */
 #define SUBJECT(INSTANCES, NODES) \
 	"include_baseline: true\nsubjects:\n  - name: s\n    reset: none\n    instances: " INSTANCES \
 	"\n    nodes:\n" NODES
@@ -50,7 +50,7 @@ static void peers_are_members_too(void **state)
 		       "8:32: error: nodes 'a' and 'p' have one address, 10.0.0.1");
 }
 
-/* The placeholder makes it wrong in each of them. */
+/* The placeholder makes the address wrong in each instance. */
 static void said_once_for_all_instances(void **state)
 {
 	assert_refused(SUBJECT("8", "      - {name: a, address: '10.0.{instance}.256'}\n"), "7:28: error: ");
@@ -111,7 +111,7 @@ static void sharing_is_by_ip_and_port(void **state)
 
 	assert_ptr_equal(sharing[0], &subject->nodes[1]);
 	assert_ptr_equal(sharing[1], &subject->nodes[0]);
-	assert_null(sharing[2]); /* with itself only */
+	assert_null(sharing[2]); /* shares only with itself */
 	assert_ptr_equal(sharing[3], &subject->peers[0]);
 	assert_null(sharing[4]);
 	config_free(config);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The canonical form and its parts: old campaigns resume by its hash, so its bytes must stay. */
+/* Tests the canonical form and its parts: old campaigns resume by its hash, so its bytes must not change. */
 #include "unit_config.h"
 
 #include <math.h>
@@ -36,10 +36,10 @@ static void assert_other_canonical(const char *a, const char *b)
 static void canonical_leaves_out_what_changes_no_trial(void **state)
 {
 	assert_same_canonical(LAB LATENCY, "name: label\nparallel: 1\ncooldown_seconds: 3\n" LAB LATENCY);
-	/* Where a value comes from and how it is written does not matter, what it is does. */
+	/* Only the value matters, not the level that it comes from or its spelling. */
 	assert_same_canonical(LAB LATENCY, "defaults: {duration_seconds: 30.0, retries: 1}\n" LAB LATENCY);
 	assert_same_canonical(LAB LATENCY, LATENCY LAB);
-	/* tcp/22 is protected in any case. */
+	/* tcp/22 is always protected. */
 	assert_same_canonical(LAB LATENCY, "protect: []\n" LAB LATENCY);
 	assert_same_canonical(LAB LATENCY, "protect: [tcp/22]\n" LAB LATENCY);
 	assert_same_canonical(
@@ -122,7 +122,7 @@ static void params_are_the_effective_ones(void **state)
 	assert_int_equal(json_integer_value(json_object_get(params, "max_ms")), 2);
 }
 
-/* A moved campaign is the same campaign, and placeholders are expanded later. */
+/* A moved campaign keeps its hash; placeholders are expanded later. */
 static void commands_have_no_folder_and_nodes_their_placeholders(void **state)
 {
 	_cleanup_free_ char *text =
@@ -152,7 +152,7 @@ static void assert_dumped(json_t *value, const char *wanted)
 	assert_string_equal(text, wanted);
 }
 
-/* The database and the plan are not sorted: they have the parts' own order. */
+/* The database and the plan are not sorted; they keep the order of the parts. */
 static void parts_keep_their_order(void **state)
 {
 	const struct settings settings = {.warmup_seconds = 1, .duration_seconds = 2.5, .retries = 3};

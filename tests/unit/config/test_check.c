@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What no key can tell alone: chaos types against the subjects they run on. */
+/* Tests the checks across keys: chaos types against the subjects that they run on. */
 #include "unit_config.h"
 
 #define SUBJECT "subjects:\n  - name: s\n    reset: none\n"
 #define TWO_NODES "    nodes:\n      - {name: n1, address: 10.0.0.1}\n      - {name: n2, address: 10.0.0.2}\n"
 #define DISK "type: disk_pressure, params: {fill_percent: 90}"
 
-/* A named target is the only node that must have what the type needs. */
+/* If the target is a node's name, only that node must have what the type needs. */
 static void needs_are_those_of_nodes_it_may_hit(void **state)
 {
 #define ONE_DATA_DIR SUBJECT "    nodes:\n      - {name: n1, data_dir: /a}\n      - {name: n2}\nchaos_types:\n"
@@ -36,7 +36,7 @@ static void roles_are_asked_for_by_roles_only(void **state)
 	}
 }
 
-/* Whichever level gave the target is blamed for it. */
+/* The message points to the level that gave the target. */
 static void a_wrong_target_is_blamed_where_it_stands(void **state)
 {
 	assert_refused("defaults: {target: gone}\n" SUBJECT TWO_NODES LATENCY,
@@ -47,7 +47,7 @@ static void a_wrong_target_is_blamed_where_it_stands(void **state)
 			"chaos_types: [{type: latency, target: n1, params: {min_ms: 1, max_ms: 2}}]\n");
 }
 
-/* What is wrong in a subject is so for all who use the file. */
+/* A subject file can be shared by campaigns, so an unused wrong target is an error too. */
 static void a_subjects_own_target_is_checked_though_nobody_uses_it(void **state)
 {
 	assert_refused(SUBJECT "    default_target: away\n" TWO_NODES
@@ -80,7 +80,7 @@ static void idle_where_the_target_is_its_only_peer(void **state)
 		       "7:69: error: network_partition would cut nothing: the only peer is the target");
 }
 
-/* A peer without an address is nobody to cut from. */
+/* A peer without an address cannot be cut off. */
 static void others_are_those_with_an_address(void **state)
 {
 	assert_refused(
@@ -105,7 +105,7 @@ static void peers_below_are_checked_once_and_only_where_used(void **state)
 		       "1:65: error: 'nobody' is neither");
 }
 
-/* The cgroup tells the node's own connections apart. */
+/* The cgroup identifies the connections that the node opens. */
 static void a_port_needs_a_cgroup_for_what_cuts(void **state)
 {
 #define WITH_PORT(MORE, TYPE) \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Decoding and precedence; wrong files are tests/cli/validate.sh's. */
+/* Tests decoding and precedence; tests/cli/validate.sh tests wrong files. */
 #include "unit_config.h"
 
 #include <math.h>

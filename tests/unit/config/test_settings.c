@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* How settings and parameters of the levels add up, and which level is blamed where the sum is wrong. */
+/* Tests how settings and parameters of the levels are merged, and which level a message points to. */
 #include "unit_config.h"
 
 #include <math.h>
@@ -18,7 +18,7 @@ static void zero_is_given_and_overrides(void **state)
 	config_free(config);
 }
 
-/* Each combination frees its own. */
+/* Each combination owns and frees its copy. */
 static void abort_if_is_copied_to_each(void **state)
 {
 	struct config *config = load_valid("defaults: {abort_if: {exec: x, timeout_seconds: 3}}\n" LAB
@@ -52,7 +52,7 @@ static void a_level_speaks_for_its_subject_and_type_only(void **state)
 	config_free(config);
 }
 
-/* Two lists would make a third that nobody wrote. */
+/* Merging two lists would make a third that is not in the file. */
 static void a_list_replaces_the_one_below(void **state)
 {
 	struct config *config = load_valid("defaults: {params: {latency: {peers: [n2, n3], ports: [1, 2]}}}\n" LAB
@@ -68,7 +68,7 @@ static void a_list_replaces_the_one_below(void **state)
 static void expectations_are_judged_by_the_sum(void **state)
 {
 	assert_accepted("defaults: {recovery_seconds: 10, expect: {recover_within_seconds: 10}}\n" LAB LATENCY);
-	/* The strongest level that expects anything is blamed, though another one made it wrong. */
+	/* The message points to the strongest level with `expect`, even if another level has the wrong value. */
 	assert_refused("defaults: {expect: {recover_within_seconds: 20}}\n" LAB
 		       "chaos_types:\n  - {type: latency, recovery_seconds: 10, params: {min_ms: 1, max_ms: 2}}\n",
 		       "1:20: error: recover_within_seconds (20) is more than recovery_seconds (10)");
@@ -78,7 +78,7 @@ static void expectations_are_judged_by_the_sum(void **state)
 		       "12:51: error: recover_within_seconds (20) is more than recovery_seconds (10)");
 }
 
-/* Its settings are nobody's where it does not run. */
+/* The baseline's settings are not checked if it does not run. */
 static void the_baseline_is_checked_where_it_runs(void **state)
 {
 #define ONLY_BASELINE_WRONG \
@@ -101,10 +101,10 @@ static void a_parameter_is_blamed_where_it_stands(void **state)
 	assert_refused("defaults: {params: {latency: {min_ms: 5}}}\n" LAB
 		       "chaos_types:\n  - type: latency\n    params:\n      max_ms: 2\n",
 		       "1:39: error: min_ms (5) is greater than max_ms (2)");
-	/* Asked for by none of the levels: the chaos type. */
+	/* If no level gives the parameter, the message points to the chaos type. */
 	assert_refused("defaults: {params: {latency: {min_ms: 5}}}\n" LAB "chaos_types:\n  - latency\n",
 		       "12:5: error: latency needs the parameter 'max_ms'");
-	/* Given, but wrong: that it is missing goes without saying. */
+	/* A parameter with a wrong value is not reported as missing. */
 	assert_refused(LAB "chaos_types:\n  - {type: latency, params: {min_ms: 5, max_ms: soon}}\n",
 		       "11:49: error: 'max_ms' must be a number");
 }

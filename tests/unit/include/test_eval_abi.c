@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The random draws that the kernel programs make, by the very functions they share with the program. */
+/* Tests the random draws of the kernel programs, through the functions that they share with user space. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static int compare_u64(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* Kolmogorov–Smirnov against the uniform distribution on [min, max]. values are sorted by it. */
+/* Returns Kolmogorov–Smirnov's D against the uniform distribution on [min, max]. Sorts values. */
 static double ks_distance(uint64_t *values, size_t count, double min, double max)
 {
 	double distance = 0;
@@ -38,8 +38,8 @@ static double ks_distance(uint64_t *values, size_t count, double min, double max
 }
 
 /*
- * Kolmogorov–Smirnov at 5 % for many seeds: of uniform draws about one in twenty exceeds the critical value, by the
- * binomial distribution 10 of 200 with a standard deviation of 3.1. Fewer or more by 4 of these are not uniform.
+ * Kolmogorov–Smirnov at 5 % for 200 seeds. With uniform draws, the number of seeds above the critical value is binomial
+ * with mean 10 and standard deviation 3.1; a number more than 4 deviations off means that the draws are not uniform.
  */
 static void draws_are_uniform(void **state)
 {
@@ -71,7 +71,7 @@ static void neighbours_are_independent(void **state)
 	}
 	mean = sum / DRAWS;
 	variance = squares / DRAWS - mean * mean;
-	/* Serial correlation of independent draws is normal around 0 with 1/sqrt(n). */
+	/* The serial correlation of n independent draws is normal around 0 with standard deviation 1/sqrt(n). */
 	assert_true(fabs((products / (DRAWS - 1) - mean * mean) / variance) < 4 / sqrt(DRAWS));
 }
 
@@ -103,7 +103,7 @@ static void same_seed_same_draws(void **state)
 		assert_int_equal(eval_random(42, n), eval_random(42, n));
 		assert_int_not_equal(eval_random(42, n), eval_random(43, n));
 	}
-	/* Published value of splitmix64 with seed 0, first output. */
+	/* The published first output of splitmix64 with seed 0. */
 	assert_int_equal(eval_random(0, 0), 0xe220a8397b1dcdafULL);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Which nodes a trial's target means. */
+/* Tests which nodes a trial's target selects. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@
 		.name = (word), .addresses = STRINGS(address), .data_dirs = STRINGS() \
 	}
 
-/* On this host, by loopback, are n1, n3 and n4, and n2 in instance 7. Validation would refuse loopback. */
+/* n1, n3 and n4 (and n2 in instance 7) are on this host, by loopback, which validation would refuse. */
 static struct node nodes[] = {
 	NODE("n1", "127.0.0.1"),
 	NODE("n2", "12{instance}.0.0.1"),
@@ -63,7 +63,7 @@ static void assert_refused(const struct choice *choice, int code, const char *te
 	assert_string_equal(err.text, text);
 }
 
-/* How often each of n1 … n4 is drawn over SEEDS seeds. */
+/* Counts how often each of n1 … n4 is drawn over SEEDS seeds. */
 static void draw_all(struct choice *choice, unsigned int times[4])
 {
 	memset(times, 0, 4 * sizeof(*times));
@@ -82,7 +82,7 @@ static void by_name(void **state)
 	struct choice choice = choice_in(&lab, "n3", "n1");
 
 	assert_chosen(&choice, "n3");
-	/* Whether it is on this host is found when it is opened. */
+	/* Only opening the target checks that the node is on this host. */
 	choice.target = "n2";
 	assert_chosen(&choice, "n2");
 	choice.target = "n5";
@@ -148,7 +148,7 @@ static void a_follower_is_not_the_leader(void **state)
 	assert_int_equal(times[1], 0);
 	assert_int_equal(times[2], 0);
 	assert_in_range(times[3], SEEDS / 4, SEEDS);
-	/* A leader elsewhere. */
+	/* The leader is on another host. */
 	choice.leader = "n2";
 	draw_all(&choice, times);
 	assert_int_equal(times[1], 0);

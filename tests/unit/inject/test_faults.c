@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A set of faults, of a chaos type that only notes what is asked of it. */
+/* Tests a set of faults with a chaos type that only notes its calls. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,16 +19,16 @@
 
 enum { NODES = 3 };
 
-/* One of the set: what it is to do. */
+/* The planned behaviour of one fault of the set. */
 struct plan_of_fault {
 	char name[2];
-	int prepare, activate, renew, revert; /* what it returns */
+	int prepare, activate, renew, revert; /* return codes */
 	json_int_t hit, first_hit_ns;
 	bool has_no_evidence;
 };
 
 static struct plan_of_fault plans[NODES];
-static char notes[128]; /* "+a": a was activated, and so on */
+static char notes[128]; /* "+a " for the activation of a, and so on */
 
 static int note(char what, const struct plan_of_fault *plan, int code, struct error *err)
 {
@@ -158,7 +158,7 @@ static void a_whole_life(void **state)
 	assert_notes("!a !b !c ");
 	assert_int_equal(fault_set_revert(&set, NULL), 0);
 	assert_notes("-c -b -a ");
-	/* Reverted already. */
+	/* fault_set_close does not revert again. */
 	fault_set_close(&set);
 	assert_notes("fc fb fa ");
 	fault_set_free(&set);
@@ -176,7 +176,7 @@ static void renewed_is_what_is_active(void **state)
 	assert_int_equal(fault_set_activate_next(&set, NSEC_PER_SEC, NULL), 0);
 	assert_int_equal(fault_set_renew(&set, NULL), 0);
 	assert_notes("+a ra ");
-	/* What is active is reverted where nobody did it before. */
+	/* Freeing the set reverts faults that are still active. */
 	fault_set_free(&set);
 	assert_notes("fc fb -a fa ");
 }
@@ -206,7 +206,7 @@ static void one_that_does_not_go_live(void **state)
 	assert_string_equal(err.text, "b does not");
 	assert_int_equal(set.live_count, 1);
 	assert_notes("+a +b ");
-	/* It may be attached in part. */
+	/* Stop and revert include b, which may be partly attached. */
 	fault_set_stop(&set);
 	assert_int_equal(fault_set_revert(&set, NULL), 0);
 	assert_notes("!a !b !c -b -a ");
@@ -275,7 +275,7 @@ static void evidence_of_several(void **state)
 	all = fault_set_evidence(&set);
 	assert_int_equal(json_integer_at(all, "hit"), 7);
 	assert_int_equal(json_integer_at(all, "seen"), 14);
-	/* What was read before stays. */
+	/* Members read before stay. */
 	assert_int_equal(json_integer_at(all, "bytes"), 3);
 	targets = json_object_get(all, "targets");
 	assert_int_equal(json_object_size(targets), NODES);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* "Drops before delays" hangs on the programs' names: the first word of each says what it does to packets. */
+/* Tests the names of programs: the first word says what a program does, on which "drops before delays" relies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +39,7 @@ static size_t check_object(const char *path)
 			continue;
 		if (!says_what_it_does(bpf_program__name(program)))
 			fail_msg("%s: %s", path, bpf_program__name(program));
-		/* What the kernel keeps of a name. */
+		/* The kernel keeps 15 characters of a name. */
 		assert_in_range(strlen(bpf_program__name(program)), 1, 15);
 		count++;
 	}

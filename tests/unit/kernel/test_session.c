@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A fault that is stopped on its way, by its own process or from outside, never goes live. Needs root, for the map. */
+/* Tests that a fault stopped before its activation never goes live. Needs root, for the map. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -116,7 +116,7 @@ static void stopped_on_its_way(void **state)
 	close_session(&fixture);
 }
 
-/* As live_stop_all does, for this fault alone. */
+/* Does to this fault what live_stop_all does to all. */
 static void stopped_from_outside(void **state)
 {
 	struct fixture fixture = {};

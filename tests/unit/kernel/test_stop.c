@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The emergency stop, against a kernel made up of files: the functions of libbpf that it asks are this test's own. All
- * faults are inert before the first hook is detached, and each program, link and map is looked at a bounded number of
+ * Tests the emergency stop against a fake kernel: this file replaces the functions of libbpf that the stop calls. All
+ * faults are inert before the first hook is detached, and each program, link and map is opened a bounded number of
  * times, however many faults there are.
  */
 #include <setjmp.h>
@@ -22,9 +22,9 @@
 #include "util/clock.h"
 
 #define FAULTS 50
-/* The last one is of another version. */
+/* The last fault is of another version. */
 #define OURS (FAULTS - 1)
-/* Of each: a program on the device, and a delay line's. Fault i: map i + 1, programs and links 2 * i + 1 and + 2. */
+/* Fault i has map i + 1, program and link 2 * i + 1 on the device, and program and link 2 * i + 2 of a line. */
 #define PROGRAMS (2 * FAULTS)
 
 static int map_fds[FAULTS];
@@ -51,7 +51,7 @@ int bpf_link_get_next_id(__u32 start, __u32 *next)
 	return next_id(start, next, PROGRAMS);
 }
 
-/* A program's or link's descriptor is one of a file whose size is its id. */
+/* The descriptor of a program or link is that of a memory file, whose size is the id. */
 static int id_fd(const char *kind, __u32 id)
 {
 	int fd = memfd_create(kind, MFD_CLOEXEC);
@@ -113,7 +113,7 @@ int bpf_map_lookup_elem(int fd, const void *key, void *value)
 	return pread(fd, value, sizeof(struct eval_ctl), 0) == sizeof(struct eval_ctl) ? 0 : -ENOENT;
 }
 
-/* A kernel with tcx: no filters. */
+/* Success without programs: the fake kernel has tcx, so there are no filters to look for. */
 int bpf_prog_query(int target_fd, enum bpf_attach_type type, __u32 query_flags, __u32 *attach_flags, __u32 *prog_ids,
 		   __u32 *prog_cnt)
 {
@@ -130,7 +130,7 @@ static struct eval_ctl block(size_t fault)
 
 int bpf_link_detach(int link_fd)
 {
-	/* The device's hooks only: what is in a delay line is still delivered. */
+	/* Only the device's hooks are detached: packets in a delay line are still delivered. */
 	assert_int_equal(lseek(link_fd, 0, SEEK_END) % 2, 1);
 	for (size_t i = 0; i < FAULTS; i++)
 		assert_int_equal(block(i).deadline_ns, 0);
@@ -163,10 +163,10 @@ static void all_are_inert_before_the_first_is_detached(void **state)
 
 	make_faults();
 	assert_int_equal(live_stop_all(NULL, &err), FAULTS);
-	/* Another version's are its holder's to detach. */
+	/* The holder of a fault of another version detaches its hooks. */
 	assert_int_equal(detached, OURS);
 	for (size_t i = 0; i < FAULTS; i++) {
-		/* Nothing else of a block is written: its holder renews the lease meanwhile. */
+		/* The stop leaves the lease alone, because the holder renews it meanwhile. */
 		assert_int_equal(block(i).draining, i < OURS);
 		assert_int_equal(block(i).lease_ns, i);
 	}
@@ -176,7 +176,7 @@ static void each_is_looked_at_once(void **state)
 {
 	make_faults();
 	assert_int_equal(live_stop_all(NULL, NULL), FAULTS);
-	/* Maps twice: for control blocks and for disks; and each link that is detached. */
+	/* Each map is opened twice (control blocks, disks); each detached link once more. */
 	assert_int_equal(looks, 2 * FAULTS + 2 * PROGRAMS + OURS);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Whether a fault's holder lives. */
+/* Tests how a fault's holder is found to be alive or dead. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ static struct eval_ctl held_by_us(void)
 	};
 }
 
-/* However old the lease is: it may be stopped. */
+/* An old lease does not matter: the holder may be stopped (SIGSTOP). */
 static void here_its_pid_and_start_tell(void **state)
 {
 	struct eval_ctl ctl = held_by_us();
@@ -47,7 +47,7 @@ static void in_another_pid_namespace_its_lease_tells(void **state)
 	assert_false(live_holder_is_alive(&ctl));
 }
 
-/* Their offset need not be a whole number of ticks. */
+/* The offset between time namespaces may not be a whole number of ticks. */
 static void in_another_time_namespace_a_tick_is_forgiven(void **state)
 {
 	struct eval_ctl ctl = held_by_us();

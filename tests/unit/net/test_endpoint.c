@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Tests the parsing of addresses and of ports to protect. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

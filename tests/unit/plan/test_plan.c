@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Tests the plan: order, ids, hash, seeds, draws and the output of --dry-run. */
 #include "unit_config.h"
 
 #include "config/placeholder.h"
@@ -120,7 +121,7 @@ static void assert_hashes(const char *a, const char *b, int same)
 
 static void hash_is_stable(void **state)
 {
-	/* A new value here orphans the campaigns that users can still resume: raise CANONICAL_FORMAT knowingly. */
+	/* If this hash changes, unfinished campaigns no longer resume: raise CANONICAL_FORMAT deliberately. */
 	struct plan *plan = plan_of(LAB LATENCY, NULL);
 
 	assert_string_equal(plan->hash, "793d475bb1897ec9cf873635ebc2ba5ac8a82f16afe3735860b641e23254bf00");

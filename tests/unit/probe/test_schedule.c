@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Tests probes: schedule, slow and bad samples, health, recovery and missed samples. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +55,7 @@ static void step(struct fixture *f, const char *phase)
 	json_decref(samples);
 }
 
-/* Until there are so many samples, at most 20 s. */
+/* Steps until there are count samples; fails after 20 s. */
 static void collect(struct fixture *f, size_t count, const char *phase)
 {
 	uint64_t end_ns = clock_monotonic_ns() + 20 * NSEC_PER_SEC;
@@ -84,7 +85,7 @@ static void test_schedule(void **state)
 	probes_start(f.probes, from_ns);
 	collect(&f, 10, "hold");
 	for (size_t i = 0; i < 10; i++) {
-		/* Ends may come in another order, times may not. */
+		/* Samples may end in another order, but all are scheduled on the grid. */
 		assert_int_equal((integer_of(&f, i, "scheduled_ns") - (json_int_t)from_ns) % (json_int_t)(20 * MS), 0);
 		assert_true(integer_of(&f, i, "started_at_ns") >= integer_of(&f, i, "scheduled_ns"));
 		assert_true(integer_of(&f, i, "latency_ns") > 0);
@@ -105,13 +106,13 @@ static void test_slow_samples_hold_nothing_back(void **state)
 	while (clock_monotonic_ns() < from_ns + 400 * MS)
 		step(&f, "hold");
 	assert_int_equal(json_array_size(f.samples), 0);
-	/* Some seven are under way at once. */
+	/* About seven samples run at once. */
 	assert_true(probes_poll_count(f.probes) >= 5);
 	probes_finish(f.probes);
 	while (probes_running(f.probes))
 		step(&f, "recover");
 	assert_true(json_array_size(f.samples) >= 5);
-	/* The phase is that of the start. */
+	/* A sample has the phase in which it started. */
 	assert_string_equal(text_of(&f, 0, "phase"), "hold");
 	end(&f);
 }
@@ -206,7 +207,7 @@ static void test_late_bad_sample_breaks_nothing(void **state)
 	end(&f);
 }
 
-/* After a pause of the process, samples that would be over by now are counted, not started in a burst. */
+/* After a pause of the process, overdue samples are counted and not started in a burst. */
 static void test_missed_samples_are_counted(void **state)
 {
 	_cleanup_json_ json_t *probes = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a command of the campaign file finds in its environment. */
+/* Tests the environment of the campaign file's commands. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "process/scope.h"
 #include "util/cleanup.h"
 
-/* Of how many variables of that name; *value is the last one's. */
+/* Counts the variables with that name; *value is the value of the last. */
 static size_t count_of(char *const *environment, const char *name, const char **value)
 {
 	size_t length = strlen(name), count = 0;
@@ -70,7 +70,7 @@ static void all_values(void **state)
 	assert_variable(environment, SCOPE_VARIABLE, "eval-1");
 }
 
-/* An eval inside a command of another. */
+/* eval may run inside a command of another eval. */
 static void the_outer_ones_are_gone(void **state)
 {
 	struct environment_values values = {.campaign = "inner"};
@@ -80,7 +80,7 @@ static void the_outer_ones_are_gone(void **state)
 	setenv("EVAL_TARGET", "outer", 1);
 	setenv("EVAL_INSTANCE", "7", 1);
 	setenv(SCOPE_VARIABLE, "outer", 1);
-	/* Alike, but none of ours. */
+	/* Similar names that are not eval's own. */
 	setenv("EVAL_TARGETS", "mine", 1);
 	setenv("EVAL_PHAS", "mine", 1);
 	setenv("EVAL_DB", "", 1);
@@ -94,7 +94,7 @@ static void the_outer_ones_are_gone(void **state)
 	assert_variable(environment, "EVAL_TARGETS", "mine");
 	assert_variable(environment, "EVAL_PHAS", "mine");
 	assert_variable(environment, "EVAL_DB", "");
-	/* Ours is as it was. */
+	/* This process's environment is unchanged. */
 	assert_string_equal(getenv("EVAL_CAMPAIGN"), "outer");
 }
 

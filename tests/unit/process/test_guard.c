@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A guard sweeps for the dead, and one that is stopped (SIGSTOP) holds up neither those who talk to it nor the end. */
+/* Tests the guard: it sweeps after deaths, and a stopped guard (SIGSTOP) blocks neither its senders nor the end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,10 +20,10 @@
 #include "util/procfs.h"
 
 #define MESSAGES 10000
-/* The kernel gives no higher one. */
+/* The kernel's highest limit: no process has this pid or a higher one. */
 #define PID_MAX (4 << 20)
 
-/* Its name is the last thing that it sets. */
+/* The guard sets its name last, so the name shows that it is set up. */
 static int stop_once_set_up(pid_t pid)
 {
 	char path[64], name[32] = "";
@@ -54,27 +54,27 @@ static void takes_no_more_messages(void **state)
 	size_t lost;
 
 	assert_int_equal(start_stopped(&guard, NULL, 0), 0);
-	/* None of these lives. */
+	/* No process has one of these pids. */
 	for (int i = 0; i < MESSAGES; i++)
 		guard_tell_worker(&guard, PID_MAX + i);
 	lost = guard.lost;
 	assert_in_range(lost, 1, MESSAGES - 1);
 	assert_int_equal(guard_tell_group(guard.fd, 0), -EAGAIN);
-	/* It goes on to its end, and is ours to reap. */
+	/* guard_stop lets the guard run to its end and reaps it. */
 	guard_stop(&guard);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
 	assert_true(clock_monotonic_ns() - from_ns < 6 * NSEC_PER_SEC);
 }
 
-/* Its time comes when the coordinator dies: it holds the campaign's locks until it has swept. */
+/* When the coordinator dies, its guard must run: it holds the campaign's locks until it has swept. */
 static void goes_on_when_its_parent_dies(void **state)
 {
 	struct pollfd over = {.events = POLLIN};
 	int ends[2], status;
 	pid_t parent;
 
-	/* Held by the guard as a lock would be: its end is that of file. */
+	/* The guard holds the write end as it would hold a lock: end of file shows that the guard has ended. */
 	assert_int_equal(pipe(ends), 0);
 	parent = fork();
 	if (!parent) {
@@ -93,7 +93,7 @@ static void goes_on_when_its_parent_dies(void **state)
 	close(ends[0]);
 }
 
-/* Shared with the guard. */
+/* Memory shared with the guard. */
 static unsigned int *sweeps;
 
 static int count_sweep(struct error *err)
@@ -114,7 +114,7 @@ static void sweeps_for_each_death_and_at_its_end(void **state)
 	assert_int_equal(guard_start(&guard, prefix, count_sweep, NULL, 0, NULL), 0);
 	worker = fork();
 	if (!worker) {
-		/* Else the guard would wait for it. */
+		/* Otherwise the guard would wait for this process to close its end. */
 		close(guard.fd);
 		for (;;)
 			pause();

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Tests commands as processes: exit codes, output, timeouts, process groups and what they inherit. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +37,7 @@ static struct proc *start(const char *exec, uint64_t timeout_ns, enum proc_stder
 	return proc;
 }
 
-/* Fails where it takes longer than 10 s. */
+/* Fails if the process takes longer than 10 s. */
 static void run_to_end(struct proc *proc)
 {
 	uint64_t end_ns = clock_monotonic_ns() + 10 * NSEC_PER_SEC;
@@ -120,7 +121,7 @@ static void test_output_is_bounded(void **state)
 	assert_string_equal(text + strlen(text) - 5, "xend\n");
 	assert_non_null(strstr(text, "bytes left out"));
 	proc_free(proc);
-	/* Just as much as fits is left alone. */
+	/* Output that just fits is not cut. */
 	proc = run("head -c 65536 /dev/zero | tr '\\0' y");
 	json_decref(output);
 	output = proc_output(proc);
@@ -138,7 +139,7 @@ static void test_output_is_text(void **state)
 	proc_free(proc);
 }
 
-/* Whoever adopted it may take its time to reap it. */
+/* A zombie does not live: the process that adopted it may be slow to reap it. */
 static bool lives(pid_t pid)
 {
 	_cleanup_fclose_ FILE *f = NULL;
@@ -170,7 +171,7 @@ static void test_timeout_kills_the_group(void **state)
 	proc_free(proc);
 }
 
-/* A loop that was late itself. */
+/* If the poll loop is late, a process that ended in time did not time out. */
 static void test_late_look_is_no_timeout(void **state)
 {
 	struct proc *proc = start("exit 0", 200 * MS, PROC_STDERR_MIXED);
@@ -193,7 +194,7 @@ static void test_daemon_does_not_block(void **state)
 	_cleanup_close_ int fd = proc_take_pipe(proc);
 
 	assert_true(proc_get_result(proc)->ended_ns - proc_get_result(proc)->started_ns < 10 * NSEC_PER_SEC);
-	/* It lives, and its pipe is handed on. */
+	/* The daemon lives, and its pipe was handed to the caller. */
 	assert_int_equal(kill(child, 0), 0);
 	assert_true(fd >= 0);
 	proc_free(proc);
@@ -225,8 +226,8 @@ static void test_inherits_nothing(void **state)
 
 	assert_true(fd > STDERR_FILENO);
 	signal(SIGPIPE, SIG_IGN);
-	/* Descriptors: standard ones and ls's own. Signals: none ignored, none blocked. A session of its own. */
-	/* Under make, glibc's posix_spawn has ignored its own signals 32 and 33, which nothing but it may set. */
+	/* Wanted: only the standard descriptors and ls's own, no signal ignored or blocked, and a separate session. */
+	/* Under make, glibc's posix_spawn leaves its internal signals 32 and 33 ignored, which we cannot change. */
 	proc = run("ls /proc/self/fd | tr '\\n' ' '; grep -E '^Sig(Blk|Ign)' /proc/self/status | tr -d '\\n\\t' | "
 		   "sed s/0000000180000000/0000000000000000/; "
 		   "read -r a b c d e sid rest </proc/self/stat; test \"$sid\" = $$ && echo own; readlink "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The poll loop: order of sources, what ends a wait, how many descriptors fit. */
+/* Tests the poll loop: the order of sources, what ends a wait, and the number of descriptors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,14 +12,14 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* Nothing here may wait that long. */
+/* A wait in these tests must end before this time. */
 #define LONG_NS (10 * NSEC_PER_SEC)
 
 struct part {
-	char name, *log; /* what was called, in order */
+	char name, *log; /* the names of called parts, in order */
 	uint64_t wake_ns;
 	int fd;
-	size_t times; /* fd is polled so often */
+	size_t times; /* how many poll entries have this fd */
 };
 
 static void part_step(void *arg)
@@ -106,7 +106,7 @@ static void the_earliest_ends_the_wait(void **state)
 	assert_int_equal(pump_add(&pump, &source, &late, NULL), 0);
 	pump_wait(&pump, UINT64_MAX);
 	assert_in_range(clock_monotonic_ns(), soon.wake_ns, now_ns + LONG_NS - 1);
-	/* What is due already does not wait. */
+	/* A source that is already due ends the wait at once. */
 	assert_in_range(time_wait(&pump, UINT64_MAX), 0, LONG_NS / 2);
 	soon.wake_ns = UINT64_MAX;
 	now_ns = clock_monotonic_ns();
@@ -126,14 +126,14 @@ static void a_descriptor_ends_the_wait(void **state)
 	assert_int_equal(pump_add(&pump, &source, &quiet, NULL), 0);
 	assert_int_equal(pump_add(&pump, &only_polls, &ready, NULL), 0);
 	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
-	/* Not polled yet: time alone ends the wait. */
+	/* The descriptor is not polled yet, so only time ends the wait. */
 	assert_in_range(time_wait(&pump, clock_monotonic_ns() + 30 * NSEC_PER_MSEC), 30 * NSEC_PER_MSEC - 1, LONG_NS);
 	ready.times = 1;
 	assert_in_range(time_wait(&pump, clock_monotonic_ns() + LONG_NS), 0, LONG_NS / 2);
 	pump_clear(&pump);
 }
 
-/* Under the address sanitizer: what a source writes has room. */
+/* The address sanitizer shows whether each source has room for its entries. */
 static void more_descriptors_than_before(void **state)
 {
 	_cleanup_close_ int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);

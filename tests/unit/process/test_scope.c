@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A kill hits the process that was meant, not another that has its number by now. All of it in a PID namespace of its
- * own, where numbers can be chosen and nothing outside can be hit.
+ * Tests that a kill hits the intended process and not a later process with the same pid. Runs in its own PID namespace,
+ * where pids can be chosen and no process outside can be hit.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +27,7 @@
 
 #define WAIT_MS 5000
 
-/* A process that leads a session and group of its own, with this number (0: any), and waits for its end. */
+/* Starts a process with this pid (0: any) that leads its own session and group, and waits until it is killed. */
 static pid_t start_leader(pid_t number)
 {
 	struct clone_args args = {.exit_signal = SIGCHLD,
@@ -57,19 +57,19 @@ static pid_t start_leader(pid_t number)
 
 static void end(pid_t pid)
 {
-	/* -1 would be everybody. */
+	/* kill(-1) would hit every process. */
 	if (pid <= 1)
 		abort();
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
 
-/* Somebody else's process gets the number of one that is gone. 0: it cannot be had here. */
+/* Starts an unrelated process with the pid of a dead one. Returns 0 if the pid cannot be chosen here. */
 static pid_t start_stranger(pid_t number)
 {
 	pid_t pid;
 
-	/* The kernel may free the number a moment later. */
+	/* The kernel may free the pid a moment later. */
 	for (int i = 0; (pid = start_leader(number)) < 0 && errno == EEXIST && i < 1000; i++)
 		poll(NULL, 0, 1);
 	return pid < 0 ? 0 : pid;
@@ -114,7 +114,7 @@ static void group_of_a_living_leader(void **state)
 	end(leader);
 }
 
-/* A worker whose command ended while the guard was told of it, and who then dies itself. */
+/* Starts a worker that reports a command's group to the guard and ends the command; *go lets the worker exit. */
 static pid_t start_worker(const struct guard *guard, pid_t *command, int go[2])
 {
 	int told[2];
@@ -154,7 +154,7 @@ static void guard_and_a_stranger(void **state)
 	worker = start_worker(&guard, &command, go);
 	guard_tell_worker(&guard, worker);
 	stranger = start_stranger(command);
-	/* A byte, as the stranger has the pipe, too: the worker would wait for its end. */
+	/* Sends a byte, because the stranger holds the pipe too and the worker would see no end of file. */
 	assert_int_equal(write(go[1], "", 1), 1);
 	close(go[1]);
 	waitpid(worker, NULL, 0);
@@ -187,17 +187,17 @@ int main(void)
 	}
 	pid = fork();
 	if (!pid) {
-		/* Without a /proc of this namespace the numbers would be others'. */
+		/* Needs a /proc of this namespace; otherwise its pids would be those of the outer namespace. */
 		if (getpid() != 1 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 		    mount("proc", "/proc", "proc", 0, NULL))
 			_exit(1);
 		status = run_all();
 		fflush(NULL);
-		/* The leak check does not work in process 1. */
+		/* _exit skips the leak check, which does not work in process 1. */
 		_exit(status);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return 1;
-	/* Nor here: a process whose children's namespace is gone can start no thread. */
+	/* Skips it here too: the leak check needs a thread, and the PID namespace for children is gone. */
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }

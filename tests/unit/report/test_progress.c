@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a campaign that runs shows: lines, JSON, live lines on a terminal. */
+/* Tests the progress of a running campaign: lines, JSON, and live lines on a terminal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ static struct plan_trial trials[] = {
 	{.id = "trial-lab-latency-2", .settings = &settings},
 };
 
-/* What progress writes to, and what comes of it. */
+/* The file that progress writes to, and the text read from it. */
 struct reader {
 	struct progress *progress;
 	FILE *file;
@@ -64,7 +64,7 @@ static void close_reader(struct reader *reader)
 	close(reader->fd);
 }
 
-/* What came since the last call. */
+/* Returns the text written since the last call. */
 static const char *read_all(struct reader *reader)
 {
 	size_t used = 0;
@@ -76,7 +76,7 @@ static const char *read_all(struct reader *reader)
 	return reader->text;
 }
 
-/* Lines begin with the time of day, "21:56:43 ". */
+/* Asserts one line, which begins with the time of day ("21:56:43 "). */
 static void assert_line(struct reader *reader, const char *wanted)
 {
 	const char *line = read_all(reader);
@@ -122,7 +122,7 @@ static void test_lines(void **state)
 	assert_line(&reader, "trial-lab-latency-1: ?[2Jretry\n");
 	send_message(&reader, 0, json_pack("{s:s, s:[]}", "message", "samples", "samples"));
 	send_message(&reader, 0, json_pack("{s:s, s:{}}", "message", "columns", "columns"));
-	/* Of a lane without a trial. */
+	/* A message of a lane without a trial is ignored. */
 	send_message(&reader, 1, phase("reset", 0));
 	assert_string_equal(read_all(&reader), "");
 	close_reader(&reader);
@@ -158,7 +158,7 @@ static void test_end_lines(void **state)
 	}
 }
 
-/* One object a line: all of wanted is in it. */
+/* Asserts a line of JSON that has all members of wanted. */
 static void assert_json(struct reader *reader, const char *wanted_text)
 {
 	const char *line = read_all(reader);
@@ -188,7 +188,7 @@ static void test_json(void **state)
 	send_message(&reader, 1, phase("hold", 2));
 	assert_json(&reader, "{\"event\": \"phase\", \"trial\": \"trial-lab-latency-2\", \"phase\": \"hold\", "
 			     "\"seconds\": 2.0}");
-	/* The worker's clock is not that of the line, and it cannot name another event or trial. */
+	/* A worker cannot set the line's time, event or trial. */
 	send_message(&reader, 1,
 		     json_pack("{s:s, s:s, s:s, s:s}", "message", "event", "at", "then", "trial", "other", "event",
 			       "campaign_end"));
@@ -242,10 +242,10 @@ static void test_live_lines(void **state)
 	text = read_all(&reader);
 	assert_non_null(strstr(text, "  trial-lab-latency-1                      hold     1000 s left"));
 	assert_non_null(strstr(text, "put ok 2.0 ms\033[K\n"));
-	/* Four of 60 s each, two at a time. */
+	/* Four trials of 60 s each, two at a time. */
 	assert_non_null(strstr(text, "0 of 4 trials done, about 2:00 to go\033[K\n")
 				?: strstr(text, "0 of 4 trials done, about 1:59 to go\033[K\n"));
-	/* Not before its time. */
+	/* No redraw before progress_wake_ns(). */
 	progress_tick(reader.progress);
 	assert_string_equal(read_all(&reader), "");
 	end_trial(&reader, 0, json_pack("{s:s}", "status", "failed"));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Tests how results are printed: cells, the table, histograms and untrusted text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The file: modes, schema versions, damage, locks, the death of a writer. */
+/* Tests the database file: modes, schema versions, damage, locks, and the death of a writer. */
 #include "unit_store.h"
 #include "util/json.h"
 
@@ -152,7 +152,7 @@ static void test_no_permission(void **state)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	/* A file in the place of the folder, which no rights help against. */
+	/* A file in place of the folder fails with any rights. */
 	write_file(f->path, "");
 	snprintf(f->path + strlen(f->path), 10, "/x.db");
 	assert_open_fails(f, STORE_WRITE, -ENOTDIR, "Not a directory; name another file");
@@ -227,7 +227,7 @@ static void test_reader_beside_a_writer(void **state)
 	store_close(reader);
 }
 
-/* What root is about to write must be nobody else's to read or write, nor what SQLite keeps beside it. */
+/* Others must not be able to read or write a database that root writes, nor SQLite's files beside it. */
 static void test_root_writes_private_files_only(void **state)
 {
 	struct fixture *f = *state;
@@ -243,7 +243,7 @@ static void test_root_writes_private_files_only(void **state)
 	assert_open_fails(f, STORE_WRITE, -EPERM, "anyone can read");
 	assert_int_equal(chmod(f->path, 0602), 0);
 	assert_open_fails(f, STORE_UPDATE, -EPERM, "(mode 0602): chmod o-rw");
-	/* A reader is not refused; it leaves a log of the same mode. */
+	/* A reader is not refused; it leaves a log with the mode of the database. */
 	assert_ok(store_open(&reader, f->path, STORE_READ, &err));
 	store_close(reader);
 	assert_int_equal(chmod(f->path, 0600), 0);
@@ -261,7 +261,7 @@ static void test_root_writes_private_files_only(void **state)
 	assert_ok(store_open(&f->store, f->path, STORE_WRITE, &err));
 }
 
-/* The same for a file that came between our look and SQLite's. */
+/* The same for a file created between our check and SQLite's open. */
 static void test_sqlite_opens_private_files_only(void **state)
 {
 	struct fixture *f = *state;
@@ -290,7 +290,7 @@ static void test_update_needs_the_file(void **state)
 	assert_int_equal(access(f->path, F_OK), -1);
 }
 
-/* Writes campaign after campaign, a byte after each that is durable, until it is killed. */
+/* Writes campaigns until it is killed; acknowledges each durable campaign with a byte. */
 static void write_until_killed(struct fixture *f, int acknowledge_fd)
 {
 	struct store *store = NULL;
@@ -332,7 +332,7 @@ static void test_killed_while_writing(void **state)
 	close(pipe_fds[0]);
 	assert_ok(store_open(&f->store, f->path, STORE_WRITE, &err));
 	campaigns = store_campaigns(f->store, &err);
-	/* What was acknowledged is there, at most the one in the making beyond it, and none in part. */
+	/* Every acknowledged campaign is there, at most one more, and each is complete. */
 	assert_in_range(json_array_size(campaigns), acknowledged, acknowledged + 1);
 	json_array_foreach (campaigns, i, campaign)
 		assert_int_equal(json_integer_at(json_object_get(campaign, "trials"), "total"), TRIALS);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Single rows between JSON and SQL. */
+/* Tests the conversion of single rows between JSON and SQL. */
 #include "unit_store.h"
 
 #include "util/json.h"
@@ -22,7 +22,7 @@ static json_t *rows_of(struct fixture *f, enum store_table_id table, const char 
 	return rows;
 }
 
-/* Of the one trial, after column was set to value (taken). */
+/* Sets column of TRIAL to value (taken) and returns the column as read back. */
 static json_t *written(struct fixture *f, const char *column, json_t *value)
 {
 	_cleanup_json_ json_t *keys = trial_keys(TRIAL), *columns = json_object(), *rows = NULL;
@@ -39,7 +39,7 @@ static void test_values_come_back(void **state)
 	struct fixture *f = *state;
 	const struct {
 		const char *column;
-		json_t *in, *out; /* out NULL: as in */
+		json_t *in, *out; /* out NULL: same as in */
 	} cases[] = {
 		{"error_text", json_string("it's \"quoted\"\n"), NULL},
 		{"error_text", json_string(""), NULL},
@@ -123,7 +123,7 @@ static void test_update_needs_its_row(void **state)
 	assert_int_equal(json_array_size(rows), 1);
 	assert_string_equal(string_of(json_array_get(rows, 0), "id"), TRIAL);
 	json_decref(rows);
-	/* Fewer keys: all rows that match. */
+	/* With fewer keys, all matching rows are updated. */
 	assert_ok(store_update(f->store, TABLE_TRIALS, half, columns, &err));
 	rows = rows_of(f, TABLE_TRIALS, "SELECT * FROM trials WHERE engine = 'tc'");
 	assert_int_equal(json_array_size(rows), TRIALS);
@@ -169,9 +169,9 @@ static void test_rows_have_all_columns(void **state)
 		assert_non_null(json_object_get(row, column->name));
 	assert_null(json_object_get(row, "theirs"));
 	assert_string_equal(string_of(row, "id"), TRIAL);
-	/* Not asked for. */
+	/* A column that the SELECT leaves out is null. */
 	assert_true(json_is_null(json_object_get(row, "subject")));
-	/* No JSON: as text. */
+	/* A value that is not JSON comes back as text. */
 	assert_string_equal(string_of(row, "evidence"), "{\"cut\": ");
 	none = rows_of(f, TABLE_TRIALS, "SELECT * FROM trials WHERE id = ''");
 	assert_int_equal(json_array_size(none), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Rows, values, lookups. */
+/* Tests the rows, values and lookups of the store. */
 #include "campaign/campaign.h"
 #include "unit_store.h"
 
@@ -37,7 +37,7 @@ static void test_plan_is_written(void **state)
 		json_object_get(json_object_get(json_object_get(trial, "settings"), "expect"), "p99_ms_max")));
 }
 
-/* A value that column takes; CHECK constraints by name. */
+/* Returns a value that column accepts, also by its CHECK constraint. */
 static json_t *sample_value(const struct store_column *column, int salt)
 {
 	static const struct {
@@ -332,7 +332,7 @@ static void test_rollback_and_failed_create(void **state)
 	_cleanup_json_ json_t *campaigns = NULL, *wrong = json_pack("{s:s}", "hostt", "h1");
 
 	assert_int_equal(store_campaign_create(f->store, &f->plan, wrong, &err), -EINVAL);
-	/* The same id twice in the plan: nothing of it stays. */
+	/* An id that occurs twice in the plan: nothing is stored. */
 	f->trials[2].id = f->trials[1].id;
 	assert_int_equal(store_campaign_create(f->store, &f->plan, NULL, &err), -EINVAL);
 	assert_ok(store_begin(f->store, &err));

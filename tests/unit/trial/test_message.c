@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the worker tells the coordinator: a message that no datagram holds is lost, and that is told. Needs root. */
+/* Tests the worker's messages: a message too large for a datagram is lost, and the loss is reported. Needs root. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ static const char *field(const json_t *message, const char *name)
 	return json_text_or(message, name, "");
 }
 
-/* As the campaign's, so that more can be sent than is received. */
+/* The send buffer has the campaign's size, so that a message can exceed the receiver's limit. */
 static void oversized_is_told(void **state)
 {
 	static char huge[TRIAL_MESSAGE_MAX];
@@ -58,7 +58,7 @@ static void oversized_is_told(void **state)
 	close(ends[1]);
 }
 
-/* It is stopped. What it does not read is kept within bounds; results are kept in any case. */
+/* The coordinator is stopped. Unread messages are kept within bounds; results are always kept. */
 static void the_coordinator_does_not_read(void **state)
 {
 	enum { EVENTS = 800 };
@@ -77,7 +77,7 @@ static void the_coordinator_does_not_read(void **state)
 		trial_send(&trial, "event", json_pack("{s:s, s:s}", "kind", "many", "text", text));
 	trial_set(&trial, json_pack("{s:s}", "status", "completed"));
 	assert_in_range(trial.outbox.bytes, 60 << 20, 68 << 20);
-	/* It goes on. */
+	/* The coordinator reads again. */
 	while ((message = receive(ends[0]))) {
 		events += !strcmp(field(message, "kind"), "many");
 		has_result |= !strcmp(field(message, "message"), "columns");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Tests the differences between two JSON values: their paths and named elements. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,11 +44,11 @@ static void test_paths(void **state)
 
 static void test_named_elements(void **state)
 {
-	/* A new first one does not make all others differ. */
+	/* A new first element does not make the other elements differ. */
 	assert_diff("{\"s\":[{\"name\":\"x\",\"v\":1},{\"name\":\"y\",\"v\":2}]}",
 		    "{\"s\":[{\"name\":\"w\"},{\"name\":\"x\",\"v\":1},{\"name\":\"y\",\"v\":3}]}", 2,
 		    "s[y].v:2>3;s[w]:->{\"name\":\"w\"};");
-	/* Another order alone is one difference. */
+	/* A changed order counts as one difference. */
 	assert_diff("{\"s\":[{\"name\":\"x\"},{\"name\":\"y\"}]}", "{\"s\":[{\"name\":\"y\"},{\"name\":\"x\"}]}", 1,
 		    "s:[{\"name\":\"x\"},{\"name\":\"y\"}]>[{\"name\":\"y\"},{\"name\":\"x\"}];");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Output never blocks: what a full pipe does not take waits, within bounds, and the rest is counted. */
+/* Tests that output never blocks: text for a full pipe waits within bounds, and the rest is counted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,19 +63,19 @@ static void full_pipe(void **state)
 	for (number = 0; number < count; number++)
 		add_line(output, number);
 	assert_true(output_poll_fd(output) >= 0);
-	/* The pipe's flags are its other users', too. */
+	/* The pipe's flags are unchanged, because its other users share them. */
 	assert_false(fcntl(ends[1], F_GETFL) & O_NONBLOCK);
 	lost = (unsigned int)output_lost(output);
 	assert_in_range(lost, 1000, 2000);
 	output_drain(output, 100 * NSEC_PER_MSEC);
 	assert_true(clock_monotonic_ns() - from_ns < 5 * NSEC_PER_SEC);
-	/* Read again, all that was not dropped is there, in one piece and order. */
+	/* When the reader reads again, it gets every line that was not dropped, whole and in order. */
 	for (number = 0; number < count - lost; number++) {
 		output_flush(output);
 		assert_line(ends[0], number);
 	}
 	assert_int_equal(output_poll_fd(output), -1);
-	/* Before the next line the reader learns how many it misses. */
+	/* The number of lost lines precedes the next line. */
 	add_line(output, count);
 	snprintf(told, sizeof(told), "%u lines were lost here: nobody read the output\n", lost);
 	assert_text(ends[0], told);
@@ -98,7 +98,7 @@ static void a_full_socket(void **state)
 		add_line(output, number);
 	assert_true(output_poll_fd(output) >= 0);
 	assert_false(fcntl(ends[1], F_GETFL) & O_NONBLOCK);
-	/* At the end what waits counts, too. */
+	/* At the end, lines that still wait count as lost. */
 	assert_in_range(output_end(output, 10 * NSEC_PER_MSEC), 1000, 2000);
 	assert_true(clock_monotonic_ns() - from_ns < 5 * NSEC_PER_SEC);
 	output_free(output);
@@ -119,7 +119,7 @@ static void a_full_disk(void **state)
 	close(fd);
 }
 
-/* What waits is the parent's to write, and the child may have closed or reused the description of its own. */
+/* The parent writes what waits; the child must not, and it reopens its own description of the file. */
 static void a_child_begins_anew(void **state)
 {
 	struct output *output;
@@ -137,7 +137,7 @@ static void a_child_begins_anew(void **state)
 
 		dup2(null_fd, own_fd);
 		add_line(output, 100);
-		/* The pipe is full: only a description that does not block tells. */
+		/* The pipe is full: text can wait only if the description does not block. */
 		_exit(output_poll_fd(output) < 0 ? 1 : 0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -183,7 +183,7 @@ static void a_file_goes_on_where_it_is(void **state)
 
 static void assert_filtered(const char *from, const char *wanted)
 {
-	/* Whole, and byte by byte: what is cut off waits for its end. */
+	/* Writes the text whole, then byte by byte: an incomplete character waits for its end. */
 	for (int step = 0; step < 2; step++) {
 		char *text = NULL;
 		size_t size = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Who can change a file, or put another in its place. Users of Debian's base: daemon has a group of its own. */
+/* Tests who can change or replace a file. The users are from Debian's base; daemon has its own group. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +54,7 @@ static void own(const char *name, uid_t uid, gid_t gid)
 	assert_int_equal(lchown(in_top(name), uid, gid), 0);
 }
 
-/* folder/file, both root's. */
+/* Creates folder/file, both owned by root. */
 static int setup(void **state)
 {
 	strcpy(top, "/tmp/eval-trusted.XXXXXX");
@@ -98,7 +98,7 @@ static void call_by_sudo(const char *uid, const char *name)
 	assert_int_equal(setenv("SUDO_USER", name, 1), 0);
 }
 
-/* why "": it can be trusted; otherwise a part of the reason. */
+/* why is "" if the file can be trusted, otherwise a part of the reason. */
 static void assert_why(const char *name, enum trusted_others others, const char *why)
 {
 	_cleanup_trusted_ struct trusted file = TRUSTED_NONE;
@@ -160,7 +160,7 @@ static void test_caller_of_sudo(void **state)
 	assert_why("folder/file", TRUSTED_NO_WRITE, "/folder belongs to user daemon");
 	call_by_sudo(uid, CALLER);
 	assert_why("folder/file", TRUSTED_NO_WRITE, "");
-	/* What sudo would not have set. */
+	/* Values that sudo does not set. */
 	call_by_sudo(uid, OTHER);
 	assert_why("folder/file", TRUSTED_NO_WRITE, "/folder belongs to user daemon");
 	call_by_sudo("1x", CALLER);
@@ -185,7 +185,7 @@ static void test_groups(void **state)
 	assert_int_equal(chmod(in_top("folder/file"), 0640), 0);
 	assert_why("folder/file", TRUSTED_NO_WRITE, "");
 	assert_why("folder/file", TRUSTED_NO_ACCESS, "group users can read ");
-	/* Somebody's own group: that of who called sudo, and of nobody else. */
+	/* The caller of sudo may have write access through their own group; no other group may. */
 	assert_int_equal(chmod(in_top("folder/file"), 0664), 0);
 	own("folder/file", 0, callers_group);
 	assert_why("folder/file", TRUSTED_NO_WRITE, "group daemon can write ");
@@ -206,7 +206,7 @@ static void test_sticky(void **state)
 	make_file("folder/theirs/file", 0644);
 	own("folder/theirs", other, 0);
 	assert_why("folder/theirs/file", TRUSTED_NO_WRITE, "/folder/theirs belongs to user bin");
-	/* Its owner may do what the sticky bit forbids others. */
+	/* The sticky bit does not restrict the folder's owner. */
 	own("folder/theirs", 0, 0);
 	own("folder", other, 0);
 	assert_why("folder/theirs/file", TRUSTED_NO_WRITE, "/folder belongs to user bin");
@@ -224,7 +224,7 @@ static void test_links(void **state)
 	assert_why("folder/round", TRUSTED_NO_WRITE, "");
 	assert_int_equal(symlink(in_top("folder/file"), in_top("open/link")), 0);
 	assert_why("open/link", TRUSTED_NO_WRITE, "/open (mode 0777)");
-	/* No link is followed where others can make one, whoever owns it. */
+	/* A link is not followed in a folder where others can create links, whoever owns the link. */
 	assert_int_equal(chmod(in_top("open"), 01777), 0);
 	assert_why("open/link", TRUSTED_NO_WRITE, "/open/link is a link in a folder that others can write");
 	assert_int_equal(lchown(in_top("open/link"), other, 0), 0);
@@ -256,7 +256,7 @@ static void test_odd_paths(void **state)
 		assert_string_equal(file.path, in_top("folder/file"));
 	}
 	assert_int_equal(chdir(here), 0);
-	/* By a descriptor: the file's own place counts, if it has one. */
+	/* Through a descriptor, the place of the file itself counts, if it has one. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	assert_why(path, TRUSTED_NO_WRITE, "/folder (mode 0777)");
 	assert_int_equal(unlink(in_top("folder/file")), 0);
@@ -278,7 +278,7 @@ static void test_new_files(void **state)
 	assert_int_equal(stat(in_top("folder/a"), &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	assert_string_equal(file.why, "");
-	/* What came meanwhile is not taken for the new one. */
+	/* A file created meanwhile is not taken for the new file. */
 	assert_int_equal(trusted_open(&file, O_RDWR | O_CREAT, TRUSTED_NO_ACCESS), -EEXIST);
 }
 
@@ -323,7 +323,7 @@ struct acl {
 	struct posix_acl_xattr_entry entries[5];
 };
 
-/* user:uid and group:gid may do what perm says; the others nothing. */
+/* Gives perm to the user or group id; others get nothing. */
 static void set_acl(const char *name, unsigned short tag, uint32_t id, unsigned short perm)
 {
 	const struct acl acl = {
@@ -346,7 +346,7 @@ static void test_acls(void **state)
 
 	snprintf(uid, sizeof(uid), "%u", caller);
 	set_acl("folder/file", ACL_USER, other, 6);
-	/* The mode says only that a group can write, and that group is root's. */
+	/* The mode shows only that root's group can write. */
 	assert_why("folder/file", TRUSTED_NO_WRITE, "an ACL lets user bin write ");
 	assert_why("folder/file", TRUSTED_NO_WRITE, "/folder/file: setfacl -b ");
 	set_acl("folder/file", ACL_USER, other, 4);
@@ -360,13 +360,13 @@ static void test_acls(void **state)
 	assert_int_equal(removexattr(in_top("folder/file"), "system.posix_acl_access"), 0);
 	set_acl("folder", ACL_USER, other, 7);
 	assert_why("folder/file", TRUSTED_NO_WRITE, "an ACL lets user bin write ");
-	/* The mask says w, the group's own entry does not. */
+	/* The mask has w, but the group's entry does not. */
 	set_acl("folder", ACL_USER, caller, 7);
 	own("folder", 0, shared_group);
 	assert_why("folder/file", TRUSTED_NO_WRITE, "");
 }
 
-/* A process that is not root is told what root would be: its own user stands for the caller of sudo. */
+/* A process without root gets the answer that root would get; its own user counts as the caller of sudo. */
 static void test_without_root(void **state)
 {
 	own("folder", caller, callers_group);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Guards that cannot look refuse: without a descriptor to open /proc with, say. */
+/* Tests that guards refuse if they cannot check, for example without a free descriptor for /proc. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #include "target/internal.h"
 #include "util/cleanup.h"
 
-/* From here on `left` more descriptors can be opened. */
+/* Sets the limit so that only `left` more descriptors can be opened. */
 static void leave_descriptors(int left, struct rlimit *before)
 {
 	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -48,7 +48,7 @@ static void sshd_that_cannot_be_looked_for(void **state)
 	struct error err = {};
 
 	assert_int_equal(protect_sshd(&err), 0);
-	/* Neither /proc, nor the socket tables, nor a process. */
+	/* Too few descriptors for /proc, the socket tables or a process. */
 	for (int left = 0; left < 2; left++) {
 		leave_descriptors(left, &before);
 		assert_int_equal(protect_sshd(&err), -EMFILE);
@@ -72,7 +72,7 @@ static void gateway_that_cannot_be_looked_for(void **state)
 
 static void database_that_cannot_be_looked_for(void **state)
 {
-	/* A file system of its own. */
+	/* A separate file system. */
 	const struct target_directory directory = {.path = "/sys", .fs = {.ids = {{.device = 1}}, .count = 1}};
 	const struct target target = {}, root_allowed = {.allow_root_fs = true};
 	struct rlimit before;
@@ -85,7 +85,7 @@ static void database_that_cannot_be_looked_for(void **state)
 	assert_int_equal(disk_guard_fill(&target, &directory, &keep_margin, &err), -EMFILE);
 	restore_descriptors(&before);
 	assert_non_null(strstr(err.text, "would hit this host's own"));
-	/* This very process is looked at, and has a descriptor that may be one: not /proc, not its folder. */
+	/* Too few descriptors for /proc or this process's folder in it, so its descriptors cannot be checked. */
 	for (int left = 0; left < 2; left++) {
 		leave_descriptors(left, &before);
 		assert_int_equal(disk_guard_fill(&root_allowed, &directory, &keep_margin, &err), -EMFILE);

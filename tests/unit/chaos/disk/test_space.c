@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* How full a disk shall seem, and which requests make no sense. */
+/* Tests how full a disk is reported to be, and which requests are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +45,7 @@ static void more_than_there_is_cannot_stay(void **state)
 	assert_non_null(strstr(err.text, "leave_bytes is 1001, but only 1000 bytes are available at /data"));
 }
 
-/* Returns check()'s code for the defaults with these; the blamed field in *field. */
+/* Returns check()'s code for the defaults with these params; *field is the blamed field. */
 static int check(json_t *params, const char **field)
 {
 	const struct chaos_ops *ops = chaos_find("disk_pressure");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The fq line's plan, and the departure that travels in 32 bits. */
+/* Tests the fq line's plan, its count of lost packets, and the departure time in 32 bits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@ static struct eval_latency_config config_of(uint64_t min_ms, uint64_t max_ms, bo
 					    .reorder = reorder};
 }
 
-/* 256 MiB of packets, each of which costs a KiB beside its bytes: fq never refuses what the programs let in. */
+/* The bound is 256 MiB, and a packet costs at least 1 KiB, so fq never refuses what the programs let in. */
 static void fq_holds_the_memory_bound(void **state)
 {
 	struct eval_latency_config config = config_of(0, 10000, false);
@@ -62,12 +62,12 @@ static void what_is_lost_is_no_longer_held(void **state)
 	assert_int_equal(line.held_packets, 6);
 	assert_int_equal(line.held_bytes, 600);
 	assert_int_equal(line.dropped, 4);
-	/* Those left were larger than the mean, and came out. */
+	/* The delivered packets were larger than the mean, so the bytes went below 0. */
 	line = (struct eval_line){.held_bytes = -300, .dropped = 4};
 	fq_line_count_lost(&line, 0);
 	assert_int_equal(line.held_bytes, 0);
 	assert_int_equal(line.dropped, 4);
-	/* Some of it had been given up before. */
+	/* One of the lost packets was counted as dropped before. */
 	line = (struct eval_line){.held_packets = 2, .held_bytes = 200, .dropped = 1};
 	fq_line_count_lost(&line, 3);
 	assert_int_equal(line.held_packets, 0);
@@ -88,7 +88,7 @@ static void what_was_given_up_and_came_out_is_not_lost(void **state)
 	assert_int_equal(line.dropped, 0);
 }
 
-/* Also where the 32 bits wrap, every 34 s. */
+/* Includes the wrap of the 32 bits, every 34 s. */
 static void departure_survives_the_hash(void **state)
 {
 	const int64_t offsets_ns[] = {-5000000000, -8, 0, 8, 1000, 15000000000};

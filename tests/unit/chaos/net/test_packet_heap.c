@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Tests the heap of delayed packets: order of departure, order of arrival, bytes held. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
