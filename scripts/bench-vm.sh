@@ -68,7 +68,7 @@ end() {
 where() {
 	local model
 	model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
-	echo "In a guest (scripts/vm.sh) on ${model:-an unknown processor}, load average of the host $load when it began. \`scripts/bench-vm.sh $1\`"
+	echo "In a guest (scripts/vm.sh) on ${model:-an unknown processor}, host load average $load at the start. \`scripts/bench-vm.sh $1\`"
 }
 
 settings() {
@@ -113,17 +113,18 @@ for kernel in "${kernels[@]}"; do
 	((status == 0)) || { echo "bench-vm: $kernel failed" >&2; failed=1; }
 done
 if [[ -n $write ]]; then
-	names=()
+	names=(summary) # written by hand and kept
 	for part in "${all_parts[@]}"; do
 		names+=("${all_kernels[@]/#/$part.}")
 	done
 	document_write "$document" "$sections" "${names[@]}" <<'END'
 # Our delay lines and netem
 
-Written by `sudo make bench-vm`; `scripts/bench-vm.sh --help` tells the rest. Two namespaces and a cable (veth) between
-them, in a guest under emulation: absolute figures mean little, figures of one kernel were taken in one boot and compare with
-each other. netem is the root qdisc of the device, without filters but where they are counted, and with a limit (1,000,000
-packets) that never drops. Intervals are 95 %, by Student's t on the logarithms of the ratios.
+`sudo make bench-vm` writes this page; `scripts/bench-vm.sh --help` lists its options. The setup is two network namespaces
+connected by veth in an emulated guest. Absolute figures mean little. Figures of one kernel come from one boot and can be
+compared with each other. netem is the root qdisc of the device. It has no filters, except in the test of the number of rules,
+and a limit (1,000,000 packets) at which it never drops. Intervals are 95 % intervals by Student's t on the logarithms of the
+ratios.
 END
 fi
 exit "$failed"

@@ -68,7 +68,7 @@ where() {
 	local model
 	model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
 	echo "$(date -u +'%Y-%m-%d %H:%M UTC'), Linux $(uname -r) $(uname -m), $(nproc) × ${model:-unknown processor}," \
-		"load average $(cut -d ' ' -f 1 /proc/loadavg) when it began."
+		"load average $(cut -d ' ' -f 1 /proc/loadavg) at the start."
 }
 
 run_part() {
@@ -80,13 +80,14 @@ run_part() {
 }
 
 write_document() {
-	document_write "$document" "$sections" "${parts[@]}" <<'END'
+	# The summary is written by hand and kept.
+	document_write "$document" "$sections" summary "${parts[@]}" <<'END'
 # Figures
 
-Written by `sudo scripts/bench.sh --write`; `sudo make bench` prints them. They are no tests: nothing passes or fails by
-them. Ratios are between runs of one session, interleaved, the order changing from pair to pair. Intervals are 95 % for
-the median, by the sign test, which assumes nothing about the distribution: of 11 pairs, the range from the second lowest
-to the second highest.
+`sudo scripts/bench.sh --write` writes this page; `sudo make bench` only prints the figures. They are not tests: nothing passes
+or fails by them. Each ratio compares runs of one session; the runs are interleaved, and their order alternates from pair to
+pair. Each interval is the 95 % interval of the median by the sign test, which assumes nothing about the distribution: for 11
+pairs, it runs from the second lowest to the second highest value.
 END
 }
 

@@ -53,12 +53,12 @@ fixed() {
 cat <<END
 ## Precision, Linux $(uname -r)
 
-$((count * rounds)) echo requests for each line of the table, $interval_ms ms apart, in $rounds rounds with a base of their
-own. The error of one is its round-trip time without the base (median of $count undelayed ones) and without the delay.
-Microseconds; the ratio is that of the rounds' 99th percentiles, their geometric mean with its 95 % interval.
+$((count * rounds)) echo requests for each row of the table, $interval_ms ms apart, in $rounds rounds. Each round has its own base: the median of
+$count undelayed round trips. The error of a request is its round-trip time minus the base, minus the delay. Values in
+microseconds. The ratio compares the 99th percentiles of the rounds: geometric mean and its 95 % interval.
 
 END
-row delay by "error, mean" p50 p99 "p99 ÷ ${ways[0]}'s"
+row delay "delayed by" "error, mean" p50 p99 "p99 ÷ ${ways[0]}'s"
 row ---: --- ---: ---: ---: ---:
 for ms in 5 20 100; do
 	fixed "$ms"
@@ -67,11 +67,12 @@ done
 measure 20 80 --reorder
 cat <<END
 
-From 20 to 80 ms, a draw for each packet: netem's jitter, ours with \`reorder: true\`. D is Kolmogorov–Smirnov's distance
-to the uniform distribution; $(awk -v n="$((count * rounds))" 'BEGIN { printf "%.3f", 1.358 / sqrt(n) }') would be exceeded by chance once in twenty times.
+Random delays from 20 to 80 ms with a draw for each packet: netem with jitter, our lines with \`reorder: true\`. D is the
+Kolmogorov–Smirnov distance to the uniform distribution (by chance, it exceeds $(awk -v n="$((count * rounds))" 'BEGIN { printf "%.3f", 1.358 / sqrt(n) }') once in twenty times).
+The expected values are in parentheses.
 
 END
-row by "mean (50)" "p50 (50)" "p99 (79.4)" D
+row "delayed by" "mean (50)" "p50 (50)" "p99 (79.4)" D
 row --- ---: ---: ---: ---:
 for way in "${ways[@]}"; do
 	read -r mean p50 p99 _ < <("$TOOLS/stats" summary <"$work/delay-$way")

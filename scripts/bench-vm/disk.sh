@@ -60,7 +60,7 @@ cost() {
 	while read -r name; do
 		cost_row "$1" "$name" "$4" "$name"
 	done < <(awk '$2 ~ /^disk_/ && !seen[$2]++ { print $2 }' "$work/cost.$1" | sort)
-	cost_row "$1" 'disk_.*' "$4" "all of it"
+	cost_row "$1" 'disk_.*' "$4" "all programs"
 	say "$4: $rounds rounds"
 }
 
@@ -116,11 +116,11 @@ head -c 4096 /dev/zero | tee "$work/theirs/file" "$work/ours/beside" >"$work/our
 cat <<END
 ## What disk pressure costs, Linux $(uname -r)
 
-By the kernel's own statistics (\`bpf_stats\`), $rounds rounds of $calls writes of 4 KiB each, medians; next to an empty
-program on the same function in the same calls, which is the ratio's 1.
+Time per call by the kernel's own statistics (\`bpf_stats\`), $rounds rounds of $calls writes of 4 KiB each, medians. The ratio compares it
+with an empty program on the same function in the same calls.
 
 END
-row call program "a run" "ratio to an empty one" "95 %"
+row call program "per call" "ratio to an empty program" "95 %"
 row --- --- ---: ---: ---:
 pressure_start --fill-percent 50
 cost outside "$work/theirs/file" overwrite "another file system"
@@ -139,19 +139,20 @@ pairs beside "$work/ours"
 pairs bindfs "$work/theirs"
 cat <<END
 
-4 KiB random writes outside scope (fio, psync, page cache), $rounds interleaved pairs of 2 s: with disk pressure on another
-file system, on a folder beside, and through a FUSE pass-through.
+Random writes of 4 KiB outside the fault's scope (fio, psync, page cache), $rounds interleaved pairs of runs of 2 s: with disk
+pressure on another file system, with disk pressure on another directory of the same file system, and through a FUSE
+pass-through (bindfs).
 
 END
-row "" "writes a second without" with ratio "95 %"
+row "" "writes per second without" with ratio "95 %"
 row --- ---: ---: ---: ---:
 ratio_row hooks "disk pressure on another file system"
-ratio_row beside "disk pressure on a folder beside"
+ratio_row beside "disk pressure on another directory"
 ratio_row bindfs "bindfs"
 
 # took FIELD: median and greatest, ms.
 took() { cut -d ' ' -f "$1" "$work/took" | "$TOOLS/stats" summary | awk '{ printf "%.0f ms (at most %.0f)", $2, $4 }'; }
 cat <<END
 
-Attaching all hooks took $(took 1), detaching $(took 2), over $(wc -l <"$work/took") faults: medians.
+Attaching all hooks took $(took 1), detaching $(took 2): medians over $(wc -l <"$work/took") faults.
 END

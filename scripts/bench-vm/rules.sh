@@ -88,12 +88,13 @@ measure() {
 cat <<END
 ## Cost against the number of rules, Linux $(uname -r)
 
-One rule a peer; netem behind prio with a u32 filter each, a list. Packets to a stranger, whom no rule matches, sent back
-to back: nanoseconds each as the sender sees them, right before and with the rules, medians of $rounds times half a second.
-And one TCP flow that the last rule delays by $delay_ms ms.
+Each peer has one rule. netem is below a prio qdisc with one u32 filter per peer; the filters form a list. Unmatched packets
+go to an address that no rule matches and are sent back to back. Their cost is the sender's time per packet in nanoseconds,
+right before and with the rules: medians of $rounds runs of half a second. The matched flow is one TCP flow that the last rule
+delays by $delay_ms ms.
 
 END
-row rules by "stranger's packet without, ns" "with, ns" "the rules' part" "matched flow, Mbit/s"
+row rules "delayed by" "unmatched packet before, ns" "with rules, ns" "difference, ns" "matched flow, Mbit/s"
 row ---: --- ---: ---: ---: ---:
 for count in 1 1000 10000; do
 	measure netem "$count"

@@ -59,13 +59,13 @@ ratio() {
 cat <<END
 ## Throughput, Linux $(uname -r)
 
-iperf3, one TCP flow, delayed on its way out by netem or by the $ours line: $pairs pairs of runs of 3 s behind 2 s that do
-not count. TCP's windows may grow to 64 MiB, so that they are not the limit. Gbit/s and processor seconds a GB are medians;
-ratios are ours to netem's, the geometric mean with its 95 % interval.
+iperf3, one TCP flow, delayed on egress by netem or by the $ours line: $pairs pairs of runs. Each run lasts 3 s, after 2 s that are
+not counted. TCP's windows may grow to 64 MiB, so that they are not the limit. Gbit/s and processor seconds per GB are
+medians. Ratios are ours to netem's: geometric mean and its 95 % interval.
 
 END
-row delay "netem Gbit/s" "$ours Gbit/s" "throughput, ours ÷ netem's" "netem s/GB" "$ours s/GB" "time, ours ÷ netem's" \
-	"sent again, netem" "$ours"
+row delay "netem Gbit/s" "$ours Gbit/s" "throughput, ours ÷ netem's" "netem s/GB" "$ours s/GB" "processor time, ours ÷ netem's" \
+	"retransmits, netem" "$ours"
 row ---: ---: ---: ---: ---: ---: ---: ---: ---:
 for ms in ${DELAYS:-0 20 100}; do
 	compare "$ms"

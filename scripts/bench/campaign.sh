@@ -86,12 +86,12 @@ read -r ratio low high _ < <(cut -d ' ' -f 1,2 "$work/runs" | "$TOOLS/stats" rat
 cat <<END
 ## A campaign of empty trials
 
-$trials trials, \`true\` as every command, no durations, $rounds interleaved pairs of runs with the floor: by strace, 50 such
-trials make $forks processes, $((commands / 20)) execs and $((syncs / 20)) syncs, and the floor is a program that does just
-as many for as many trials and nothing else.
+$trials trials with \`true\` as every command and without durations; $rounds interleaved pairs of a campaign and its *floor*. According to
+strace, 50 such trials make $forks processes, $((commands / 20)) execs and $((syncs / 20)) syncs. The floor is a program that makes as many of
+them for as many trials and does nothing else.
 
 END
-row trials "floor, ms a trial" "campaign, ms a trial" ratio "95 %" "coordinator's peak, MiB"
+row trials "floor, ms per trial" "campaign, ms per trial" ratio "95 %" "coordinator's peak, MiB"
 row ---: ---: ---: ---: ---: ---:
 row "$trials" "$(round 2 "$(median_of 1)")" "$(round 2 "$(median_of 2)")" "$(round 2 "$ratio")" \
 	"$(round 2 "$low") to $(round 2 "$high")" \

@@ -26,8 +26,8 @@ fixed() {
 cat <<END
 ## Precision
 
-$count echo requests, 20 ms apart, through a fixed delay on the way out. The error of one is its round-trip time without
-the median of $count undelayed ones right before and without the delay. Microseconds.
+$count echo requests, 20 ms apart, through a fixed egress delay. The error of a request is its round-trip time minus the delay, minus
+the median of $count undelayed round trips measured right before. Values in microseconds.
 
 END
 row delay "undelayed, median" "error, mean" p50 p99 max
@@ -46,7 +46,7 @@ read -r distance _ < <("$TOOLS/stats" uniform "$low" "$high" <"$work/rtt")
 read -r mean p50 _ < <("$TOOLS/stats" summary <"$work/rtt")
 cat <<END
 
-Spread from 20 to 80 ms, $count echo requests 100 ms apart, so that each has a draw of its own: mean $(round 2 "$mean") ms,
-median $(round 2 "$p50") ms, undelayed $(round 2 "$base") ms. Kolmogorov–Smirnov's D against the uniform distribution:
-$(round 3 "$distance") ($(awk "BEGIN { printf \"%.3f\", 1.358 / sqrt($count) }") would be exceeded by chance once in twenty times).
+Random delays from 20 to 80 ms, $count echo requests 100 ms apart, so that each gets its own draw: mean $(round 2 "$mean") ms,
+median $(round 2 "$p50") ms, undelayed $(round 2 "$base") ms. The Kolmogorov–Smirnov distance D to the uniform distribution is
+$(round 3 "$distance") (by chance, D exceeds $(awk "BEGIN { printf \"%.3f\", 1.358 / sqrt($count) }") once in twenty times).
 END

@@ -14,10 +14,10 @@ loop_xdp=$(loop_of xdp)
 cat <<END
 ## What a packet costs
 
-\`BPF_PROG_TEST_RUN\`, processor time, warm caches, $rounds rounds of 256,000 packets a case: TCP to or from a stranger,
-whom no fault matches, or a peer, whose packets the partition drops. Nanoseconds are medians. What the kernel's measuring
-loop takes with an empty program ($(round 0 "$loop_tc") ns for tc, $(round 0 "$loop_xdp") ns for XDP) is taken off, also for
-the ratio of 10,000 rules to one.
+Processor time by \`BPF_PROG_TEST_RUN\` with warm caches, $rounds rounds of 256,000 packets per case. The packets are TCP. A
+*stranger*'s packets match no fault; a *peer*'s packets are dropped by the partition. Times are medians. The time of the kernel's
+measuring loop with an empty program ($(round 0 "$loop_tc") ns for tc, $(round 0 "$loop_xdp") ns for XDP) is subtracted, also before the ratio of 10,000 rules
+to one rule is computed.
 
 END
 row program family packet "1 rule" "10,000 rules" ratio "95 %"

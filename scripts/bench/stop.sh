@@ -35,9 +35,9 @@ END
 cat <<END
 ## From a signal to an inert fault
 
-$tries tries each. *Inert* is when the fault's control block says so, after which no program of it does anything; *free* is
-when the first packet that left after the signal came back untouched (packets leave every 0.5 ms). Milliseconds from the
-SIGINT.
+$tries tries per fault, in milliseconds after SIGINT. *Inert*: the fault's control block says that the fault is over; from then on its
+programs do nothing. *Free*: the first packet that was sent after the signal came back without chaos (a packet is sent every
+0.5 ms).
 
 END
 row fault "inert, p50" p99 max "free, p50" p99 max

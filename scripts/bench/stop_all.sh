@@ -24,9 +24,9 @@ done
 cat <<END
 ## An emergency stop of $faults faults
 
-\`eval cleanup --now\` with $faults partitions live, each in a namespace of its own; $tries tries, medians and the largest, in
-milliseconds. *First* is from the start of the command until a control block says that its fault is over, *last* from there
-until all say so; *command* is all of it, with the hooks detached.
+\`eval cleanup --now\` with $faults live partitions, each in its own namespace; $tries tries, median and maximum in milliseconds. *First*:
+from the start of the command until the first control block says that its fault is over. *Last*: from there until all say so.
+*Command*: the whole command, which also detaches the hooks.
 
 END
 row first max last max command max

@@ -62,8 +62,8 @@ through() {
 cat <<END
 ## Throughput: attached, but not matched
 
-iperf3, one TCP flow over veth between two namespaces, $pairs pairs of runs of $seconds s, without and with a fault against
-somebody else. Gbit/s are medians.
+iperf3, one TCP flow over veth between two namespaces; $pairs pairs of runs of $seconds s each, without a fault and with a fault that
+targets another peer. Values in Gbit/s, medians.
 
 END
 row fault detached attached ratio "95 %"
@@ -72,14 +72,14 @@ compare "latency, both directions" latency --min-ms 20 --max-ms 80 --direction b
 compare "network_partition, tc" network_partition
 cat <<END
 
-\`engine: xdp\` is left out: on veth any native XDP program turns the peer's segmentation offload off, as the design says.
+\`engine: xdp\` is not measured: on veth, any native XDP program switches the peer's segmentation offload off.
 
 ## Throughput: through the delay line
 
-The same flow, delayed on its way out; three runs of 5 s each. At longer delays TCP's window is the limit.
+The same flow, delayed on egress; three runs of 5 s each. At longer delays TCP's window limits the throughput.
 
 END
-row delay "median Gbit/s" "runs" "sent again"
+row delay "median Gbit/s" "runs" retransmits
 row --- ---: ---: ---:
 through none
 for ms in 0 20 100; do
