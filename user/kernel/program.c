@@ -7,7 +7,7 @@
 
 #include "util/cleanup.h"
 
-/* First words of program names: tests/unit/test_program_names.c has the list. */
+/* Prefixes of program names; tests/unit/test_program_names.c lists all names. */
 #define LINE_PROGRAM_PREFIX "line_"
 #define DROP_PROGRAM_PREFIX "drop_"
 #define LEARN_PROGRAM_PREFIX "learn"
