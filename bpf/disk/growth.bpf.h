@@ -135,7 +135,7 @@ static __always_inline bool space_charge(struct eval_disk_space *space, __u64 by
 	return true;
 }
 
-/* What a copy-on-write takes: its own bytes, or the blocks that it begins behind the file's end if they are more. */
+/* Bytes that a copy-on-write takes: its own, or those of the blocks that it begins behind the file's end if more. */
 static __always_inline __u64 bytes_to_copy(const struct inode *inode, __u64 offset, __u64 length)
 {
 	__u64 mask = (1ULL << inode->i_blkbits) - 1, address = (__u64)inode;

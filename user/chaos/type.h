@@ -34,7 +34,7 @@ struct chaos_field {
 	const char *help; /* one line */
 };
 
-/* What a chaos type needs of its target node, checked by validation. */
+/* Requirements of a chaos type on its target node, checked by validation. */
 enum chaos_needs {
 	CHAOS_NEEDS_ADDRESS = 1 << 0,
 	CHAOS_NEEDS_DATA_DIR = 1 << 1,

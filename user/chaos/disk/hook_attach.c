@@ -118,7 +118,7 @@ static void add_file_system(struct disk_hook *hook, const struct target_director
 	hook->file_system_count++;
 }
 
-/* Learns the ids of this thread, its process and its parent as the hooks see them, outside of any PID namespace. */
+/* Learns the ids of this thread, its process and its parent as the hooks see them, in the initial PID namespace. */
 static int who_am_i(struct disk_hook *hook, struct error *err)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);

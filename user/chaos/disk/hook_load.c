@@ -80,8 +80,8 @@ static int load_as(struct disk_hook *hook, bool by_growth, bool with_statfs, str
 }
 
 /*
- * Returns -EPERM under lockdown, otherwise -EOPNOTSUPP: a kernel that lacks something returns EINVAL, ENOENT, ESRCH or
- * E2BIG, which must not look like an error in the request.
+ * Maps a refusal by the kernel to -EPERM (lockdown) or -EOPNOTSUPP: a kernel that lacks something returns EINVAL,
+ * ENOENT, ESRCH or E2BIG, which must not look like an error in the request.
  */
 static int explain(int code, struct error *err)
 {
