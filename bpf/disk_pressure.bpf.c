@@ -72,7 +72,7 @@ static __always_inline int growth_check(struct eval_disk *disk, struct eval_disk
 	return disk_refuse(disk, call->call, now_ns, call->length);
 }
 
-/* Returns the space that a write to a regular file charges, NULL for other calls. disk_learn() sees the reads. */
+/* The space that a write to a regular file charges, NULL for other calls. disk_learn() sees the reads. */
 static __always_inline struct eval_disk_space *hook_space(struct eval_disk *disk, struct file *file, int mask)
 {
 	const struct inode *inode = file->f_inode;

@@ -3,7 +3,7 @@
 #include "net/fq_line.bpf.h"
 #include "net/line.bpf.h"
 
-/* Redirects a packet to a TAP line, with its departure time in front of the frame. */
+/* Redirects to a TAP line, with the departure time in front of the frame. */
 static __always_inline int tap_enter(struct __sk_buff *skb, const struct eval_flow_key *key, __u32 direction,
 				     __u64 now_ns, struct eval_stats *stats)
 {

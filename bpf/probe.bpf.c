@@ -20,7 +20,7 @@ int probe_xdp(struct xdp_md *xdp)
 	return XDP_PASS;
 }
 
-/* The baseline for the cost of disk_pressure's hook: see tests/tools/disk_cost.c. */
+/* The baseline of the hook's cost in tests/tools/disk_cost.c. */
 SEC("fmod_ret/security_file_permission")
 int probe_empty(void *ctx)
 {

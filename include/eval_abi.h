@@ -22,8 +22,8 @@
  * The control block of a fault on one device, the only entry of an mmapable array map. The fault is live while now is
  * before both deadline_ns and lease_ns (CLOCK_MONOTONIC). Storing 0 to deadline_ns makes it inert at once and for good:
  * the holder sets a deadline only in place of EVAL_DEADLINE_NOT_YET, so a fault stopped during activation never goes
- * live. All versions of eval share the layout up to deadline_ns and the limit of 4096 bytes, so that each version can
- * find and stop the faults of the others.
+ * live. All versions share the layout up to deadline_ns and the limit of 4096 bytes, so that each can stop the others'
+ * faults.
  */
 #define EVAL_DEADLINE_NOT_YET 1ULL
 
@@ -65,7 +65,7 @@ struct eval_histogram {
 	__u64 log2_us[EVAL_HISTOGRAM_BUCKETS];
 };
 
-/* Per-CPU, one per direction; a disk fault counts its calls in the first. */
+/* Per-CPU, one per direction; a disk fault uses the first. */
 struct eval_stats {
 	__u64 seen;                    /* packets inspected while live */
 	__u64 hit;                     /* packets delayed or dropped */

@@ -20,7 +20,7 @@ enum eval_disk_layout {
 
 /*
  * One per file system. The space left is limit_bytes - charged_bytes; the holder's samples set limit_bytes. The fill
- * engine puts its sums over all file systems into the first: limit_bytes available, reserved_bytes held by its files.
+ * engine puts sums over all file systems into the first: limit_bytes is available, reserved_bytes held by its files.
  */
 struct eval_disk_space {
 	__u64 super_block; /* the kernel's address; 0: unused */

@@ -5,8 +5,8 @@
 #include "eval_abi.h"
 
 /*
- * One per direction, in an mmapable array map. For a TAP line, the programs count delivered and the holder the rest.
- * For an fq line, the programs count all except packets lost on the way, which the holder moves from held to dropped.
+ * One per direction, in an mmapable array map. In a TAP line, the programs count delivered and the holder the rest. In
+ * an fq line, the programs count all but the packets lost on the way, which the holder counts.
  */
 struct eval_line {
 	__u64 delivered; /* packets returned to the device, counted by the line's hook */
@@ -39,7 +39,7 @@ enum eval_rule {
 	EVAL_RULE_SERVICE = 2, /* this address, any port, if the local port is one of the node's own */
 };
 
-/* The address is one of the target's own, all zero = any; it is set only with local_only. */
+/* The address is the target's own, all zero = any; set only with local_only. */
 struct eval_protect_key {
 	__u8 address[16];
 	__u16 port;
@@ -87,13 +87,13 @@ struct eval_latency_config {
 
 /*
  * Minimum time between the departures of a flow's packets, unless they reorder. They may reach the line on two CPUs,
- * where only the departure time keeps their order, and a burst with one departure time would overrun a queue.
+ * where only the departure time keeps their order, and a burst at one time would overrun a queue.
  */
 #define EVAL_FLOW_SPACING_NS 1000
 
 /*
  * If the device has fq, TCP paces by writing a departure time into each packet. A delay starts at that time if it is at
- * most this far ahead; a time further ahead is of another clock (a received packet's, or set with SO_TXTIME).
+ * most this far ahead; otherwise it is of another clock (of a received packet, of SO_TXTIME).
  */
 #define EVAL_PACING_NS_MAX 5000000000ULL
 

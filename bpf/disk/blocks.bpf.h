@@ -100,7 +100,7 @@ static __always_inline __u64 ext4_delayed_bytes(const struct inode *inode)
 	return read_at(outer, struct ext4_inode_info___part, i_reserved_data_blocks) << inode->i_blkbits;
 }
 
-/* Bytes of a file's blocks, including delayed allocation and without the blocks of its extent tree. */
+/* Allocated bytes, with delayed allocation but without the blocks of the extent tree. */
 static __always_inline __u64 xfs_bytes(__u64 inode)
 {
 	__u64 outer = inode - bpf_core_field_offset(struct xfs_inode___part, i_vnode);
@@ -117,8 +117,8 @@ static __always_inline __u64 xfs_bytes(__u64 inode)
 }
 
 /*
- * While there is space, XFS preallocates as much again behind the end of a growing file. This does not count as the
- * file's unless the file was preallocated on request: growing into it is charged, and samples count it as left.
+ * While there is space, XFS preallocates as much again behind the end of a growing file. Unless requested, this does
+ * not count as the file's: growing into it is charged, and samples count it as left.
  */
 static __always_inline __u64 xfs_ahead(__u64 inode, __u64 bytes)
 {

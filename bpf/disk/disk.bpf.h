@@ -57,7 +57,7 @@ struct cgroup___ids {
 	__u64 ancestor_ids[1];
 } __attribute__((preserve_access_index));
 
-/* Reads older kernels' ids itself, because 5.10 refuses the helper in tracing programs. */
+/* Older kernels' ids are read here: 5.10 refuses the helper in tracing programs. */
 static __always_inline __u64 ancestor_of_current(__u32 level)
 {
 	if (bpf_core_field_exists(struct cgroup___ids, ancestor_ids)) {
@@ -72,7 +72,7 @@ static __always_inline __u64 ancestor_of_current(__u32 level)
 	return bpf_get_current_ancestor_cgroup_id(level);
 }
 
-/* True if the current process is one of the target's, and neither the holder nor its coordinator. */
+/* The target's processes, but never the holder and its coordinator. */
 static __always_inline bool disk_is_for_current(const struct eval_disk *disk)
 {
 	__u32 process = bpf_get_current_pid_tgid() >> 32;
@@ -122,7 +122,7 @@ static __always_inline void disk_count_hit(__u64 now_ns, __u64 bytes)
 		__sync_fetch_and_add(&stats->bytes, bytes);
 }
 
-/* Spares eval's processes, and thus other campaigns' databases. Checked here, so calls that pass do not pay for it. */
+/* Spares eval's processes with other campaigns' databases. Checked here, so calls that pass do not pay for it. */
 static __always_inline int disk_refuse(struct eval_disk *disk, __u32 call, __u64 now_ns, __u64 bytes)
 {
 	if (program_of_current() == disk->program)
@@ -146,7 +146,7 @@ static __always_inline void disk_learn(struct eval_disk *disk, const struct file
 {
 	const struct inode *inode = file->f_inode;
 
-	/* Ignore other threads: the holder has some that take samples of its other faults. */
+	/* Ignore the holder's other threads, which sample its other faults. */
 	if ((__u32)bpf_get_current_pid_tgid() != disk->learning)
 		return;
 	disk->program = program_of_current();

@@ -63,7 +63,7 @@ static __always_inline __u64 pipe_bytes(const struct file *file)
 	return (__u64)(BPF_CORE_READ(pipe, head) - BPF_CORE_READ(pipe, tail)) * PAGE_BYTES;
 }
 
-/* Bytes left in sendfile's source. offset is the user address of the caller's position, or 0 for the file's own. */
+/* Bytes left in sendfile's source. offset: address of the caller's position, 0: the file's own. */
 static __always_inline __u64 source_bytes(const struct file *source, __u64 offset)
 {
 	loff_t position = 0;
@@ -90,7 +90,7 @@ static __always_inline __u64 call_bytes_max(void)
 	return registers->orig_ax == SYSCALL_SPLICE ? pipe_bytes(file_of(task, registers->di)) : CALL_BYTES_MAX;
 }
 
-/* The end of what is charged since the last sample; 0 if nothing is, or the inode was reused or truncated. */
+/* The end of what is charged since the last sample; 0 if nothing is, or the file was replaced or truncated. */
 static __always_inline __u64 mark_end(const struct disk_mark *mark, const struct inode *inode, __u64 samples)
 {
 	if (!mark || mark->sample != samples || mark->inode_number != inode->i_ino || (__u64)inode->i_size < mark->size)
@@ -107,7 +107,7 @@ static __always_inline void mark_set(const struct inode *inode, __u64 start, __u
 	bpf_map_update_elem(&marks, &address, &mark, BPF_ANY);
 }
 
-/* Adds an empty mark unless the file has one, so that add_ahead() visits the file. */
+/* Adds a mark if the file has none, for add_ahead(). */
 static __always_inline void mark_find(const struct inode *inode, __u64 samples)
 {
 	__u64 address = (__u64)inode;
@@ -146,7 +146,7 @@ static __always_inline __u64 bytes_to_copy(const struct inode *inode, __u64 offs
 
 /*
  * The hook may see a write several times: 6.1's splice and copy_file_range as a whole and in pieces, io_uring's with
- * each retry. So a charged range is not charged again, but every append is: concurrent appends look the same.
+ * each retry. A charged range is not charged again, except by appends: concurrent ones look the same.
  */
 static __always_inline bool copy_take(struct eval_disk_space *space, const struct inode *inode,
 				      const struct disk_call *call, __u64 offset, __u64 samples)
@@ -190,7 +190,7 @@ static __always_inline bool disk_take(struct eval_disk *disk, struct eval_disk_s
 		/* The write is inside the file. A file with holes is assumed to have its blocks at its start. */
 		return !exact || end <= allocated || disk_left(space);
 	}
-	/* What is charged is not charged again, except for appends: concurrent ones see the same end of file. */
+	/* Charge a range once, but each append: concurrent appends see the same end of file. */
 	if (call->call == EVAL_DISK_WRITE) {
 		__u64 charged = mark_end(bpf_map_lookup_elem(&marks, &address), inode, samples);
 

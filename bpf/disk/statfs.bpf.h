@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Makes df and statvfs report the space left. The entry of statfs and fstatfs saves the address of the caller's buffer,
- * the LSM hook finds whether the file is in scope, and the exit writes the space left into the buffer.
+ * Makes df and statvfs report the space left. The entry of statfs and fstatfs saves the buffer's address, the LSM hook
+ * finds whether the file is in scope, and the exit writes the space left into the buffer.
  */
 #pragma once
 
@@ -45,7 +45,7 @@ int disk_fstatfs_enter(struct trace_event_raw_sys_enter *ctx)
 	return statfs_enter(ctx->args[1]);
 }
 
-/* Compilers inline vfs_statfs(), so a hook there might never run. */
+/* Not on vfs_statfs(), because compilers inline it. */
 SEC("fentry/security_sb_statfs")
 int BPF_PROG(disk_statfs_find, struct dentry *dentry)
 {
@@ -54,7 +54,7 @@ int BPF_PROG(disk_statfs_find, struct dentry *dentry)
 	struct eval_disk *disk = disk_state();
 	struct eval_disk_space *space;
 
-	/* eval's own processes see the real space, because they decide by it. */
+	/* eval's own processes decide by the real space. */
 	if (!call || !disk || program_of_current() == disk->program)
 		return 0;
 	space = disk_space_of(disk, dentry->d_sb);

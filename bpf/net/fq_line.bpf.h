@@ -55,14 +55,14 @@ static __always_inline int fq_enter(struct __sk_buff *skb, __u64 departure_ns, _
 	return bpf_redirect(NO_IFINDEX, 0);
 }
 
-/* On egress of the far end: sets the departure time for fq. */
+/* On egress of the far end, before fq. */
 static __always_inline int fq_schedule(struct __sk_buff *skb)
 {
 	/* Not one of our packets: the kernel or another program sent it on the line's device. */
 	if (skb->tc_index != EVAL_TC_INDEX)
 		return TCX_DROP;
 	skb->tstamp = eval_departure_unfold(skb->hash, bpf_ktime_get_ns());
-	/* Lets the kernel compute the flow's hash again: fq keeps the order of packets with the same hash. */
+	/* fq keeps the order of packets with the same hash: here the flow's. */
 	if (!latency_config.keeps_departure)
 		bpf_set_hash_invalid(skb);
 	return TCX_NEXT;

@@ -110,9 +110,9 @@ static __always_inline bool line_has_tail(__u32 direction)
 }
 
 /*
- * For an ended fault: the departure time of a packet whose flow still has packets in the fq line, which cannot release
- * them early. If the packet overtook them, TCP would drop them as old (PAWS) and wait for its timeout. Returns 0 if the
- * packet passes at once: the flow has none there, or they stay for longer than EVAL_TAIL_NS_MAX.
+ * For an ended fault: when a packet leaves whose flow still has packets in the fq line, which cannot release them. If
+ * it overtook them, TCP would drop them as old (PAWS) and wait for its timeout. 0: at once, as the flow has none there
+ * or they stay for longer than EVAL_TAIL_NS_MAX.
  */
 static __always_inline __u64 flow_tail(const struct __sk_buff *skb, const struct eval_flow_key *key, __u64 now_ns)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Decides which packets a fault affects, for all network chaos types. It uses hash lookups only, so the cost does not
- * grow with the number of rules; a packet to or from an address that is not a peer's costs one lookup.
+ * Decides which packets a fault affects, for all network chaos types. Hash lookups only, so the cost does not grow with
+ * the number of rules; a packet that is not to or from a peer costs one lookup.
  */
 #pragma once
 
@@ -201,7 +201,7 @@ static __always_inline int packet_parse_ipv6(const struct packet_source *from, _
 
 /*
  * A frame with VLAN 0 carries only a priority and belongs to the device, like an untagged frame (commit 36b2f61a42c2).
- * Returns -1 for a frame of any other VLAN, whose own device sees it without the tag.
+ * -1: another VLAN's frame, whose own device sees it without the tag.
  */
 static __always_inline int packet_skip_tags(const struct packet_source *from, __be16 *ethertype, __u32 *offset)
 {
@@ -221,7 +221,7 @@ static __always_inline int packet_skip_tags(const struct packet_source *from, __
 	return 0;
 }
 
-/* Returns -1 for packets that never match: not IP (ARP, LLDP), another VLAN's, neighbour discovery, malformed. */
+/* -1 for packets that never match: not IP (ARP, LLDP), another VLAN's, neighbour discovery. */
 static __always_inline int packet_parse(const struct packet_source *from, __be16 ethertype, struct eval_flow_key *flow)
 {
 	__u32 offset = match_config.l3_offset;

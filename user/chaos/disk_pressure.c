@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The chaos type disk_pressure: its fields, and the choice between its engines. */
+/* The chaos type disk_pressure: its fields, and the choice of an engine. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -95,7 +95,7 @@ static int disk_check(const json_t *params, const char **field, struct error *er
 	return 0;
 }
 
-/* True if disk_hook_load()'s error means that the kernel refuses hooks. Only then does auto fall back to fill. */
+/* The errors of disk_hook_load() for a kernel that refuses hooks: only then does auto fall back to fill. */
 static bool kernel_refuses(int code)
 {
 	return code == -EPERM || code == -EOPNOTSUPP || code == -ENOSYS;

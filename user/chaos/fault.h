@@ -2,8 +2,8 @@
 /*
  * Live faults. A fault's life: fault_new (opens, loads, attaches nothing) → fault_activate (live) → fault_renew every
  * LEASE_RENEW_NS → fault_stop (inert at once) → fault_revert (detached, lines drained) → fault_evidence →
- * fault_free. Each later step is safe without the steps between. If the process dies, the fault is reverted: links and
- * files end with its descriptors, and the guard removes filters.
+ * fault_free. Each later step is safe without the steps between. The death of the process reverts the fault: links and
+ * files end with its descriptors, the guard removes filters.
  */
 #pragma once
 
@@ -37,9 +37,9 @@ int fault_new(struct fault **out, const struct fault_spec *spec, struct error *e
 /* Attaches: the target is under chaos until now + duration_ns, when hooks end by themselves. */
 int fault_activate(struct fault *fault, uint64_t duration_ns, struct error *err);
 /*
- * Renews the lease; call it at least every LEASE_RENEW_NS while active. -ENODEV: the fault's hooks are gone, for
+ * Renews the lease; call it at least every LEASE_RENEW_NS while active. -ENODEV: the fault's hooks were removed, for
  * example with their device, or it was stopped from outside. -ETIME: the lease had lapsed, so the target was not under
- * chaos for a while; the lease is not renewed. Revert the fault after either error.
+ * chaos for a while; it is not renewed. Revert the fault after either error.
  */
 int fault_renew(struct fault *fault, struct error *err);
 /* Makes the fault inert at once; fault_revert detaches. Safe to repeat and in a signal handler. */

@@ -40,7 +40,7 @@ static void stats_add(json_t *fault, int stats_fd, int line_fd)
 	}
 }
 
-/* Adds the ports that the fault's programs protect; a disk fault has none. */
+/* The ports that the fault's programs protect; a disk fault has none. */
 static void protect_add(json_t *fault, const struct live_fault *live)
 {
 	_cleanup_close_ int fd = live_fault_map_open(live, EVAL_PROTECT_MAP);
@@ -66,7 +66,7 @@ static json_t *text_of(const char *bytes)
 	return json_text(bytes, strlen(bytes));
 }
 
-/* Adds a disk fault's counters, in place of a network fault's directions. */
+/* A disk fault's counters, in place of a network fault's directions. */
 static void disk_add(json_t *fault, const struct eval_disk *disk, int stats_fd)
 {
 	__u64 left = 0, reserved = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The chaos type latency: its fields, and its hooks and delay lines on each device of the target. */
+/* The chaos type latency: its fields, and hooks and delay lines on each device. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -67,7 +67,7 @@ static const struct chaos_field fields[] = {
 	{},
 };
 
-/* The state of a part: the program, and a line per requested direction. */
+/* A part's state: the program, and a line per requested direction. */
 struct latency {
 	struct latency_bpf *skel;
 	struct line *lines[EVAL_DIRECTIONS];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The chaos type network_partition: its fields, and its hooks on each device of the target. */
+/* The chaos type network_partition: its fields, and hooks on each device. */
 #include <errno.h>
 #include <string.h>
 

@@ -9,6 +9,6 @@ struct fault_spec;
 struct net_device;
 struct session;
 
-/* Like session_new(), with the identity from spec. */
+/* Like session_new(). */
 int chaos_session_new(struct session **out, struct bpf_object *obj, const struct fault_spec *spec,
 		      const struct net_device *device, const char *engine, struct error *err);

@@ -16,7 +16,7 @@
 #include "net/netns.h"
 #include "util/cleanup.h"
 
-/* Limit of a holder's network namespaces: the host's, those of its faults' targets, and those of its lines. */
+/* Per holder: the host's network namespace, those of its faults' targets and of its lines. */
 #define LINE_NAMESPACES_MAX 16
 
 static const char *hook_name(const struct live_link *link)

@@ -108,7 +108,7 @@ static int probe_sch_fq(void)
 	return tc_try_fq(DEVICE_LOOPBACK_IFINDEX);
 }
 
-/* Loads one program of the disk probe object, or all of them if name is NULL. On success *skel stays open. */
+/* Loads one program of the disk probe object, or all if name is NULL. On success *skel stays open. */
 static int load_disk(struct probe_disk_bpf **skel, const char *name)
 {
 	int ret;
@@ -125,8 +125,8 @@ static int load_disk(struct probe_disk_bpf **skel, const char *name)
 }
 
 /*
- * Loads all programs at once if the kernel takes them, because each load reads vmlinux's BTF, which takes longer than
- * everything else. *skel is freed when the child exits.
+ * Loads all programs at once if possible, because each load reads vmlinux's BTF, which takes longer than all else. The
+ * child's exit frees *skel.
  */
 static int probe_disk(struct probe_disk_bpf **skel, const char *name)
 {
@@ -245,7 +245,7 @@ static void feature_set(struct feature *feature, enum feature_id id, int ret)
 		snprintf(feature->reason, sizeof(feature->reason), "%s", strerror(-ret));
 }
 
-/* Runs in the child; results[] is shared with the parent. Returns 0 or a positive errno, the exit status. */
+/* Runs in the child; results[] is shared with the parent. Returns the exit status: 0 or an errno. */
 static int probe_all(int *results)
 {
 	if (unshare(CLONE_NEWNET))
@@ -255,7 +255,7 @@ static int probe_all(int *results)
 	return 0;
 }
 
-/* Returns -EINTR if somebody stopped the child (SIGSTOP): it is killed, as it holds nothing. */
+/* -EINTR if somebody stopped the child (SIGSTOP): it holds nothing and is killed. */
 static int wait_for_child(pid_t child)
 {
 	siginfo_t info = {};

@@ -28,8 +28,8 @@ struct feature {
 };
 
 /*
- * Checks what every fault needs: root, BTF, the clocks' offset in this time namespace, a /proc of this PID namespace.
- * Returns 0 or a negative errno, with a text that says what to do.
+ * What every fault needs: root, BTF, the clocks' offset in this time namespace, a /proc of this PID namespace. Returns
+ * 0, or a negative errno with a text that says what to do.
  */
 int features_check_host(struct error *err);
 

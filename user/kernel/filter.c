@@ -28,8 +28,8 @@
 #define LOCK_STEP_MS 1
 
 /*
- * Keeps other evals from adding a filter between our check that a clsact is empty and its removal. Returns -1 if the
- * lock is not free within LOCK_WAIT_NS, and callers proceed: a stopped lock holder must not delay an emergency stop.
+ * Keeps other evals from adding a filter between our check that a clsact is empty and its removal. -1 if the lock is
+ * not free within LOCK_WAIT_NS. Callers then proceed: a stopped holder must not delay an emergency stop.
  */
 static int clsact_lock(void)
 {
@@ -57,8 +57,8 @@ struct priority_choice {
 };
 
 /*
- * Filters come sorted by priority. A priority with other programs' BPF filters is shared, because the newest filter of
- * a priority runs first; a priority with filters of another kind or protocol cannot be shared.
+ * Filters come sorted by priority. A priority of other BPF filters is shared, because its newest filter runs first; one
+ * with filters of another kind or protocol cannot be.
  */
 static int priority_visit(const struct tc_filter *filter, void *data)
 {
@@ -93,7 +93,7 @@ static struct bpf_tc_opts opts_of(const struct tc_filter *at)
 	};
 }
 
-/* Returns 1 if it created the clsact, 0 if a suitable qdisc was there, or a negative errno. */
+/* 1 if it created the clsact, 0 if a suitable qdisc was there, or a negative errno. */
 static int clsact_make(const struct tc_filter *at)
 {
 	struct bpf_tc_hook hook = hook_of(at);
@@ -165,7 +165,7 @@ static int attach_locked(struct filter *filter, int program_fd, enum hook_place 
 		if (made < 0)
 			return made;
 		filter->clsact_is_ours |= made;
-		/* Stored before the filter is added: from then on the filter keeps this control block alive. */
+		/* Stored before the filter is added, which keeps this control block alive. */
 		if (made && is_its_device)
 			ctl->clsact = 1;
 		ret = filter_add(&filter->at, program_fd, place);

@@ -12,7 +12,7 @@
 #include "kernel/hook.h"
 #include "net/tc.h"
 
-/* Limit of a fault's filters: one per hook, one that learns flows, and those of its lines. */
+/* Per fault: one filter per hook, one that learns flows, and those of its lines. */
 #define FAULT_FILTERS_MAX 16
 
 struct filter {
@@ -23,7 +23,7 @@ struct filter {
 
 /*
  * Attaches in the current network namespace. ctl is the fault's and records whether its device's clsact is ours.
- * Returns -EEXIST if the device has an ingress qdisc, which has no egress hook.
+ * -EEXIST: the device has an ingress qdisc, which has no egress hook.
  */
 int filter_attach(struct filter *filter, int program_fd, enum hook hook, unsigned int ifindex, enum hook_place place,
 		  struct eval_ctl *ctl, const char *device, struct error *err);

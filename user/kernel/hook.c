@@ -9,7 +9,7 @@
 #include "kernel/program.h"
 #include "net/device.h"
 
-/* Attempts: the program that ours attaches after may be detached between the query and the attach. */
+/* The program that ours attaches after may be detached between the query and the attach. */
 #define LINK_TRIES 5
 /* The kernel's limit of programs on a tcx hook. */
 #define HOOK_PROGRAMS_MAX 64

@@ -21,5 +21,5 @@ enum hook_place {
 bool hook_needs_filters(void);
 /* Attaches by a tcx or XDP link, which ends with its descriptor. Returns the descriptor or a negative errno. */
 int hook_link(int program_fd, enum hook hook, unsigned int ifindex, enum hook_place place);
-/* Describes a failed attach in err, for the operator; returns code. */
+/* Describes a failed attach for the operator; returns code. */
 int hook_error(int code, enum hook hook, const char *device, struct error *err);

@@ -51,9 +51,9 @@ const struct eval_disk *live_fault_disk(const struct live_fault *fault);
 
 /*
  * Emergency stop: makes every fault on this host inert, of any version, then writes a line for each into report, then
- * continues stopped holders (SIGSTOP) and detaches the hooks on the faults' devices. A fault of another version is
- * detached by its holder. What a delay line holds is still delivered. In a container, faults of this version that other
- * PID namespaces hold are left alone. Returns how many faults it stopped, or a negative errno.
+ * continues stopped holders (SIGSTOP) and detaches the hooks on the faults' devices. The holder of another version's
+ * fault detaches it. Delay lines still deliver what they hold. A container leaves this version's faults in other PID
+ * namespaces alone. Returns how many faults it stopped, or a negative errno.
  */
 int live_stop_all(FILE *report, struct error *err);
 /*

@@ -12,8 +12,8 @@ struct bpf_object;
 void object_log_init(void);
 
 /*
- * object_load() loads obj and explains in err why the kernel refused it. object_size_map() sets a map's size before
- * load, at least one entry. object_map_fd() returns a descriptor of the object's, or -ENOENT.
+ * object_load() explains in err why the kernel refused obj. object_size_map() sets a map's size before load, at least
+ * one entry. object_map_fd() returns a descriptor that obj owns, or -ENOENT.
  */
 int object_load(struct bpf_object *obj, struct error *err);
 int object_size_map(struct bpf_object *obj, const char *name, size_t entries, struct error *err);

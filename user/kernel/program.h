@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the kernel reports about a loaded BPF program, by which the programs of a fault are found. */
+/* What the kernel reports about a loaded BPF program, to find the programs of a fault. */
 #pragma once
 
 #include <linux/bpf.h>
@@ -19,7 +19,7 @@ struct program {
 int program_read(struct program *program, __u32 id);
 int program_read_fd(struct program *program, int fd);
 bool program_has_map(const struct program *program, __u32 map_id);
-/* Opens the map of this name among those that the program uses. Returns a descriptor or -ENOENT. */
+/* Opens the program's map of this name. Returns a descriptor or -ENOENT. */
 int program_map_open(const struct program *program, const char *name);
 /* True if the program belongs to a delay line, not to a device's hooks. */
 bool program_is_of_line(const char *name);

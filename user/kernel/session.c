@@ -179,7 +179,7 @@ bool session_is_stopped(const struct session *session)
 
 int session_check(const struct session *session, struct error *err)
 {
-	/* Checked in this order because a signal handler may stop the fault between the two. */
+	/* In this order, because a signal handler may stop the fault between the two. */
 	if (!session_is_stopped(session) || session->stopped)
 		return 0;
 	return error_set(err, -ENODEV, "the fault was stopped from outside: by 'eval cleanup --now'?");

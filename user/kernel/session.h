@@ -56,7 +56,7 @@ void session_set_cgroup(struct session *session, uint64_t cgroup_id);
 void session_stop(struct session *session);
 /* True if the fault was stopped, by session_stop() or from outside (eval cleanup --now). */
 bool session_is_stopped(const struct session *session);
-/* Returns -ENODEV if the fault was stopped from outside, and not by session_stop(). */
+/* -ENODEV, with err, if the fault was stopped from outside and not by session_stop(). */
 int session_check(const struct session *session, struct error *err);
 /* Stops for good: the lines' hooks now restore what the device's hooks changed, so the latter can be detached. */
 void session_drain(struct session *session);

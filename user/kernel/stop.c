@@ -134,7 +134,7 @@ static void wake_holder(const struct eval_ctl *ctl)
 	bool is_here = ctl->holder_pidns_ino == procfs_pid_namespace();
 	_cleanup_close_ int pidfd = is_here ? pidfd_of((pid_t)ctl->holder_pid) : -1;
 
-	/* Checked after the pidfd was opened, so the signal goes to the process that was checked. */
+	/* Checked after opening the pidfd, so the signal goes to the process that was checked. */
 	if (pidfd >= 0 && live_holder_is_alive(ctl))
 		pidfd_signal(pidfd, SIGCONT);
 }

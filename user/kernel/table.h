@@ -41,7 +41,7 @@ void live_table_clear(struct live_table *table);
 
 /* The disk map of the fault whose control block is map ctl_map; NULL if it is not a disk fault. */
 const struct live_disk *live_table_disk(const struct live_table *table, __u32 ctl_map);
-/* Iterate over the programs of a fault and the links of a program: previous is NULL for the first; NULL ends. */
+/* Iterate over a fault's programs and a program's links: previous is NULL for the first; NULL ends. */
 const struct program *live_table_next_program(const struct live_table *table, __u32 ctl_map,
 					      const struct program *previous);
 const struct live_link *live_table_next_link(const struct live_table *table, const struct program *program,

@@ -25,8 +25,8 @@ int disk_reserve(uint64_t *reserved_bytes, const struct disk_request *request, u
 int disk_available(int fd, uint64_t *bytes);
 
 /*
- * The UUID of a btrfs, which is its name below /sys/fs/btrfs, and the bytes that it has reserved for data but that
- * statfs still counts as available.
+ * A btrfs's UUID, its name below /sys/fs/btrfs, and the bytes that it has reserved for data but statfs still counts as
+ * available.
  */
 #define DISK_BTRFS_UUID_SIZE 37
 int disk_btrfs_name(int fd, char uuid[DISK_BTRFS_UUID_SIZE]);
@@ -34,12 +34,12 @@ uint64_t disk_btrfs_pending(const char *uuid);
 
 struct disk_request disk_request_of(const struct fault_spec *spec);
 
-/* Maps the object's eval_disk, which is shared with the kernel and bpf-status, and sets data_dirs and ctl_map in it. */
+/* Maps the object's eval_disk, shared with the kernel and bpf-status, and sets its data_dirs and ctl_map. */
 int disk_share(struct eval_disk **out, struct bpf_object *obj, const struct target *target, struct error *err);
 
 /*
- * guard.c: refuse directories whose file system must not fill up, with a text that says what would allow it. Return 0
- * or a negative errno. *keep_margin: the host or a campaign's database uses the file system too, or may.
+ * guard.c: 0, or a negative errno with a text that says what would allow it, if the directory's file system must not
+ * fill up. *keep_margin: the host or a campaign's database may use it too.
  */
 int disk_guard_fill(const struct target *target, const struct target_directory *directory, bool *keep_margin,
 		    struct error *err);

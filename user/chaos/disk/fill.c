@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The fill engine, which takes the space with a file without a name: the kernel removes it when this process ends. */
+/* The fill engine, which takes the space with a file without a name: it ends with this process. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,13 +17,13 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* A single call could not be interrupted for as long as it takes, so we check between steps whether to go on. */
+/* A single call for all could not be interrupted: we check between steps whether to go on. */
 #define FILL_STEP_BYTES (64ULL << 20)
 /* Less than a block of any file system: the disk is as full as it gets. */
 #define FILL_STEP_BYTES_MIN 512
 /* Left free if the host or a campaign's database shares the file system: enough for a campaign's records. */
 #define FILL_MARGIN_BYTES (16ULL << 20)
-/* The available space must fall by this share of the requested bytes to count as a hit. */
+/* A hit: the available space fell by this share of the requested bytes. */
 #define EVIDENCE_SHARE 0.99
 
 struct fill_file {
@@ -140,7 +140,7 @@ static int fill_open(void **state, const struct fault_spec *spec, const char **s
 	return 0;
 }
 
-/* Empties the file again if the fault was stopped: the last step may have filled it after fill_stop(). */
+/* Empties the file of a stopped fault: the last step may have filled it after fill_stop(). */
 static int check_stopped(struct disk_fill *fill, struct fill_file *file, struct error *err)
 {
 	if (!session_is_stopped(fill->session))
@@ -177,7 +177,7 @@ static int file_allocate(struct disk_fill *fill, struct fill_file *file, uint64_
 				"engine: fill needs fallocate, which the file system of data_dir '%s' does not "
 				"have",
 				file->directory->path);
-		/* The file's metadata needs space too, or others took some: smaller steps until the disk is full. */
+		/* The file's metadata needs space too, or others took some: try smaller steps, to the last block. */
 		if (errno == ENOSPC) {
 			step_max = step / 2;
 			continue;

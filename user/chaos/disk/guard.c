@@ -16,7 +16,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Returns 1 if the file or folder takes space of one of these file systems, 0 if not, or a negative errno with why. */
+/* 1 if the file or folder takes space of one of these file systems, 0 if not, or a negative errno with why. */
 static int is_on(int fd, const char *pid, const struct fs_stack *fs, struct error *why)
 {
 	struct fs_stack other;
@@ -25,7 +25,7 @@ static int is_on(int fd, const char *pid, const struct fs_stack *fs, struct erro
 	return fs_stack_meets(&other, fs) ? 1 : ret;
 }
 
-/* Returns 1 if it is a regular file on the file systems, named and open for writing, 0 if not, or a negative errno. */
+/* 1 if it is a regular file on the file systems, named and open for writing, 0 if not, or a negative errno. */
 static int writes_on(int fds, const char *name, const char *pid, const struct fs_stack *fs, struct error *why)
 {
 	_cleanup_close_ int fd = -1;
@@ -39,7 +39,7 @@ static int writes_on(int fds, const char *name, const char *pid, const struct fs
 	return fd < 0 ? -errno : is_on(fd, pid, fs, why);
 }
 
-/* Returns 1 if the process has a named file open for writing on the file systems: for an eval, this is its database. */
+/* 1 if the process has a named file open for writing on the file systems: for an eval, this is its database. */
 static int process_writes_on(int proc_fd, const char *pid, const struct fs_stack *fs, struct error *why)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -53,7 +53,7 @@ static int process_writes_on(int proc_fd, const char *pid, const struct fs_stack
 		return ret;
 	}
 	while (!ret && (entry = readdir(dir))) {
-		/* Skips standard input, output and error. */
+		/* Skips the standard streams. */
 		if (atoi(entry->d_name) <= STDERR_FILENO)
 			continue;
 		ret = writes_on(dirfd(dir), entry->d_name, pid, fs, why);
@@ -63,8 +63,8 @@ static int process_writes_on(int proc_fd, const char *pid, const struct fs_stack
 }
 
 /*
- * Returns 1 if the process is an eval, of this binary or another (installed, or rebuilt since), 0 if not, or a negative
- * errno. Only root writes a database, so other users' processes named "eval" do not count.
+ * 1 if the process is an eval, of this binary or another (installed, or rebuilt since), 0 if not, or a negative errno.
+ * Only root writes a database, so other users' processes named "eval" do not count.
  */
 static int is_eval(int proc_fd, const struct stat *own)
 {
@@ -80,7 +80,7 @@ static int is_eval(int proc_fd, const struct stat *own)
 	return binary.known ? 1 : -EACCES;
 }
 
-/* Returns 1 if any campaign on this host has its database there, 0 if none has, or a negative errno if unknown. */
+/* 1 if a campaign of this host has its database there, 0 if none has, or a negative errno if unknown. */
 static int holds_database(const struct fs_stack *fs, struct error *why)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/proc");
@@ -106,7 +106,7 @@ static int holds_database(const struct fs_stack *fs, struct error *why)
 /* In a container that sees the host's processes, process 1 has the host's root. Elsewhere it may be inaccessible. */
 static const char *const roots[] = {"/", "/proc/1/root"};
 
-/* Returns 1 if a root folder is on these file systems, 0 if not, or a negative errno. */
+/* 1 if a root folder is on these file systems, 0 if not, or a negative errno. */
 static int holds_root(const struct fs_stack *fs, struct error *why)
 {
 	int ret = 0;

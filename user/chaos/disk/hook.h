@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The state of the hook engine, shared by hook*.c only. */
+/* The hook engine's state, for hook*.c only. */
 #pragma once
 
 #include <bpf/libbpf.h>
@@ -40,7 +40,7 @@ struct disk_hook {
 	bool sampling;
 	pthread_t sampler;
 	pthread_mutex_t lock;
-	pthread_cond_t wake; /* signalled when end_sampling is set, under lock */
+	pthread_cond_t wake; /* under lock, for end_sampling */
 	bool end_sampling;
 };
 

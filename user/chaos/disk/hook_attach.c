@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Attaches the hook engine's programs, learns the directories and tests that the hooks fire. */
+/* Attaches the hook engine's programs and tests that they fire. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -118,7 +118,7 @@ static void add_file_system(struct disk_hook *hook, const struct target_director
 	hook->file_system_count++;
 }
 
-/* Learns the ids of this thread, its process and its parent as the hooks see them, in the initial PID namespace. */
+/* The ids of this thread, its process and its parent as the hooks see them, in the initial PID namespace. */
 static int who_am_i(struct disk_hook *hook, struct error *err)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
@@ -131,7 +131,7 @@ static int who_am_i(struct disk_hook *hook, struct error *err)
 	return 0;
 }
 
-/* Lists the directory, so that the hook records its inode and file system. */
+/* Lists the directory, whose inode the hook records. */
 static int learn(struct disk_hook *hook, size_t index, struct error *err)
 {
 	const struct target_directory *directory = &hook->spec->target->directories[index];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Loads the hook engine's programs, without those that this kernel refuses. */
+/* Loads those of the hook engine's programs that this kernel accepts. */
 #include <errno.h>
 #include <string.h>
 

@@ -27,7 +27,7 @@ static int available_now(const struct disk_file_system *fs, uint64_t *bytes)
 	return ret;
 }
 
-/* Bytes that XFS preallocated. Call after reading the space: those allocated in between count twice for one sample. */
+/* Bytes that XFS preallocated, read after the space: those allocated in between count twice until the next sample. */
 static uint64_t ahead_now(const struct disk_hook *hook, const struct eval_disk_space *space)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);

@@ -90,7 +90,7 @@ int net_fault_activate(void *state, uint64_t duration_ns, struct error *err)
 	return ret;
 }
 
-/* Finds a part whose hooks are gone, for example because its device was removed. */
+/* A part whose hooks were removed, for example with its device. */
 static const struct net_part *find_unhooked(const struct net_fault *net)
 {
 	for (size_t i = 0; i < net->part_count; i++)
@@ -123,7 +123,7 @@ int net_fault_renew(void *state, uint64_t lease_ns, struct error *err)
 	const struct net_part *unhooked;
 	int ret = 0;
 
-	/* The leases come first, because the rest may wait for the lock of all network devices. */
+	/* Leases first: the rest may wait for the lock of all network devices. */
 	for (size_t i = 0; i < net->part_count; i++)
 		session_renew(net->parts[i].session, lease_ns);
 	set_cgroups(net);

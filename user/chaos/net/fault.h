@@ -23,7 +23,7 @@ struct net_engine {
 	int (*open)(struct net_part *part, const struct fault_spec *spec, struct error *err);
 	/* Attaches the hooks and starts what open prepared. */
 	int (*attach)(struct net_part *part, const struct fault_spec *spec, struct error *err);
-	/* Called with each lease renewal, in the target's namespace, for the part's lines. NULL: nothing to do. */
+	/* Called with each lease renewal, in the target's namespace, for lines. NULL: nothing to do. */
 	void (*renew)(struct net_part *part);
 	/* Detaches what attach attached, in the target's namespace. NULL: all hooks at once. */
 	void (*detach)(struct net_part *part);

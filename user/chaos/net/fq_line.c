@@ -26,11 +26,11 @@
 /* Numbers tried for the near device's name. */
 #define NAMES_MAX 4096
 #define QUEUE_PACKETS 1000
-/* Limits of how long revert waits for the line to empty: fq cannot release packets early. */
+/* How long revert waits for the line to empty: fq cannot release packets early. */
 #define DRAIN_NS_MAX (2 * NSEC_PER_SEC)
 #define DRAIN_SLACK_NS (200 * NSEC_PER_MSEC)
 #define DRAIN_STEP_NS (NSEC_PER_MSEC / 2)
-/* Steps between two counts of lost packets, each of which takes the lock of all network devices. */
+/* Counting lost packets takes the lock of all network devices. */
 #define DRAIN_STEPS_A_LOOK 16
 
 struct fq_line {
@@ -130,7 +130,7 @@ static void fq_line_free(struct line *line)
 
 	if (!fq)
 		return;
-	/* Closing the descriptor also deletes the devices, but the kernel may take seconds for that. */
+	/* Closing the descriptor is enough, but the kernel may take seconds to delete the devices. */
 	if (fq->netns_fd >= 0 && !enter(fq->netns_fd, &saved, NULL)) {
 		device_delete(FAR_DEVICE);
 		leave(&saved, NULL);
@@ -214,7 +214,7 @@ void fq_line_count_lost(struct eval_line *counters, uint64_t lost)
 
 	if (gone < -dropped)
 		gone = -dropped;
-	/* The sizes of lost packets are unknown: take the mean of those held, or all bytes if no packet remains. */
+	/* The sizes of lost packets are unknown: take the mean of the held, or all bytes if none remains. */
 	if (gone < packets)
 		bytes = bytes / packets * gone;
 	__atomic_fetch_sub(&counters->held_packets, gone, __ATOMIC_RELAXED);

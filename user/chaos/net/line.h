@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * A delay line: the tc programs redirect packets to its device, and it returns each at its departure time. One per
- * device and direction. The line's device is removed when this process ends.
+ * device and direction. The line's device ends with this process.
  */
 #pragma once
 

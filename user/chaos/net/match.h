@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Fills the config and the maps by which bpf/net/match.bpf.h decides which packets a fault affects. */
+/* Fills the config and the maps of bpf/net/match.bpf.h: which packets a fault affects. */
 #pragma once
 
 #include <bpf/libbpf.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A heap of held packets by departure time; packets with the same time leave in the order of arrival. */
+/* Held packets by departure time; packets with the same time leave in the order of arrival. */
 #pragma once
 
 #include <linux/virtio_net.h>
@@ -23,8 +23,8 @@ struct packet_heap {
 
 /* Takes ownership of the packet, except on -ENOMEM. */
 int packet_heap_push(struct packet_heap *heap, struct held_packet *packet);
-/* The packet that leaves first; NULL if the heap is empty. */
+/* NULL if the heap is empty. */
 const struct held_packet *packet_heap_first(const struct packet_heap *heap);
-/* Removes the packet that leaves first, which the caller frees; NULL if the heap is empty. */
+/* NULL if the heap is empty. The caller frees the packet. */
 struct held_packet *packet_heap_pop(struct packet_heap *heap);
 void packet_heap_clear(struct packet_heap *heap);

@@ -2,8 +2,8 @@
 /*
  * The TAP line: a thread reads the packets that the tc programs redirect to the TAP, holds them in the order of
  * departure and writes them back. The programs put the departure time in front of each frame (struct
- * eval_line_header), so that the thread's own lateness does not add to the delay. tun orphans the packets that it
- * queues, so held packets do not count against their socket's small queue, and TCP goes on.
+ * eval_line_header), so that the thread's own lateness does not add to the delay. tun orphans what it queues: held
+ * packets do not count against their socket's small queue, and TCP goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* Length of the queue between the tc program and the thread; an entry may be a 64 KiB GSO packet. */
+/* The queue between the tc program and the thread; an entry may be a 64 KiB GSO packet. */
 #define TAP_QUEUE_PACKETS 8192
 #define FRAME_BYTES_MAX (64 * 1024 + 256)
 /* Packets read before the due packets are delivered again. */
@@ -80,7 +80,7 @@ static void deliver(struct tap_line *tap, struct held_packet *packet)
 	free(packet);
 }
 
-/* Corrects the offsets, for which the kernel counted the line's header as part of the frame. */
+/* In the offsets, the kernel counted the line's header as part of the frame. */
 static void offload_shift(struct virtio_net_hdr *offload)
 {
 	const uint16_t shift = sizeof(struct eval_line_header);
