@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What every fault has: the control block and the counters. */
+/* The maps of every fault: its control block and its counters. */
 #pragma once
 
 #include "vmlinux.h"

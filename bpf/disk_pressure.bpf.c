@@ -46,7 +46,7 @@ static __always_inline int growth_check(struct eval_disk *disk, struct eval_disk
 	struct disk_call *call = bpf_task_storage_get(&calls, bpf_get_current_task_btf(), NULL, 0);
 	__u64 now_ns, bytes_max;
 
-	/* Without its entry seen, a call passes: what it does is not known. */
+	/* A call whose entry was not seen passes: its offset and length are unknown. */
 	if (!call || call->file != (__u64)file)
 		return 0;
 	call->file = 0;
@@ -72,7 +72,7 @@ static __always_inline int growth_check(struct eval_disk *disk, struct eval_disk
 	return disk_refuse(disk, call->call, now_ns, call->length);
 }
 
-/* The file system that the fault is about to decide on; NULL: it is none of its calls. */
+/* The space that a write to a regular file charges, NULL for other calls. disk_learn() sees the reads. */
 static __always_inline struct eval_disk_space *hook_space(struct eval_disk *disk, struct file *file, int mask)
 {
 	const struct inode *inode = file->f_inode;
@@ -98,8 +98,8 @@ int BPF_PROG(disk_permission, struct file *file, int mask, int ret)
 }
 
 /*
- * Instead of the three above where the verifier refuses them (5.10): which calls grow their file is not known, so all
- * are refused once nothing is left, and only samples tell when that is.
+ * Replaces the three programs above if the verifier refuses them (5.10). It does not know which writes grow the file,
+ * so it refuses all of them once nothing is left, and only samples change what is left.
  */
 SEC("fmod_ret/security_file_permission")
 int BPF_PROG(disk_refuse_all, struct file *file, int mask, int ret)
@@ -126,7 +126,7 @@ int BPF_PROG(disk_refuse_all, struct file *file, int mask, int ret)
 	return disk_left(space) ? 0 : disk_refuse(disk, EVAL_DISK_WRITE, now_ns, 0);
 }
 
-/* Run by the holder: which of the tasks that hooks see it is. bpf_get_current_pid_tgid() knows no PID namespace. */
+/* Run by the holder to learn its own ids as the hooks see them: bpf_get_current_pid_tgid() ignores PID namespaces. */
 SEC("raw_tp/sys_enter")
 int disk_who_asks(void *ctx)
 {
@@ -142,7 +142,7 @@ int disk_who_asks(void *ctx)
 	return 0;
 }
 
-/* Run by the holder with each sample. */
+/* Run by the holder with each sample of an XFS. */
 SEC("syscall")
 int disk_sum_ahead(void *ctx)
 {

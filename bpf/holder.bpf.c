@@ -1,3 +1,3 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* No program: the maps of a fault that only needs a control block, for its lease and for `eval bpf-status`. */
+/* Maps only, no programs: for a fault that needs just a control block, for its lease and for `eval bpf-status`. */
 #include "disk/state.bpf.h"

@@ -3,19 +3,19 @@
 #include "net/fq_line.bpf.h"
 #include "net/line.bpf.h"
 
-/* To a TAP line, with the departure in front of the frame. */
+/* Redirects to a TAP line, with the departure time in front of the frame. */
 static __always_inline int tap_enter(struct __sk_buff *skb, const struct eval_flow_key *key, __u32 direction,
 				     __u64 now_ns, struct eval_stats *stats)
 {
 	struct eval_line_header header = {.magic = EVAL_MAGIC};
 	__u32 bytes = skb->len;
 
-	/* tun would write the tag, VLAN 0 and a priority that is lost here, into the middle of our header. */
+	/* tun would insert the tag into the middle of our header. It is VLAN 0 with a priority, which is lost here. */
 	if (skb->vlan_present && bpf_skb_vlan_pop(skb)) {
 		stats->failed++;
 		return TCX_NEXT;
 	}
-	/* Refused without GSO above 16 KiB (SKB_MAX_ALLOC): more than any usual MTU. */
+	/* Fails for a packet without GSO above 16 KiB (SKB_MAX_ALLOC), which is above any usual MTU. */
 	if (bpf_skb_change_head(skb, sizeof(header), 0)) {
 		stats->failed++;
 		return TCX_NEXT;
@@ -35,7 +35,7 @@ static __always_inline int pick(struct __sk_buff *skb, __u32 direction)
 	bool live;
 
 	if ((skb->mark & EVAL_MARK_MASK) == EVAL_MARK) {
-		/* Another fault's mark is for its own hook on this device: only that one knows what it replaced. */
+		/* Leave another fault's mark to its own hook on this device, which knows the mark that it replaced. */
 		if (skb->mark == latency_config.mark)
 			skb_restore(skb);
 		return TCX_NEXT;
@@ -91,7 +91,7 @@ int learn(struct __sk_buff *skb)
 	return learn_egress(skb);
 }
 
-/* On the line's own device, way in: what the line lets go. */
+/* On ingress of the line's device: packets that the line releases. */
 SEC("tc")
 int line_egress(struct __sk_buff *skb)
 {
@@ -104,7 +104,7 @@ int line_ingress(struct __sk_buff *skb)
 	return put_back(skb, EVAL_INGRESS);
 }
 
-/* On the far end of an fq line: in, and out again through fq. */
+/* On ingress of an fq line's far end: sends packets back out, through fq. */
 SEC("tc")
 int line_turn(struct __sk_buff *skb)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* network_partition: packets between the node and its peers vanish. */
+/* network_partition: drops packets between the node and its peers. */
 #include "net/match.bpf.h"
 
 static __always_inline bool packet_is_cut(struct __sk_buff *skb, const struct packet_source *from, __be16 ethertype,
@@ -29,8 +29,8 @@ int drop_egress(struct __sk_buff *skb)
 	if (!packet_is_cut(skb, &from, skb->protocol, EVAL_EGRESS, skb->len))
 		return TCX_NEXT;
 	/*
-	 * TCX_DROP would tell the sender: TCP then takes it for congestion of the own queue and probes every 500 ms,
-	 * which no cut cable does. A redirect's result is not reported.
+	 * TCX_DROP is reported to the sender: TCP takes it for congestion of the host's own queue and probes every
+	 * 500 ms, which it does not do with a cut cable. A redirect's result is not reported.
 	 */
 	return bpf_redirect(NO_IFINDEX, 0);
 }

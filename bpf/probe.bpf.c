@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Programs that do nothing: whether they load and attach tells what this kernel can do. None of them looks into the
- * kernel's structures: reading vmlinux's BTF takes longer than all else.
+ * Programs that do nothing: the kernel has a feature if its program loads and attaches. None of them reads the kernel's
+ * structures, because loading vmlinux's BTF takes longer than everything else.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -20,7 +20,7 @@ int probe_xdp(struct xdp_md *xdp)
 	return XDP_PASS;
 }
 
-/* Also what the cost of ours is measured against. */
+/* The baseline of the hook's cost in tests/tools/disk_cost.c. */
 SEC("fmod_ret/security_file_permission")
 int probe_empty(void *ctx)
 {

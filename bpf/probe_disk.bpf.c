@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* As probe.bpf.c, for the file systems' hooks. */
+/* Like probe.bpf.c, for disk_pressure's hooks. */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -11,7 +11,7 @@ int probe_fmod_ret(void *ctx)
 {
 	long value;
 
-	/* Lockdown may refuse this and not the program. */
+	/* Lockdown may refuse this helper but not the program type. */
 	return bpf_probe_read_kernel(&value, sizeof(value), NULL) && 0;
 }
 

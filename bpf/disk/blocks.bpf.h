@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The blocks that a file has, as its file system tells. */
+/* How many blocks a file has, read from its file system's own structures. */
 #pragma once
 
 #include "disk/disk.bpf.h"
@@ -7,10 +7,10 @@
 #define BTRFS_IN_PLACE ((1 << 1) | (1 << 4)) /* BTRFS_INODE_NODATACOW, BTRFS_INODE_PREALLOC */
 #define XFS_PREALLOCATED (1 << 1)            /* XFS_DIFLAG_PREALLOC */
 #define EXT4_EXTENTS 0xf30a                  /* EXT4_EXT_MAGIC */
-#define EXT4_ENTRY_BYTES 12                  /* of an extent or an index to more of them */
+#define EXT4_ENTRY_BYTES 12                  /* of an extent, and of an index to extents */
 #define XFS_ENTRY_BYTES 16
 
-/* The part that these file systems keep in structures of their own (in modules, so no header has them). */
+/* The members used of these file systems' own structures, which are in modules and therefore not in vmlinux.h. */
 struct ext4_inode_info___part {
 	__u32 i_data[15];
 	__u64 i_file_acl;
@@ -57,7 +57,7 @@ static __always_inline __u64 larger(__u64 a, __u64 b)
 	return a > b ? a : b;
 }
 
-/* The end of the block that ends at or behind a position. */
+/* Rounds a position up to the end of its block. */
 static __always_inline __u64 block_end(__u64 inode, __u64 end)
 {
 	__u64 mask = (1ULL << read_at(inode, struct inode, i_blkbits)) - 1;
@@ -66,8 +66,8 @@ static __always_inline __u64 block_end(__u64 inode, __u64 end)
 }
 
 /*
- * Blocks of a tree that says where the file's are: they count as the file's. root_entries blocks are below its root,
- * which is in the inode; more levels have fan_out at most below each, and what may be of the tree is taken to be.
+ * The number of blocks in the tree that maps a file's blocks; the file system counts them as the file's. The root is in
+ * the inode and has root_entries blocks below it. With more levels, each of these is assumed to have fan_out below it.
  */
 static __always_inline __u64 tree_blocks(__u32 levels, __u32 root_entries, __u64 fan_out)
 {
@@ -76,7 +76,7 @@ static __always_inline __u64 tree_blocks(__u32 levels, __u32 root_entries, __u64
 	return levels == 1 ? root_entries : root_entries * (1 + fan_out);
 }
 
-/* The blocks of a file that are not for its data; all behind its end, where it has no extents. */
+/* Bytes of a file's blocks that do not hold its data; without extents, all blocks behind the file's end. */
 static __always_inline __u64 ext4_overhead(const struct inode *inode, __u64 bytes)
 {
 	__u64 outer = (__u64)inode - bpf_core_field_offset(struct ext4_inode_info___part, vfs_inode);
@@ -100,7 +100,7 @@ static __always_inline __u64 ext4_delayed_bytes(const struct inode *inode)
 	return read_at(outer, struct ext4_inode_info___part, i_reserved_data_blocks) << inode->i_blkbits;
 }
 
-/* Without the blocks of its tree. */
+/* Allocated bytes, with delayed allocation but without the blocks of the extent tree. */
 static __always_inline __u64 xfs_bytes(__u64 inode)
 {
 	__u64 outer = inode - bpf_core_field_offset(struct xfs_inode___part, i_vnode);
@@ -117,8 +117,8 @@ static __always_inline __u64 xfs_bytes(__u64 inode)
 }
 
 /*
- * XFS allocates behind the end of a file that grows, as much again while its disk has space. What nobody asked for is
- * not the file's yet: growing into it is charged, and samples count it as left.
+ * While there is space, XFS preallocates as much again behind the end of a growing file. Unless requested, this does
+ * not count as the file's: growing into it is charged, and samples count it as left.
  */
 static __always_inline __u64 xfs_ahead(__u64 inode, __u64 bytes)
 {
@@ -140,7 +140,7 @@ static __always_inline bool btrfs_is_in_place(const struct inode *inode)
 	return read_at(outer, struct btrfs_inode___part, flags) & BTRFS_IN_PLACE;
 }
 
-/* Bytes that the file's data has on disk, promised ones included. *exact: none is missing. */
+/* Bytes allocated to a file's data. *exact is true if delayed allocation is certainly included. */
 static __always_inline __u64 allocated_bytes(const struct inode *inode, __u32 layout, bool *exact)
 {
 	__u64 bytes = (__u64)inode->i_blocks << 9;

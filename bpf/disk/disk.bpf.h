@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Which files are the fault's, for whom, and how much space they have left. */
+/* Which files and processes a disk fault affects, and how much space is left. */
 #pragma once
 
 #include "disk/state.bpf.h"
@@ -26,7 +26,7 @@ static __always_inline struct eval_disk_space *disk_space_of(struct eval_disk *d
 	return NULL;
 }
 
-/* The caller has compared the super block. Directories may be renamed, so nothing is remembered. */
+/* The caller has compared the super block. Results are not cached, because directories may be renamed. */
 static __always_inline bool disk_is_below(const struct eval_disk *disk, const struct dentry *dentry)
 {
 	__u64 a = disk->directories[0], b = disk->directories[1], c = disk->directories[2], d = disk->directories[3];
@@ -51,13 +51,13 @@ static __always_inline __u64 program_of_current(void)
 	return (__u64)BPF_CORE_READ(task, mm, exe_file, f_inode);
 }
 
-/* Before 6.1 (commit 7f203bc89eb6) a cgroup has its ancestors' ids. */
+/* struct cgroup has its ancestors' ids before 6.1 (commit 7f203bc89eb6). */
 struct cgroup___ids {
 	int level;
 	__u64 ancestor_ids[1];
 } __attribute__((preserve_access_index));
 
-/* 5.10 refuses the helper in tracing programs. */
+/* Older kernels' ids are read here: 5.10 refuses the helper in tracing programs. */
 static __always_inline __u64 ancestor_of_current(__u32 level)
 {
 	if (bpf_core_field_exists(struct cgroup___ids, ancestor_ids)) {
@@ -72,7 +72,7 @@ static __always_inline __u64 ancestor_of_current(__u32 level)
 	return bpf_get_current_ancestor_cgroup_id(level);
 }
 
-/* The target's processes, and none of ours. */
+/* The target's processes, but never the holder and its coordinator. */
 static __always_inline bool disk_is_for_current(const struct eval_disk *disk)
 {
 	__u32 process = bpf_get_current_pid_tgid() >> 32;
@@ -86,7 +86,7 @@ static __always_inline bool disk_is_for_current(const struct eval_disk *disk)
 	return ctl && ctl->cgroup_id && ancestor_of_current(disk_config.cgroup_level) == ctl->cgroup_id;
 }
 
-/* The holder's self-test comes before the fault is live, so it hits nobody else. */
+/* True for the thread of the holder's self-test, which runs before the fault is live. */
 static __always_inline bool disk_is_probe(const struct eval_disk *disk)
 {
 	return disk->probe_thread && (__u32)bpf_get_current_pid_tgid() == disk->probe_thread;
@@ -99,7 +99,7 @@ static __always_inline __u64 disk_left(const struct eval_disk_space *space)
 	return limit > charged ? limit - charged : 0;
 }
 
-/* These programs can be preempted by one another, as those of a network device cannot. */
+/* Atomic, because these programs can preempt one another, unlike those of a network device. */
 static __always_inline void disk_count_seen(void)
 {
 	struct eval_stats *stats = stats_of(0);
@@ -117,18 +117,18 @@ static __always_inline void disk_count_hit(__u64 now_ns, __u64 bytes)
 	if (!stats->first_hit_ns)
 		stats->first_hit_ns = now_ns;
 	__sync_fetch_and_add(&stats->hit, 1);
-	/* Clang makes of an atomic add of 0 an atomic or, which 5.10 does not know. */
+	/* Clang turns an atomic add of 0 into an atomic or, which 5.10 does not have. */
 	if (bytes)
 		__sync_fetch_and_add(&stats->bytes, bytes);
 }
 
-/* Not the database of another campaign: looked at here, where it costs nothing to those that pass. */
+/* Spares eval's processes with other campaigns' databases. Checked here, so calls that pass do not pay for it. */
 static __always_inline int disk_refuse(struct eval_disk *disk, __u32 call, __u64 now_ns, __u64 bytes)
 {
 	if (program_of_current() == disk->program)
 		return 0;
 	disk_count_hit(now_ns, bytes);
-	/* By name: 6.1's verifier loses the bounds of an index that was spilled. */
+	/* Constant indexes: 6.1's verifier loses the bounds of an index that was spilled. */
 	if (call == EVAL_DISK_FALLOCATE)
 		__sync_fetch_and_add(&disk->refused[EVAL_DISK_FALLOCATE], 1);
 	else if (call == EVAL_DISK_APPEND)
@@ -139,14 +139,14 @@ static __always_inline int disk_refuse(struct eval_disk *disk, __u32 call, __u64
 }
 
 /*
- * Takes the kernel's own address of a directory that the holder lists: its number would not do, since btrfs uses
- * one several times, under device numbers that the super block does not have.
+ * Records the kernel's address of the directory inode that the holder lists. Its number would not do: btrfs uses a
+ * number several times, under device numbers that the super block does not have.
  */
 static __always_inline void disk_learn(struct eval_disk *disk, const struct file *file)
 {
 	const struct inode *inode = file->f_inode;
 
-	/* Other threads of the holder take samples of other faults. */
+	/* Ignore the holder's other threads, which sample its other faults. */
 	if ((__u32)bpf_get_current_pid_tgid() != disk->learning)
 		return;
 	disk->program = program_of_current();

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a call needs of the disk, beyond what its file already has. */
+/* How much space a call needs beyond what its file already has. */
 #pragma once
 
 #include "disk/blocks.bpf.h"
 
 #define OPEN_APPEND 02000
-/* Neither punch, collapse, insert nor reflink: those that add blocks keep or extend the size. */
+/* fallocate's modes that may add blocks: KEEP_SIZE, ZERO_RANGE, UNSHARE_RANGE, WRITE_ZEROES. */
 #define FALLOCATE_ADDS (0x01 | 0x10 | 0x40 | 0x80)
 #define CHARGE_TRIES 8
 /* No call writes more: the kernel's MAX_RW_COUNT. */
 #define CALL_BYTES_MAX 0x7ffff000ULL
-/* Of a pipe's buffers; on x86-64, as are the numbers of calls. */
+/* The size of a pipe's buffers and the numbers of system calls, for x86-64. */
 #define PAGE_BYTES 4096
 #define SYSCALL_SENDFILE 40
 #define SYSCALL_SPLICE 275
 
-/* One call on its way from its entry to the permission hook, on the same task. */
+/* The call that a task is in, kept from its entry to the permission hook. */
 struct disk_call {
 	__u64 file; /* 0: none */
 	__u64 offset;
@@ -32,13 +32,13 @@ struct {
 } calls SEC(".maps");
 
 /*
- * Of a file that grew: how far it is charged since the last sample, so that a call that is tried again is charged once.
+ * How far a file that grew is charged since the last sample, so that a call that is tried again is charged once.
  */
 struct disk_mark {
 	__u64 sample;
 	__u64 inode_number;
-	__u64 size;       /* of the file, then: smaller now means that it was truncated */
-	__u64 start, end; /* charged; start is 0 where a file is charged for its growth */
+	__u64 size;       /* of the file at that time; a smaller size now means that it was truncated */
+	__u64 start, end; /* the charged range; start is 0 if the file is charged for its growth */
 };
 
 struct {
@@ -63,7 +63,7 @@ static __always_inline __u64 pipe_bytes(const struct file *file)
 	return (__u64)(BPF_CORE_READ(pipe, head) - BPF_CORE_READ(pipe, tail)) * PAGE_BYTES;
 }
 
-/* What is left of sendfile's source; offset: where its caller keeps the position, or 0. */
+/* Bytes left in sendfile's source. offset: address of the caller's position, 0: the file's own. */
 static __always_inline __u64 source_bytes(const struct file *source, __u64 offset)
 {
 	loff_t position = 0;
@@ -79,7 +79,7 @@ static __always_inline __u64 source_bytes(const struct file *source, __u64 offse
 	return size > (__u64)position ? size - position : 0;
 }
 
-/* The most that a call can write, of what it was asked to: for sendfile and splice any length may be asked. */
+/* The most that the current call can write: sendfile and splice may request more than their source has. */
 static __always_inline __u64 call_bytes_max(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -90,7 +90,7 @@ static __always_inline __u64 call_bytes_max(void)
 	return registers->orig_ax == SYSCALL_SPLICE ? pipe_bytes(file_of(task, registers->di)) : CALL_BYTES_MAX;
 }
 
-/* After the last charge of this sample, if the file still is what it was then. */
+/* The end of what is charged since the last sample; 0 if nothing is, or the file was replaced or truncated. */
 static __always_inline __u64 mark_end(const struct disk_mark *mark, const struct inode *inode, __u64 samples)
 {
 	if (!mark || mark->sample != samples || mark->inode_number != inode->i_ino || (__u64)inode->i_size < mark->size)
@@ -107,7 +107,7 @@ static __always_inline void mark_set(const struct inode *inode, __u64 start, __u
 	bpf_map_update_elem(&marks, &address, &mark, BPF_ANY);
 }
 
-/* Makes the file known where it is not. */
+/* Adds a mark if the file has none, for add_ahead(). */
 static __always_inline void mark_find(const struct inode *inode, __u64 samples)
 {
 	__u64 address = (__u64)inode;
@@ -118,8 +118,8 @@ static __always_inline void mark_find(const struct inode *inode, __u64 samples)
 }
 
 /*
- * Charges and returns true, or returns false: not enough. Concurrent charges must never add up to a refusal that
- * none of them deserves, hence no add that is taken back.
+ * Charges and returns true, or returns false if not enough is left. It never adds and then subtracts again: the sum of
+ * concurrent charges could then refuse a call although its bytes fit.
  */
 static __always_inline bool space_charge(struct eval_disk_space *space, __u64 bytes)
 {
@@ -135,7 +135,7 @@ static __always_inline bool space_charge(struct eval_disk_space *space, __u64 by
 	return true;
 }
 
-/* What a write in new places takes: its own bytes, or the blocks that it begins behind the file's end. */
+/* Bytes that a copy-on-write takes: its own, or those of the blocks that it begins behind the file's end if more. */
 static __always_inline __u64 bytes_to_copy(const struct inode *inode, __u64 offset, __u64 length)
 {
 	__u64 mask = (1ULL << inode->i_blkbits) - 1, address = (__u64)inode;
@@ -145,8 +145,8 @@ static __always_inline __u64 bytes_to_copy(const struct inode *inode, __u64 offs
 }
 
 /*
- * A call may come by several times: 6.1's splice and copy_file_range do as a whole and in pieces, io_uring does where
- * it tries again. Not so appends, of which several at once look the same.
+ * The hook may see a write several times: 6.1's splice and copy_file_range as a whole and in pieces, io_uring's with
+ * each retry. A charged range is not charged again, except by appends: concurrent ones look the same.
  */
 static __always_inline bool copy_take(struct eval_disk_space *space, const struct inode *inode,
 				      const struct disk_call *call, __u64 offset, __u64 samples)
@@ -165,8 +165,8 @@ static __always_inline bool copy_take(struct eval_disk_space *space, const struc
 }
 
 /*
- * True if the call may go on. What is unsure is not charged, for the next sample corrects it, while a refusal that
- * a real disk would not give kills a database. Disks give blocks, so a byte in a new one is charged as all of it.
+ * True if the call may proceed. In doubt nothing is charged: the next sample corrects that, while a refusal that a real
+ * disk would not give kills a database. Growth is charged in whole blocks.
  */
 static __always_inline bool disk_take(struct eval_disk *disk, struct eval_disk_space *space, const struct inode *inode,
 				      const struct disk_call *call)
@@ -187,10 +187,10 @@ static __always_inline bool disk_take(struct eval_disk *disk, struct eval_disk_s
 	if (call->call == EVAL_DISK_FALLOCATE)
 		growth = larger(growth, beyond(last - offset, allocated));
 	if (!growth) {
-		/* Inside the file, but a file with holes: taken to have its blocks at its start. */
+		/* The write is inside the file. A file with holes is assumed to have its blocks at its start. */
 		return !exact || end <= allocated || disk_left(space);
 	}
-	/* Concurrent appends all see one end of the file, so each is charged. */
+	/* Charge a range once, but each append: concurrent appends see the same end of file. */
 	if (call->call == EVAL_DISK_WRITE) {
 		__u64 charged = mark_end(bpf_map_lookup_elem(&marks, &address), inode, samples);
 
@@ -200,7 +200,7 @@ static __always_inline bool disk_take(struct eval_disk *disk, struct eval_disk_s
 	}
 	if (!space_charge(space, growth))
 		return false;
-	/* Another write may have gone further meanwhile. */
+	/* A concurrent write may have set a later end. */
 	if (call->call == EVAL_DISK_WRITE)
 		mark_set(inode, 0, larger(last, mark_end(bpf_map_lookup_elem(&marks, &address), inode, samples)),
 			 samples);
@@ -214,10 +214,10 @@ static long add_ahead(struct bpf_map *map, const __u64 *address, const struct di
 	__u64 inode = *address, super_block = read_at(inode, struct inode, i_sb);
 	struct eval_disk *disk = disk_state();
 
-	/* No XFS is loaded. */
+	/* The XFS module is not loaded. */
 	if (!bpf_core_field_exists(struct xfs_inode___part, i_nblocks))
 		return 1;
-	/* The inode may be gone; what is in its place then is read safely, and most likely has another number. */
+	/* If the inode was freed, its memory is still read safely, and most likely has another number now. */
 	if (!disk || read_at(inode, struct inode, i_ino) != mark->inode_number)
 		return 0;
 	for (__u32 i = 0; i < EVAL_DISK_DIRS; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a fault of a disk has beside common.bpf.h's: the state that it shares with its holder. */
+/* The map that a disk fault adds to those of common.bpf.h: the state that it shares with its holder. */
 #pragma once
 
 #include "common.bpf.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What df and statvfs see. The entry of statfs and fstatfs keeps where the answer goes, the LSM hook finds whether the
- * file is in scope, the exit puts what is left into the caller's copy.
+ * Makes df and statvfs report the space left. The entry of statfs and fstatfs saves the buffer's address, the LSM hook
+ * finds whether the file is in scope, and the exit writes the space left into the buffer.
  */
 #pragma once
 
@@ -14,7 +14,7 @@ struct statfs_call {
 	__u32 zero;
 };
 
-/* By thread. Not task storage: 5.10 has none for these programs. */
+/* Keyed by thread id: 5.10 has no task storage for these programs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -45,7 +45,7 @@ int disk_fstatfs_enter(struct trace_event_raw_sys_enter *ctx)
 	return statfs_enter(ctx->args[1]);
 }
 
-/* Not vfs_statfs(), which compilers inline. */
+/* Not on vfs_statfs(), because compilers inline it. */
 SEC("fentry/security_sb_statfs")
 int BPF_PROG(disk_statfs_find, struct dentry *dentry)
 {
@@ -54,7 +54,7 @@ int BPF_PROG(disk_statfs_find, struct dentry *dentry)
 	struct eval_disk *disk = disk_state();
 	struct eval_disk_space *space;
 
-	/* Another eval decides by what is really there. */
+	/* eval's own processes decide by the real space. */
 	if (!call || !disk || program_of_current() == disk->program)
 		return 0;
 	space = disk_space_of(disk, dentry->d_sb);
@@ -65,7 +65,7 @@ int BPF_PROG(disk_statfs_find, struct dentry *dentry)
 	return 0;
 }
 
-/* Free and available shrink by the same, as they do when someone else uses up the space. */
+/* f_bfree and f_bavail shrink by the same amount, as if someone else used the space. */
 static __always_inline void statfs_shrink(__u64 buffer, __u64 left_bytes)
 {
 	struct statfs *theirs = (struct statfs *)buffer;

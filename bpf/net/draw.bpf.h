@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The number of the next random draw, a sequence per direction: draw n of a seed is eval_random(seed, n). */
+/* Numbers the random draws, one sequence per direction: draw n of a seed is eval_random(seed, n). */
 #pragma once
 
 #include "common.bpf.h"
 
-/* An add that returns a value needs 5.12 (commit 5ca419f2864a); a spin lock does with 5.1. */
+/* An atomic add that returns a value needs 5.12 (commit 5ca419f2864a); a spin lock needs only 5.1. */
 struct draw_counter {
 	struct bpf_spin_lock lock;
 	__u64 next;

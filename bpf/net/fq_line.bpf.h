@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The fq line: how packets enter, wait at its far end (skb->tstamp, which fq obeys) and leave.
+ * The fq line: packets enter it, wait at its far end until skb->tstamp, which fq obeys, and leave.
  *
- * Only a copy of what a socket here sent enters, and the packet itself is freed: a held packet must not count
- * against its socket's small queue, or TCP stops. Neither veth nor bpf_redirect orphans it.
+ * A packet that a local socket sent is cloned into the line and then freed. Otherwise held packets would count against
+ * the socket's small queue and TCP would stop, since neither veth nor bpf_redirect orphans them.
  */
 #pragma once
 
 #include "net/line.bpf.h"
 
-/* A packet of the line's is counted at the device, in and out; the holder takes off what is lost on the way. */
+/* Counts packets that enter or leave the line; the holder subtracts those that are lost on the way. */
 static __always_inline void fq_hold(struct eval_line *line, __s64 packets, __s64 bytes)
 {
 	__sync_fetch_and_add(&line->held_packets, packets);
@@ -28,7 +28,7 @@ static __always_inline int fq_enter(struct __sk_buff *skb, __u64 departure_ns, _
 				    struct eval_stats *stats)
 {
 	struct eval_line *line = bpf_map_lookup_elem(&eval_line, &direction);
-	/* As an index direction would be read back from the stack, and the verifier knows no bounds of it. */
+	/* Used as the index, direction would be spilled to the stack, where the verifier loses its bounds. */
 	__u32 ifindex = latency_config.line_ifindex[direction == EVAL_INGRESS ? EVAL_INGRESS : EVAL_EGRESS];
 	__u32 bytes = skb->len;
 	long ret;
@@ -46,23 +46,23 @@ static __always_inline int fq_enter(struct __sk_buff *skb, __u64 departure_ns, _
 	if (!skb->sk)
 		return bpf_redirect(ifindex, 0);
 	ret = bpf_clone_redirect(skb, ifindex, 0);
-	/* A copy that veth could not give to its peer (positive, since commit 151e887d8ff9) is counted there. */
+	/* ret is positive (since commit 151e887d8ff9) if veth could not pass the clone to its peer: veth counts it. */
 	if (ret < 0) {
-		/* No memory for the copy, or the device is down: the packet is lost as on a full line. */
+		/* No memory for the clone, or the device is down: count the packet as if the line were full. */
 		fq_hold(line, -1, -(__s64)bytes);
 		__sync_fetch_and_add(&line->dropped, 1);
 	}
 	return bpf_redirect(NO_IFINDEX, 0);
 }
 
-/* At the far end, in front of fq. */
+/* On egress of the far end, before fq. */
 static __always_inline int fq_schedule(struct __sk_buff *skb)
 {
-	/* Something else that the kernel or a program here said on the line's device. */
+	/* Not one of our packets: the kernel or another program sent it on the line's device. */
 	if (skb->tc_index != EVAL_TC_INDEX)
 		return TCX_DROP;
 	skb->tstamp = eval_departure_unfold(skb->hash, bpf_ktime_get_ns());
-	/* fq keeps the order of what has the same hash. */
+	/* fq keeps the order of packets with the same hash: here the flow's. */
 	if (!latency_config.keeps_departure)
 		bpf_set_hash_invalid(skb);
 	return TCX_NEXT;
@@ -77,7 +77,7 @@ static __always_inline void fq_count_late(struct eval_line *line, __u64 departur
 		line->late_max_ns = late_ns;
 }
 
-/* Back at the near end. */
+/* On ingress of the near end. */
 static __always_inline void fq_leave(struct __sk_buff *skb, struct eval_line *line)
 {
 	if (latency_config.keeps_departure) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What every delay line has: flows and their draws, counters, and what a packet loses on the way. */
+/* Shared by all delay lines: flows and their draws, counters, and restoring what a packet loses on the way. */
 #pragma once
 
 #include "net/draw.bpf.h"
@@ -27,7 +27,7 @@ static __always_inline void histogram_add(struct eval_histogram *histogram, __u6
 	__u64 micros = delay_ns / 1000;
 	__u32 bucket = 0;
 
-	/* log2 by halves: below 2^24 µs. */
+	/* log2 by halving: valid below 2^32 µs. */
 	if (micros >> 16) {
 		bucket += 16;
 		micros >>= 16;
@@ -60,7 +60,7 @@ static __always_inline __u64 delay_next(__u32 direction)
 	return eval_draw_ns(latency_config.seed + direction, n, latency_config.min_ns, latency_config.max_ns);
 }
 
-/* A line clears the time that pacing gave the packet, so the delay starts there. */
+/* The start of the delay: the packet's pacing time, if it has one, because the line clears it. */
 static __always_inline __u64 paced_start(const struct __sk_buff *skb, __u64 now_ns)
 {
 	__u64 at_ns = skb->tstamp;
@@ -69,8 +69,8 @@ static __always_inline __u64 paced_start(const struct __sk_buff *skb, __u64 now_
 }
 
 /*
- * Decides when the packet leaves. By default a flow keeps its order: the draw is per flowlet, a new one once the
- * last is older than max - min, and no packet leaves before the one ahead of it.
+ * Returns the packet's departure time. By default a flow keeps its order: it draws anew only if its last draw is older
+ * than max - min, and no packet leaves before the one ahead of it.
  */
 static __always_inline __u64 flow_departure(struct __sk_buff *skb, const struct eval_flow_key *key, __u32 direction,
 					    __u64 arrival_ns, struct eval_stats *stats)
@@ -100,7 +100,7 @@ static __always_inline __u64 flow_departure(struct __sk_buff *skb, const struct 
 	return departure;
 }
 
-/* The fault is over, the line still holds something, and what comes back from it is still told by its mark. */
+/* For an ended fault: the line still holds packets, keeps their order, and its hook still marks those that return. */
 static __always_inline bool line_has_tail(__u32 direction)
 {
 	const volatile struct eval_line *line = bpf_map_lookup_elem(&eval_line, &direction);
@@ -110,9 +110,9 @@ static __always_inline bool line_has_tail(__u32 direction)
 }
 
 /*
- * Once the fault is over: when a packet leaves that must not overtake those of its flow which an fq line still
- * holds, as it cannot let go; TCP takes these for old ones then (PAWS), and waits for its timeout. 0: at once, as where
- * they are held for longer than a fault may take to end.
+ * For an ended fault: when a packet leaves whose flow still has packets in the fq line, which cannot release them. If
+ * it overtook them, TCP would drop them as old (PAWS) and wait for its timeout. 0: at once, as the flow has none there
+ * or they stay for longer than EVAL_TAIL_NS_MAX.
  */
 static __always_inline __u64 flow_tail(const struct __sk_buff *skb, const struct eval_flow_key *key, __u64 now_ns)
 {
@@ -121,7 +121,7 @@ static __always_inline __u64 flow_tail(const struct __sk_buff *skb, const struct
 	if (!flow || flow->departure_ns <= now_ns)
 		return 0;
 	if (flow->departure_ns - now_ns > EVAL_TAIL_NS_MAX) {
-		/* Nor may one that comes later wait for these. */
+		/* Later packets of the flow do not wait either. */
 		flow->departure_ns = 0;
 		return 0;
 	}
@@ -130,7 +130,7 @@ static __always_inline __u64 flow_tail(const struct __sk_buff *skb, const struct
 	return flow->departure_ns;
 }
 
-/* The mark and priority that the packet had before the line. */
+/* Restores the mark and priority that the packet had before the line. */
 static __always_inline void skb_restore(struct __sk_buff *skb)
 {
 	struct packet_source from = {.skb = skb};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which packets are a fault's: the one matcher of all network chaos types. Hash lookups only, so the cost does not
- * grow with the number of rules; a packet to or from a stranger costs one lookup.
+ * Decides which packets a fault affects, for all network chaos types. Hash lookups only, so the cost does not grow with
+ * the number of rules; a packet that is not to or from a peer costs one lookup.
  */
 #pragma once
 
@@ -17,7 +17,7 @@
 #define VLAN_TAGS_MAX 2
 #define IP_OFFSET_MASK 0x1fff
 #define IPV6_EXTENSIONS_MAX 6
-/* vmlinux.h has enums only; these are macros of UAPI in6.h. */
+/* Macros of UAPI in6.h, which vmlinux.h does not have. */
 #define IPPROTO_HOPOPTS 0
 #define IPPROTO_ROUTING 43
 #define IPPROTO_FRAGMENT 44
@@ -31,7 +31,7 @@
 #define TCX_NEXT (-1)
 #define TCX_DROP 2
 
-/* No device has it: a redirect there frees the packet, and the sender is told that it was sent. */
+/* An index that no device has: a redirect to it frees the packet, and the sender sees success. */
 #define NO_IFINDEX 0x7fffffff
 
 const volatile struct eval_match_config match_config;
@@ -64,7 +64,7 @@ struct {
 	__type(value, __u32);
 } protect SEC(".maps");
 
-/* Flows that the node's cgroup sends, as seen on the way out: the way in has no socket yet. */
+/* Flows that the node's cgroup sends, learned on egress: on ingress a packet has no socket yet. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 32768);
@@ -88,8 +88,8 @@ static __always_inline bool has_ports(__u32 protocol)
 }
 
 /*
- * Where a packet is read from: an skb, or an XDP frame between data and end. is_frame is a constant in every program,
- * so that the other branch is not even compiled: 6.1's verifier does not know that a program's context is never NULL.
+ * The source of a packet: an skb, or an XDP frame between data and end. is_frame is a constant in every program, so the
+ * other branch is not compiled: 6.1's verifier does not know that a program's context is never NULL.
  */
 struct packet_source {
 	struct __sk_buff *skb;
@@ -118,14 +118,14 @@ static __always_inline int packet_load_ports(const struct packet_source *from, _
 	return 0;
 }
 
-/* Headers that say nothing of what they carry: a packet of such a protocol was not followed to its end. */
+/* Extension headers. If the protocol of a parsed flow is one of them, its transport header was not reached. */
 static __always_inline bool is_extension(__u32 protocol)
 {
 	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING || protocol == IPPROTO_FRAGMENT ||
 	       protocol == IPPROTO_AH || protocol == IPPROTO_DSTOPTS;
 }
 
-/* The length of an extension whose second byte is units. */
+/* The length in bytes of an extension header; units is its second byte. */
 static __always_inline __u32 extension_bytes(__u8 protocol, __u8 units)
 {
 	if (protocol == IPPROTO_FRAGMENT)
@@ -142,7 +142,7 @@ static __always_inline int packet_parse_ipv4(const struct packet_source *from, _
 	address_from_ipv4(flow->source, ip.saddr);
 	address_from_ipv4(flow->destination, ip.daddr);
 	flow->protocol = ip.protocol;
-	/* Only a first fragment has ports; the others match by address alone. */
+	/* Only the first fragment has ports; later fragments match by address alone. */
 	if (ip.frag_off & bpf_htons(IP_OFFSET_MASK))
 		return 0;
 	offset += ip.ihl * 4;
@@ -159,7 +159,7 @@ static __always_inline int packet_parse_ipv4(const struct packet_source *from, _
 	return 0;
 }
 
-/* As ARP is: a partition that stopped it would end ssh to the peer, which is protected, and outlive itself. */
+/* Like ARP, it passes: a partition that dropped it would end the protected ssh to the peer, and last beyond its end. */
 static __always_inline bool is_neighbour_discovery(const struct packet_source *from, __u32 offset)
 {
 	__u8 type;
@@ -200,8 +200,8 @@ static __always_inline int packet_parse_ipv6(const struct packet_source *from, _
 }
 
 /*
- * A frame with VLAN 0 carries a priority alone and is the device's own, as one without a tag is (commit 36b2f61a42c2).
- * -1: it is another VLAN's, whose own device sees it without the tag.
+ * A frame with VLAN 0 carries only a priority and belongs to the device, like an untagged frame (commit 36b2f61a42c2).
+ * -1: another VLAN's frame, whose own device sees it without the tag.
  */
 static __always_inline int packet_skip_tags(const struct packet_source *from, __be16 *ethertype, __u32 *offset)
 {
@@ -221,7 +221,7 @@ static __always_inline int packet_skip_tags(const struct packet_source *from, __
 	return 0;
 }
 
-/* Not IP (ARP, LLDP), or another VLAN's: -1, never ours. */
+/* -1 for packets that never match: not IP (ARP, LLDP), another VLAN's, neighbour discovery. */
 static __always_inline int packet_parse(const struct packet_source *from, __be16 ethertype, struct eval_flow_key *flow)
 {
 	__u32 offset = match_config.l3_offset;
@@ -246,7 +246,7 @@ static __always_inline __u32 rule_find(void *map, const __u8 address[16], __u16 
 	return rule ? *rule : 0;
 }
 
-/* local: the target's own address and port; NULL: port is the other end's. */
+/* local is the target's own address if port is the target's, NULL if port is the other end's. */
 static __always_inline bool port_is_protected(__u8 protocol, __u16 port, const __u8 *local)
 {
 	struct eval_protect_key key = {.port = port, .protocol = protocol};
@@ -274,7 +274,7 @@ static __always_inline bool port_matches(const struct eval_flow_key *flow)
 	return bpf_map_lookup_elem(&ports, &flow->source_port) || bpf_map_lookup_elem(&ports, &flow->destination_port);
 }
 
-/* The node's cgroup sends it (way out), or it answers what the cgroup sent (way in). */
+/* Egress: the node's cgroup sends the packet. Ingress: the cgroup has sent packets of the reverse flow. */
 static __always_inline bool cgroup_matches(struct __sk_buff *skb, const struct eval_flow_key *flow, __u32 direction)
 {
 	struct eval_flow_key reverse;
@@ -283,7 +283,7 @@ static __always_inline bool cgroup_matches(struct __sk_buff *skb, const struct e
 	if (direction == EVAL_EGRESS) {
 		const volatile struct eval_ctl *ctl = fault_ctl();
 
-		/* 0: it is gone for now. What has no cgroup at that level is 0 as well, and not the node's. */
+		/* 0 never matches: the cgroup does not exist now, or the sender's has no ancestor at that level. */
 		if (!skb || !ctl || !ctl->cgroup_id ||
 		    bpf_skb_ancestor_cgroup_id(skb, match_config.cgroup_level) != ctl->cgroup_id)
 			return false;
@@ -299,8 +299,8 @@ static __always_inline bool cgroup_matches(struct __sk_buff *skb, const struct e
 }
 
 /*
- * A later fragment has no ports: it is left alone where one of its protocol's may be protected. So is what was not
- * followed to its end where any port is.
+ * A later fragment has no ports: it counts as protected if any port of its protocol is. A packet whose transport header
+ * was not reached counts as protected if any port is.
  */
 static __always_inline bool packet_is_protected(const struct eval_flow_key *flow, const __u8 *local, __u16 local_port,
 						__u16 remote_port)
@@ -316,7 +316,7 @@ static __always_inline bool packet_is_protected(const struct eval_flow_key *flow
 	       port_is_protected(flow->protocol, remote_port, NULL);
 }
 
-/* Is the packet between the node and one of the peers, and not protected? */
+/* True if the packet is between the node and one of the peers and is not protected. */
 static __always_inline bool packet_matches(struct __sk_buff *skb, const struct eval_flow_key *flow, __u32 direction)
 {
 	const __u8 *local = direction == EVAL_EGRESS ? flow->source : flow->destination;
@@ -341,7 +341,7 @@ static __always_inline bool packet_matches(struct __sk_buff *skb, const struct e
 	return !packet_is_protected(flow, local, local_port, remote_port);
 }
 
-/* For a fault on the way in only: what the node's cgroup sends tells which answers are the node's. */
+/* The egress hook of an ingress-only fault: learns which flows the node's cgroup sends, so that ingress can match. */
 static __always_inline int learn_egress(struct __sk_buff *skb)
 {
 	struct packet_source from = {.skb = skb};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* disk_pressure: parameters, and the choice of an engine. */
+/* The chaos type disk_pressure: its fields, and the choice of an engine. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 #include "util/cleanup.h"
 #include "util/json.h"
 
-#define BYTES_MAX 1e15 /* exact as a number of JSON */
+#define BYTES_MAX 1e15 /* exact as a JSON number */
 
 static const char *const engines[] = {"auto", "hook", "fill", NULL};
 static const char *const errnos[] = {"ENOSPC", "EDQUOT", "EIO", "EROFS", NULL};
@@ -56,7 +56,7 @@ static const struct chaos_field fields[] = {
 struct disk_fault {
 	const struct disk_engine *engine;
 	void *state;
-	struct error why_not_hook; /* auto took fill; .code 0: it did not */
+	struct error why_not_hook; /* why auto chose fill; .code 0: it did not */
 };
 
 static int check_amount(const json_t *params, const char **field, struct error *err)
@@ -90,7 +90,7 @@ static int disk_check(const json_t *params, const char **field, struct error *er
 	return 0;
 }
 
-/* Others are about the request, which no other engine would take; disk_hook_load says which are not. */
+/* The errors of disk_hook_load() for a kernel that refuses hooks: only then does auto fall back to fill. */
 static bool kernel_refuses(int code)
 {
 	return code == -EPERM || code == -EOPNOTSUPP || code == -ENOSYS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Evidence: what a fault's counters in the kernel say. */
+/* Sums of evidence: a fault's kernel counters as JSON. */
 #pragma once
 
 #include <jansson.h>

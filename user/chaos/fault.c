@@ -51,8 +51,8 @@ int fault_activate(struct fault *fault, uint64_t duration_ns, struct error *err)
 	int ret;
 
 	/*
-	 * The lease is not renewed while a page of ours comes from a slow disk, which disk_pressure may well be on.
-	 * Where memory may not be locked, it is as good without.
+	 * The lease is not renewed while a page fault waits for a slow disk, possibly the one under disk_pressure.
+	 * The fault also works without locked memory, so an error is ignored.
 	 */
 	mlockall(MCL_CURRENT);
 	fault->active = true;

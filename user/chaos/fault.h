@@ -2,8 +2,8 @@
 /*
  * Live faults. A fault's life: fault_new (opens, loads, attaches nothing) → fault_activate (live) → fault_renew every
  * LEASE_RENEW_NS → fault_stop (inert at once) → fault_revert (detached, lines drained) → fault_evidence →
- * fault_free. Each later step is safe without the ones between; everything hangs on descriptors, so the death
- * of the process reverts it.
+ * fault_free. Each later step is safe without the steps between. The death of the process reverts the fault: links and
+ * files end with its descriptors, the guard removes filters.
  */
 #pragma once
 
@@ -22,13 +22,13 @@ struct fault_spec {
 	const json_t *params; /* effective: every field with a value or a fallback is there */
 	const struct target *target;
 	uint64_t seed;
-	/* For an activation longer than LEASE_RENEW_NS: keeps what is live already so. NULL: nothing is. */
+	/* For an activation longer than LEASE_RENEW_NS: renews the faults that are live already. NULL: none is. */
 	void (*renew_others)(void *arg);
 	void *renew_others_arg;
 };
 /* A parameter's text, "" if it has none. */
 const char *fault_text_param(const struct fault_spec *spec, const char *name);
-/* For activations: calls renew_others. */
+/* Calls renew_others, if set; for activations. */
 void fault_spec_renew_others(const struct fault_spec *spec);
 
 /*
@@ -36,17 +36,17 @@ void fault_spec_renew_others(const struct fault_spec *spec);
  * live as long as the fault. *out is untouched on failure.
  */
 int fault_new(struct fault **out, const struct fault_spec *spec, struct error *err);
-/* Attaches; from here on the target is under chaos until now + duration_ns (the kernel ends it too). */
+/* Attaches: the target is under chaos until now + duration_ns, when hooks end by themselves. */
 int fault_activate(struct fault *fault, uint64_t duration_ns, struct error *err);
 /*
- * Renews the lease; call it at least every LEASE_RENEW_NS while active. -ENODEV: a device went away, and the fault's
- * hooks with it, or it was stopped from outside. -ETIME: the lease had lapsed, so the target was not under chaos for a
- * while; it is not renewed. A fault that reports either is to be reverted.
+ * Renews the lease; call it at least every LEASE_RENEW_NS while active. -ENODEV: the fault's hooks were removed, for
+ * example with their device, or it was stopped from outside. -ETIME: the lease had lapsed, so the target was not under
+ * chaos for a while; it is not renewed. Revert the fault after either error.
  */
 int fault_renew(struct fault *fault, struct error *err);
-/* Inert at once (stores to shared memory only, safe to repeat); detaching is left to fault_revert. */
+/* Makes the fault inert at once; fault_revert detaches. Safe to repeat and in a signal handler. */
 void fault_stop(struct fault *fault);
-/* Detaches everything and delivers what delay lines still hold (waits at most the longest delay, bounded 2 s). */
+/* Detaches everything and delivers what delay lines still hold (waits for the longest delay, at most 2 s per line). */
 int fault_revert(struct fault *fault, struct error *err);
 /*
  * Kernel counters, a new reference; may be called while live and after revert (not after free):

@@ -31,7 +31,7 @@ static int parse_number(const struct chaos_field *field, const char *text, json_
 	char *end;
 	double value = strtod(text, &end);
 
-	/* strtod also takes hexadecimal, which the file refuses. */
+	/* strtod also accepts hexadecimal, which the campaign file does not. */
 	if (end == text || *end || !isfinite(value) || strpbrk(text, "xX"))
 		return error_set(err, -EINVAL, "'%s' is not a plain number", text);
 	if (value < field->min || value > field->max)

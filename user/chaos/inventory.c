@@ -40,7 +40,7 @@ static void stats_add(json_t *fault, int stats_fd, int line_fd)
 	}
 }
 
-/* What the fault never touches, as its programs know it; none for a disk. */
+/* The ports that the fault's programs protect; a disk fault has none. */
 static void protect_add(json_t *fault, const struct live_fault *live)
 {
 	_cleanup_close_ int fd = live_fault_map_open(live, EVAL_PROTECT_MAP);
@@ -60,13 +60,13 @@ static void protect_add(json_t *fault, const struct live_fault *live)
 	json_object_set_new(fault, "protect", list);
 }
 
-/* The kernel lets a device's name have any bytes, JSON does not: none of our faults may be hidden for that. */
+/* A device's name may have any bytes, JSON text may not: such a name must not hide a fault. */
 static json_t *text_of(const char *bytes)
 {
 	return json_text(bytes, strlen(bytes));
 }
 
-/* Instead of the directions of a network fault. */
+/* A disk fault's counters, in place of a network fault's directions. */
 static void disk_add(json_t *fault, const struct eval_disk *disk, int stats_fd)
 {
 	__u64 left = 0, reserved = 0;
@@ -83,7 +83,7 @@ static void disk_add(json_t *fault, const struct eval_disk *disk, int stats_fd)
 			 json_text(disk->data_dirs, strnlen(disk->data_dirs, sizeof(disk->data_dirs))), "left_bytes",
 			 (json_int_t)left, "reserved_bytes", (json_int_t)reserved);
 	json_object_set_new(fault, "disk", json);
-	/* The fill engine has no programs that could count. */
+	/* The fill engine has no programs, and thus no counters. */
 	if (stats_fd < 0 || stats_read(stats_fd, 0, &stats))
 		return;
 	json_object_set_new(json, "seen", json_integer((json_int_t)stats.seen));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What of ours is in the kernel, read from the kernel alone. */
+/* Reads eval's live faults from the kernel alone. */
 #pragma once
 
 #include <jansson.h>
@@ -7,14 +7,14 @@
 #include "util/error.h"
 
 /*
- * Every fault of ours, an array of
+ * Every fault of this version, an array of
  * {"type", "campaign", "trial", "target", "engine", "device", "ifindex", "netns_ino", "netns" (name or null),
  *  "holder_pid", "holder_alive", "live", "seconds_left", "lease_seconds_left", "map_id", "hooks": [...] (as
- *  live_fault_hooks()), "egress": {...}, "ingress": {...} (as fault_evidence())}.
- * Instead of "egress" and "ingress" a fault of a disk has "disk": {"data_dirs", "left_bytes", "reserved_bytes", "seen",
- * "refused": {"write", "append", "fallocate"}, "statfs_shrunk"}.
+ *  live_fault_hooks()), "protect": [...], "egress": {...}, "ingress": {...} (as fault_evidence())}.
+ * Instead of the last three a disk fault has "disk": {"data_dirs", "left_bytes", "reserved_bytes"}, with the hook
+ * engine also "seen", "refused": {"write", "append", "fallocate"} and "statfs_shrunk".
  * New reference, NULL with err on failure.
  */
 json_t *inventory_read(struct error *err);
-/* Faults of evals with another EVAL_ABI_VERSION: an array of {"abi_version", "map_id", "stopped"}. New reference. */
+/* Faults of other versions (EVAL_ABI_VERSION): an array of {"abi_version", "map_id", "stopped"}. New reference. */
 json_t *inventory_other_versions(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* latency: a part for each device, a delay line for each direction. */
+/* The chaos type latency: its fields, and hooks and delay lines on each device. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -67,7 +67,7 @@ static const struct chaos_field fields[] = {
 	{},
 };
 
-/* The part's own: the program, and a line per direction asked for. */
+/* A part's state: the program, and a line per requested direction. */
 struct latency {
 	struct latency_bpf *skel;
 	struct line *lines[EVAL_DIRECTIONS];
@@ -102,7 +102,7 @@ static int lines_open(struct latency *latency, const struct line_ops *ops, const
 		if (ret)
 			return ret;
 		config->line_ifindex[i] = latency->lines[i]->ifindex;
-		/* A device's index is unique in its namespace, so the mark is among the faults of one device. */
+		/* A device's index is unique in its namespace, so the mark is unique among the faults on a device. */
 		config->mark = EVAL_MARK | (latency->lines[i]->ifindex & ~EVAL_MARK_MASK);
 	}
 	return 0;
@@ -187,7 +187,7 @@ static int device_attach(struct net_part *part, enum eval_direction direction, s
 			      egress ? HOOK_TC_EGRESS : HOOK_TC_INGRESS, part->device->ifindex, HOOK_BEHIND_DROPS, err);
 }
 
-/* The lines' hooks first, so that what a device's hook sends there comes back; latency_detach() counts on it. */
+/* Attaches the lines' hooks first, so that packets can return from the start; latency_detach() relies on the order. */
 static int latency_attach(struct net_part *part, const struct fault_spec *spec, struct error *err)
 {
 	const struct latency *latency = part->own;
@@ -227,7 +227,7 @@ static size_t lines_drain(const struct latency *latency)
 	return count;
 }
 
-/* The fault is inert by now. The device's hooks go first, the lines' last: what is under way is still delivered. */
+/* For an inert fault: detaches the device's hooks first and the lines' last, so that held packets are delivered. */
 static void latency_detach(struct net_part *part)
 {
 	const struct latency *latency = part->own;
@@ -293,7 +293,7 @@ static const struct net_engine kind_tap = {
 	.free = latency_free,
 };
 
-/* What an fq line holds leaves at its time only, and revert cannot wait for longer; a TAP line lets go at once. */
+/* auto takes fq up to this max_ms: unlike a TAP, fq cannot release packets early, and revert waits at most 2 s. */
 #define FQ_MS_MAX 1000.0
 
 static int latency_prepare(struct fault *fault, void **state, struct error *err)

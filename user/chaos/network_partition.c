@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* network_partition: drops by tc or XDP. */
+/* The chaos type network_partition: its fields, and hooks on each device. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A fault's session in the kernel, under the names that its spec gives it. */
+/* Creates a fault's session in the kernel, with the names in its spec. */
 #pragma once
 
 #include "util/error.h"
@@ -9,6 +9,6 @@ struct fault_spec;
 struct net_device;
 struct session;
 
-/* As session_new(). */
+/* Like session_new(). */
 int chaos_session_new(struct session **out, struct bpf_object *obj, const struct fault_spec *spec,
 		      const struct net_device *device, const char *engine, struct error *err);

@@ -18,7 +18,7 @@ enum chaos_field_type {
 	FIELD_INTEGER,
 	FIELD_BOOL,
 	FIELD_CHOICE, /* one of choices */
-	FIELD_PEERS,  /* list (or one) of node/peer names or ADDR[:PORT], or the word `all` where all_allowed */
+	FIELD_PEERS,  /* list (or one) of node/peer names or ADDR[:PORT], or the word `all` if all_allowed */
 	FIELD_PORTS,  /* list (or one) of 1…65535 */
 };
 
@@ -34,12 +34,12 @@ struct chaos_field {
 	const char *help; /* one line */
 };
 
-/* What a chaos type needs of its target node, checked by validation. */
+/* Requirements of a chaos type on its target node, checked by validation. */
 enum chaos_needs {
 	CHAOS_NEEDS_ADDRESS = 1 << 0,
 	CHAOS_NEEDS_DATA_DIR = 1 << 1,
 	CHAOS_NEEDS_OTHER_NODES = 1 << 2, /* at least one other node or peer */
-	CHAOS_NEEDS_OWN_TRAFFIC = 1 << 3, /* what the node sends can be told apart: its own IP, or a cgroup */
+	CHAOS_NEEDS_OWN_TRAFFIC = 1 << 3, /* the node's packets are distinguishable: its own IP, or a cgroup */
 };
 
 struct fault;
@@ -67,12 +67,12 @@ struct chaos_ops {
 	void (*free)(void *state);
 };
 
-/* The table, in the order of chaos_kinds.h; chaos_next(NULL) is the first, NULL after the last. */
+/* The types in the order of chaos_kinds.h: chaos_next(NULL) returns the first, chaos_next(last) returns NULL. */
 const struct chaos_ops *chaos_find(const char *name);
 const struct chaos_ops *chaos_next(const struct chaos_ops *previous);
 const struct chaos_field *chaos_field_find(const struct chaos_ops *ops, const char *name);
-/* A new object with every fallback of the table. */
+/* Returns a new object with the fallback of every field that has one. */
 json_t *chaos_defaults(const struct chaos_ops *ops);
 
-/* A field's value from the command line (--min-ms 50), as the JSON that params holds. Not for FIELD_PEERS. */
+/* Parses a field's value from the command line (--min-ms 50) into the JSON that params holds. Not for FIELD_PEERS. */
 int chaos_field_parse(const struct chaos_field *field, const char *text, json_t **out, struct error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What hangs on a live fault: its hooks as JSON, and the maps that its programs use. */
+/* The hooks of a live fault as JSON, and the maps that its programs use. */
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "net/netns.h"
 #include "util/cleanup.h"
 
-/* A holder's: the host's, the target's of each of its faults, the lines'. */
+/* Per holder: the host's network namespace, those of its faults' targets and of its lines. */
 #define LINE_NAMESPACES_MAX 16
 
 static const char *hook_name(const struct live_link *link)
@@ -32,7 +32,7 @@ static const char *hook_name(const struct live_link *link)
 	return link->attach_type == EVAL_BPF_TCX_EGRESS ? "tcx/egress" : "tcx/ingress";
 }
 
-/* Before 5.15 (commit b89fbfbb854c) a tracepoint's program hangs on a perf event, which is no link. */
+/* Before 5.15 (commit b89fbfbb854c) a tracepoint's program is attached to a perf event, not by a link. */
 static bool is_on_tracepoint(const struct program *program, __u32 holder_pid)
 {
 	const struct dirent *entry;
@@ -87,8 +87,8 @@ static void filters_add_in(json_t *hooks, int netns_fd, const struct eval_ctl *c
 }
 
 /*
- * A delay line's namespace has no name and no process in it, and the target's may have lost both: only their holder's
- * descriptors lead there. listed: the inode of one that is done, or 0.
+ * Searches the namespaces that the holder has open: a delay line's has no name and no process in it, and the target's
+ * may have lost both. listed is the inode of a namespace that was searched before, or 0.
  */
 static void holder_filters_add(json_t *hooks, const struct eval_ctl *ctl, unsigned int map_id, uint64_t listed)
 {
@@ -114,7 +114,7 @@ static void holder_filters_add(json_t *hooks, const struct eval_ctl *ctl, unsign
 	}
 }
 
-/* On kernels without tcx. */
+/* For kernels without tcx. */
 static void filters_add(json_t *hooks, const struct eval_ctl *ctl, unsigned int map_id)
 {
 	_cleanup_close_ int netns_fd = netns_open_inode(ctl->netns_ino);
@@ -164,7 +164,7 @@ int live_fault_map_open(const struct live_fault *fault, const char *name)
 	const struct program *program = NULL;
 	int fd = -ENOENT;
 
-	/* Not every program uses all of them. */
+	/* Not every program of the fault uses the map. */
 	while (fd < 0 && (program = live_table_next_program(fault->table, fault->map_id, program)))
 		fd = program_map_open(program, name);
 	return fd;

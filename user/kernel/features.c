@@ -36,7 +36,7 @@ static void load_only(struct bpf_object *object, const char *name)
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
 }
 
-/* Loads the one program of the probe object; *skel stays open for its use. */
+/* Loads one program of the probe object. On success the caller destroys *skel. */
 static int probe_load(struct probe_bpf **skel, const char *name)
 {
 	int ret;
@@ -108,7 +108,7 @@ static int probe_sch_fq(void)
 	return tc_try_fq(DEVICE_LOOPBACK_IFINDEX);
 }
 
-/* Loads one program of the disk's probe object, NULL: all of them; *skel stays open for its use. */
+/* Loads one program of the disk probe object, or all if name is NULL. On success *skel stays open. */
 static int load_disk(struct probe_disk_bpf **skel, const char *name)
 {
 	int ret;
@@ -125,8 +125,8 @@ static int load_disk(struct probe_disk_bpf **skel, const char *name)
 }
 
 /*
- * The child's end closes *skel. Each load reads vmlinux's BTF, which takes longer than all else: one serves all where
- * nothing is missing.
+ * Loads all programs at once if possible, because each load reads vmlinux's BTF, which takes longer than all else. The
+ * child's exit frees *skel.
  */
 static int probe_disk(struct probe_disk_bpf **skel, const char *name)
 {
@@ -154,7 +154,7 @@ static int probe_growth(void)
 	return probe_disk(&skel, "probe_growth");
 }
 
-/* Tracepoints are attached by way of tracefs. */
+/* Also attaches, because a tracepoint needs tracefs. */
 static int probe_statfs(void)
 {
 	struct probe_disk_bpf *skel;
@@ -170,8 +170,8 @@ static int probe_statfs(void)
 static const struct {
 	const char *name, *used_for;
 	int (*probe)(void);
-	const char *missing; /* what a refusal means here, but for EPERM */
-	bool lockdown;       /* refuses the program (EPERM) or what it calls (EINVAL) */
+	const char *missing; /* what ENOENT, EINVAL, EOPNOTSUPP, ESRCH or EACCES mean */
+	bool lockdown;       /* may refuse the program (EPERM) or a helper (EINVAL) */
 } probes[] = {
 	[FEATURE_BTF] = {"btf", "every engine", probe_btf, "the kernel was built without CONFIG_DEBUG_INFO_BTF"},
 	[FEATURE_TCX] = {"tcx", "latency, network_partition", probe_tcx,
@@ -193,7 +193,7 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(probes) == FEATURE_COUNT, "one probe per feature");
 
-/* By these numbers and clocks the kernel's programs and other evals know us. */
+/* Checks the clocks and pids by which BPF programs and other evals recognise this process. */
 static int check_namespaces(struct error *err)
 {
 	int ret = clock_join_namespace();
@@ -225,7 +225,7 @@ bool features_locked_down(void)
 	_cleanup_fclose_ FILE *f = fopen("/sys/kernel/security/lockdown", "re");
 	char line[128] = "";
 
-	/* Without securityfs: root that may load other programs but not these is under lockdown. */
+	/* Without securityfs, assume lockdown: nothing else refuses root some programs and not others. */
 	if (!f || !fgets(line, sizeof(line), f))
 		return true;
 	return !strstr(line, "[none]");
@@ -245,7 +245,7 @@ static void feature_set(struct feature *feature, enum feature_id id, int ret)
 		snprintf(feature->reason, sizeof(feature->reason), "%s", strerror(-ret));
 }
 
-/* The child's side: results[] is shared with the parent. */
+/* Runs in the child; results[] is shared with the parent. Returns the exit status: 0 or an errno. */
 static int probe_all(int *results)
 {
 	if (unshare(CLONE_NEWNET))
@@ -255,7 +255,7 @@ static int probe_all(int *results)
 	return 0;
 }
 
-/* -EINTR: somebody stopped it (SIGSTOP); it holds nothing and is killed. */
+/* -EINTR if somebody stopped the child (SIGSTOP): it holds nothing and is killed. */
 static int wait_for_child(pid_t child)
 {
 	siginfo_t info = {};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What this kernel can do, found out by trying, in a network namespace of a child's own that goes with it. */
+/* Which features this kernel has, found by trying them in a child process with its own network namespace. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,13 +10,13 @@
 enum feature_id {
 	FEATURE_BTF,      /* /sys/kernel/btf/vmlinux: needed by everything */
 	FEATURE_TCX,      /* since 6.6, commit e420bed02507 */
-	FEATURE_CLSACT,   /* what takes the place of tcx: filters and a guard */
+	FEATURE_CLSACT,   /* the replacement for tcx: filters and a guard */
 	FEATURE_XDP_LINK, /* since 5.9, commit aa8d3a716b59 */
 	FEATURE_TAP,
 	FEATURE_SCH_FQ,
-	FEATURE_FMOD_RET, /* since 5.7, commit ae24082331d9; this and what follows not under lockdown */
+	FEATURE_FMOD_RET, /* since 5.7, commit ae24082331d9; lockdown may refuse this and the next two */
 	FEATURE_GROWTH,   /* a program may read a call's position: not on 5.10 */
-	FEATURE_STATFS,   /* a program may write to its process's memory; the kernel logs each that loads */
+	FEATURE_STATFS,   /* a program may write to its process's memory; the kernel logs each load */
 	FEATURE_COUNT,
 };
 
@@ -24,14 +24,17 @@ struct feature {
 	const char *name;     /* "tcx" */
 	const char *used_for; /* "latency and partition" */
 	bool usable;
-	char reason[128]; /* why not; "" where usable */
+	char reason[128]; /* why not usable; "" if usable */
 };
 
-/* What nothing works without: root and BTF. -EPERM or -ENOTSUP with a text that says what to do. */
+/*
+ * What every fault needs: root, BTF, the clocks' offset in this time namespace, a /proc of this PID namespace. Returns
+ * 0, or a negative errno with a text that says what to do.
+ */
 int features_check_host(struct error *err);
 
-/* True where lockdown is in force, or where it cannot be told: root is then refused by nothing else. */
+/* For programs that root was refused: true if lockdown is in force, or its state cannot be read. */
 bool features_locked_down(void);
 
-/* Fills features[FEATURE_COUNT]. Needs root. Returns 0 or a negative errno (nothing could be tried). */
+/* Fills features[FEATURE_COUNT]. Needs root. Returns 0, or a negative errno if nothing could be tried. */
 int features_probe(struct feature features[FEATURE_COUNT]);

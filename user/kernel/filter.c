@@ -20,7 +20,7 @@
 #include "util/clock.h"
 #include "util/host_lock.h"
 
-/* How an operator tells our filters in `tc filter show`; below it the program's id, which no other filter has. */
+/* Identifies our filters in `tc filter show`. The low bits are the program's id, which no other filter has. */
 #define FILTER_HANDLE 0xeba00000U
 #define FILTER_HANDLE_MASK 0x000fffffU
 #define ATTACH_TRIES 5
@@ -28,12 +28,12 @@
 #define LOCK_STEP_MS 1
 
 /*
- * Between "is it empty" and "remove it" no other eval may add a filter. A process that was stopped while it held the
- * lock must not hold up an emergency stop: then we go on without.
+ * Keeps other evals from adding a filter between our check that a clsact is empty and its removal. -1 if the lock is
+ * not free within LOCK_WAIT_NS. Callers then proceed: a stopped holder must not delay an emergency stop.
  */
 static int clsact_lock(void)
 {
-	/* It is waited for once, not once a fault. */
+	/* Wait for a stuck holder once, not once per fault. */
 	static bool holder_is_stuck;
 	_cleanup_close_ int fd = -1;
 	uint64_t end_ns = clock_monotonic_ns() + (holder_is_stuck ? 0 : LOCK_WAIT_NS);
@@ -57,8 +57,8 @@ struct priority_choice {
 };
 
 /*
- * Filters come sorted by priority. One that is taken by others' BPF filters is shared, as the newest of a priority runs
- * first; one of another kind or protocol cannot be.
+ * Filters come sorted by priority. A priority of other BPF filters is shared, because its newest filter runs first; one
+ * with filters of another kind or protocol cannot be.
  */
 static int priority_visit(const struct tc_filter *filter, void *data)
 {
@@ -93,13 +93,13 @@ static struct bpf_tc_opts opts_of(const struct tc_filter *at)
 	};
 }
 
-/* 1: made just now, 0: it was there. */
+/* 1 if it created the clsact, 0 if a suitable qdisc was there, or a negative errno. */
 static int clsact_make(const struct tc_filter *at)
 {
 	struct bpf_tc_hook hook = hook_of(at);
 	int ret = tc_has_clsact(at->ifindex);
 
-	/* On a plain ingress qdisc a filter for the way out would land on the way in. */
+	/* A plain ingress qdisc serves for ingress; an egress filter on it would run on ingress. */
 	if (ret == -EEXIST && at->parent == TC_PARENT_INGRESS)
 		return 0;
 	if (ret)
@@ -129,7 +129,7 @@ static int count_visit(const struct tc_filter *filter, void *data)
 	return 0;
 }
 
-/* Only where neither hook holds anything. */
+/* Removes the clsact if neither of its hooks has a filter. */
 static void clsact_remove(unsigned int ifindex)
 {
 	struct bpf_tc_hook hook = {.sz = sizeof(hook),
@@ -159,13 +159,13 @@ static int attach_locked(struct filter *filter, int program_fd, enum hook_place 
 	bool is_its_device = is_device_of(ctl, filter->netns_fd, filter->at.ifindex);
 	int made, ret = -EINVAL;
 
-	/* Others may take a priority or remove the clsact between our look and our step. */
+	/* Other programs may take the priority or remove the clsact between our query and our change. */
 	for (int i = 0; i < ATTACH_TRIES && (ret == -EINVAL || ret == -EEXIST || ret == -ENOENT); i++) {
 		made = clsact_make(&filter->at);
 		if (made < 0)
 			return made;
 		filter->clsact_is_ours |= made;
-		/* Before the filter is there, which keeps the map alive that says so. */
+		/* Stored before the filter is added, which keeps this control block alive. */
 		if (made && is_its_device)
 			ctl->clsact = 1;
 		ret = filter_add(&filter->at, program_fd, place);
@@ -216,7 +216,7 @@ int filter_attach(struct filter *filter, int program_fd, enum hook hook, unsigne
 	return 0;
 }
 
-/* In the filter's namespace. */
+/* Call in the filter's namespace. */
 static bool is_still_ours(const struct tc_filter *at)
 {
 	struct bpf_tc_hook hook = hook_of(at);
@@ -237,7 +237,7 @@ bool filter_is_attached(const struct filter *filter)
 	return attached;
 }
 
-/* In the filter's namespace. */
+/* Call in the filter's namespace. */
 static bool filter_remove(const struct tc_filter *at)
 {
 	struct bpf_tc_hook hook = hook_of(at);
@@ -279,7 +279,7 @@ static int found_visit(const struct tc_filter *filter, void *data)
 
 static void find_on_device(struct found *found, unsigned int ifindex)
 {
-	/* A device may be gone, and then it holds nothing. */
+	/* Errors are ignored: a device that was removed has no filters. */
 	tc_each_filter(ifindex, TC_PARENT_INGRESS, found_visit, found);
 	tc_each_filter(ifindex, TC_PARENT_EGRESS, found_visit, found);
 }
@@ -316,7 +316,7 @@ int filters_remove(const struct eval_ctl *ctl, unsigned int map_id)
 	for (int i = 0; i < count; i++)
 		if (filters[i].ifindex == ctl->ifindex)
 			removed += filter_remove(&filters[i]);
-	/* Also where its holder got no further than to the filters, and those of the line still keep the map. */
+	/* Even if the device has no filter of ours: the holder may have died before it removed the clsact. */
 	if (ctl->clsact)
 		clsact_remove(ctl->ifindex);
 	netns_leave(&saved);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Hooks of kernels without tcx (before 6.6): direct-action filters on a clsact qdisc. They outlive their process, so
- * the guard removes them when it dies, and the next eval where the guard died as well. What is not ours stays.
+ * Hooks of kernels without tcx (before 6.6): direct-action filters on a clsact qdisc. They outlive their process: if it
+ * dies, the guard removes them, or the next eval if the guard died as well. Other programs' filters are left alone.
  */
 #pragma once
 
@@ -12,27 +12,30 @@
 #include "kernel/hook.h"
 #include "net/tc.h"
 
-/* Of a fault: one a hook, one that learns, and the lines'. */
+/* Per fault: one filter per hook, one that learns flows, and those of its lines. */
 #define FAULT_FILTERS_MAX 16
 
 struct filter {
 	int netns_fd; /* owned; -1: none attached */
 	struct tc_filter at;
-	bool clsact_is_ours; /* it goes with the last filter */
+	bool clsact_is_ours; /* it is removed with its last filter */
 };
 
-/* In the current network namespace. ctl: the fault's, which keeps whether its device's clsact is ours. */
+/*
+ * Attaches in the current network namespace. ctl is the fault's and records whether its device's clsact is ours.
+ * -EEXIST: the device has an ingress qdisc, which has no egress hook.
+ */
 int filter_attach(struct filter *filter, int program_fd, enum hook hook, unsigned int ifindex, enum hook_place place,
 		  struct eval_ctl *ctl, const char *device, struct error *err);
-/* False where it is gone or somebody replaced it. */
+/* False if the filter was removed or replaced. */
 bool filter_is_attached(const struct filter *filter);
-/* Removes the filter if it is still ours, and a clsact of ours that holds nothing any more. */
+/* Removes the filter if it is still ours, and the clsact if that is ours and empty. */
 void filter_detach(struct filter *filter);
 
 /*
- * The filters of the fault that has this control block, on its device and on delay lines; netns_fd is its namespace.
- * Fills out[] up to max and returns how many there are in it, or a negative errno.
+ * Finds the filters of the fault with this control block in the namespace netns_fd, on the fault's device and on delay
+ * lines. Fills at most max entries of out[] and returns how many, or a negative errno.
  */
 int filters_find(struct tc_filter *out, size_t max, int netns_fd, const struct eval_ctl *ctl, unsigned int map_id);
-/* Removes those of the fault's device, whoever holds it. Returns how many. */
+/* Removes the filters on the fault's device, whoever holds the fault. Returns how many. */
 int filters_remove(const struct eval_ctl *ctl, unsigned int map_id);

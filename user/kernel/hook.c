@@ -9,16 +9,16 @@
 #include "kernel/program.h"
 #include "net/device.h"
 
-/* The program that ours is to follow may go between our look and our step. */
+/* The program that ours attaches after may be detached between the query and the attach. */
 #define LINK_TRIES 5
-/* The kernel allows as many programs on a tcx hook. */
+/* The kernel's limit of programs on a tcx hook. */
 #define HOOK_PROGRAMS_MAX 64
 /* UAPI of Linux 6.6, which Debian 12's header lacks. */
 #define TCX_BEFORE (1U << 3)
 #define TCX_AFTER (1U << 4)
 #define TCX_RELATIVE_IS_ID (1U << 5)
 
-/* What union bpf_attr has for BPF_LINK_CREATE of a tcx hook. */
+/* The part of union bpf_attr for BPF_LINK_CREATE on a tcx hook. */
 struct tcx_link_create {
 	__u32 program_fd, ifindex, attach_type, flags, relative_id, zero;
 	__u64 expected_revision;
@@ -32,7 +32,7 @@ bool hook_needs_filters(void)
 			      &count) != 0;
 }
 
-/* The last program of ours on the hook that drops; 0: none. */
+/* Returns the id of our last program on the hook that drops, or 0. */
 static __u32 last_drop(unsigned int ifindex, enum bpf_attach_type hook)
 {
 	__u32 ids[HOOK_PROGRAMS_MAX] = {}, count = HOOK_PROGRAMS_MAX;

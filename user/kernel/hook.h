@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The places in the kernel where a fault's programs run on a device. */
+/* The hooks of a device on which a fault's programs run, and their links. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,15 +11,15 @@
 #define EVAL_BPF_TCX_EGRESS 47
 
 enum hook { HOOK_TC_INGRESS, HOOK_TC_EGRESS, HOOK_XDP };
-/* Before others' programs: these see a packet that comes back from a delay line, and as it was, once. */
+/* Before other owners' programs: these see a delayed packet once, when the line has returned it unchanged. */
 enum hook_place {
 	HOOK_FIRST,
-	HOOK_BEHIND_DROPS, /* first, but for programs of ours that drop */
+	HOOK_BEHIND_DROPS, /* first, except after our programs that drop */
 };
 
-/* True where this kernel has no tcx, found out by asking it. */
+/* True if this kernel has no tcx, found by a query. */
 bool hook_needs_filters(void);
-/* A tcx or XDP link, which closes with its descriptor. Returns the descriptor or a negative errno. */
+/* Attaches by a tcx or XDP link, which ends with its descriptor. Returns the descriptor or a negative errno. */
 int hook_link(int program_fd, enum hook hook, unsigned int ifindex, enum hook_place place);
-/* What went wrong, for the operator; returns code. */
+/* Describes a failed attach for the operator; returns code. */
 int hook_error(int code, enum hook hook, const char *device, struct error *err);

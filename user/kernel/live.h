@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Live faults, whoever holds them, as the kernel itself knows them: to find, to show and to end. */
+/* Finds, shows and ends live faults, whoever holds them, from the kernel's own state. */
 #pragma once
 
 #include <jansson.h>
@@ -13,50 +13,51 @@ struct eval_disk;
 struct live_table;
 
 /*
- * Every control block of this host, by walking the kernel's map ids. visit gets a descriptor of the map (closed
- * afterwards) and its id; a non-zero return ends the walk and is returned. visit_other gets the control blocks of evals
- * with another EVAL_ABI_VERSION, of which ctl holds only what all versions share, up to deadline_ns. Each may be NULL.
+ * Visits every control block of this host, by walking the kernel's map ids. visit gets a descriptor of the map (closed
+ * afterwards) and its id; a non-zero return ends the walk and is returned. visit_other gets the control blocks of other
+ * versions (EVAL_ABI_VERSION), where ctl is valid only up to deadline_ns. Either may be NULL.
  */
 typedef int (*live_visit)(int map_fd, unsigned int map_id, const struct eval_ctl *ctl, void *data);
 int live_walk(live_visit visit, void *data, struct error *err);
 int live_walk_all_versions(live_visit visit, live_visit visit_other, void *data, struct error *err);
 /*
- * True while the process that holds the fault lives: pid and start time agree, or, where it is in another PID namespace
- * and so cannot be seen from here, its lease is not long over.
+ * True if the fault's holder lives, by its pid and start time. A holder in another PID namespace cannot be seen from
+ * here: it counts as alive until 10 s after its lease ended.
  */
 bool live_holder_is_alive(const struct eval_ctl *ctl);
-/* Of a control block's kind, "unknown" if this version has no such type. */
+/* The name of a control block's kind, "unknown" if this version has no such type. */
 const char *live_kind_name(unsigned int kind);
 
-/* What hangs on a fault; all of it is good during the visit alone. */
+/* A live fault; valid during the visit only. */
 struct live_fault {
 	const struct eval_ctl *ctl;
 	unsigned int map_id;
 	const struct live_table *table; /* the host's programs, links and disk maps, read once for all faults */
 };
 typedef int (*live_fault_visit)(const struct live_fault *fault, void *data);
-/* Every fault of this version; a non-zero return ends it and is returned. */
+/* Visits every fault of this version; a non-zero return ends the walk and is returned. */
 int live_each_fault(live_fault_visit visit, void *data, struct error *err);
 /*
- * An array of {"hook", "ifindex", "program", "link_id" or (a filter's) "priority" and "handle"}. The hooks "line_turn"
- * and "line_depart" are in the fq line's own namespace, and so is their "ifindex". New reference.
+ * An array of {"hook", "ifindex", "program", "link_id" or (a filter's) "priority" and "handle"}. The "ifindex" of the
+ * programs line_turn and line_depart is in the fq line's own namespace. New reference.
  */
 json_t *live_fault_hooks(const struct live_fault *fault);
-/* One of these: it is on a delay line, not on the fault's device. */
+/* True if this element of live_fault_hooks() is on a delay line, not on the fault's device. */
 bool live_hook_is_of_line(const json_t *hook);
-/* A map of this name that some program of the fault uses, as a descriptor; -ENOENT: none. */
+/* Opens the map of this name that a program of the fault uses. Returns a descriptor or -ENOENT. */
 int live_fault_map_open(const struct live_fault *fault, const char *name);
-/* NULL: it is no fault of a disk. */
+/* NULL if the fault is not a disk fault. */
 const struct eval_disk *live_fault_disk(const struct live_fault *fault);
 
 /*
- * Emergency stop. First every fault of ours on this host, of whatever version, is made inert; then they are told of in
- * report, a line each; then the hooks of their devices are detached (those of another version's its holder detaches).
- * Holders that are stopped (SIGSTOP) go on. What a delay line holds is still delivered. Returns how many it stopped.
+ * Emergency stop: makes every fault on this host inert, of any version, then writes a line for each into report, then
+ * continues stopped holders (SIGSTOP) and detaches the hooks on the faults' devices. The holder of another version's
+ * fault detaches it. Delay lines still deliver what they hold. A container leaves this version's faults in other PID
+ * namespaces alone. Returns how many faults it stopped, or a negative errno.
  */
 int live_stop_all(FILE *report, struct error *err);
 /*
- * Removes what filters dead holders left, and makes them inert first; for kernels without tcx, elsewhere they went with
- * their holder. Returns how many faults it swept, or a negative errno.
+ * Makes the faults of dead holders inert and removes the filters that they left. Does nothing on kernels with tcx,
+ * where links end with their holder. Returns how many faults it swept, or a negative errno.
  */
 int live_sweep_dead(struct error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* BPF objects: libbpf's log, loading with a text, their maps. */
+/* BPF objects: libbpf's messages, loading with an error text, and maps. */
 #pragma once
 
 #include <stddef.h>
@@ -8,12 +8,12 @@
 
 struct bpf_object;
 
-/* Routes libbpf's messages through the log, one level quieter; the last warning ends up in error texts. */
+/* Prints libbpf's messages only if EVAL_DEBUG is set; object_load() puts the last warning into its error text. */
 void object_log_init(void);
 
 /*
- * Loads obj and turns the kernel's refusal into a text that says what is missing. size_map sets a hash map's
- * size before load; a map needs at least one entry.
+ * object_load() explains in err why the kernel refused obj. object_size_map() sets a map's size before load, at least
+ * one entry. object_map_fd() returns a descriptor that obj owns, or -ENOENT.
  */
 int object_load(struct bpf_object *obj, struct error *err);
 int object_size_map(struct bpf_object *obj, const char *name, size_t entries, struct error *err);

@@ -7,7 +7,7 @@
 
 #include "util/cleanup.h"
 
-/* First words of program names: tests/unit/kernel/test_program.c has the list. */
+/* Prefixes of program names; tests/unit/kernel/test_program.c lists all first words. */
 #define LINE_PROGRAM_PREFIX "line_"
 #define DROP_PROGRAM_PREFIX "drop_"
 #define LEARN_PROGRAM_PREFIX "learn"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the kernel tells about a loaded program: how its faults are found. */
+/* What the kernel reports about a loaded BPF program, to find the programs of a fault. */
 #pragma once
 
 #include <linux/bpf.h>
@@ -15,13 +15,13 @@ struct program {
 	__u32 map_count;
 };
 
-/* -ENOENT: no such program any more, or it is closed to us. */
+/* Both return -ENOENT if the program is gone or cannot be read. */
 int program_read(struct program *program, __u32 id);
 int program_read_fd(struct program *program, int fd);
 bool program_has_map(const struct program *program, __u32 map_id);
-/* The map of this name among those that the program uses, as a descriptor. */
+/* Opens the program's map of this name. Returns a descriptor or -ENOENT. */
 int program_map_open(const struct program *program, const char *name);
-/* By its name: a delay line's, not one of a device's hooks. */
+/* True if the program belongs to a delay line, not to a device's hooks. */
 bool program_is_of_line(const char *name);
-/* By its name, one of ours that drops packets, or learns whose they are: delays go behind it. */
+/* True if the program's name is one of ours that drop packets or learn flows: delay programs attach after it. */
 bool program_drops(__u32 id);

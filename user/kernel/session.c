@@ -22,7 +22,7 @@
 /* Two on the device, and three on each of two fq lines. */
 #define SESSION_HOOKS_MAX 8
 
-/* A link, or a filter where link_fd is -1. */
+/* A link, or a filter if link_fd is -1. */
 struct session_hook {
 	int link_fd;
 	struct filter filter;
@@ -32,7 +32,7 @@ struct session {
 	struct eval_ctl *ctl; /* shared with the kernel */
 	int stats_fd;         /* of the object, not owned */
 	bool has_delays;
-	volatile sig_atomic_t stopped; /* by its holder */
+	volatile sig_atomic_t stopped; /* by session_stop() */
 	struct session_hook hooks[SESSION_HOOKS_MAX];
 	size_t hook_count;
 };
@@ -56,7 +56,7 @@ static void ctl_fill(struct eval_ctl *ctl, const struct session_identity *identi
 		ctl->ifindex = device->ifindex;
 		snprintf(ctl->device, sizeof(ctl->device), "%s", device->name);
 	}
-	/* Last: a reader that sees the magic sees the rest. */
+	/* Stored last: a reader that sees the magic sees the rest. */
 	__atomic_store_n(&ctl->magic, EVAL_MAGIC, __ATOMIC_RELEASE);
 }
 
@@ -120,7 +120,7 @@ static bool hook_is_attached(const struct session_hook *hook)
 
 	if (hook->link_fd < 0)
 		return filter_is_attached(&hook->filter);
-	/* The device's index comes first for tcx as for XDP, and is 0 once it is gone. */
+	/* tcx and XDP links both report the device's index first; it is 0 once the device is removed. */
 	return bpf_obj_get_info_by_fd(hook->link_fd, &info, &size) || info.xdp.ifindex;
 }
 
@@ -149,7 +149,7 @@ int session_activate(struct session *session, uint64_t duration_ns, struct error
 	__u64 not_yet = EVAL_DEADLINE_NOT_YET, now_ns = clock_monotonic_ns();
 
 	session_renew(session, now_ns + LEASE_NS);
-	/* A signal, or another process, may have come while the hooks were attached. */
+	/* A signal or another process may have stopped the fault while the hooks were attached. */
 	if (__atomic_compare_exchange_n(&session->ctl->deadline_ns, &not_yet, now_ns + duration_ns, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return 0;
@@ -179,7 +179,7 @@ bool session_is_stopped(const struct session *session)
 
 int session_check(const struct session *session, struct error *err)
 {
-	/* In this order: a signal's handler may stop it between the two. */
+	/* In this order, because a signal handler may stop the fault between the two. */
 	if (!session_is_stopped(session) || session->stopped)
 		return 0;
 	return error_set(err, -ENODEV, "the fault was stopped from outside: by 'eval cleanup --now'?");

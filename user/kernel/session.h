@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * One fault on one device: the loaded BPF object's control block, counters and links. Everything hangs on
+ * One fault on one device: the loaded BPF object's control block, counters and hooks. All but filters end with the
  * descriptors of this process.
  */
 #pragma once
@@ -19,7 +19,7 @@ struct bpf_object;
 struct bpf_program;
 struct net_device;
 
-/* Whose fault it is, for the control block. */
+/* Who the fault belongs to, as the control block records it. */
 struct session_identity {
 	enum eval_kind kind;
 	const char *campaign, *trial; /* "" for an injection by hand */
@@ -37,29 +37,29 @@ void session_free(struct session *session);
 
 /*
  * Attaches a program to a device in the current network namespace: by a link, which closes with the session or the
- * process, or, on kernels without tcx, by a filter, which the guard removes where the process dies.
+ * process, or, on kernels without tcx, by a filter, which the guard removes if the process dies.
  */
 int session_attach(struct session *session, const char *device, struct bpf_program *program, enum hook hook,
 		   unsigned int ifindex, enum hook_place place, struct error *err);
-/* False: a device of the hooks, which are all that was attached, is gone or someone detached them by force. */
+/* False if the device of a hook was removed or someone detached a hook by force. */
 bool session_is_attached(const struct session *session);
 /* Detaches hooks, last attached first, until `keep` are left. */
 void session_detach(struct session *session, size_t keep);
 
 /*
- * The control block: live for duration_ns, while the lease is renewed. stop only stores to shared memory; what was
- * stopped before is not activated any more (-ENODEV).
+ * These write the control block. activate makes the fault live for duration_ns, while the lease is renewed; it returns
+ * -ENODEV if the fault was stopped before. stop only stores to shared memory.
  */
 int session_activate(struct session *session, uint64_t duration_ns, struct error *err);
 void session_renew(struct session *session, uint64_t lease_ns);
 void session_set_cgroup(struct session *session, uint64_t cgroup_id);
 void session_stop(struct session *session);
-/* True: its deadline is taken away, by session_stop() or from outside (eval cleanup --now). */
+/* True if the fault was stopped, by session_stop() or from outside (eval cleanup --now). */
 bool session_is_stopped(const struct session *session);
-/* -ENODEV, with err, where that came from outside alone. */
+/* -ENODEV, with err, if the fault was stopped from outside and not by session_stop(). */
 int session_check(const struct session *session, struct error *err);
-/* Stops for good, and from here the lines' hooks restore what the device's hooks did: these may go. */
+/* Stops for good: the lines' hooks now restore what the device's hooks changed, so the latter can be detached. */
 void session_drain(struct session *session);
 
-/* The "devices" element of fault_evidence(). */
+/* One element of "devices" in fault_evidence(). New reference. */
 json_t *session_evidence(const struct session *session);

@@ -7,7 +7,7 @@
 
 #include "eval_abi.h"
 
-/* Counters summed over CPUs; first_hit_ns is the earliest, 0 where there is none. */
+/* Sums the counters over CPUs; first_hit_ns is the earliest, 0 if there is none. Returns 0 or a negative errno. */
 int stats_read(int stats_map_fd, enum eval_direction direction, struct eval_stats *sum);
 /* {"seen", "hit", "bytes"}; with_delays also "failed" and the histograms "drawn" and "applied". */
 json_t *stats_to_json(const struct eval_stats *stats, bool with_delays);

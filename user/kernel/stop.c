@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Ending faults from outside, whoever holds them. */
+/* Ends faults from outside, whoever holds them. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <signal.h>
@@ -32,8 +32,8 @@ struct stop {
 };
 
 /*
- * Two stores: the fault is inert from the first on, and a line still delivers what it holds. drains false: another
- * version's block, of which only the deadline's place is known; its holder sees it and detaches.
+ * The first store makes the fault inert; a line still delivers what it holds. drains is false for another version's
+ * control block, which is known only up to deadline_ns: its holder sees the deadline and detaches.
  */
 static int make_inert(int map_fd, bool drains)
 {
@@ -49,14 +49,14 @@ static int make_inert(int map_fd, bool drains)
 }
 
 /*
- * The host's own PID namespace stops all; a container stops what its own processes hold, and leaves the host's faults
- * and other containers' alone.
+ * From the host's own PID namespace, all faults are stopped; from a container, only those that its own processes hold,
+ * not the host's or other containers'.
  */
 static bool is_for_us(const struct eval_ctl *ctl)
 {
 	uint64_t own = procfs_pid_namespace();
 
-	/* 0: it cannot be told, and an emergency stop rather stops too much. */
+	/* 0: unknown. An emergency stop stops too much rather than too little. */
 	return !own || own == PID_NAMESPACE_INITIAL || ctl->holder_pidns_ino == own;
 }
 
@@ -74,7 +74,7 @@ static int stop_visit(int map_fd, unsigned int map_id, const struct eval_ctl *ct
 		return 0;
 	}
 	grown = array_reserve(stop->faults, stop->count, &stop->room, FIRST_ROOM, sizeof(*grown));
-	/* Inert, but it stays attached. */
+	/* The fault is inert but stays attached. */
 	if (!grown) {
 		stop->failed++;
 		return 0;
@@ -88,7 +88,7 @@ static int stop_other_version(int map_fd, unsigned int map_id, const struct eval
 {
 	struct stop *stop = data;
 
-	/* Shown, but stopped before. */
+	/* The fault was stopped before. */
 	if (!ctl->deadline_ns)
 		return 0;
 	if (make_inert(map_fd, false)) {
@@ -111,7 +111,7 @@ static void tell(FILE *report, const struct eval_ctl *ctl)
 		strcmp(ctl->engine, "fill") ? "" : ", which gives the space back as soon as it runs, or ends");
 }
 
-/* The line's hooks stay with their holder: without them what is under way would be lost. */
+/* Leaves the line's hooks to their holder: without them the packets in the line would be lost. */
 static void device_hooks_detach(const struct live_table *table, unsigned int map_id)
 {
 	const struct program *program = NULL;
@@ -128,13 +128,13 @@ static void device_hooks_detach(const struct live_table *table, unsigned int map
 	}
 }
 
-/* A holder that is stopped (SIGSTOP, Ctrl+Z) would keep what ends with it alone: the space that it filled. */
+/* Continues a holder that is stopped (SIGSTOP, Ctrl+Z): only the holder can free the space that it filled. */
 static void wake_holder(const struct eval_ctl *ctl)
 {
 	bool is_here = ctl->holder_pidns_ino == procfs_pid_namespace();
 	_cleanup_close_ int pidfd = is_here ? pidfd_of((pid_t)ctl->holder_pid) : -1;
 
-	/* Looked at behind the descriptor: it is this very process. */
+	/* Checked after opening the pidfd, so the signal goes to the process that was checked. */
 	if (pidfd >= 0 && live_holder_is_alive(ctl))
 		pidfd_signal(pidfd, SIGCONT);
 }

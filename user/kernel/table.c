@@ -136,7 +136,7 @@ const struct program *live_table_next_program(const struct live_table *table, __
 	for (size_t i = previous ? (size_t)(previous - table->programs) + 1 : 0; i < table->program_count; i++) {
 		const struct program *program = &table->programs[i];
 
-		/* Not every program of a disk's fault uses both maps. */
+		/* Some programs of a disk fault use only one of the two maps. */
 		if (program_has_map(program, ctl_map) || (disk && program_has_map(program, disk->map_id)))
 			return program;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The host's BPF programs, links and disk maps, read once: which program of which fault hangs on what. A look-up per
- * fault would ask the kernel about all of them for each.
+ * The host's BPF programs, links and disk maps, read once to find those of each fault. Without the table, each fault
+ * would need a walk over all of the kernel's objects.
  */
 #pragma once
 
@@ -14,10 +14,10 @@
 #include "kernel/program.h"
 #include "util/error.h"
 
-/* Of struct bpf_link_info. */
+/* A link, from struct bpf_link_info. */
 struct live_link {
 	__u32 id, program_id, type;
-	__u32 ifindex, attach_type; /* of tcx and XDP links alone, attach_type of tcx alone */
+	__u32 ifindex, attach_type; /* ifindex: tcx and XDP only; attach_type: tcx only */
 };
 
 struct live_disk {
@@ -35,13 +35,13 @@ struct live_table {
 
 enum { LINK_TYPE_TRACING = 2, LINK_TYPE_XDP = 6, LINK_TYPE_PERF_EVENT = 7, LINK_TYPE_TCX = 11 };
 
-/* What comes or goes meanwhile may be missing. On failure *table is empty. */
+/* Objects that are created or freed meanwhile may be missing. On failure (-ENOMEM) *table is empty. */
 int live_table_read(struct live_table *table, struct error *err);
 void live_table_clear(struct live_table *table);
 
-/* Of the fault whose control block is map ctl_map: its disk map; NULL: it is no fault of a disk. */
+/* The disk map of the fault whose control block is map ctl_map; NULL if it is not a disk fault. */
 const struct live_disk *live_table_disk(const struct live_table *table, __u32 ctl_map);
-/* The fault's programs, one after another: previous NULL begins, NULL ends. */
+/* Iterate over a fault's programs and a program's links: previous is NULL for the first; NULL ends. */
 const struct program *live_table_next_program(const struct live_table *table, __u32 ctl_map,
 					      const struct program *previous);
 const struct live_link *live_table_next_link(const struct live_table *table, const struct program *program,

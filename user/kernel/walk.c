@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The kernel's own list of live faults: maps named eval_ctl that carry our magic. */
+/* Finds live faults among the kernel's maps: those named eval_ctl that carry our magic. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stddef.h>
@@ -12,13 +12,13 @@
 #include "util/clock.h"
 #include "util/procfs.h"
 
-/* A holder that cannot be seen, and that has not renewed its lease for so long, is taken for dead. */
+/* A holder in another PID namespace counts as dead this long after its lease ended. */
 #define LEASE_GRACE_NS (10 * NSEC_PER_SEC)
 
-/* A version's that differs may have a larger one. */
+/* Another version's control block may be larger than ours. */
 #define CTL_SIZE_MAX 4096
 
-/* Reads the block of a map that is one; returns its size, else 0. */
+/* Reads a map's control block. Returns its size, or 0 if the map has none. */
 static size_t ctl_read(int fd, char block[CTL_SIZE_MAX])
 {
 	struct bpf_map_info info = {};
@@ -71,7 +71,7 @@ static int walk_maps(const struct walk *walk, struct error *err)
 	while (!(ret = bpf_map_get_next_id(id, &id))) {
 		_cleanup_close_ int fd = bpf_map_get_fd_by_id(id);
 
-		/* A map may go between the two calls; one that is not ours may be closed to us. */
+		/* Skips maps that were freed between the two calls or that cannot be opened. */
 		ret = fd < 0 ? 0 : walk_visit(walk, fd, id);
 		if (ret)
 			return ret;
@@ -108,7 +108,7 @@ static bool lease_is_young(const struct eval_ctl *ctl)
 {
 	uint64_t now_ns = clock_monotonic_ns();
 
-	/* 0: not live yet, and so nothing to be cleaned up in haste. */
+	/* 0: the fault is not live yet, so it need not be cleaned up. */
 	return !ctl->lease_ns || ctl->lease_ns > now_ns || now_ns - ctl->lease_ns < LEASE_GRACE_NS;
 }
 

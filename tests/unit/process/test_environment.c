@@ -120,5 +120,8 @@ int main(void)
 		cmocka_unit_test_setup(an_empty_value_is_no_absent_one, empty_environment),
 	};
 
+	/* Which the tests take from the environment, as any. */
+	if (getenv("CMOCKA_MESSAGE_OUTPUT"))
+		cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

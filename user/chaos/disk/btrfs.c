@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * btrfs does not count data that is not written out yet as used: statfs after a write of 100 MiB says what it said
- * before, until up to 30 s later. Its own accounting in sysfs does.
+ * Reads btrfs's own accounting in sysfs, because its statfs does not count data that is not yet written out: after a
+ * write of 100 MiB it reports the same space as before for up to 30 s.
  */
 #include <linux/btrfs.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the engines of disk_pressure share. */
+/* Shared by the engines of disk_pressure. */
 #pragma once
 
 #include <jansson.h>
@@ -12,37 +12,42 @@
 
 struct bpf_object;
 
-/* How much of what is available shall seem gone. */
+/* How much of the available space appears to be used. */
 struct disk_request {
-	double fill_percent;  /* NAN: leave_bytes counts */
-	uint64_t leave_bytes; /* shall stay */
+	double fill_percent;  /* NAN: leave_bytes applies */
+	uint64_t leave_bytes; /* that stay available */
 };
 
-/* -EINVAL: less than leave_bytes is available. path is for the message. */
+/* Returns -EINVAL if less than leave_bytes is available. path is for the message. */
 int disk_reserve(uint64_t *reserved_bytes, const struct disk_request *request, uint64_t available_bytes,
 		 const char *path, struct error *err);
-/* What df calls available. */
+/* The bytes that df reports as available. Returns 0 or a negative errno. */
 int disk_available(int fd, uint64_t *bytes);
 
-/* The name of a btrfs below /sys/fs/btrfs, and what it has promised to data that statfs still counts as available. */
+/*
+ * A btrfs's UUID, its name below /sys/fs/btrfs, and the bytes that it has reserved for data but statfs still counts as
+ * available.
+ */
 #define DISK_BTRFS_UUID_SIZE 37
 int disk_btrfs_name(int fd, char uuid[DISK_BTRFS_UUID_SIZE]);
 uint64_t disk_btrfs_pending(const char *uuid);
 
 struct disk_request disk_request_of(const struct fault_spec *spec);
 
-/* The object's map that bpf-status finds, mapped: shared with the kernel. */
+/* Maps the object's eval_disk, shared with the kernel and bpf-status, and sets its data_dirs and ctl_map. */
 int disk_share(struct eval_disk **out, struct bpf_object *obj, const struct target *target, struct error *err);
 
-/* disk_guard.c: -EPERM or -EINVAL with a text that says how to insist. */
-/* keep_margin: the host itself or a campaign's database is there, too, and that is allowed. */
+/*
+ * guard.c: 0, or a negative errno with a text that says what would allow it, if the directory's file system must not
+ * fill up. *keep_margin: the host or a campaign's database may use it too.
+ */
 int disk_guard_fill(const struct target *target, const struct target_directory *directory, bool *keep_margin,
 		    struct error *err);
 int disk_guard_hook(const struct target *target, const struct target_directory *directory, struct error *err);
 
 struct disk_engine {
 	const char *name;
-	/* As struct chaos_ops; open also fills *shown, the engine in words. */
+	/* Like struct chaos_ops; open also sets *shown, the engine's name for records. */
 	int (*open)(void **state, const struct fault_spec *spec, const char **shown, struct error *err);
 	int (*activate)(void *state, uint64_t duration_ns, struct error *err);
 	int (*renew)(void *state, uint64_t lease_ns, struct error *err);

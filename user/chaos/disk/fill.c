@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The engine that takes the space itself: a file without a name, which goes with this process. */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The fill engine, which takes the space with a file without a name: it ends with this process. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,13 +17,13 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* A call for all would not be interrupted for as long as it takes: between steps we look whether to go on. */
+/* A single call for all could not be interrupted: we check between steps whether to go on. */
 #define FILL_STEP_BYTES (64ULL << 20)
 /* Less than a block of any file system: the disk is as full as it gets. */
 #define FILL_STEP_BYTES_MIN 512
-/* Stays where the host or a campaign's database shares the file system: enough for a campaign's records. */
+/* Left free if the host or a campaign's database shares the file system: enough for a campaign's records. */
 #define FILL_MARGIN_BYTES (16ULL << 20)
-/* Of what was asked, that the available space must fall by. */
+/* A hit: the available space fell by this share of the requested bytes. */
 #define EVIDENCE_SHARE 0.99
 
 struct fill_file {
@@ -140,7 +140,7 @@ static int fill_open(void **state, const struct fault_spec *spec, const char **s
 	return 0;
 }
 
-/* A step that was under way when the file was emptied may have filled it again. */
+/* Empties the file of a stopped fault: the last step may have filled it after fill_stop(). */
 static int check_stopped(struct disk_fill *fill, struct fill_file *file, struct error *err)
 {
 	if (!session_is_stopped(fill->session))
@@ -177,8 +177,7 @@ static int file_allocate(struct disk_fill *fill, struct fill_file *file, uint64_
 				"engine: fill needs fallocate, which the file system of data_dir '%s' does not "
 				"have",
 				file->directory->path);
-		/* The file's own records need some of it, or someone else was faster: then what there is, to the last.
-		 */
+		/* The file's metadata needs space too, or others took some: try smaller steps, to the last block. */
 		if (errno == ENOSPC) {
 			step_max = step / 2;
 			continue;
@@ -235,13 +234,13 @@ static int file_fill(struct disk_fill *fill, struct fill_file *file, struct erro
 	if (ret)
 		return ret;
 	measure(fill, file);
-	/* btrfs counts blocks as used when its transaction commits. */
+	/* btrfs counts blocks as used only when its transaction commits. */
 	if (!is_seen(file) && !syncfs(file->fd))
 		measure(fill, file);
 	return 0;
 }
 
-/* What bpf-status shows, over all file systems. */
+/* Shares the sums over all file systems with bpf-status. */
 static void fill_show(const struct disk_fill *fill)
 {
 	uint64_t held = 0, left = 0, available;
@@ -293,7 +292,7 @@ static void fill_stop(void *state)
 	session_stop(fill->session);
 	for (size_t i = 0; i < fill->file_count; i++)
 		if (fill->files[i].fd >= 0 && ftruncate(fill->files[i].fd, 0))
-			continue; /* closing it is next */
+			continue; /* fill_release() closes it */
 }
 
 static int fill_revert(void *state, struct error *err)

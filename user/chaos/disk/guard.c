@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What no disk_pressure may do to the host, or to the records of a campaign, unless it is allowed. */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Keeps disk_pressure from filling up the host's root or a campaign's database, unless that is allowed. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* 1: the file or folder takes space of one of these file systems; or a negative errno, with why. */
+/* 1 if the file or folder takes space of one of these file systems, 0 if not, or a negative errno with why. */
 static int is_on(int fd, const char *pid, const struct fs_stack *fs, struct error *why)
 {
 	struct fs_stack other;
@@ -25,7 +25,7 @@ static int is_on(int fd, const char *pid, const struct fs_stack *fs, struct erro
 	return fs_stack_meets(&other, fs) ? 1 : ret;
 }
 
-/* 1: a regular file on the file systems, with a name, that the process may write to; 0: something else. */
+/* 1 if it is a regular file on the file systems, named and open for writing, 0 if not, or a negative errno. */
 static int writes_on(int fds, const char *name, const char *pid, const struct fs_stack *fs, struct error *why)
 {
 	_cleanup_close_ int fd = -1;
@@ -39,8 +39,7 @@ static int writes_on(int fds, const char *name, const char *pid, const struct fs
 	return fd < 0 ? -errno : is_on(fd, pid, fs, why);
 }
 
-/* 1: one of the files of the process is on the file systems and open for writing: a database, for what else has a name?
- */
+/* 1 if the process has a named file open for writing on the file systems: for an eval, this is its database. */
 static int process_writes_on(int proc_fd, const char *pid, const struct fs_stack *fs, struct error *why)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -54,7 +53,7 @@ static int process_writes_on(int proc_fd, const char *pid, const struct fs_stack
 		return ret;
 	}
 	while (!ret && (entry = readdir(dir))) {
-		/* Not its output. */
+		/* Skips the standard streams. */
 		if (atoi(entry->d_name) <= STDERR_FILENO)
 			continue;
 		ret = writes_on(dirfd(dir), entry->d_name, pid, fs, why);
@@ -64,8 +63,8 @@ static int process_writes_on(int proc_fd, const char *pid, const struct fs_stack
 }
 
 /*
- * 1: the process is an eval's, of this file or of another (an installed one, or one that was built anew meanwhile). A
- * database is written by root only, so that what other users call "eval" is none.
+ * 1 if the process is an eval, of this binary or another (installed, or rebuilt since), 0 if not, or a negative errno.
+ * Only root writes a database, so other users' processes named "eval" do not count.
  */
 static int is_eval(int proc_fd, const struct stat *own)
 {
@@ -81,7 +80,7 @@ static int is_eval(int proc_fd, const struct stat *own)
 	return binary.known ? 1 : -EACCES;
 }
 
-/* 1: that of any campaign on this host. Not to be able to look is not a no. */
+/* 1 if a campaign of this host has its database there, 0 if none has, or a negative errno if unknown. */
 static int holds_database(const struct fs_stack *fs, struct error *why)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/proc");
@@ -104,10 +103,10 @@ static int holds_database(const struct fs_stack *fs, struct error *why)
 	return ret;
 }
 
-/* In a container with the host's processes, that of process 1 is the host's; elsewhere it may be closed to us. */
+/* In a container that sees the host's processes, process 1 has the host's root. Elsewhere it may be inaccessible. */
 static const char *const roots[] = {"/", "/proc/1/root"};
 
-/* 1: the file systems are those of a root folder. */
+/* 1 if a root folder is on these file systems, 0 if not, or a negative errno. */
 static int holds_root(const struct fs_stack *fs, struct error *why)
 {
 	int ret = 0;
@@ -122,7 +121,7 @@ static int holds_root(const struct fs_stack *fs, struct error *why)
 	return ret;
 }
 
-/* why.code 0: what went wrong has no text of its own. */
+/* why->code is 0 if the error has no text of its own. */
 static int cannot_tell(const struct target_directory *directory, int code, const char *whom, const char *guard,
 		       const struct error *why, struct error *err)
 {
@@ -151,7 +150,7 @@ int disk_guard_fill(const struct target *target, const struct target_directory *
 	int root = holds_root(&directory->fs, &why_root);
 	int database = holds_database(&directory->fs, &why_database);
 
-	/* Also where it cannot be told. */
+	/* Set also if a check failed. */
 	*keep_margin = root || database || directory->fs_unknown.code;
 	if (target->allow_root_fs)
 		root = 0;

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The engine that refuses calls in the kernel. */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The hook engine, which refuses calls in the kernel. */
 #include "chaos/disk/hook.h"
 
 #include <errno.h>

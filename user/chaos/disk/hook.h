@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Shared by disk_hook*.c only. */
+/* The hook engine's state, for hook*.c only. */
 #pragma once
 
 #include <bpf/libbpf.h>
@@ -18,9 +18,9 @@ struct session;
 
 struct disk_file_system {
 	int fd;           /* of its first directory, not owned */
-	const char *path; /* of that */
+	const char *path; /* of the same directory */
 	char type[16];
-	char btrfs_uuid[DISK_BTRFS_UUID_SIZE];    /* "": it is none */
+	char btrfs_uuid[DISK_BTRFS_UUID_SIZE];    /* "": not btrfs, or unknown */
 	uint64_t available_bytes, reserved_bytes; /* at the start */
 };
 
@@ -35,25 +35,25 @@ struct disk_hook {
 	size_t file_system_count;
 	bool by_growth, with_statfs;
 	char why_no_statfs[128];
-	struct error why_not_growth; /* by_growth: of no meaning */
+	struct error why_not_growth; /* meaningless if by_growth */
 	double attach_ms, detach_ms;
 	bool sampling;
 	pthread_t sampler;
 	pthread_mutex_t lock;
-	pthread_cond_t wake; /* under lock: end_sampling */
+	pthread_cond_t wake; /* under lock, for end_sampling */
 	bool end_sampling;
 };
 
-/* disk_hook_load.c: opens and loads what this kernel takes. */
+/* hook_load.c: opens and loads the programs that this kernel accepts. */
 int disk_hook_load(struct disk_hook *hook, struct error *err);
 int disk_hook_refusal(const struct fault_spec *spec);
-/* "auto", "on" or "off" */
+/* The param statfs: "auto", "on" or "off". */
 const char *disk_hook_statfs(const struct fault_spec *spec);
 
-/* disk_hook_attach.c: attaches, learns the directories, proves that the hooks fire. */
+/* hook_attach.c: attaches the hooks, learns the directories and tests that the hooks fire. */
 int disk_hook_attach(struct disk_hook *hook, struct error *err);
 void disk_hook_detach(struct disk_hook *hook);
 
-/* disk_hook_sample.c: the real space, now and every 200 ms or a little more. */
+/* hook_sample.c: reads the real space at once and then about every 200 ms. */
 int disk_hook_start_sampling(struct disk_hook *hook, struct error *err);
 void disk_hook_end_sampling(struct disk_hook *hook);

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The hook engine's hooks: attached, taught the directories, and proved to fire. */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Attaches the hook engine's programs and tests that they fire. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@ static bool is_for_statfs(const struct bpf_program *program)
 	return strstr(bpf_program__name(program), "statfs") != NULL;
 }
 
-/* Those for statfs, or all others. */
+/* Attaches the programs for statfs, or all others. */
 static int attach_some(struct disk_hook *hook, bool for_statfs, struct error *err)
 {
 	struct bpf_program *program;
@@ -29,7 +29,7 @@ static int attach_some(struct disk_hook *hook, bool for_statfs, struct error *er
 	{
 		struct bpf_link *link;
 
-		/* Those of these types are run, not attached. */
+		/* Programs of these types are run, not attached. */
 		if (!bpf_program__autoload(program) || bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL ||
 		    bpf_program__type(program) == BPF_PROG_TYPE_RAW_TRACEPOINT || is_for_statfs(program) != for_statfs)
 			continue;
@@ -70,8 +70,8 @@ static int attach_for_statfs(struct disk_hook *hook, struct error *err)
 }
 
 /*
- * Those that refuse come last: of a process that is killed the kernel puts what was opened last away first (the works
- * of a task are a stack), and each takes its time.
+ * Attaches the programs that refuse last: if the process is killed, the kernel closes the newest files first (the works
+ * of a task are a stack), and each link takes time.
  */
 static int attach_all(struct disk_hook *hook, struct error *err)
 {
@@ -118,7 +118,7 @@ static void add_file_system(struct disk_hook *hook, const struct target_director
 	hook->file_system_count++;
 }
 
-/* This thread, its process and the parent, by the numbers that the hooks see: in a PID namespace there are others. */
+/* The ids of this thread, its process and its parent as the hooks see them, in the initial PID namespace. */
 static int who_am_i(struct disk_hook *hook, struct error *err)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
@@ -131,7 +131,7 @@ static int who_am_i(struct disk_hook *hook, struct error *err)
 	return 0;
 }
 
-/* Lists the directory while the hook looks on. */
+/* Lists the directory, whose inode the hook records. */
 static int learn(struct disk_hook *hook, size_t index, struct error *err)
 {
 	const struct target_directory *directory = &hook->spec->target->directories[index];
@@ -154,7 +154,7 @@ static int learn(struct disk_hook *hook, size_t index, struct error *err)
 	return 0;
 }
 
-/* A file without a name where the file system has those, for the self-test. */
+/* Opens a file for the self-test, without a name if the file system supports that. */
 static int scratch_open(int directory_fd)
 {
 	char name[64];
@@ -175,8 +175,8 @@ static bool is_refused(const struct disk_hook *hook, long result)
 }
 
 /*
- * Hooks that attach can still never fire: a compiler may have inlined what they hang on. So calls of this thread on
- * a file of our own must come by.
+ * Attached hooks may still never fire, because a compiler may have inlined the hooked function. So the hooks must
+ * refuse calls of this thread on a file of ours.
  */
 static int self_test(struct disk_hook *hook, const struct target_directory *directory, struct error *err)
 {
@@ -203,8 +203,8 @@ static int self_test(struct disk_hook *hook, const struct target_directory *dire
 }
 
 /*
- * While the kernel takes down the hooks of a holder that was killed just before, calls may miss new ones on the same
- * functions for a moment (seen on 7.2). Nothing is refused yet, so trying again is safe.
+ * While the kernel removes the hooks of a holder that was just killed, calls may miss new hooks on the same functions
+ * for a moment (seen on 7.2). Nothing is refused yet, so trying again is safe.
  */
 static int until_seen(struct disk_hook *hook, size_t index, struct error *err)
 {

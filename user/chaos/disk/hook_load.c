@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The hook engine's programs: which of them this kernel takes. */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Loads those of the hook engine's programs that this kernel accepts. */
 #include <errno.h>
 #include <string.h>
 
@@ -75,8 +75,8 @@ static int load_as(struct disk_hook *hook, bool by_growth, bool with_statfs, str
 }
 
 /*
- * Kernels that lack something say so by EINVAL, ENOENT, ESRCH or E2BIG, which must not look like a fault of the
- * request: whatever it is, the hook cannot be had here.
+ * Maps a refusal by the kernel to -EPERM (lockdown) or -EOPNOTSUPP: a kernel that lacks something returns EINVAL,
+ * ENOENT, ESRCH or E2BIG, which must not look like an error in the request.
  */
 static int explain(int code, struct error *err)
 {
@@ -84,7 +84,7 @@ static int explain(int code, struct error *err)
 
 	if (code == -ENOMEM)
 		return code;
-	/* EINVAL: not the program, but what it calls. */
+	/* EINVAL: lockdown refuses a helper, not the program. */
 	if ((code == -EPERM || code == -EINVAL) && features_locked_down())
 		return error_set(err, -EPERM,
 				 "engine: hook needs fmod_ret programs, which kernel lockdown refuses (%s): use "

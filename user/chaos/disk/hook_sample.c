@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel charges what files grow by; the real file system says what that came to. So space that others free counts
+ * Samples the real space, which corrects what the BPF programs charge for growth. So space that others free counts
  * within 200 ms, what they use soon after, and no error of the charges lasts longer.
  */
 #include <bpf/bpf.h>
@@ -27,7 +27,7 @@ static int available_now(const struct disk_file_system *fs, uint64_t *bytes)
 	return ret;
 }
 
-/* After the space was read: what is allocated in between seems to be left once more, until the next sample. */
+/* Bytes that XFS preallocated, read after the space: those allocated in between count twice until the next sample. */
 static uint64_t ahead_now(const struct disk_hook *hook, const struct eval_disk_space *space)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
@@ -38,7 +38,7 @@ static uint64_t ahead_now(const struct disk_hook *hook, const struct eval_disk_s
 												: space->ahead_bytes;
 }
 
-/* With the lock. False: sampling is to end; true: the time is over. */
+/* Call with the lock held. Returns true after time_ns, false if sampling must end. */
 static bool wait_for_end(struct disk_hook *hook, uint64_t time_ns)
 {
 	struct timespec at = clock_monotonic_timespec(clock_monotonic_ns() + time_ns);
@@ -54,7 +54,7 @@ struct reading {
 
 /*
  * Charges made while the space is read are lost rather than counted twice: a refusal too early does more harm than one
- * too late. Most reads have none; where writers are that busy, the last try counts.
+ * too late. A read during which something was charged is repeated, up to SAMPLE_TRIES reads.
  */
 static int space_read(const struct disk_hook *hook, size_t index, struct reading *reading)
 {
@@ -76,8 +76,8 @@ static int space_read(const struct disk_hook *hook, size_t index, struct reading
 }
 
 /*
- * ext4 counts what it writes back twice for a moment (ext4_mb_mark_diskspace_used takes it, and
- * ext4_da_update_reserve_space later gives back what was promised): less than was expected counts if it stays so.
+ * For a moment ext4 counts blocks that it writes back twice (ext4_mb_mark_diskspace_used takes them, and
+ * ext4_da_update_reserve_space later releases the reservation): less space than expected counts only if it lasts.
  */
 static void sample_space(struct disk_hook *hook, size_t index)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* How much space there is, how much of it shall seem gone, and the counters that are shared with the kernel. */
+/* How much space is available, how much of it appears to be used, and the counters that are shared with the kernel. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <inttypes.h>

@@ -82,7 +82,7 @@ int net_fault_activate(void *state, uint64_t duration_ns, struct error *err)
 		ret = net->kind->attach(&net->parts[i], net->spec, err);
 	target_leave_netns(&saved);
 	set_cgroups(net);
-	/* All hooks are there before the first bites. */
+	/* All hooks are attached before the first takes effect. */
 	for (size_t i = 0; !ret && i < net->part_count; i++)
 		ret = session_activate(net->parts[i].session, duration_ns, err);
 	if (ret)
@@ -90,7 +90,7 @@ int net_fault_activate(void *state, uint64_t duration_ns, struct error *err)
 	return ret;
 }
 
-/* A device that went away took its hooks along. */
+/* A part whose hooks were removed, for example with its device. */
 static const struct net_part *find_unhooked(const struct net_fault *net)
 {
 	for (size_t i = 0; i < net->part_count; i++)
@@ -123,13 +123,13 @@ int net_fault_renew(void *state, uint64_t lease_ns, struct error *err)
 	const struct net_part *unhooked;
 	int ret = 0;
 
-	/* First: what follows may wait for a lock of all network devices. */
+	/* Leases first: the rest may wait for the lock of all network devices. */
 	for (size_t i = 0; i < net->part_count; i++)
 		session_renew(net->parts[i].session, lease_ns);
 	set_cgroups(net);
 	parts_renew(net);
 	unhooked = find_unhooked(net);
-	/* What stops it from outside makes it inert before it detaches. */
+	/* Checked after the hooks: a stop from outside makes the fault inert before it detaches. */
 	for (size_t i = 0; !ret && i < net->part_count; i++)
 		ret = session_check(net->parts[i].session, err);
 	return ret || !unhooked ? ret : hooks_gone(unhooked, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the network chaos types share: one part (BPF object, session, hooks) per device of the target, and the
- * steps of chaos_ops over all parts.
+ * Shared by the network chaos types: one part (BPF object, session, hooks) per device of the target, and the
+ * steps of chaos_ops for all parts.
  */
 #pragma once
 
@@ -19,13 +19,13 @@ struct session;
 
 struct net_engine {
 	const char *engine;
-	/* Opens and loads the part's BPF object in the target's namespace, and what it needs (a line). */
+	/* Opens and loads the part's BPF object, and the line that it needs, in the target's namespace. */
 	int (*open)(struct net_part *part, const struct fault_spec *spec, struct error *err);
 	/* Attaches the hooks and starts what open prepared. */
 	int (*attach)(struct net_part *part, const struct fault_spec *spec, struct error *err);
-	/* Looks after what the part has beside its hooks, in the target's namespace. NULL: nothing. */
+	/* Called with each lease renewal, in the target's namespace, for lines. NULL: nothing to do. */
 	void (*renew)(struct net_part *part);
-	/* Detaches what attach attached, in the target's namespace. NULL: all links at once. */
+	/* Detaches what attach attached, in the target's namespace. NULL: all hooks at once. */
 	void (*detach)(struct net_part *part);
 	/* Adds the type's own counters to the part's evidence. NULL: none. */
 	void (*add_evidence)(struct net_part *part, json_t *evidence);
@@ -36,7 +36,7 @@ struct net_part {
 	struct bpf_object *obj; /* set by open, owned by own */
 	struct session *session;
 	const struct net_device *device;
-	void *own; /* the chaos type's */
+	void *own; /* the chaos type's state */
 };
 
 struct net_fault;
@@ -44,7 +44,7 @@ struct net_fault;
 int net_fault_new(void **out, struct fault *fault, const struct net_engine *kind, struct error *err);
 int net_fault_activate(void *state, uint64_t duration_ns, struct error *err);
 int net_fault_renew(void *state, uint64_t lease_ns, struct error *err);
-/* The way in needs to see what the target's cgroup sends; see learn_egress() in bpf/net/match.bpf.h. */
+/* True if the fault is ingress-only and the target has a cgroup: see learn_egress() in bpf/net/match.bpf.h. */
 bool net_fault_must_learn(const struct target *target, bool has_egress, bool has_ingress);
 void net_fault_stop(void *state);
 int net_fault_revert(void *state, struct error *err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The fq line: a veth pair whose far end is in a network namespace that only this process holds, with fq as its qdisc.
- * The kernel does it all: see bpf/net/fq_line.bpf.h. The namespace goes away with its descriptor and takes both ends
- * along.
+ * The kernel moves all packets: see bpf/net/fq_line.bpf.h. Closing the namespace's descriptor removes the namespace and
+ * both ends.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -26,11 +26,11 @@
 /* Numbers tried for the near device's name. */
 #define NAMES_MAX 4096
 #define QUEUE_PACKETS 1000
-/* How long revert waits for what the line holds; it cannot be told to let go earlier. */
+/* How long revert waits for the line to empty: fq cannot release packets early. */
 #define DRAIN_NS_MAX (2 * NSEC_PER_SEC)
 #define DRAIN_SLACK_NS (200 * NSEC_PER_MSEC)
 #define DRAIN_STEP_NS (NSEC_PER_MSEC / 2)
-/* Looking for what was lost takes the lock of all network devices. */
+/* Counting lost packets takes the lock of all network devices. */
 #define DRAIN_STEPS_A_LOOK 16
 
 struct fq_line {
@@ -46,9 +46,9 @@ struct tc_fq fq_line_plan(struct eval_latency_config *config)
 	bool one_delay = config->min_ns == config->max_ns;
 
 	/*
-	 * fq does not look at a flow again before the time of its first packet. Where all delays are the same, the
-	 * whole line is one flow, which is cheapest; else each flow is one of fq's, which also leave in order; else
-	 * each departure.
+	 * fq does not look at a flow again before the departure of its first packet. If all delays are the same, the
+	 * whole line is one flow of fq, which is cheapest. Otherwise each flow is one, so its packets leave in order;
+	 * with reorder each departure time is one.
 	 */
 	config->keeps_departure = one_delay || config->reorder;
 	return (struct tc_fq){
@@ -76,7 +76,7 @@ static int leave(int *saved, struct error *err)
 	return ret ? error_set_errno(err, ret, "cannot return to the target's network namespace") : 0;
 }
 
-/* The kernel would number "%d" too, but tells nobody here which it took. */
+/* Numbers the name itself: the kernel would number "%d" too, but not report the name here. */
 static int add_pair(struct fq_line *fq, int near_netns_fd, struct error *err)
 {
 	int ret = -EEXIST;
@@ -91,7 +91,7 @@ static int add_pair(struct fq_line *fq, int near_netns_fd, struct error *err)
 	return ret ? error_set_errno(err, ret, "cannot create the delay line's veth pair") : 0;
 }
 
-/* In the new namespace. */
+/* Call in the new namespace. */
 static int far_end_create(struct fq_line *fq, const struct tc_fq *plan, int near_netns_fd, struct error *err)
 {
 	int ret;
@@ -130,7 +130,7 @@ static void fq_line_free(struct line *line)
 
 	if (!fq)
 		return;
-	/* Closing the descriptor is enough, but the kernel takes up to seconds then. */
+	/* Closing the descriptor is enough, but the kernel may take seconds to delete the devices. */
 	if (fq->netns_fd >= 0 && !enter(fq->netns_fd, &saved, NULL)) {
 		device_delete(FAR_DEVICE);
 		leave(&saved, NULL);
@@ -163,7 +163,7 @@ static int far_attach(struct bpf_object *obj, const char *name, enum hook hook, 
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(obj, name);
 	int ctl_fd = bpf_object__find_map_fd_by_name(obj, EVAL_CTL_MAP);
-	/* It does not look whether the fault is live, and yet belongs to it, as bpf-status shows. */
+	/* The program does not use the control block; bound to it, it counts as the fault's in bpf-status. */
 	int ret = bpf_prog_bind_map(bpf_program__fd(program), ctl_fd, NULL);
 
 	if (ret)
@@ -189,8 +189,8 @@ static int fq_line_start(struct line *line, struct bpf_object *obj, struct sessi
 }
 
 /*
- * What either end could not give to the other, as a CPU's queue was full (net.core.netdev_max_backlog): a veth counts
- * it as not sent.
+ * How many packets were lost since the last call because a CPU's queue was full (net.core.netdev_max_backlog): the
+ * sending veth counts them as tx_dropped.
  */
 static uint64_t fq_lost(struct fq_line *fq)
 {
@@ -209,12 +209,12 @@ void fq_line_count_lost(struct eval_line *counters, uint64_t lost)
 	int64_t bytes = __atomic_load_n(&counters->held_bytes, __ATOMIC_RELAXED);
 	int64_t packets = __atomic_load_n(&counters->held_packets, __ATOMIC_RELAXED);
 	int64_t dropped = (int64_t)__atomic_load_n(&counters->dropped, __ATOMIC_RELAXED);
-	/* Below 0: what drain gave up has come out after all. */
+	/* Negative if packets that drain had written off were delivered late. */
 	int64_t gone = packets < (int64_t)lost ? packets : (int64_t)lost;
 
 	if (gone < -dropped)
 		gone = -dropped;
-	/* Nobody knows their sizes: they are taken as those of all held, and once nothing is held the sum is right. */
+	/* The sizes of lost packets are unknown: take the mean of the held, or all bytes if none remains. */
 	if (gone < packets)
 		bytes = bytes / packets * gone;
 	__atomic_fetch_sub(&counters->held_packets, gone, __ATOMIC_RELAXED);
@@ -230,7 +230,7 @@ static void fq_line_renew(struct line *line)
 		fq_line_count_lost(fq->counters, fq_lost(fq));
 }
 
-/* Nothing comes in any more. */
+/* Waits until the line is empty, at most drain_ns. */
 static void fq_line_drain(struct line *line)
 {
 	struct fq_line *fq = (struct fq_line *)line;
@@ -247,7 +247,7 @@ static void fq_line_drain(struct line *line)
 			break;
 		nanosleep(&(struct timespec){.tv_nsec = DRAIN_STEP_NS}, NULL);
 	}
-	/* The delay is longer than revert waits. */
+	/* Packets that leave later than that count as lost. */
 	if (left > 0)
 		fq_line_count_lost(fq->counters, (uint64_t)left);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A delay line: where the tc programs send packets and get them back from when their time has come. One per device
- * and direction. The line's device goes away with this process.
+ * A delay line: the tc programs redirect packets to its device, and it returns each at its departure time. One per
+ * device and direction. The line's device ends with this process.
  */
 #pragma once
 
@@ -21,36 +21,35 @@ struct session;
 
 struct line_ops {
 	const char *engine;
-	size_t hooks; /* that start attaches */
-	/* Creates the line's device in the current network namespace and brings it up; what it needs of config is set.
-	 */
+	size_t hooks; /* number that start attaches */
+	/* Creates the line's device in the current network namespace, brings it up and sets its part of config. */
 	int (*open)(struct line **out, struct eval_latency_config *config, struct error *err);
 	/*
-	 * Attaches what the line needs beside the hook on its device, and starts to move packets. Counters live in
-	 * shared memory and outlive the line.
+	 * Attaches the line's hooks except the one on its device, and starts to move packets. counters is shared memory
+	 * that outlives the line.
 	 */
 	int (*start)(struct line *line, struct bpf_object *obj, struct session *session, struct eval_line *counters,
 		     struct error *err);
-	/* With the lease: counts what was lost on the way since. In the device's network namespace, as all here. */
+	/* Called with each lease renewal, in the device's network namespace like all of these: counts lost packets. */
 	void (*renew)(struct line *line);
-	/* The fault is inert. Returns once the line is empty, at once or as soon as it can; what is lost is counted. */
+	/* For an inert fault: empties the line, or waits at most 2 s for it to empty and counts the rest as lost. */
 	void (*drain)(struct line *line);
 	void (*free)(struct line *line);
 };
 
-/* The part that every line starts with. */
+/* The first member of every line. */
 struct line {
 	const struct line_ops *ops;
 	char device[16];
 	unsigned int ifindex;
 };
 
-/* -ENOPKG from open: this kernel lacks what the line is made of (sch_fq, veth; TUN). */
+/* open returns -ENOPKG if the kernel lacks sch_fq or veth (fq line) or TUN (TAP line). */
 extern const struct line_ops fq_line_ops;
 extern const struct line_ops tap_line_ops;
 
-/* Of what the line holds, so many packets were lost: from "held" to "dropped". */
+/* Moves `lost` packets, at most those held, from the "held" counters to "dropped". */
 void fq_line_count_lost(struct eval_line *counters, uint64_t lost);
 
-/* Sets keeps_departure, and says how fq must be set up for it. */
+/* Sets config->keeps_departure and returns the options of fq that go with it. */
 struct tc_fq fq_line_plan(struct eval_latency_config *config);

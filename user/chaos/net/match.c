@@ -86,7 +86,7 @@ static int fill_peers(int fd, const struct target *target, struct error *err)
 			return -EIO;
 		if (!peer->port)
 			continue;
-		/* The address alone: matches where our end is a service port of the node, unless all of it matches. */
+		/* The address alone matches only if our end is a service port of the node, unless it is a peer too. */
 		rule_key(&key, peer, 0);
 		if (!bpf_map_lookup_elem(fd, &key, &value) && (value & EVAL_RULE_MATCH))
 			continue;

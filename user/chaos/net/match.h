@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The user side of bpf/net/match.bpf.h: which packets are the fault's. */
+/* Fills the config and the maps of bpf/net/match.bpf.h: which packets a fault affects. */
 #pragma once
 
 #include <bpf/libbpf.h>
@@ -12,7 +12,7 @@ struct net_device;
 
 /*
  * Before load: fills the config (the skeleton's .rodata) and sizes the maps, from the target and the params
- * `ports` and `protocol` where the chaos type has them.
+ * `ports` and `protocol` if the chaos type has them.
  */
 int net_match_prepare(struct bpf_object *obj, struct eval_match_config *config, const struct fault_spec *spec,
 		      const struct net_device *device, struct error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Held packets by time of departure; equal times leave in the order of arrival. */
+/* Held packets by departure time; packets with the same time leave in the order of arrival. */
 #pragma once
 
 #include <linux/virtio_net.h>
@@ -21,10 +21,10 @@ struct packet_heap {
 	uint64_t bytes; /* of the frames held */
 };
 
-/* Takes the packet over. -ENOMEM leaves it with the caller. */
+/* Takes ownership of the packet, except on -ENOMEM. */
 int packet_heap_push(struct packet_heap *heap, struct held_packet *packet);
-/* NULL when empty. */
+/* NULL if the heap is empty. */
 const struct held_packet *packet_heap_first(const struct packet_heap *heap);
-/* The caller frees it. */
+/* NULL if the heap is empty. The caller frees the packet. */
 struct held_packet *packet_heap_pop(struct packet_heap *heap);
 void packet_heap_clear(struct packet_heap *heap);

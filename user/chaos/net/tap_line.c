@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The TAP line: a thread reads what the tc programs redirect to the TAP, holds it in the order of departure and
- * writes it back. The programs put the departure time in front of each frame (struct eval_line_header), so that
- * the thread's own lateness does not add to the delay. tun orphans what it queues: a held packet does not count
- * against its socket's small queue, and TCP goes on.
+ * The TAP line: a thread reads the packets that the tc programs redirect to the TAP, holds them in the order of
+ * departure and writes them back. The programs put the departure time in front of each frame (struct
+ * eval_line_header), so that the thread's own lateness does not add to the delay. tun orphans what it queues: held
+ * packets do not count against their socket's small queue, and TCP goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,10 +27,10 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* Between the tc program and the thread; a slot may hold a 64 KiB GSO packet. */
+/* The queue between the tc program and the thread; an entry may be a 64 KiB GSO packet. */
 #define TAP_QUEUE_PACKETS 8192
 #define FRAME_BYTES_MAX (64 * 1024 + 256)
-/* Packets read before the due ones are looked at again. */
+/* Packets read before the due packets are delivered again. */
 #define READ_BATCH 32
 #define LINE_NICE (-20)
 #define MALLOC_OVERHEAD 16
@@ -80,7 +80,7 @@ static void deliver(struct tap_line *tap, struct held_packet *packet)
 	free(packet);
 }
 
-/* The kernel counted the line's header as part of the frame. */
+/* In the offsets, the kernel counted the line's header as part of the frame. */
 static void offload_shift(struct virtio_net_hdr *offload)
 {
 	const uint16_t shift = sizeof(struct eval_line_header);
@@ -91,7 +91,7 @@ static void offload_shift(struct virtio_net_hdr *offload)
 		offload->hdr_len -= shift;
 }
 
-/* With what each costs beside its frame: in the heap's array, and malloc's own. */
+/* The memory of the held packets: frames, structs, the heap's array and malloc's overhead. */
 static size_t held_bytes(const struct tap_line *tap)
 {
 	return tap->heap.bytes + tap->heap.count * (sizeof(struct held_packet) + sizeof(void *) + MALLOC_OVERHEAD);
@@ -105,13 +105,13 @@ static void hold(struct tap_line *tap, size_t size)
 
 	if (size < overhead)
 		return;
-	/* Longer than anything that TCP builds by default: it was cut off, and must not be delivered so. */
+	/* A frame that fills the buffer may be truncated, so it is dropped; TCP builds none this long by default. */
 	if (size == sizeof(tap->buffer)) {
 		count_add(&tap->counters->dropped, 1);
 		return;
 	}
 	memcpy(&header, tap->buffer + sizeof(packet->offload), sizeof(header));
-	/* Without it, it is something that the kernel itself says on the TAP. */
+	/* Not one of our frames: the kernel itself sent it on the TAP. */
 	if (header.magic != EVAL_MAGIC)
 		return;
 	size -= overhead;
@@ -131,7 +131,7 @@ static void hold(struct tap_line *tap, size_t size)
 	}
 }
 
-/* Returns how many packets came in. */
+/* Returns how many packets it read. */
 static unsigned int read_batch(struct tap_line *tap)
 {
 	unsigned int n;
@@ -192,7 +192,7 @@ static void *line_thread(void *data)
 	struct tap_line *tap = data;
 	int command;
 
-	/* Both are per thread; without them a departure may be 50 µs late for no reason. */
+	/* Both are per thread. The default timer slack makes departures up to 50 µs late. */
 	prctl(PR_SET_TIMERSLACK, 1);
 	setpriority(PRIO_PROCESS, 0, LINE_NICE);
 	while ((command = __atomic_load_n(&tap->command, __ATOMIC_ACQUIRE)) != LINE_STOP) {
@@ -219,7 +219,7 @@ static void *line_thread(void *data)
 static int tap_create(struct tap_line *tap, struct error *err)
 {
 	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, .ifr_name = LINE_DEVICE_PREFIX "%d"};
-	/* Newer kernels add UDP segmentation (USO, 6.2); older ones refuse the set. */
+	/* UDP segmentation (USO) is new in 6.2; older kernels refuse the whole set with it. */
 	unsigned int offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 	unsigned int with_uso = offloads | 0x20 | 0x40;
 
@@ -289,7 +289,7 @@ static int tap_line_start(struct line *line, struct bpf_object *obj, struct sess
 	int ret;
 
 	tap->counters = counters;
-	/* Signals are the main thread's. */
+	/* Signals go to the main thread only. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	ret = pthread_create(&tap->thread, NULL, line_thread, tap);
@@ -300,7 +300,7 @@ static int tap_line_start(struct line *line, struct bpf_object *obj, struct sess
 	return 0;
 }
 
-/* What did not even fit the TAP's queue. */
+/* Counts the packets that did not fit the TAP's queue. */
 static void tap_line_renew(struct line *line)
 {
 	struct tap_line *tap = (struct tap_line *)line;
