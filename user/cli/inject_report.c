@@ -14,7 +14,7 @@
 #include "util/json.h"
 #include "util/output.h"
 
-/* A reader that stalls must not keep the fault's holder from renewing its lease, or from ending it. */
+/* Non-blocking: a reader that stalls must not keep us from renewing the lease or ending the fault. */
 static FILE *out(void)
 {
 	return output_stream(STDOUT_FILENO);
@@ -85,7 +85,7 @@ static void warn_of_losses(const json_t *evidence)
 			    losses.failed);
 }
 
-/* Why less was done than could be asked for, if so. */
+/* Prints the reason for a weaker engine or mode, if the evidence has one. */
 static void print_reason(const char *what, const json_t *reason)
 {
 	if (json_is_string(reason))
