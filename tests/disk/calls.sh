@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 240 s
-# guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, and what a call gets is up to the moment
+# guests: 6.1 6.12 sid: 5.10's engine only samples the free space, so that a call's result depends on the moment
 # Runs every call that may need space on a full file system and on one under pressure: the results are the same, except for
 # those in calls.differences, which gives the reasons.
 # shellcheck source=tests/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.12: one kernel of each kind of hook is enough for what the coordinator does
+# gate: 5.10 6.12: one kernel for each kind of hook is enough to test the coordinator
 # A campaign that fills the leader's disk: writes there fail with ENOSPC during the hold and at no other time, and the records
 # show it.
 # shellcheck source=tests/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1: one kernel is enough for what file systems do by themselves
+# gate: 6.1: one kernel is enough, as the file systems do the work
 # time limit: 150 s
 # The fill engine takes space with an unnamed file, and gives it back.
 # shellcheck source=tests/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10: it is about mounts, and little about the kernel
+# gate: 5.10: it tests mounts, which hardly depend on the kernel
 # Folders that disk_pressure refuses, and databases that it spares; cli/disk tests what the fill engine refuses.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

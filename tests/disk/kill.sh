@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # gate: 6.12: it takes minutes, and a link ends with its descriptor on all kernels
 # time limit: 180 s
-# guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, which are late
+# guests: 6.1 6.12 sid: 5.10's engine only samples the free space, and so is late
 # Kills the holder at random moments while fio writes, on each file system: writes work again at once, and nothing is left.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.12: one kernel of each kind of hook
+# gate: 5.10 6.12: one kernel for each kind of hook
 # time limit: 180 s
 # Which files and which processes are under pressure, and what df reports.
 # shellcheck source=tests/lib.sh

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.12: it takes minutes; disk/calls has the hooks on all kernels
+# gate: 6.12: it takes minutes; disk/calls tests the hooks on all kernels
 # time limit: 300 s
-# guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, which are late
+# guests: 6.1 6.12 sid: 5.10's engine only samples the free space, and so is late
 # How many bytes are granted before a write is refused, and when space comes back.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.12: one kernel is enough for what SQLite does with a full disk
+# gate: 6.12: one kernel is enough to test how SQLite reacts to a full disk
 # time limit: 180 s
-# guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, which are late
+# guests: 6.1 6.12 sid: 5.10's engine only samples the free space, and so is late
 # An SQLite database under pressure: it gets "disk full" errors, stays consistent, and works afterwards.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

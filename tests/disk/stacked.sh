@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1: it is about mounts, and little about the kernel
+# gate: 6.1: it tests mounts, which hardly depend on the kernel
 # The fill engine on stacked file systems: eval finds out whose space the fault would take, or refuses.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

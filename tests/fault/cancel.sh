@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# alone: it looks for an end within 50 ms
+# alone: it checks that faults end within 50 ms
 # time limit: 150 s
-# not in guests: it is about the coordinator; its faults are killed in kill.sh
+# not in guests: it tests the coordinator; kill.sh covers its faults on other kernels
 # Stops campaigns with four concurrent trials, in each phase and in the cooldown: by SIGINT, SIGTERM or SIGHUP, by two signals,
 # by closing the terminal. Faults are inert within 50 ms, none becomes live later, children end, and the rows are right.
 # shellcheck source=tests/lib.sh

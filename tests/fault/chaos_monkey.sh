@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 1800 s
-# gate: 6.1: it takes minutes; this host runs it too, with tcx, and fault/kill other kernels
+# gate: 6.1: it takes minutes; this host runs it with tcx, and fault/kill covers other kernels
 # Kills, stops or terminates the processes of campaigns with 50 short trials (latency, partition, a filled disk), two at a time,
 # at random moments and under live chaos; each campaign continues or is resumed. After each kill traffic is normal and disk
 # space is back within a bound that depends on the surviving processes; within 3 s the dead processes have left nothing in bpf,

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: sid: one kernel is enough for what the kernel has no part in
+# gate: sid: one kernel is enough, as the test does not depend on the kernel
 # time limit: 90 s
 # The wall clock jumps an hour forward and back throughout a campaign: eval neither waits nor measures by it.
 # shellcheck source=tests/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1: with filters in a guest, with tcx on this host
+# gate: 6.1: tests filters in a guest; this host tests tcx
 # SIGKILL of the guard under chaos, alone and together with a worker or the coordinator. (kill.sh kills the coordinator and the
 # worker in every phase.)
 # shellcheck source=tests/lib.sh

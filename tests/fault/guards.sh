@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 90 s
-# not in guests: it is about what is refused and asked
+# not in guests: it tests refusals and abort_if, which do not depend on the kernel
 # Safeguards: abort_if, the emergency stop, the database's disk, the default gateway, and the ssh session of the user who runs
 # eval.
 # shellcheck source=tests/lib.sh

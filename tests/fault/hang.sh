@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 150 s
-# not in guests: it is about processes, whatever the kernel
+# not in guests: it tests processes, which do not depend on the kernel
 # A process that hangs in the kernel (a write to a frozen file system) blocks neither a campaign nor its end nor its guard.
 # Ctrl+C ends the chaos even while the coordinator itself hangs.
 # shellcheck source=tests/lib.sh

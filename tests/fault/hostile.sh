@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 150 s
-# not in guests: it is about the coordinator and its children
+# not in guests: it tests the coordinator and its children
 # Hostile environments: commands that hang, flood, fork away or are killed; devices and namespaces that are removed during a
 # trial; few descriptors, closed outputs, odd locales and names.
 # shellcheck disable=SC2016 # the commands' own variables

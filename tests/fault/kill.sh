@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 240 s
-# gate: 5.10 6.12: one kernel of each way to attach is enough
+# gate: 5.10 6.12: one kernel for each way to attach is enough
 # SIGKILL of the coordinator, of a worker and of both, in every phase of a trial: traffic is normal again within 200 ms, and
 # nothing is left within 3 s (emulated: 1 s, 5 s).
 # shellcheck source=tests/lib.sh

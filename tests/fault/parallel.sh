@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 600 s
-# not in guests: it is about the coordinator, and long
+# not in guests: it tests the coordinator, and takes long
 # 200 trials (or EVAL_PARALLEL_TRIALS), eight at a time, with failures in every phase: each trial has exactly one final row with
 # the right status, and descriptors and memory do not grow.
 # shellcheck source=tests/lib.sh

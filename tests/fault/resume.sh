@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 180 s
-# not in guests: it is about the records; chaos_monkey.sh resumes
+# not in guests: it tests the records; chaos_monkey.sh resumes campaigns there
 # Campaigns that are killed in each phase, killed six times, or stopped by signals, and resumed. Each trial is final exactly
 # once.
 # shellcheck source=tests/lib.sh

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 400 s
-# not in guests: it is about processes and pipes, whatever the kernel
+# not in guests: it tests processes and pipes, which do not depend on the kernel
 # No process waits for a stopped one: SIGSTOP of worker, guard, coordinator and commands in each phase, in eight concurrent
 # campaigns, one per phase; and an inject whose output is not read.
 # shellcheck source=tests/lib.sh

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 120 s
-# not in guests: it is about the database
+# not in guests: it tests the database
 # A database that becomes, or already is, full, read-only, unmounted, replaced, damaged, newer or locked. No record is lost,
 # nothing continues unrecorded, and the message says what to do.
 # shellcheck source=tests/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.12: one kernel of each way to find a cgroup
+# gate: 5.10 6.12: one kernel for each way to find a cgroup
 # time limit: 120 s
 # A node identified by port and cgroup: only its port's traffic and the egress of its cgroup are cut.
 # shellcheck source=tests/lib.sh

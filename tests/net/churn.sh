@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# not in guests: under emulation the list takes so long that each of its tries may meet a change
+# not in guests: under emulation listing takes so long that devices may change during each try
 # Devices are added and removed while eval lists a target's devices.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

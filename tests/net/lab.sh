@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # alone: it measures how soon a lab is up
-# not in guests: it is about a script and etcd, whatever the kernel
+# not in guests: it tests a script and etcd, which do not depend on the kernel
 # scripts/lab.sh: the lab comes up, takes writes, survives its leader's death, and leaves nothing.
 source "$(dirname "$0")/../lib.sh"
 own_namespaces "$@"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1 6.12: one kernel of each way to attach is enough for what programs do with packets
-# alone: it measures delays to half a millisecond
+# gate: 6.1 6.12: one kernel for each way to attach is enough to test what programs do with packets
+# alone: it measures delays with a tolerance of half a millisecond
 # time limit: 150 s
 # latency with real traffic: delays, which packets are delayed, their order and integrity, marks, and qdiscs left unchanged.
 # shellcheck source=tests/lib.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1 6.12: one kernel of each way to attach is enough for what programs do with packets
+# gate: 6.1 6.12: one kernel for each way to attach is enough to test what programs do with packets
 # A kernel without TUN or veth: auto takes the other delay line, and a forced line reports what is missing.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

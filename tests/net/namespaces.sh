@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.1: time namespaces differ there
+# gate: 5.10 6.1: time namespaces differ between them
 # time limit: 150 s
 # eval in a separate time, cgroup or PID namespace: its faults seen from the host, and the host's faults seen from there.
 # disk/guard tests the hook engine in a PID namespace.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1: where filters are, which differ most from the links that this host has; net/match runs the programs on all
+# gate: 6.1: has filters, which differ most from the links of this host; net/match runs the programs on all kernels
 # Traffic that no network fault touches: tcp/22, `protect`, and the addresses and ports that root's sshd serves; which processes
 # count as sshd; allow: [ssh]; and the outputs that list protected ports.
 # shellcheck source=tests/lib.sh

@@ -3,8 +3,8 @@
 # Every command that the README shows works. `make demo` is run, and its campaign's results and leftovers are checked; it also
 # stands for the README's run of that campaign. `make test` is what runs this test.
 # time limit: 300 s
-# alone: it says how writes fare on a quiet machine
-# not in guests: it is about the README and the demo; net/lab has the lab, fault/resume campaigns
+# alone: it measures writes on an idle host
+# not in guests: it tests the README and the demo; net/lab tests the lab, fault/resume campaigns
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 own_namespaces "$@"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.1: filters; this host has links
+# gate: 5.10 6.1: they have filters; this host has links
 # eval bpf-status: live faults, leftovers and faults of other versions, read from the kernel alone.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"

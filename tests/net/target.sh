@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1: where filters are, which differ most from the links that this host has; net/match runs the programs on all
+# gate: 6.1: has filters, which differ most from the links of this host; net/match runs the programs on all kernels
 # One fault per target, however the options describe it; a fault on a neighbour is not refused.
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
