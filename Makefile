@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# make [all]        builds ./eval                    make test       installs what is missing, runs the suites here
-# make test-unit | test-cli | test-net | test-fault | test-disk | test-smoke | test-vm   one suite       and a smoke test on Linux 6.1
+# make [all]        builds ./eval                    make demo       runs examples/etcd-lab.yaml on a real cluster
+# make test         installs missing packages, runs the suites here and a smoke test on Linux 6.1
+# make test-unit | test-cli | test-net | test-fault | test-disk | test-fuzz | test-smoke | test-vm   one suite
 # make test-matrix  VM_SUITES on each of KERNELS, in guests (scripts/vm.sh), two at a time
-# make test-gate    what .ci/run runs: all here, and on each of KERNELS what differs there
-# make test-all     all here and all of VM_SUITES on all KERNELS    make demo       the main job on a real cluster
+# make test-gate    what .ci/run runs: all suites here, and in guests the tests that the gate needs on each of KERNELS
+# make test-all     all suites here, and all of VM_SUITES on each of KERNELS
 # make fuzz         SECONDS=600 for each target      make valgrind   the command line tests under valgrind
 # make coverage     statement coverage of user/ by unit, cli, net and fault tests
 # make bench        figures, not pass or fail        make check      format, clang-tidy, cppcheck, shellcheck, layers
-# make bench-vm     netem and our lines side by side in guests, into docs/BENCH-VM.md
+# make bench-vm     compares netem with our delay lines in guests, writes docs/BENCH-VM.md
 # V=1 shows the commands.
 
 VERSION := 0.1.0
@@ -65,10 +66,10 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(Q)$(CLANG) -target bpf -mcpu=$(BPF_CPU) -g -O2 $(WARNINGS) -Wno-missing-prototypes -D__TARGET_ARCH_$(BPF_ARCH) \
 		-Iinclude -Ibpf -Ivmlinux/$(ARCH) -MMD -MP -MF $@.d -MT $@ -c $< -o $@
 
-# Compare-and-exchange needs v3 (Linux 5.12, commit 5ffa25502b5a); its programs load where that exists.
+# disk_pressure uses compare-and-exchange, which needs v3 (Linux 5.12, commit 5ffa25502b5a).
 $(BUILD)/bpf/disk_pressure.bpf.o: BPF_CPU := v3
 
-# Its types are ours.
+# The skeleton uses types of eval_disk.h and eval_net.h.
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)printf '#include "eval_%s.h"\n' disk net >$@.tmp
@@ -90,7 +91,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(ASAN_OBJECTS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) -iquote tests/lib -O1 -g $(SANITIZE) -MMD -MP -o $@ $(filter %.c %.o,$^) $(LDLIBS) -lcmocka
 
-# An archive: a target that includes a source of ours does not get it twice. Warnings are the other build's (-w).
+# An archive, so that a fuzz target that includes one of the sources is not linked with it twice. -w: gcc's build warns.
 $(BUILD)/fuzz/user/%.o: user/%.c Makefile | $(SKELETONS)
 	$(call say,FUZZCC,$@)
 	$(Q)mkdir -p $(@D)
@@ -113,7 +114,7 @@ $(BUILD)/tools/%: tests/tools/%.c $(LIB_OBJECTS)
 deps:
 	$(Q)scripts/install-deps.sh
 
-# Dependencies may be installed by this very run, so the build is a make of its own behind them.
+# `deps` may install what the build needs, so the build is a second make, which starts after it.
 test: deps
 	$(Q)$(MAKE) --no-print-directory test-build fuzzers
 	$(Q)tests/all "unit cli net fault disk fuzz vm/command vm/matrix" 6.1 smoke
@@ -134,7 +135,7 @@ $(SUITES:%=test-%): test-%: test-build
 test-fuzz: fuzzers
 fuzzers: $(FUZZERS)
 
-# Each target for SECONDS.
+# Seconds per fuzz target.
 SECONDS := 600
 fuzz: fuzzers
 	$(Q)EVAL_FUZZ_SECONDS=$(SECONDS) tests/fuzz/targets.sh

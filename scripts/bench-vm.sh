@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# netem and our delay lines side by side, on each kernel in one boot of a guest. Figures, never pass or fail. See usage().
+# Compares netem with our delay lines on each kernel, in one boot of a guest. Prints figures, never pass or fail. See usage().
 set -u
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
@@ -78,7 +78,7 @@ settings() {
 	done
 }
 
-# In the background, as a signal is heeded only after a command in the foreground.
+# In the background, because bash handles a signal only after a foreground command has ended.
 run_kernel() {
 	local variables
 	load=$(cut -d ' ' -f 1 /proc/loadavg)
@@ -89,7 +89,7 @@ run_kernel() {
 	wait "$guest"
 }
 
-# split KERNEL STATUS: a section for each part that was measured to its end, which is what a part behind it or status 0 says.
+# split KERNEL STATUS: writes and prints a section for each part that completed; if STATUS is not 0, the last part did not.
 split() {
 	local measured part
 	mapfile -t measured < <(sed -n 's/^<!-- \([a-z]*\) -->$/\1/p' "$sections/whole")

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Figures, never pass or fail: each part prints a section of Markdown. See usage() below.
+# Benchmarks: each part prints a section of Markdown with figures, never pass or fail. See usage() below.
 set -u
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 

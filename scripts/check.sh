@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Format and static analysis: no finding, or exit 1. usage: scripts/check.sh [format | shell | arrows | house | tidy | cppcheck]…
+# Format and static analysis; exits 1 on any finding. usage: scripts/check.sh [format | shell | arrows | house | tidy | cppcheck]…
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/.." || exit 1
@@ -16,12 +16,12 @@ mapfile -t flags < <(make --silent --eval='print-flags: ; $(info $(BASE_CFLAGS))
 flags+=('-DEVAL_VERSION="check"')
 
 check_format() { clang-format --dry-run -Werror "${c_files[@]}"; }
-# The objects' symbols: they are to be today's.
+# circles.sh reads the objects' symbols, so build first.
 check_arrows() { make --silent -j"$(nproc)" BUILD="$build" eval && scripts/check/arrows.sh && scripts/check/circles.sh; }
 check_house() { scripts/check/house.sh; }
 check_shell() { shellcheck "${scripts[@]}"; }
 
-# The skeletons are part of what is looked at. Warnings by the compiler are the build's to report.
+# Builds first, because clang-tidy reads the skeletons. Compiler warnings are left to the build (no -W flags).
 check_tidy() {
 	make --silent -j"$(nproc)" BUILD="$build" eval || return 1
 	printf '%s\0' "${user_files[@]}" | xargs -0 -n 1 -P "$(nproc)" scripts/check.sh tidy-file

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# The main job on a real cluster: runs examples/etcd-lab.yaml, prints its table, leaves nothing but the records in
-# build/demo, or the folder that is given. `sudo make demo` installs and builds first. Exits as eval does: 0 if every trial did what it should.
+# Runs examples/etcd-lab.yaml on a real cluster and prints its table. Leaves only the records, in build/demo or the folder
+# given. `sudo make demo` installs and builds first. The exit status is eval's: 0 if every trial met its expectations.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 campaign=examples/etcd-lab.yaml
 records=${1:-build/demo}
-limit=240 # seconds; it takes about two minutes
+limit=240 # seconds; a run takes about two minutes
 
 [[ $EUID == 0 ]] || { echo "demo: needs root: sudo make demo" >&2; exit 3; }
 [[ -x ./eval ]] || { echo "demo: ./eval is missing: make" >&2; exit 3; }
@@ -15,7 +15,7 @@ limit=240 # seconds; it takes about two minutes
 end() {
 	local status=$? instance
 	trap '' INT TERM HUP
-	# After 2 or 3 eval touched nothing, and the labs are somebody else's.
+	# If eval exits 2 or 3, it touched nothing, and any lab is somebody else's.
 	[[ $status == [23] ]] || for instance in 0 1; do
 		scripts/lab.sh down --instance "$instance" || status=1
 	done

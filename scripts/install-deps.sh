@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Installs what building, testing and the lab need, from the Debian packages alone. With everything there it does
-# nothing, quickly. usage: scripts/install-deps.sh [--list]
+# Installs the Debian packages that building, testing and the lab need. Exits at once if all are installed.
+# usage: scripts/install-deps.sh [--list]
 set -u
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
@@ -20,12 +20,12 @@ packages=(
 	# guests with other kernels
 	qemu-system-x86 busybox-static cpio kmod xz-utils
 	libclang-rt-dev # libFuzzer, ASan and UBSan of clang
-	# lab, and what its scripts are made of
+	# the lab and its scripts
 	etcd-server etcd-client iproute2 e2fsprogs mount util-linux curl jq procps
 	# make check, make valgrind
 	shellcheck clang-format clang-tidy cppcheck libc6-dbg
 )
-# An etcd that is there already, from wherever, is as good, and its service is not ours to touch.
+# Any etcd that is already installed will do; its service is left alone.
 command -v etcd >/dev/null && packages=("${packages[@]/#etcd-server/}")
 command -v etcdctl >/dev/null && packages=("${packages[@]/#etcd-client/}")
 
@@ -48,8 +48,8 @@ mapfile -t wanted < <(missing)
 ((${#wanted[@]})) || exit 0
 [[ $EUID == 0 ]] || die "needs root to install: ${wanted[*]}"
 
-# Debian starts a service as soon as it is installed. The lab only needs etcd's program and a test sshd's, so their
-# services are neither started nor left enabled; a policy that the host has already goes on for all other services.
+# Debian starts a service as soon as it is installed. The lab needs only the program etcd, and a test only sshd, so their
+# services are neither started nor left enabled. An existing policy of the host still applies to all other services.
 policy=/usr/sbin/policy-rc.d
 saved=$policy.before-install-deps
 restore_policy() {
@@ -60,7 +60,7 @@ restore_policy() {
 	fi
 }
 hold_services() {
-	restore_policy # where an earlier run was killed
+	restore_policy # in case an earlier run was killed
 	[[ ! -e $policy ]] || mv "$policy" "$saved"
 	cat >"$policy.new" <<-END
 		#!/bin/sh
@@ -75,7 +75,7 @@ hold_services() {
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 apt() { apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null; }
 
-# Another update may hold the lock on the lists, which the timeout above is not for; a mirror may fail for a moment.
+# Retries: another update may hold the lock on the lists, which DPkg::Lock::Timeout does not cover, or a mirror may fail.
 update() {
 	local tries=0
 	until apt update >"$log" 2>&1; do
@@ -89,7 +89,7 @@ trap 'rm -f "$log"; restore_policy' EXIT
 trap 'exit 130' INT TERM HUP
 echo "install-deps: installing ${wanted[*]}"
 update || die "apt-get update failed"
-# PACKAGE SERVICE: what to disable afterwards, where this very run brings it.
+# The services to disable afterwards, because this run installs them. is_new PACKAGE SERVICE
 new_services=()
 is_new() {
 	[[ " ${wanted[*]} " == *" $1 "* && ! -e /etc/systemd/system/$2.service && ! -e /etc/init.d/$2 ]]

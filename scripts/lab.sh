@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# A lab: three etcd nodes, each in its own network namespace and on its own ext4 image, on a switch that is a
-# namespace too. Nothing of the host's network is touched. See usage() below.
+# A lab: three etcd nodes, each in its own network namespace and on its own ext4 image, connected by a switch in a further
+# namespace. Leaves the host's network alone. See usage() below.
 set -u
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
@@ -37,7 +37,7 @@ wrong_usage() {
 
 nodes=(n1 n2 n3)
 disk_size=512M
-# Etcd's own defaults: a leader that is cut off costs 1 to 2 s of writes, as long as an election takes.
+# etcd's defaults: if the leader is cut off, writes fail for 1 to 2 s, until a new leader is elected.
 heartbeat_ms=100
 election_ms=1000
 
@@ -57,7 +57,7 @@ done
 	wrong_usage "instance must be 0 to 255, not '$instance'"
 
 prefix=evlab$instance
-# A write is made in the client's namespace; before the rest of this file is read, as it is made often.
+# put runs in the client's namespace. Enter it here, before bash reads the rest of this file, because put runs often.
 if [[ $command == put && ! /proc/self/ns/net -ef /run/netns/$prefix-client ]]; then
 	[[ -e /run/netns/$prefix-client ]] || die "instance $instance is not up"
 	exec nsenter --net="/run/netns/$prefix-client" -- "$0" put --instance "$instance"
@@ -71,7 +71,7 @@ address() {
 }
 
 # --- Talking to the nodes -------------------------------------------------------------------------------------
-# Through etcd's JSON gateway: curl starts in a few milliseconds, etcdctl takes ten times as long.
+# By etcd's JSON gateway: curl starts in a few milliseconds, etcdctl takes ten times as long.
 
 # http SECONDS CURL_ARGUMENT…
 http() {
@@ -81,7 +81,7 @@ http() {
 		curl -q --noproxy '*' --silent --max-time "$seconds" "$@"
 }
 
-# One request to every node at once; the answers as they come, several to a line at times.
+# Sends one request to all nodes in parallel. Prints the answers as they arrive, sometimes several on a line.
 ask_all() {
 	local seconds=$1 path=$2 urls=() node
 	shift 2
@@ -91,7 +91,7 @@ ask_all() {
 	http "$seconds" --parallel --no-progress-meter --write-out '\n' "$@" "${urls[@]}"
 }
 
-# A leader that was cut off still believes in itself for a while, but in an older term: the highest term wins.
+# Trusts the answer with the highest term: a leader that was cut off still claims to lead for a while, in an older term.
 find_leader() {
 	local id
 	id=$(ask_all "$1" /v3/maintenance/status --data '{}' | jq -rs '
@@ -101,7 +101,7 @@ find_leader() {
 
 is_up() { [[ -e $run/n1.pid && -e /run/netns/$prefix-client ]]; }
 
-# Etcd's /health is a read that needs a quorum and a leader, and fails on any alarm.
+# etcd's /health makes a read that needs a quorum and a leader, and fails on any alarm.
 is_ready() {
 	local healthy
 	is_up || return 1
@@ -109,21 +109,21 @@ is_ready() {
 	[[ $healthy == "${#nodes[@]}" ]]
 }
 
-# The leader last known is in $known; empty: none.
+# Sets $known to the leader last known; empty if none.
 read_known() {
 	read -r known 2>/dev/null <"$run/leader"
 	[[ ${known:-} =~ ^n[1-3]$ ]] || known=
 }
 
-# forget_leader NODE: unless another write has found another one since.
+# forget_leader NODE: forgets it, unless another write has recorded a new leader since.
 forget_leader() {
 	local known
 	read_known
 	[[ $known != "$1" ]] || : >"$run/leader"
 }
 
-# write_to NODE SECONDS, in the client's namespace. Bash speaks HTTP itself: to start curl with its 33 libraries takes longer than
-# all the rest. A connection that nobody answers would be waited for without end, hence the child.
+# write_to NODE SECONDS: call it in the client's namespace. Bash itself speaks HTTP, because starting curl with its 33 libraries
+# takes longer than the rest. In a child, because a connect that is never answered would block without a timeout.
 write_to() {
 	local body='{"key":"cHV0","value":"bGFi"}' node=10.77.$instance.${1#n} status='' writer
 	exec 3< <(
@@ -138,10 +138,10 @@ write_to() {
 	[[ $status == "HTTP/1.1 200 "* ]]
 }
 
-# As clients of a Raft store do (TiKV's among them): to the leader last known, and when it does not answer to
-# whichever node the others follow by now. A write through a follower would show that follower's delays, through a
-# random node a mix. 0.5 s is above what a leader delayed by 150 ms each way needs; the three steps fit in 0.9 s. A leader
-# that did not answer is forgotten at once: the next write need not wait for it, also where this one runs out of time.
+# Writes as clients of a Raft store do (TiKV's, for example): to the leader last known and, if it does not answer, to the
+# leader that the nodes follow now. A write through a follower would show the follower's delays, through a random node a mix.
+# 0.5 s suffices for a leader delayed by 150 ms each way; the three steps fit in 0.9 s. A leader that does not answer is
+# forgotten at once, so that the next write does not wait for it even if this one times out.
 cmd_put() {
 	local known new
 	read_known
@@ -158,12 +158,12 @@ cmd_put() {
 cmd_leader() {
 	local node
 	node=$(find_leader 0.5) || die "no leader"
-	echo "$node" >"$run/leader" # so that put goes where the caller believes that it goes
+	echo "$node" >"$run/leader" # so that the next put goes to the leader that the caller now knows
 	echo "$node"
 }
 
-# One curl makes a hundred writes: the load costs next to nothing. It ends with this shell however that ends, also where
-# that ends before the child has asked for the signal.
+# One curl makes a hundred writes, which keeps the load cheap. curl dies with this shell; the check of $PPID covers a shell
+# that died before setpriv requested the signal.
 cmd_load() {
 	local node='' curl_pid=''
 	trap '[[ -z $curl_pid ]] || kill "$curl_pid" 2>/dev/null; exit 0' TERM INT HUP
@@ -219,7 +219,7 @@ network_up() {
 	done
 }
 
-# -m 0: no blocks kept for root, so that what df calls available is what there is.
+# -m 0: no blocks reserved for root, so that all free space is what df calls available.
 disk_up() {
 	mkdir -p "$run/$1" && truncate -s "$disk_size" "$disks/$1.img" &&
 		mkfs.ext4 -q -F -m 0 -E lazy_itable_init=1,lazy_journal_init=1 "$disks/$1.img" &&
@@ -233,7 +233,7 @@ close_descriptors() {
 	done
 }
 
-# A daemon in every respect: who calls reset may wait for the end of its pipes, or sweep its own session.
+# Starts etcd as a full daemon: the caller of reset may wait until its pipes are closed, or kill its own session.
 etcd_up() {
 	local address
 	address=$(address "$1")
@@ -255,21 +255,22 @@ why_ended() {
 	sed -nE 's/.*"level":"(fatal|panic)".*"error":"([^"]*)".*/\2/p' "$run/$1.log" | tail -n 1 | grep . || echo "killed?"
 }
 
-# Every call tells all ends: whoever asks until the nodes are well keeps the last answer.
+# Prints every end so far, not only new ones, because a caller that repeats this until the nodes are healthy keeps only the
+# last output.
 cmd_revive() {
 	local node
 	is_up || die "instance $instance is not up"
 	for node in "${nodes[@]}"; do
 		[[ -z $(node_pid "$node") ]] || continue
 		echo "$node ended: $(why_ended "$node")" >>"$run/ended"
-		# What it knows of the cluster is on its disk.
+		# The node reads the cluster's members from its disk.
 		etcd_up "$node" "$node=http://$(address "$node"):2380" revived
 	done
 	[[ ! -e $run/ended ]] || cat "$run/ended"
 }
 
-# A node asks each peer for its members before it serves its own, and waits a second for one that listens but does
-# not serve yet. So one after the other, which is what takes least.
+# Nodes start one after the other, which is fastest: a starting node asks each peer for its members, and waits a second for
+# a peer that listens but does not serve yet.
 serves_peers() { http 0.2 --output /dev/null "http://$(address "$1"):2380/version"; }
 
 # wait_for WHAT CONDITION…
@@ -285,7 +286,7 @@ wait_for() {
 	done
 }
 
-# Member ids stay the same for a lab's life; a status names the leader by its id only.
+# Records the members' names by id, because a status gives only the leader's id. Ids stay the same while the lab lives.
 remember_members() {
 	http 1 --data '{}' "http://$(address n1):2379/v3/cluster/member/list" |
 		jq -r '.members[] | .ID + " " + .name' >"$run/members"
@@ -317,14 +318,15 @@ cmd_up() {
 
 # --- Down -----------------------------------------------------------------------------------------------------
 
-# The node's etcd, if the recorded pid still is that: pids get used again.
+# Prints the pid of the node's etcd. Checks that the recorded pid is still that etcd, because pids are reused.
 node_pid() {
 	local pid
 	read -r pid <"$run/$1.pid" && [[ $(readlink "/proc/$pid/exe") == */etcd ]] &&
 		[[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *" $run/$1/etcd "* ]] && echo "$pid"
 } 2>/dev/null
 
-# Etcd by its pid file, for its namespace may have lost its name; and whatever else sits in the namespaces.
+# Prints the pids of etcd, by its pid file because its namespace may have lost its name, and of all processes in the lab's
+# namespaces.
 lab_pids() {
 	local name
 	for name in "${nodes[@]}"; do
@@ -341,7 +343,7 @@ is_gone() {
 	[[ -z $state || $state == Z ]]
 }
 
-# Etcd dies at once, as its data goes with it. Others, a fault's worker for one, get a second to end in good order.
+# Kills etcd at once, because its data is deleted too. Other processes, such as a fault's worker, get a second to exit cleanly.
 end_processes() {
 	local pid pids signal deadline=$((${EPOCHREALTIME/./} + 1000000))
 	mapfile -t pids < <(lab_pids | sort -un | grep -vxE "$$|$PPID|$BASHPID")
@@ -357,8 +359,8 @@ end_processes() {
 	done
 }
 
-# mount -o loop frees the device with the last use of the file system; a device without a mount is from a lab that
-# was killed on its way up.
+# mount -o loop frees the loop device with the last use of the file system. A loop device without a mount is left from a lab
+# that was killed during up.
 remove_disk() {
 	local mount=$run/$1 image=$disks/$1.img device file tries=0
 	while mountpoint -q "$mount"; do
@@ -383,7 +385,7 @@ remove_all() {
 	rm -rf --one-file-system "$run" "$disks"
 }
 
-# The lock's file goes with the lab: whoever waited for it must look whether the name still is that file's.
+# down deletes the lock's file, so after waiting, check that the locked file still has that name.
 take_lock() {
 	mkdir -p /run/evlab || die "cannot create /run/evlab"
 	while :; do

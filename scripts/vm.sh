@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Debian's kernels under qemu, on the host's own root, read-only, with a tmpfs over it. See usage() below.
+# Runs Debian's kernels under qemu, on the host's root: read-only, with a tmpfs over it. See usage() below.
 set -u
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
@@ -51,7 +51,7 @@ top=$(cd "$(dirname "$0")/.." && pwd -P)
 build=${BUILD:-build}
 [[ $build == /* ]] || build=$top/$build
 run_folder='' partial_folder='' job_pid=''
-# A guest is up after 7 to 15 s, on a busy host after a minute.
+# Seconds and tries to boot. A guest takes 7 to 15 s, on a busy host a minute.
 boot_limit=${EVAL_BOOT_LIMIT:-180} boot_tries=3
 apt_helper=/usr/lib/apt/apt-helper
 fetch_tools=("$apt_helper:apt" dpkg-deb:dpkg xz:xz-utils depmod:kmod flock:util-linux)
@@ -68,7 +68,7 @@ need_tools() {
 	((${#packages[@]} == 0)) || die "needs ${packages[*]}: apt-get install ${packages[*]}"
 }
 
-# --- Nothing is left behind -----------------------------------------------------------------------------------
+# --- Cleanup --------------------------------------------------------------------------------------------------
 
 make_run_folder() {
 	local base=${TMPDIR:-/tmp} old pid
@@ -83,14 +83,14 @@ make_run_folder() {
 leave() {
 	local status=$?
 	trap '' INT TERM HUP
-	# Of qemu it is the timeout, which kills it if it does not go.
+	# If the job is a guest, this is qemu's timeout, which kills qemu if it does not exit.
 	[[ -z $job_pid ]] || kill -TERM "$job_pid" 2>/dev/null
 	wait
 	rm -rf "$run_folder" ${partial_folder:+"$partial_folder"}
 	exit "$status"
 }
 
-# in_background COMMAND…: as a signal is heeded only after a command in the foreground, however long it takes.
+# in_background COMMAND…: runs it and waits, because bash handles a signal only after a foreground command has ended.
 in_background() {
 	local status=0
 	"$@" &
@@ -102,8 +102,8 @@ in_background() {
 
 # --- The guest ------------------------------------------------------------------------------------------------
 
-# Whether KVM works here is only known by trying: it may be there and refuse the processor, or hang. A kernel without
-# a root panics and so ends the machine. Once a boot of this host is enough.
+# Tests KVM by booting, as it may exist but refuse the processor, or hang. The kernel has no root, so it panics, and the
+# machine ends. The answer is kept until this host boots again.
 choose_accel() {
 	local boot answer="$cache/accel" known status=0
 	[[ -z $accel ]] || return 0
@@ -113,7 +113,7 @@ choose_accel() {
 	if [[ -r $answer ]] && read -r known accel <"$answer" && [[ $known == "$boot" ]]; then
 		return 0
 	fi
-	# In braces, as it may abort and the shell would tell.
+	# In braces with 2>/dev/null: if qemu aborts, bash prints a message.
 	{
 		timeout -k 1 10 qemu-system-x86_64 -machine q35,accel=kvm -cpu max -m 256M -nodefaults -no-user-config \
 			-display none -no-reboot -kernel "$1/vmlinuz" -append "panic=-1" </dev/null >/dev/null || status=$?
@@ -135,7 +135,7 @@ make_initramfs() {
 	} || die "cannot make the initramfs in $run_folder"
 }
 
-# ash reads the settings too; ${…@Q} is quoted for both.
+# Both bash and ash read the settings; ${…@Q} quotes for both.
 write_job() {
 	local release directory=$PWD rows=24 columns=80 factor=1 term=${TERM:-dumb}
 	release=$(cat "$1/release")
@@ -153,7 +153,7 @@ write_job() {
 	} >"$2/command"
 }
 
-# Files do not block, whoever reads them; so a slow reader here never stops the guest.
+# The guest writes to files, which never block, so that a slow reader here cannot stop it.
 start_qemu() {
 	local folder=$1 name console messages='' number=0 ports=()
 	: >"$run_folder/console"
@@ -169,11 +169,11 @@ start_qemu() {
 	# shellcheck disable=SC2054 # qemu's own commas
 	[[ -z $disk ]] || ports+=(-device virtio-blk-pci,drive=disk
 		-blockdev "driver=raw,node-name=disk,file.driver=file,file.filename=${disk//,/,,}")
-	# Whoever is killed takes along what is below. One thread for all processors: with one each, QEMU 7.2 may still
-	# run the breakpoint that the kernel patched over an instruction, after it is gone ("Oops: int3"). Attaching BPF
-	# patches a lot. It costs 15 % of iperf3's throughput. no_timer_check: on a busy host the kernel would take an
-	# emulated timer that is late for one that does not work, and panic.
-	# norandmaps: QEMU translates a program anew at each address, so that /bin/true takes 28 ms, and 13 ms without.
+	# --pdeathsig: when this script or the timeout is killed, so is qemu. thread=single: with a thread per processor, QEMU
+	# 7.2 may still run a breakpoint that the kernel patched over an instruction after it was removed ("Oops: int3"), and
+	# attaching BPF patches a lot; a single thread costs 15 % of iperf3's throughput. no_timer_check: on a busy host the
+	# kernel would take a late emulated timer for a broken one, and panic. norandmaps: QEMU translates a program again for
+	# each new address; /bin/true takes 13 ms instead of 28 ms.
 	set -- setpriv --pdeathsig TERM timeout --foreground -k 5 "$limit" setpriv --pdeathsig KILL \
 		qemu-system-x86_64 -machine q35 -accel "${accel/tcg/tcg,thread=single}" -cpu max -smp "$cpus" -m "$memory" -nodefaults \
 		-no-user-config -display none -no-reboot -kernel "$folder/vmlinuz" -initrd "$run_folder/initramfs.cpio" \
@@ -188,7 +188,7 @@ start_qemu() {
 	job_pid=$!
 }
 
-# The console's last lines, and all of it kept where the test logs are.
+# Prints the console's last lines, and keeps all of it beside the test logs.
 show_console() {
 	local kept=$build/vm/$kernel.console
 	echo "vm: $kernel: $1" >&2
@@ -198,7 +198,7 @@ show_console() {
 	mkdir -p "${kept%/*}" && tr -d '\r' <"$run_folder/console" >"$kept" && echo "vm: all of its console is in $kept" >&2
 }
 
-# One that hangs on its way up hangs in the emulator, before anything of ours runs there: it is started anew.
+# Starts qemu again if the guest does not boot: it then hangs in the emulator, before anything of ours runs in it.
 come_up() {
 	local try deadline
 	for ((try = 1; ; try++)); do
@@ -234,7 +234,7 @@ boot() {
 	wait "$job_pid" || ended=$?
 	job_pid=
 	wait
-	# 137: qemu had to be killed, here or by somebody else.
+	# 137: qemu was killed, by its timeout or by somebody else.
 	if ((ended == 124 || (ended == 137 && limit && SECONDS - began >= limit))); then
 		show_console "still running after $limit s: killed"
 		exit 124
@@ -288,7 +288,7 @@ option_value() {
 	[[ $2 =~ ^$3$ ]] || wrong_usage "$1 does not take '$2'"
 }
 
-# Only the emulator counts instructions, in one thread.
+# --icount needs the emulator and a single processor.
 check_icount() {
 	[[ $accel != kvm ]] || wrong_usage "--icount counts instructions, which KVM cannot: leave out --accel kvm"
 	[[ ${cpus:-1} == 1 ]] || wrong_usage "--icount takes one processor: leave out --cpus $cpus"

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck shell=bash
-# For the benchmarks in guests: the same delay by netem and by our lines.
+# For the benchmarks in guests: sets the same delay by netem or by our lines.
 source "$(dirname "${BASH_SOURCE[0]}")/../bench/common.sh"
 
-# netem's own default of 1,000 packets would lose most of a fast flow.
+# netem's default limit of 1,000 packets would drop most of a fast flow.
 netem_limit=1000000
 
 say() {
 	echo "bench: $(uname -r): $*" >&2
 }
 
-# Else TCP's window is what limits a long line, whoever holds the packets.
+# Otherwise TCP's window, not the delay line, would limit the throughput at long delays.
 large_windows() {
 	local name
 	for name in "$target" "$peer"; do
@@ -19,7 +19,7 @@ large_windows() {
 	done
 }
 
-# delay_start WAY MIN_MS MAX_MS [OPTION…]: netem, or one of our lines (fq, tap), on what the target sends to the peer.
+# delay_start WAY MIN_MS MAX_MS [OPTION…]: delays the target's egress to the peer; WAY is netem or one of our lines (fq, tap).
 delay_start() {
 	if [[ $1 == netem ]]; then
 		in_target tc qdisc add dev eth0 root netem limit "$netem_limit" \

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Prints the precision of delays by netem and by our lines, in round trips.
 source "$(dirname "$0")/common.sh"
 
 read -ra ways <<<"${WAYS:-netem fq tap}"
@@ -12,8 +13,8 @@ rtt() {
 	in_target "$TOOLS/rtt" "$peer_address" "$count" "$interval_ms" || die "no round trips"
 }
 
-# measure MIN_MS MAX_MS [OPTION…]: the way's own time off each round trip, into $work/delay-WAY, and the 99th percentile of
-# each round's, into $work/p99-WAY. Every round has its own base, and begins with another way.
+# measure MIN_MS MAX_MS [OPTION…]: writes each round trip minus the round's undelayed median to $work/delay-WAY, and the 99th
+# percentile of each round minus MIN_MS to $work/p99-WAY. Every round starts with another way.
 measure() {
 	local base round i way
 	rm -f "$work"/delay-* "$work"/p99-*

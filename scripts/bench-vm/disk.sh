@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Prints what disk pressure costs: time per call, throughput outside its scope, and the time to attach and detach.
 source "$(dirname "$0")/common.sh"
 
 rounds=${ROUNDS:-11}
@@ -18,7 +19,7 @@ unmount_all() {
 }
 trap unmount_all EXIT
 
-# disk_up NAME: an ext4 of its own at $work/NAME.
+# disk_up NAME: mounts a new ext4 at $work/NAME.
 disk_up() {
 	{
 		mkdir "$work/$1" && truncate -s 256M "$work/$1.image" && mkfs.ext4 -q -m 0 "$work/$1.image" &&
@@ -31,9 +32,10 @@ pressure_start() {
 	fault_begin disk_pressure --engine hook --data-dir "$work/ours/data" --statfs off "$@"
 }
 
-# --- What a call costs ----------------------------------------------------------------------------------------
+# --- Cost of a call -------------------------------------------------------------------------------------------
 
-# cost_pairs CASE PROGRAM_REGEX: a line "EMPTY OURS" a round, ns; what matches adds up, as all of it runs in each call.
+# cost_pairs CASE PROGRAM_REGEX: a line "EMPTY OURS" per round, in ns; adds up all matching programs, as each call runs them
+# all.
 cost_pairs() {
 	awk -v regex="^$2\$" '
 		$2 == "probe_empty" { empty[$1] = $3 }
@@ -49,7 +51,7 @@ cost_row() {
 	row "$3" "$4" "$(round 0 "$ns") ns" "$(round 2 "$ratio")" "$(round 2 "$low") to $(round 2 "$high")"
 }
 
-# cost CASE FILE HOW DESCRIPTION: rows of the table, one a program and their sum.
+# cost CASE FILE HOW DESCRIPTION: prints a row of the table for each program, and one for their sum.
 cost() {
 	local name i
 	for ((i = 0; i < rounds; i++)); do
@@ -66,14 +68,14 @@ cost() {
 
 # --- Throughput -----------------------------------------------------------------------------------------------
 
-# fio_run FOLDER: 4 KiB writes a second.
+# fio_run FOLDER: prints the rate of 4 KiB writes, per second.
 fio_run() {
 	fio --name=writes --filename="$1/fio" --rw=randwrite --bs=4k --size=16M --ioengine=psync --overwrite=1 --time_based \
 		--runtime=2 --output-format=json --output="$work/fio.json" >/dev/null || die "fio failed"
 	jq -r '.jobs[0].write.iops' "$work/fio.json"
 }
 
-# one_way WAY FOLDER: with nothing, with a fault in another folder, or through bindfs.
+# one_way WAY FOLDER: measures plain, with a fault in another folder (hooks, beside), or through bindfs.
 one_way() {
 	case $1 in
 	plain) fio_run "$2" ;;
@@ -87,7 +89,7 @@ one_way() {
 	esac
 }
 
-# pairs WAY FOLDER: lines "plain WAY", the order changing.
+# pairs WAY FOLDER: writes lines "PLAIN WAY" to $work/pairs.WAY; which of the two runs first alternates.
 pairs() {
 	local i first second
 	for ((i = 0; i < rounds; i++)); do
@@ -150,7 +152,7 @@ ratio_row hooks "disk pressure on another file system"
 ratio_row beside "disk pressure on another directory"
 ratio_row bindfs "bindfs"
 
-# took FIELD: median and greatest, ms.
+# took FIELD: the median and the maximum, in ms.
 took() { cut -d ' ' -f "$1" "$work/took" | "$TOOLS/stats" summary | awk '{ printf "%.0f ms (at most %.0f)", $2, $4 }'; }
 cat <<END
 

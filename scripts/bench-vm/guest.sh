@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Inside a guest: the parts one after the other, each a section of Markdown on standard output behind its name.
+# Runs the given parts inside a guest. Prints a section of Markdown per part, after a comment with the part's name.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 export EVAL=${EVAL:-$here/../../eval} TOOLS=${TOOLS:-$here/../../build/tools}

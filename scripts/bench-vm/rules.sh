@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Prints the cost of a packet against the number of rules, for netem with u32 filters and for our line.
 source "$(dirname "$0")/common.sh"
 
 ours=${LINE:-fq}
@@ -8,11 +9,11 @@ delay_ms=20
 network_up
 large_windows
 iperf_serve
-# Nobody answers at the stranger's: its packets end at the other end of the cable.
+# The stranger does not exist: packets to its fixed MAC address are dropped at the other end of the veth pair.
 printf '%s\n' "neigh add $stranger_address lladdr 02:00:00:00:00:77 dev eth0 nud permanent" "route add 10.79.0.0/16 dev eth0" |
 	ip -netns "$target" -batch - || die "cannot set up the stranger"
 
-# addresses COUNT: the peer's is the last.
+# addresses COUNT: prints COUNT addresses; the peer's is the last.
 addresses() {
 	awk -v count="$1" -v last="$peer_address" 'BEGIN {
 		for (i = 1; i < count; i++)
@@ -21,7 +22,7 @@ addresses() {
 	}'
 }
 
-# A priority of its own for each 4,000 filters: u32 takes no more than 4,095 in a table.
+# A new priority for every 4,000 filters, because a u32 table holds at most 4,095.
 netem_tree() {
 	echo "qdisc add dev eth0 root handle 1: prio bands 4 priomap 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"
 	echo "qdisc add dev eth0 parent 1:4 handle 40: netem limit $netem_limit delay ${delay_ms}ms"
@@ -31,7 +32,7 @@ netem_tree() {
 	}'
 }
 
-# A list takes 256 entries: so a peer has up to 250 addresses.
+# 250 addresses per peer, because a list takes at most 256 entries.
 campaign() {
 	cat <<-END
 		trials_per_combination: 1
@@ -58,7 +59,7 @@ rules_start() {
 	fi
 }
 
-# unmatched: ns a packet, median of the rounds.
+# unmatched: ns per packet to the stranger, the median of the rounds.
 unmatched() {
 	local i
 	for ((i = 0; i < rounds; i++)); do

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Prints the throughput of one TCP flow and its processor time, delayed by netem and by our line.
 source "$(dirname "$0")/common.sh"
 
 ours=${LINE:-fq}
@@ -8,12 +9,12 @@ network_up
 large_windows
 iperf_serve
 
-# Jiffies that all processors were not idle.
+# The non-idle time of all processors, in jiffies.
 busy() {
 	awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 + $9 }' /proc/stat
 }
 
-# run WAY MS: Gbit/s that arrived, and processor seconds a GB, over all that was moved.
+# run WAY MS: prints Gbit/s received, processor seconds per GB moved, and retransmits.
 run() {
 	local before after
 	delay_start "$1" "$2" "$2"
@@ -25,7 +26,7 @@ run() {
 		"\($jiffies / 100 / ([.intervals[].sum.bytes] | add / 1e9)) \(.end.sum_sent.retransmits)"' "$work/iperf"
 }
 
-# compare MS [THEIRS]: pairs of runs, who goes first changes.
+# compare MS: writes pairs of runs to $work/pairs, netem's figures first; which of the two runs first alternates.
 compare() {
 	local i theirs=netem
 	: >"$work/pairs"
@@ -49,7 +50,7 @@ sum() {
 	awk -v column="$1" '{ sum += $column } END { print sum + 0 }' "$work/pairs"
 }
 
-# ratio COLUMN COLUMN: of the second to the first, as cells.
+# ratio COLUMN COLUMN: the ratio of the second to the first, with its interval.
 ratio() {
 	local mean low high
 	read -r mean low high _ < <(awk -v a="$1" -v b="$2" '{ print $a, $b }' "$work/pairs" | "$TOOLS/stats" geomean)

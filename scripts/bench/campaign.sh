@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Prints the cost of a campaign of empty trials against a program that only forks, execs and syncs as often.
 source "$(dirname "$0")/common.sh"
 
 rounds=${ROUNDS:-6}
 trials=${TRIALS:-1000}
 
-# write TRIALS: a campaign of chaos-free trials, `true` as every command, nothing to wait for.
+# write TRIALS: writes a campaign of trials without chaos or durations, with `true` as every command.
 write() {
 	cat >"$work/$1.yaml" <<END
 trials_per_combination: $1
@@ -27,7 +28,7 @@ ms_now() {
 	echo $((${EPOCHREALTIME/./} / 1000))
 }
 
-# Sets wall_ms, peak_kib (the coordinator's).
+# Sets wall_ms, and peak_kib to the coordinator's peak memory.
 run_campaign() {
 	local start pid key value rest
 	rm -f "$work"/db*
@@ -53,7 +54,7 @@ run_floor() {
 	wall_ms=$(($(ms_now) - start))
 }
 
-# How often a campaign of 50 trials does what the floor does; per 1,000 trials.
+# Counts the forks, execs and syncs of a campaign of 50 trials; scales execs and syncs to 1,000 trials for the floor.
 write 50
 strace -f -qq -e trace=clone,clone3,fork,vfork,execve,fsync,fdatasync -e signal=none -o "$work/trace" \
 	"$EVAL" run campaign "$work/50.yaml" --db "$work/db" --fresh --quiet >"$work/out" 2>&1 ||

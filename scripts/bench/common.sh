@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck shell=bash
-# For the benchmarks: two namespaces with a cable between them, faults held in the background, tables.
+# For the benchmarks: two namespaces connected by a veth pair, faults held in the background, tables.
 set -u
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
@@ -10,7 +10,7 @@ target=$prefix-t
 peer=$prefix-p
 target_address=10.78.0.1
 peer_address=10.78.0.2
-# Nobody has it, but its route is the device's: a fault against it is attached there and matches nothing.
+# No host has this address, but it routes to the device: a fault against it attaches there and matches nothing.
 # shellcheck disable=SC2034 # for benchmarks
 stranger_address=10.78.0.77
 work=$(mktemp -d "${TMPDIR:-/tmp}/eval-bench.XXXXXX") || exit 1
@@ -57,20 +57,20 @@ wait_for() {
 	done
 }
 
-# fault_start TYPE OPTION…: in the target's namespace; returns once it is live, ends by fault_stop.
+# fault_start TYPE OPTION…: injects in the target's namespace; returns once the fault is live. fault_stop ends it.
 fault_start() {
 	fault_begin "$@" --netns "$target"
 }
 
-# fault_begin TYPE OPTION…: where is the caller's to say.
+# fault_begin TYPE OPTION…: the same, but the options name the target.
 fault_begin() {
-	: >"$work/fault" # what the fault before said is not this one's
+	: >"$work/fault" # empties it of the previous fault's output
 	"$EVAL" inject "$@" --for 10m >>"$work/fault" 2>&1 &
 	fault_pid=$!
 	wait_for 20 grep -qE 'Ctrl\+C|"event": ?"injected"' "$work/fault" || die "cannot inject $*: $(cat "$work/fault")"
 }
 
-# What was measured under a fault that had ended by itself (its lease, its time) counts for nothing.
+# Dies if the fault has already ended by itself (its lease or its time), as the measurement is then void.
 fault_stop() {
 	local status=0
 	kill -TERM "$fault_pid" 2>/dev/null
@@ -84,8 +84,8 @@ iperf_serve() {
 	server_pid=$!
 }
 
-# iperf_run OPTION…: from the target to the peer, its JSON into $work/iperf. A server still busy with the run before is
-# asked again.
+# iperf_run OPTION…: runs iperf3 from the target to the peer, with its JSON in $work/iperf. Retries while the server is busy
+# with the previous run.
 iperf_run() {
 	local tries=0
 	until in_target iperf3 --client "$peer_address" "$@" --json >"$work/iperf" 2>&1; do
@@ -94,7 +94,7 @@ iperf_run() {
 	done
 }
 
-# row CELL…: of a table.
+# row CELL…: prints a row of a Markdown table.
 row() {
 	printf '|'
 	printf ' %s |' "$@"

@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Prints the precision of fixed and of spread delays.
 source "$(dirname "$0")/common.sh"
 
 count=${COUNT:-300}
 network_up
 
-# Measured right before each delay: what the way takes by itself changes with the machine's load.
+# The undelayed median, in ms. Measured right before each delay, because it changes with the machine's load.
 base() {
 	in_target "$TOOLS/rtt" "$peer_address" "$count" 10 | "$TOOLS/stats" median | cut -f 1
 }
 
-# fixed MS: the error of single round trips, in µs.
+# fixed MS: prints a row with the error of single round trips, in µs.
 fixed() {
 	local base
 	base=$(base)

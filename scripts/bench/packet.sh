@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Prints the time that the programs take per packet, with 1 and with 10,000 rules.
 source "$(dirname "$0")/common.sh"
 
 rounds=${ROUNDS:-11}

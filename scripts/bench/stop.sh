@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Prints the time from a signal until the fault is inert and until packets pass untouched.
 source "$(dirname "$0")/common.sh"
 
 tries=${TRIES:-100}
@@ -15,7 +16,7 @@ measure() {
 		"$(round 2 "$free_max")"
 }
 
-# A campaign of one trial: the signal goes to the coordinator, the fault is a worker's.
+# campaign TYPE PARAMS: writes a campaign of one trial. The coordinator gets the signal; a worker holds the fault.
 campaign() {
 	cat >"$work/$1.yaml" <<END
 trials_per_combination: 1
@@ -45,7 +46,7 @@ row --- ---: ---: ---: ---: ---: ---:
 measure "inject latency (200 ms)" "$EVAL" inject latency --min-ms 200 --max-ms 200 --for 60s --netns "$target" \
 	--peer "$peer_address"
 measure "inject network_partition" "$EVAL" inject network_partition --for 60s --netns "$target" --peer "$peer_address"
-# Each try in a database of its own: a campaign's id has its start in seconds.
+# A new database for each try, because a campaign's id has its start in seconds only.
 # shellcheck disable=SC2016 # the inner shell's
 fresh=(sh -c 'rm -f "$0"*; exec "$@" --db "$0"' "$work/db")
 measure "run campaign: latency (200 ms)" "${fresh[@]}" "$EVAL" run campaign --quiet \

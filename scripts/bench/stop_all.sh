@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Prints the time that `eval cleanup --now` takes to stop many faults.
 source "$(dirname "$0")/common.sh"
 
 faults=${FAULTS:-50} tries=${TRIES:-5}
@@ -37,7 +38,7 @@ for ((try = 0; try < tries; try++)); do
 		: >"$work/holder$i"
 		"$EVAL" inject network_partition --for 10m --netns "$prefix-$i" --peer "$peer_address" >"$work/holder$i" 2>&1 &
 		holders+=("$!")
-		# All at once they would take one another's processor for longer than a lease.
+		# Start them five at a time; all at once, they would starve each other for longer than a lease.
 		((i % 5)) || wait_for 60 grep -q 'Ctrl+C' "$work/holder$i" || die "cannot inject: $(cat "$work/holder$i")"
 	done
 	"$TOOLS/stop_spread" "$faults" "$EVAL" cleanup --now >>"$work/times" 2>"$work/said" || die "$(tail -n 3 "$work/said")"

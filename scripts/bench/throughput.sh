@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Prints the throughput of one TCP flow with a fault that does not match it, and through the delay line.
 source "$(dirname "$0")/common.sh"
 
 pairs=${ROUNDS:-11}
@@ -7,7 +8,7 @@ seconds=2
 network_up
 iperf_serve
 
-# Gbit/s that arrived at the peer, and how often the target sent something again.
+# Prints the Gbit/s that arrived at the peer, and the number of retransmits.
 iperf() {
 	iperf_run --time "$1"
 	jq -r '"\(.end.sum_received.bits_per_second / 1e9) \(.end.sum_sent.retransmits)"' "$work/iperf"
@@ -28,7 +29,7 @@ median_of() {
 	round 2 "$(awk -v column="$1" '{ print $column }' "$2" | "$TOOLS/stats" median | cut -f 1)"
 }
 
-# compare NAME TYPE OPTION…: pairs of runs without and with the fault.
+# compare NAME TYPE OPTION…: prints a row from pairs of runs without and with the fault.
 compare() {
 	local name=$1 fault=("${@:2}") i without with
 	for ((i = 0; i < pairs; i++)); do
@@ -46,7 +47,7 @@ compare() {
 		"$(round 3 "$ratio")" "$(round 3 "$low") to $(round 3 "$high")"
 }
 
-# through NAME [TYPE OPTION…]: three runs, which are long enough for TCP's window to grow.
+# through NAME [TYPE OPTION…]: prints a row from three runs, each long enough for TCP's window to grow.
 through() {
 	local i
 	(($# == 1)) || fault_start "${@:2}" --peer "$peer_address"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Dependencies point one way: a folder below user/ is a room that includes what scripts/check/rooms lets it, and enters
-# other rooms by their doors; a library is known in one room. Reads the #includes. usage: scripts/check/arrows.sh
+# Checks the #includes against scripts/check/rooms: each folder below user/ is a room, which may include only certain rooms, of
+# these only the door headers, and only certain libraries. Exits 1 on any finding. usage: scripts/check/arrows.sh
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 1
@@ -26,14 +26,14 @@ finding() {
 	found=1
 }
 
-# may_use FILE ROOM HEADER, of another room
+# may_use FILE ROOM HEADER: true if FILE's room may use HEADER, which belongs to another room ROOM.
 may_use() {
 	local allowed=${may[${1%%/*}]}
 	[[ $allowed == *" $3 "* ]] && return
 	[[ $allowed == *" $2 "* ]]
 }
 
-# What our headers are, by the path that others write.
+# is_ours HEADER: true if the included path starts with the name of a room.
 is_ours() { [[ $1 == */* && -n ${may[${1%%/*}]+yes} ]]; }
 
 check_library() { # FILE HEADER

@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# The command line's tests with ./eval and all that it forks under valgrind's memcheck: no error and no leak, or exit 1.
-# usage: scripts/check/valgrind.sh [SUITE | SUITE/NAME]…, default cli. In a copy of the tree, below build/valgrind.
-# Tests that fail are listed, but do not count: it is 30 times slower, and their time limits are of another world.
-# Debian 12's valgrind does not know pidfd_open; that of Debian 13 is unpacked below build/, not installed.
+# Runs tests with ./eval and its children under valgrind's memcheck; exits 1 on any error or leak.
+# usage: scripts/check/valgrind.sh [SUITE | SUITE/NAME]…, default cli. Works in a copy of the tree, below build/valgrind.
+# Failed tests are listed but do not count, because eval is 30 times slower and the tests' time limits do not fit.
+# Debian 12's valgrind does not know pidfd_open, so Debian 13's is unpacked below build/, not installed.
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 1
 
 package=http://deb.debian.org/debian/pool/main/v/valgrind/valgrind_3.24.0-3_amd64.deb
 sha256=0359e30820ccee7ee5c8d4c951ca276e3978b18f157d71bd77981de05b344907
-# Below the tree, as some tests give up root, which need not reach a cache in root's home.
+# Below the tree, because tests that give up root may be unable to read a cache in root's home.
 valgrind=$(realpath -m "${BUILD:-build}")/valgrind-${sha256:0:12}
 
 die() {
@@ -18,7 +18,7 @@ die() {
 	exit 1
 }
 
-# Complete or not there.
+# Unpacks valgrind; its folder is complete or does not exist.
 fetch() {
 	local partial=$valgrind.partial
 	{ rm -rf "$partial" && mkdir -p "$partial"; } || die "cannot write to $partial"
@@ -47,7 +47,7 @@ END
 chmod +x eval
 EVAL_TIME_FACTOR=10 tests/run "$@"
 
-# What valgrind does not know (an ioctl, NS_GET_NSTYPE, and commands of bpf()) is no finding.
+# Warnings about the ioctl NS_GET_NSTYPE and bpf() commands that valgrind does not know are not findings.
 sed -i '/^--[0-9]*-- WARNING: unhandled eBPF command/d; /^==[0-9]*== \(Warning: noted but unhandled ioctl\|   This could cause spurious value\|   See README_MISSING_SYSCALL\)/d' \
 	build/memcheck/*
 mapfile -t logs < <(grep -lE '^==[0-9]+== ' build/memcheck/* 2>/dev/null)

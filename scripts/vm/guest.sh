@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Process 1 of a guest, after initramfs.sh: one command or a shell, then power off. What the command prints and its
-# exit status go to the host by virtio ports, away from the kernel's messages.
+# Process 1 of a guest, after initramfs.sh: runs one command or a shell, then powers off. The command's output and exit status
+# go to the host by virtio ports, separate from the kernel's messages.
 set -u
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root USER=root LOGNAME=root
 export SHELL=/bin/bash LANG=C.UTF-8
@@ -14,7 +14,7 @@ declare -A ports
 
 power_off() { "$job/busybox" poweroff -f; }
 
-# The ports' devices by their names; they may take a moment to appear.
+# Maps the ports' names to their devices, which may take a moment to appear.
 find_ports() {
 	local file name tries
 	for ((tries = 0; tries < 100; tries++)); do
@@ -30,8 +30,8 @@ find_ports() {
 
 is_alive() { kill -0 "$1" 2>/dev/null; }
 
-# A port can be opened only once, but a command may open /dev/stderr again; and a daemon that it leaves behind must
-# not be waited for. Hence pipes.
+# Uses pipes, because a port can be opened only once while a command may open /dev/stderr again. Waits at most 2 s for the
+# readers, because a daemon may keep a pipe open.
 run_command() {
 	local readers=() reader tries=0 status
 	"$job/busybox" mkfifo "$job/output" "$job/error"
@@ -57,10 +57,10 @@ run_shell() {
 }
 
 find_ports
-# From here on the console hears of trouble alone: it is slow, and the whole kernel waits for it.
+# From here on, only errors go to the console: it is slow, and the whole kernel waits for it.
 echo 4 >/proc/sys/kernel/printk
 echo up >"${ports[status]}"
-# As under systemd.
+# systemd's limit of open files.
 ulimit -Hn 524288
 if [[ $mode == shell ]]; then
 	run_shell

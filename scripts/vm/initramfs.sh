@@ -1,9 +1,9 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck shell=dash
-# /init of a guest: the host's root read-only by 9p, a tmpfs over it, what an init would set up, and on to guest.sh as
-# process 1. All by busybox, as each program of the host costs a tenth of a second under emulation.
-# /job/settings is written by scripts/vm.sh.
+# /init of a guest: mounts the host's root read-only by 9p with a tmpfs over it, sets up the system and runs guest.sh as process
+# 1. Uses only busybox, because each program of the host costs a tenth of a second under emulation. scripts/vm.sh writes
+# /job/settings.
 export PATH=/bin
 /bin/busybox --install -s /bin
 mount -t devtmpfs dev /dev
@@ -20,13 +20,13 @@ kernel='' release='' modules='' checkout=''
 
 make_root() {
 	mkdir -p /lower /writable /checkout /root
-	# Loose caching is right for what nobody writes to meanwhile; without any, mapped executables would not even work.
+	# Loose caching is safe because nothing writes to the root meanwhile; without caching, executables cannot be mapped.
 	mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose,msize=512000 host /lower || return 1
 	mount -t tmpfs -o mode=755 writable /writable && mkdir /writable/upper /writable/work || return 1
 	mount -t overlay -o lowerdir=/lower,upperdir=/writable/upper,workdir=/writable/work overlay /root
 }
 
-# A checkout below /tmp must not vanish under the guest's own.
+# Keeps a checkout below /tmp visible, which the guest's own /tmp would hide.
 make_folders() {
 	mount -o bind "/root$checkout" /checkout || return 1
 	mount -t tmpfs -o mode=1777 tmp /root/tmp && mount -t tmpfs -o mode=755 run /root/run || return 1
@@ -39,7 +39,7 @@ make_folders() {
 	mount -o bind "/lower$modules" "/root/lib/modules/$release"
 }
 
-# Some are missing in some kernels, which is for the tests to find.
+# Some kernels lack some of these file systems; the tests find that out.
 mount_rest() {
 	mkdir -p /dev/pts /dev/shm
 	mount -t devpts -o mode=620,gid=5,ptmxmode=666 devpts /dev/pts
@@ -51,7 +51,7 @@ mount_rest() {
 	mount -t cgroup2 cgroup2 /sys/fs/cgroup
 }
 
-# What udev and kmod do elsewhere: opening one of these nodes loads its module.
+# Makes device nodes that load their module when opened, as udev and kmod do.
 make_devices() {
 	ln -s /proc/self/fd /dev/fd
 	ln -s fd/0 /dev/stdin
@@ -82,7 +82,7 @@ cp -R /job/. /bin/busybox /root/run/eval-vm/ || die "cannot hand over the job"
 for name in dev proc sys; do
 	mount -o move "/$name" "/root/$name"
 done
-# What the root is stacked on stays where its options say: eval looks there.
+# Keep the overlay's upper folder at the path in its mount options, where eval looks for it.
 { mkdir /root/writable && mount -o move /writable /root/writable; } || die "cannot keep /writable"
 [ -x /root/bin/bash ] || die "no /bin/bash in the host's root"
 exec switch_root /root /bin/bash /run/eval-vm/guest.sh

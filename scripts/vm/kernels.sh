@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck shell=bash
 #
-# Debian's kernels for scripts/vm.sh: which ones (scripts/kernels.lock), and where they are kept. Packages are only
-# unpacked, never installed, and apt works on folders of its own.
+# Debian's kernels for scripts/vm.sh: reads scripts/kernels.lock, fetches the kernels and keeps them in the cache. Packages are
+# unpacked, not installed, and apt uses separate folders.
 # shellcheck disable=SC2034,SC2154 # shared with scripts/vm.sh: top, run_folder, partial_folder, in_background, the tools
 
 lock=${EVAL_KERNELS_LOCK:-$top/scripts/kernels.lock}
 cache=${EVAL_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/eval}
-# Names, and where `refresh` looks for each; the second mirror is for what has left the first.
+# The kernels' names, and the suites and mirrors where `refresh` looks; the second mirror has the releases that left the first.
 kernel_names=(5.10 6.1 6.12 sid)
 declare -A suites=([5.10]=bullseye [6.1]=bookworm [6.12]=trixie [sid]=sid)
 mirrors=(http://deb.debian.org/debian http://archive.debian.org/debian)
-# Loaded before the root file system is there, with what they depend on.
+# Modules that are loaded, with their dependencies, before the root file system is mounted.
 boot_modules=(virtio_pci virtio_console 9pnet_virtio 9p overlay)
 
-# lock_lines KERNEL: "PACKAGE VERSION SIZE INSTALLED_KIB SHA256 URL" each.
+# lock_lines KERNEL: prints "PACKAGE VERSION SIZE INSTALLED_KIB SHA256 URL" per package.
 lock_lines() {
 	awk -v name="$1" '$1 == name { print $2, $3, $4, $5, $6, $7 }' "$lock"
 }
@@ -31,7 +31,7 @@ known_kernel() {
 	wrong_usage "unknown kernel '$1': there are ${kernel_names[*]}"
 }
 
-# By content of the lock, so that a refreshed kernel never meets an older one's files.
+# The folder's name has a hash of the kernel's lock lines, so that a refreshed kernel never mixes with an older one's files.
 kernel_folder() {
 	echo "$cache/kernels/$1-$(lock_lines "$1" | sha256sum | cut -c 1-12)"
 }
@@ -62,7 +62,7 @@ download() {
 	rm -f "$log"
 }
 
-# The insertion order is the file's name, as the guest has nothing to find it out with.
+# Numbers the files in the order of insertion, which the guest has no tool to find out.
 copy_boot_modules() {
 	local folder=$1 release=$2 name path file count=10
 	local -a paths=()
@@ -86,7 +86,7 @@ copy_boot_modules() {
 	done
 }
 
-# The packages differ in where they keep the image and the modules.
+# Moves image and modules to fixed places, because the packages differ in where they keep them.
 arrange() {
 	local folder=$1 release image
 	release=$(cd "$folder/unpacked" && echo {usr/,}lib/modules/*/kernel | tr ' ' '\n' | grep -v '\*')
@@ -102,7 +102,7 @@ arrange() {
 	echo "$release" >"$folder/release" || die "cannot write to $cache"
 }
 
-# fetch KERNEL: afterwards its folder holds vmlinuz, release, boot-modules and lib/modules. Complete or not there.
+# fetch KERNEL: makes its folder with vmlinuz, release, boot-modules and lib/modules. The folder is complete or does not exist.
 fetch() {
 	local folder partial package version sha url
 	folder=$(kernel_folder "$1")
@@ -133,12 +133,12 @@ fetch() {
 	exec {cache_lock}>&-
 }
 
-# use_folder FOLDER: until this process ends, remove_older leaves it alone. Fails where it went meanwhile.
+# use_folder FOLDER: keeps remove_older from removing it until this process ends. Fails if it has been removed.
 use_folder() {
 	{ exec {use_lock}<"$1/release" && flock -s -n "$use_lock"; } 2>/dev/null && [[ -e $1/release ]]
 }
 
-# A guest that was booted from an older lock still reads its modules.
+# Removes the kernel's older folders, except those in use: a running guest still reads its modules.
 remove_older() {
 	local old
 	for old in "$cache/kernels/$1"-*; do
@@ -147,9 +147,9 @@ remove_older() {
 	done
 }
 
-# --- Which versions there are ---------------------------------------------------------------------------------
+# --- Refreshing the lock --------------------------------------------------------------------------------------
 
-# apt_in FOLDER PROGRAM ARGUMENT…: apt with nothing of the host's configuration but its proxies and keys.
+# apt_in FOLDER PROGRAM ARGUMENT…: runs apt with its own lists, sources and preferences; only the host's apt.conf applies.
 apt_in() {
 	local folder=$1 program=$2
 	shift 2
@@ -159,7 +159,7 @@ apt_in() {
 		-o APT::Architecture=amd64 -o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::Retries=2 "$@"
 }
 
-# The packages of FOLDER's suite: what linux-image-amd64 stands for, and the parts it is split into.
+# newest_packages FOLDER: prints the image that linux-image-amd64 depends on, and the packages that it is split into.
 newest_packages() {
 	local image
 	image=$(apt_in "$1" apt-cache depends linux-image-amd64 | awk '/Depends: linux-image-/ { print $2; exit }')
@@ -170,7 +170,7 @@ newest_packages() {
 			substr($2, length($2) - length(release) + 1) == release { print $2 }'
 }
 
-# lock_kernel NAME FOLDER MIRROR: its lines for the lock.
+# lock_kernel NAME FOLDER MIRROR: prints the kernel's lines for the lock.
 lock_kernel() {
 	local package
 	mkdir -p "$2/state/lists/partial" "$2/cache/archives/partial" || return 1

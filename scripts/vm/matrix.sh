@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Runs test suites on several kernels: scripts/vm/matrix.sh [--gate] "KERNELS" [SUITE…]. Each suite of each kernel has a
-# guest of its own, $GUESTS (2) of them at a time; one until the file $BESIDE is there, if that is given: until then this
-# host's own tests need the processors. The last line is the sum of the guests' closing lines. A guest without
-# one counts as one failure, a kernel that can no longer be had as one skip a suite. Each guest's output is in
-# build/vm/KERNEL-SUITE.log, the logs of its tests in build/vm/KERNEL-SUITE. --gate: see tests/run.
+# Runs test suites on several kernels: scripts/vm/matrix.sh [--gate] "KERNELS" [SUITE…]. Runs each suite of each kernel in a
+# new guest, $GUESTS (2) guests at a time. If $BESIDE is set, runs one guest at a time until that file exists, because until
+# then this host's own tests need the processors. The last line adds up the guests' closing lines; a guest without a closing
+# line counts as a failure, a kernel that can no longer be downloaded as one skip per suite. A guest's output is in
+# build/vm/KERNEL-SUITE.log, the logs of its tests are in build/vm/KERNEL-SUITE. --gate: see tests/run.
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 1
@@ -20,10 +20,10 @@ read -ra kernels <<<"${1:-}"
 ((${#kernels[@]})) || { echo 'usage: scripts/vm/matrix.sh [--gate] "KERNEL…" [SUITE…]' >&2; exit 2; }
 suites=("${@:2}")
 ((${#suites[@]})) || suites=(net fault disk)
-# Of a guest's whole run; what takes longer hangs.
+# The time limit of a guest, in seconds; a longer run counts as hung.
 limit=2400
 passed=0 failed=0 skipped=0 failures=() skips=()
-# By the pid of its scripts/vm.sh: "KERNEL SUITE", and when it began.
+# Keyed by the pid of the guest's scripts/vm.sh: "KERNEL SUITE", and the start in seconds.
 declare -A running=() began=()
 watcher=''
 trap 'kill -TERM "${!running[@]}" $watcher 2>/dev/null; wait; exit 130' INT TERM HUP
@@ -38,7 +38,7 @@ add_up() {
 	cat "$log"
 	echo
 	closing=$(tail -n 1 "$log")
-	# What tests/run says of tests that failed.
+	# The failures that tests/run lists.
 	mapfile -t -O "${#failures[@]}" failures < <(sed -n -e "/^failed:\$/,/^\$/s/^  /$1: /p" "$log")
 	if [[ $2 == 77 ]]; then
 		((++skipped))
@@ -52,7 +52,7 @@ add_up() {
 	fi
 }
 
-# collect: waits for a guest to end, or for $BESIDE.
+# collect: waits until a guest ends or $BESIDE exists.
 collect() {
 	local pid status=0 job
 	# shellcheck disable=SC2086 # none or one
@@ -76,7 +76,7 @@ launch() {
 }
 
 mkdir -p "$logs" || exit 1
-# What an earlier run left must not count if this run does not get that far.
+# Results of an earlier run must not count if this run fails before it writes its own.
 rm -f "$logs"/{summary,failed}
 echo "guests: ${#kernels[@]} kernels, ${#suites[@]} suites each, $guests_at_once at a time" >&2
 if [[ -n ${BESIDE:-} ]]; then

@@ -9,7 +9,8 @@ need_root
 unset EVAL_DB
 eval_bin=${EVAL_UNDER_TEST:-$eval_bin}
 
-# campaign NAME [REPETITIONS] <SUBJECTS: writes $work/NAME.yaml of baselines without waiting.
+# campaign NAME [REPETITIONS]: writes $work/NAME.yaml: baseline trials, by default without durations, of the subjects in
+# $work/in.yaml.
 campaign() {
 	{
 		echo "trials_per_combination: ${2:-1}"
@@ -20,7 +21,7 @@ campaign() {
 	} >"$work/$1.yaml"
 }
 
-# subject NAME [KEY: VALUE]…: a campaign NAME.yaml of one subject, NODES and defaults as a rule.
+# write NAME REPETITIONS <SUBJECTS: the same, with the subjects from standard input.
 write() {
 	local name=$1 repetitions=$2
 	shift 2
@@ -28,7 +29,7 @@ write() {
 	campaign "$name" "$repetitions"
 }
 
-# run NAME [OPTION…]: output in $out, exit status in $status.
+# run NAME [OPTION…]: runs NAME.yaml; output in $out, exit status in $status.
 run() {
 	local name=$1
 	shift
@@ -36,7 +37,7 @@ run() {
 	out=$("$eval_bin" run campaign "$work/$name.yaml" --db "$work/$name.db" "$@" 2>&1 </dev/null) || status=$?
 }
 
-# start NAME [OPTION…]: in the background, pid in $spawned, output in $work/NAME.out.
+# start NAME [OPTION…]: runs NAME.yaml in the background; pid in $spawned, output in $work/NAME.out.
 start() {
 	local name=$1
 	shift
@@ -52,11 +53,11 @@ sql_is() { [[ $(sql "$1" "$2") == "$3" ]]; }
 in_phase() { sql_is "$1" "SELECT count(*) > 0 FROM events WHERE phase = '$2'" 1; }
 end_of() { status=0; wait "$1" || status=$?; }
 
-# Runs of the same settings exclude each other: this test's are its own.
+# A random network, because concurrent campaigns with the same settings exclude each other.
 net=10.$((RANDOM % 200 + 20)).$((RANDOM % 250))
 nodes="nodes: [{name: n1, address: $net.1}]"
 
-# --- A trial's way --------------------------------------------------------------------------------------------
+# --- A trial's phases -----------------------------------------------------------------------------------------
 
 write plain 2 <<END
 subjects:
@@ -139,7 +140,7 @@ check_eq "verdicts: samples on schedule" "$(sql verdicts "SELECT DISTINCT (sched
 	scheduled_ns, lag(scheduled_ns) OVER (ORDER BY scheduled_ns) AS lag FROM samples WHERE
 	trial_id LIKE 'trial-fine-%') WHERE lag NOTNULL")" 50
 
-# --- What commands leave, and say -----------------------------------------------------------------------------
+# --- Processes that commands leave, and their output ----------------------------------------------------------
 
 write leaves 1 <<END
 defaults: {warmup_seconds: 0.3, duration_seconds: 1, recovery_seconds: 1}
@@ -166,7 +167,7 @@ check_number "output: bounded" "65000 < $length && $length < 66000"
 check_match "output: its end is kept" "$(sql leaves "SELECT substr(json_extract(commands_json, '\$[0].output'), -5)
 	FROM trials WHERE subject = 'chatty'")" "end$"
 
-# Without cgroup v2: a mount namespace where none is to be seen, or where none may be made.
+# Without cgroup v2: in mount namespaces where it is unmounted, or mounted read-only.
 cat >"$work/no.sh" <<'END'
 for mount in $(awk '$3 == "cgroup2" { print $2 }' /proc/mounts); do umount -l "$mount" || exit 9; done
 exec "$@"
@@ -261,7 +262,8 @@ check_eq "resume: exit status" "$status" 0
 check_eq "resume: runs the rest" "$(trials options)" "completed/pass completed/pass completed/pass completed/pass"
 check_eq "resume: each once" "$(sql options 'SELECT count(*), max(attempt) FROM attempts')" "4|1"
 
-# typed ANSWER [OPTION…]: run asked on a terminal; what it shows in $out. A pipe that ends would end the terminal first.
+# typed ANSWER [OPTION…]: runs asked.yaml on a terminal, with the screen in $out. Keys come from a FIFO that stays open, because
+# script(1) would end the terminal at the end of its input.
 mkfifo "$work/keys"
 exec {keys}<>"$work/keys"
 typed() {
@@ -373,7 +375,7 @@ touch "$work/calm"
 check "stop in cleanup: the printed command" sh -c "$(grep -o 'eval cleanup .*' "$work/dirty.out" | sed "s|^eval|$eval_bin|")"
 check "stop in cleanup: cleans up" test -e "$work/three-cleaned"
 
-# Somebody else's transaction, longer than one try takes.
+# Another program holds a transaction for longer than one try of eval waits.
 write busy 2 <<END
 subjects: [{name: one, reset: "test -e $work/locked || { touch $work/lock; while ! test -e $work/locked; do sleep 0.05; done; }", $nodes}]
 END
@@ -391,7 +393,7 @@ check_match "locked database: says so" "$(cat "$work/busy.out")" "locked by anot
 check_eq "locked database: nothing is lost" "$(sql busy "SELECT count(*), count(DISTINCT trial_id || phase) FROM events
 	WHERE kind = 'phase'")" "12|12"
 
-# Ctrl+C ends the patience with it.
+# After Ctrl+C eval waits only 10 s for a locked database.
 write held 1 <<END
 subjects: [{name: one, reset: "touch $work/held; sleep 60", $nodes}]
 END
@@ -412,7 +414,7 @@ touch "$work/let-go"
 wait "$locker"
 check_match "locked database: after Ctrl+C it says so" "$status $(cat "$work/held.out")" "^3 .*given up after 1[0-9] s.*--resume="
 
-# Whoever started us has blocked the signals, as some supervisors do.
+# eval starts with blocked signals, as under some supervisors.
 write blocked 1 <<END
 subjects: [{name: one, reset: "touch $work/blocked; sleep 60", $nodes}]
 END
@@ -423,7 +425,7 @@ check "blocked signals: they are heard" wait_for 10 is_over "$spawned"
 end_of "$spawned"
 check_eq "blocked signals: exit status and row" "$status $(sql blocked 'SELECT status FROM trials')" "130 interrupted"
 
-# Recorded as running, but nothing runs yet: the guard's fork takes two seconds more. strace -D: the pid is eval's own.
+# The campaign is recorded as running before its first trial: strace delays the guard's clone by 2 s. With -D the pid is eval's.
 write early 1 <<END
 subjects: [{name: one, reset: "true", $nodes}]
 END

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 120 s
-# disk_pressure by hand: what it refuses and in which words, and the fill engine on a file system of the test's own.
+# eval inject disk_pressure: the messages of what it refuses, and the fill engine on the test's own file system.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
 need_root
 
-# refused MESSAGE_REGEX ARGUMENT…
+# refused MESSAGE_REGEX ARGUMENT…: checks eval's message.
 refused() {
 	local message=$1
 	shift
@@ -53,7 +53,7 @@ refused 'is the root folder.* allow: .root_fs' --data-dir / --fill-percent 1 --e
 refused 'is the root folder.* allow: .root_fs' --data-dir /proc/self/root --fill-percent 1
 
 # --- Databases --------------------------------------------------------------------------------------------------
-# campaign NAME RESET [ALLOW]: takes a tenth of the disk for a moment.
+# campaign NAME RESET [ALLOW]: writes a campaign that takes a tenth of the disk for 0.5 s.
 campaign() {
 	cat >"$work/$1.yaml" <<-END
 		allow: [${3:-}]
@@ -92,11 +92,12 @@ check_fails "--allow shared_fs" 0 "$eval_bin" inject disk_pressure --engine fill
 kill -INT "$spawned" && wait "$spawned"
 rm "$work/disk"/*.db*
 
-# Whose process is called eval matters. In a folder that other users can look into.
+# A process called eval with a file open on the disk counts only if it is not another user's. The folder is readable for all,
+# so that another user can run the copy.
 called=$(mktemp -d "${TMPDIR:-/tmp}/eval-test-called.XXXXXX") && chmod 755 "$called" && cp /bin/bash "$called/eval"
 on_cleanup rm -rf "$called"
 is_called_eval() { [[ $(cat "/proc/$spawned/comm") == eval ]]; }
-# call_eval [COMMAND…]: a process called eval, run by the command, with a file of the disk open for writing.
+# call_eval [COMMAND…]: starts a process called eval, by the command, with a file on the disk open for writing.
 call_eval() {
 	# shellcheck disable=SC2016 # the inner shell's
 	spawn bash -c 'exec 9>>"$0" && exec "$@"' "$work/disk/open" "$@" "$called/eval" -c 'sleep 60; true'
@@ -112,7 +113,7 @@ end_pids "$spawned"
 rm "$work/disk/open"
 
 # --- fill -------------------------------------------------------------------------------------------------------
-# fill ARGUMENT…: holds the fault in the background, $! is its holder.
+# fill ARGUMENT…: starts the fault in the background; the pid is in $holder.
 fill() {
 	: >"$work/out"
 	"$eval_bin" inject disk_pressure --engine fill --for 60s --json "${there[@]}" "$@" >"$work/out" 2>"$work/err" &
@@ -180,13 +181,13 @@ kill -TERM "$holder"
 wait "$holder"
 check "its space is back" wait_for 5 is_free
 
-# tmpfs has both, too.
+# The fill engine works on tmpfs too.
 mkdir "$work/tmpfs"
 mount -t tmpfs -o size=16M none "$work/tmpfs" && test_cleanups+=("umount '$work/tmpfs'")
 check_fails "tmpfs: works" 0 "$eval_bin" inject disk_pressure --engine fill --for 0.2s --data-dir "$work/tmpfs" \
 	--fill-percent 90
 
-# --- Where the kernel refuses the hooks ---------------------------------------------------------------------------
+# --- If the kernel refuses the hooks ------------------------------------------------------------------------------
 features() { "$eval_bin" bpf-status --json | jq -r '.features[] | select(.name == ("fmod_ret", "growth", "statfs")) | .'"$1"; }
 auto=$("$eval_bin" inject disk_pressure --for 0.2s "${there[@]}" --fill-percent 50)
 if [[ $(features usable) == *true* ]]; then

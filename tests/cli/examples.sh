@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# The example files are valid, plan what they say, and their commands judge right.
+# The example files are valid and plan the right trials; the commands of the TiKV subject judge PD's answers right.
 source "$(dirname "$0")/../lib/lib.sh"
 
 examples=$top/examples
@@ -11,7 +11,7 @@ for file in examples/*.yaml; do
 		"^$file: valid: [^"$'\n'"]*\$"
 done
 
-# plan FILE: what --dry-run tells of each trial.
+# plan FILE: prints the plan of examples/FILE as JSON.
 plan() { "$eval_bin" run campaign "examples/$1" --dry-run --json; }
 trials() { jq -r '.trials[] | "\(.repetition) \(.chaos) \(.target // "-")"' <<<"$1"; }
 
@@ -31,7 +31,7 @@ check_eq "tikv-node: three rounds of all" "$(trials "$(plan tikv-node.yaml)" | a
 check_eq "tikv-harness: three rounds of latency and a baseline" "$(trials "$(plan tikv-harness.yaml)" | xargs)" \
 	"1 baseline - 1 latency tikv-1 2 baseline - 2 latency tikv-1 3 baseline - 3 latency tikv-1"
 
-# The commands of subjects/tikv.yaml, with answers as PD gives them. Its curl is a function of the host's name.
+# The commands of subjects/tikv.yaml, with a curl that prints the prepared answer for the URL's path, as PD would.
 mkdir "$work/bin"
 cat >"$work/bin/curl" <<'END'
 #!/bin/sh
@@ -45,7 +45,7 @@ esac
 END
 chmod +x "$work/bin/curl"
 
-# From "KEY: exec: >-" to the next key: the folded text, by indentation.
+# folded FILE KEY N: prints the Nth folded text (exec: >-) at or after KEY, on one line.
 folded() {
 	awk -v after="$2" -v nth="$3" '
 		index($0, after) { armed = 1 }
@@ -58,7 +58,7 @@ stores_up=$(folded "$examples/subjects/tikv.yaml" "name: stores-up" 1)
 check_match "the ready command was found" "$ready" 'health.*stores'
 check_match "the probe's command was found" "$stores_up" 'state_name'
 
-# says NAME COMMAND STATUS HEALTH STORES
+# says NAME COMMAND STATUS HEALTH STORES: runs COMMAND with these answers; STATUS 1 stands for any failure.
 says() {
 	local status=0 output
 	printf '%s' "$4" >"$work/health"

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# eval inject: what it refuses, in which words and with which exit status, and what it does when things go away.
+# eval inject: messages and exit statuses of what it refuses, and its end when a device or namespace is removed.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
 source "$(dirname "$0")/../lib/net.sh"
 
-# refused STATUS MESSAGE ARGUMENT…: one line of message, and at most argp's hint at --help behind it.
+# refused STATUS MESSAGE ARGUMENT…: checks the exit status and that MESSAGE is all that eval prints, besides argp's hint.
 refused() {
 	local status=$1 message=$2 got=0
 	shift 2
@@ -54,13 +54,13 @@ for type in latency network_partition; do
 	check_match "$type --help" "$("$eval_bin" inject $type --help)" '--for=TIME .*--peer='
 done
 
-# --- What this host does not have -----------------------------------------------------------------------------
+# --- Devices, namespaces and addresses that do not exist ------------------------------------------------------
 refused 2 "${error}no device 'nope0' here; there are: lo, eth0" "${delay[@]}" "${there[@]}" --dev nope0
 refused 2 "${error}cannot open network namespace 'gone$$' (/run/netns/gone$$): No such file or directory" \
 	"${delay[@]}" --netns gone$$ --peer 10.99.0.2
 refused 2 "${error}cannot open network namespace '4194999' (/proc/4194999/ns/net): No such file or directory" \
 	"${delay[@]}" --netns 4194999 --peer 10.99.0.2
-# What `ip netns delete` leaves for a moment, or after a crash: a plain file where a namespace was mounted.
+# `ip netns delete` leaves a plain file where the namespace was mounted, for a moment or after a crash.
 touch "$work/deleted"
 for path in "$work/deleted" /proc/self/ns/mnt /proc/self; do
 	refused 2 "${error}'$path' ($path) is not a network namespace: was it deleted?" \
@@ -80,7 +80,7 @@ refused 2 "${error}this type takes no --peer all: name the peers" \
 loopback="a peer is reached through lo (loopback), which is not yet supported: narrow \`peers\` to nodes with addresses of their own"
 refused 2 "$error$loopback" "${delay[@]}" --peer 127.0.0.1
 refused 2 "$error$loopback" "${delay[@]}" --peer ::1
-# An address of this very namespace: the routing table's entry names eth0, but the packets never get there.
+# An address of the target's own namespace: the route names eth0, but the packets take the loopback.
 refused 2 "$error$loopback" "${delay[@]}" --netns "$n1" --peer 10.99.0.1
 refused 2 "$error$loopback" "${delay[@]}" --netns "$n1" --peer fd99::1
 refused 2 "${error}peers: all in this host's own namespace would touch the default gateway: name the peers, or allow: [gateway]" \
@@ -97,7 +97,7 @@ check_eq "after the first the target is free" $? 0
 revert third
 
 # --- Not root -------------------------------------------------------------------------------------------------
-# A copy: the build tree need not be open to others.
+# A copy, because other users may have no access to the build tree.
 install -m 0755 "$eval_bin" "$work/eval" && chmod 0711 "$work"
 as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$work/eval" "$@"; }
 check_fails "not root: exit 3" 3 as_nobody inject "${delay[@]}" --peer 10.99.0.2
@@ -122,7 +122,7 @@ check_eq "… and why" "$output" "eval: error: more than 32 devices lead to the 
 check_fails "nothing hit: exit 1" 1 "$eval_bin" inject latency --for 300ms --min-ms 1 --max-ms 2 --netns "$n1" --peer 10.99.0.77
 check_match "nothing hit: said so" "$output" "eval: warning: the fault touched nothing: no packet matched while it was live"
 
-# --- Things that go away --------------------------------------------------------------------------------------
+# --- Devices and namespaces that are removed ------------------------------------------------------------------
 for type in latency network_partition; do
 	options=() && [[ $type == latency ]] && options=(--min-ms 300 --max-ms 300 --direction both)
 	make_ns a b
@@ -166,7 +166,8 @@ for node in n1 n2; do
 	ip -n "$(ns sw)" link set $node mtu 15500
 done
 inject full latency --for 60s --line tap --min-ms 10000 --max-ms 10000 "${there[@]}"
-# What one sends faster than the other copies is lost before the line, so one go need not fill it. 10 s is when it drains.
+# Packets that arrive faster than the line copies them are lost before it, so that one burst may not fill it. After 10 s, its
+# delay, the line drains.
 for _ in 1 2 3 4; do
 	in_ns n1 "$traffic" datagrams -n 20000 -s 15000 -i 0 10.99.0.2
 	kib=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(pid_of full)/status")

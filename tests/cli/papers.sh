@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # not in guests: it reads the sources
-# README, ARCHITECTURE, CONTRIBUTING, CHANGELOG and docs/ name files, targets, commands and functions that exist.
+# The files, make targets, commands and functions that the Markdown pages name exist.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 cd "$top" || exit 1
@@ -10,13 +10,13 @@ mapfile -t papers < <(git ls-files '*.md')
 mapfile -t targets < <(make -qp 2>/dev/null | sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' | sort -u)
 mapfile -t commands < <("$eval_bin" --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')
 
-# In backquotes or a code block, a word a line.
+# Prints the words in backquotes and code blocks, one per line.
 words_of() { # PAPER
 	awk '/^```/ { code = !code; next } code { print; next } { while (match($0, /`[^`]+`/)) { print substr($0, RSTART + 1, RLENGTH - 2); $0 = substr($0, RSTART + RLENGTH) } }' "$1" |
 		tr ' ' '\n' | sed 's/[,;:.)]*$//; s/^(//'
 }
 
-# Words in capitals and dots stand for something: TYPE, …
+# Prints the paths and links that do not exist. Skips paths with a placeholder in capitals, such as TYPE.
 missing_files() { # PAPER
 	words_of "$1" | grep -E '^(\./)?(user|bpf|include|tests|scripts|docs|examples|vmlinux)/[A-Za-z0-9_./*-]+$' | grep -vE '[A-Z]{4}' |
 		sort -u | while read -r path; do
@@ -43,7 +43,7 @@ missing_commands() { # PAPER
 	done
 }
 
-# What looks like a function or a struct of ours: words with an underscore.
+# Prints the words with an underscore, which look like functions or structs, that the sources do not have.
 missing_names() { # PAPER
 	words_of "$1" | sed 's/(.*//' | grep -E '^[a-z]+(_[a-z0-9]+)+$' | sort -u | while read -r name; do
 		git grep -qwF -e "$name" -- user bpf include scripts tests examples ':!tests/cli/papers.sh' || echo "$name"

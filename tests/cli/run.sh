@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# The runner itself: what counts as passed, failed and skipped.
+# tests/run itself: what counts as passed, failed and skipped, lanes, and cleanup.
 source "$(dirname "$0")/../lib/lib.sh"
 
 tree=$work/tree
@@ -9,7 +9,7 @@ cp "$top/tests/run" "$tree/tests/"
 cp "$top/tests/lib/lib.sh" "$tree/tests/lib/"
 echo "$(uname -r) cli/listed* *may be left out # for this test" >"$tree/tests/skips.list"
 
-# script NAME LINE…: a test of the tree
+# script NAME LINE…: writes a test of the tree.
 script() {
 	local file=$tree/tests/cli/$1.sh
 	shift
@@ -17,7 +17,7 @@ script() {
 	chmod +x "$file"
 }
 
-# case_is NAME STATUS SUMMARY [REGEX [VARIABLE=VALUE…]]: runs the tree's only test.
+# case_is NAME STATUS SUMMARY [REGEX [VARIABLE=VALUE…]]: runs the tree's tests, checks the result and deletes them.
 case_is() {
 	local status=0 text
 	# shellcheck disable=SC2086 # words
@@ -95,7 +95,7 @@ for factor in 1 10; do
 	check_eq "… and is not run again, time factor $factor" "$(wc -l <"$work/times")" 1
 done
 
-# Lanes. Each notes when it began and ended; those that may take longest come first. All but c wait until $STARTED have begun.
+# Lanes: each test logs its start and end to $work/lanes; all but c wait until $STARTED tests have started.
 lane() { # NAME HEAD…
 	# shellcheck disable=SC2016 # for the script
 	script "$1" "${@:2}" "echo \"+$1\" >>$work/lanes; [[ $1 == c ]] || until ((\$(grep -c ^+ $work/lanes) >= \${STARTED:-0})); do sleep 0.05; done
@@ -120,7 +120,7 @@ check_eq "… in the order of names" "$(tr -d '\n' <"$work/lanes")" "+a-a+b-b+c-
 
 case_is "a suite without tests" 1 "0 passed, 1 failed, 0 skipped" "cli: no such tests"
 
-# What a test of the same pid left that could not clean up is not in the way. exec keeps the pid.
+# A test removes the namespaces of a killed test with the same pid. exec keeps the pid.
 # shellcheck disable=SC2016 # for the script
 script stale '[[ -n ${1:-} ]] || { ip netns add "et$$-n1" && exec "$0" again; exit 1; }' 'source "$(dirname "$0")/../lib/lib.sh"' \
 	'if make_ns n1; then ok "a namespace"; else not_ok "a namespace"; fi' 'done_testing'

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# eval list and eval show: what they print of a recorded campaign, and what they say of a database they cannot read.
+# eval list and eval show: their output for a recorded campaign, and their messages for databases that they cannot read.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 unset EVAL_DB
@@ -13,7 +13,7 @@ sqlite3 "$db" 'PRAGMA journal_mode = WAL' >/dev/null
 
 list() { "$eval_bin" list --db "$db" "$@"; }
 show() { "$eval_bin" show --db "$db" "$@"; }
-# says NAME STATUS REGEX COMMAND…: that exit status, nothing on standard output, one line that matches on the other.
+# says NAME STATUS REGEX COMMAND…: checks for that exit status, no standard output and one matching line on standard error.
 says() {
 	local name=$1 status=0 wanted=$2 regex=$3
 	shift 3
@@ -25,7 +25,7 @@ says() {
 	fi
 }
 
-# --- What there is -----------------------------------------------------------------------------------------------
+# --- Campaigns and trials ----------------------------------------------------------------------------------------
 check_match 'list: a line a campaign' "$(list)" \
 	"$campaign +raft-network +2026-11-23T21:43:23Z +interrupted +5 +completed 3, failed 1, planned 1; verdict fail 1"
 check_eq 'list --json: counts by status' "$(list --json | jq -c '[.[] | [.id, .trials.completed, .trials.total]]')" \
@@ -89,7 +89,7 @@ check_fails 'show without one' 2 "$eval_bin" show
 check_fails 'show with three' 2 "$eval_bin" show a b c
 check_fails 'nobody reads the output: an error, no signal' 3 bash -c "exec '$eval_bin' list --db '$db' >/dev/full"
 
-# --- Databases that are none -------------------------------------------------------------------------------------
+# --- Databases that cannot be read -------------------------------------------------------------------------------
 says 'a missing database' 3 "no database $work/none.db; name one by --db or EVAL_DB" "$eval_bin" list --db "$work/none.db"
 says 'a missing one by EVAL_DB' 3 "no database $work/none.db" env EVAL_DB="$work/none.db" "$eval_bin" list
 check_eq 'which nothing made' "$(ls "$work"/none.db* 2>/dev/null)" ''
@@ -119,7 +119,7 @@ if [[ $EUID == 0 ]]; then
 	check_match 'a readable one without root, in a folder that is not' "$("${nobody[@]}" list --db "$work/public.db" 2>&1)" "$campaign"
 	check_eq 'leaves nothing there' "$(ls "$work"/public.db-* 2>/dev/null)" ''
 fi
-# A writer with a transaction open: started by the first line, ended by the last.
+# A writer with an open transaction, which reads its statements from a FIFO.
 mkfifo "$work/statements"
 sqlite3 "$work/busy.db" <"$top/tests/data/store/campaign.sql"
 sqlite3 "$work/busy.db" 'PRAGMA journal_mode = WAL' >/dev/null
@@ -142,7 +142,7 @@ check 'and then the rest' wait_for 10 seen
 
 # --- The default place -------------------------------------------------------------------------------------------
 if [[ $EUID == 0 ]]; then
-	# In a mount namespace with an empty /var/lib, so that this host's own records are not in the way.
+	# In a mount namespace with an empty /var/lib, to hide this host's own records.
 	apart() { unshare --mount -- bash -c "mount -t tmpfs none /var/lib && $1"; }
 	check_eq 'no campaigns yet' "$(apart "'$eval_bin' list")" \
 		'no campaigns yet (no database /var/lib/eval/eval.db; name one by --db or EVAL_DB)'

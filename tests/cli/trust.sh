@@ -1,19 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 120 s
-# Root runs commands of campaign, subject and database files only if nobody else can write them or put others in their
-# place. Who can is in unit/util/trusted; here is what each command makes of it.
+# Root runs commands from campaign, subject and database files only if nobody else can write or replace them. How each command
+# of eval reacts; unit/test_trusted tests which files count.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 need_root
 unset EVAL_DB SUDO_UID SUDO_USER
 
-# Users of Debian's base. Nothing of theirs runs.
+# Users that every Debian has, without processes of their own.
 them=bin caller=daemon
 net=10.$((RANDOM % 200 + 20)).$((RANDOM % 250))
 umask 022
 
-# lab FOLDER: a campaign by whose commands one can see that they ran, its subject in a file of its own.
+# lab FOLDER [CLEANUP]: writes a campaign with a separate subject file, whose commands create files to show that they ran.
 lab() {
 	mkdir -p "$work/$1/subjects"
 	printf '%s\n' 'subjects: [one]' 'include_baseline: true' 'chaos_types: []' \
@@ -25,7 +25,7 @@ run() { "$eval_bin" run campaign "$@"; }
 ran() { [[ -e $work/ran ]] && rm "$work/ran"; }
 sql() { sqlite3 -cmd '.timeout 5000' "$work/$1.db" "$2"; }
 
-# refuses NAME FILE REASON: run says why and runs nothing; who only reads is told the same and goes on.
+# refuses NAME FILE REASON: run and inject print the reason and do nothing; validate and --dry-run only warn.
 refuses() {
 	local name=$1 file=$2 reason=$3
 	check_fails "$name: run" 2 run "$file" --db "$work/refused.db"
@@ -83,7 +83,7 @@ by_sudo() { env SUDO_UID="$(id -u $caller)" SUDO_GID="$(id -g $caller)" SUDO_USE
 check "the checkout of who called sudo" by_sudo "$eval_bin" run campaign "$work/sudo/c.yaml" --db "$work/sudo/eval.db"
 check "the checkout of who called sudo: its commands ran" ran
 check_eq "the checkout of who called sudo: validate" "$(by_sudo "$eval_bin" validate "$work/sudo/c.yaml" 2>&1 | grep -c warning)" 0
-# sudo itself, in a mount namespace whose sudoers let the caller.
+# The real sudo, in a mount namespace whose sudoers allow the caller.
 really_by_sudo() {
 	unshare --mount bash -c "mount -t tmpfs -o mode=0750 none /etc/sudoers.d &&
 		(umask 0337 && echo '$caller ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/eval-test) &&
@@ -101,7 +101,7 @@ check_fails "a third's subject in it" 2 by_sudo "$eval_bin" run campaign "$work/
 check_eq "a new database: modes" "$(stat -c %a "$work/new/deep" "$work/new/deep/eval.db" | tr '\n' ' ')" "700 600 "
 ran
 
-# not_written NAME DATABASE REASON: run and cleanup say why, and the file stays as it is.
+# not_written NAME DATABASE REASON: run and cleanup fail with the reason, and leave the file unchanged.
 not_written() {
 	local name=$1 db=$2 reason=$3 before
 	before=$(stat -c '%s %Y %a %u' "$db" 2>&1)
@@ -111,7 +111,7 @@ not_written() {
 	[[ ! -e $db ]] || check_fails "$name: cleanup" 3 "$eval_bin" cleanup --db "$db"
 	check_eq "$name: the file is as it was" "$(stat -c '%s %Y %a %u' "$db" 2>&1)" "$before"
 }
-# still_read NAME DATABASE REASON: list says it, and what there is.
+# still_read NAME DATABASE REASON: list warns with the reason, and lists the campaigns.
 still_read() {
 	check_fails "$1: list" 0 "$eval_bin" list --db "$2"
 	check_match "$1: list says it" "$output" "warning: database $2: $3.*campaign-"
@@ -154,16 +154,16 @@ check_eq "a new one in a sticky folder: mode" "$(stat -c %a "$work/sticky/new.db
 
 # --- cleanup --------------------------------------------------------------------------------------------------
 
-# cleaned: what the subject's cleanup left, gone afterwards.
+# cleaned: true if the subject's cleanup has run; deletes its mark.
 cleaned() { [[ -e $work/cleaned ]] && rm "$work/cleaned"; }
-# recorded NAME [CLEANUP]: a campaign of its own, and its id.
+# recorded NAME [CLEANUP]: runs a campaign in its own folder and database; sets $id.
 recorded() {
 	lab "$1" "${2:-touch $work/cleaned}"
 	run "$work/$1/c.yaml" --db "$work/$1.db" >/dev/null 2>&1
 	rm -f "$work/cleaned" "$work/ran"
 	id=$(sql "$1" 'SELECT id FROM campaigns')
 }
-# only_printed NAME REASON [DATABASE]: what was recorded is printed, and runs only by --recorded.
+# only_printed NAME REASON [DATABASE]: cleanup prints the recorded command with the reason, and runs it only with --recorded.
 only_printed() {
 	local db=$work/${3:-$1}.db
 	check_fails "cleanup, $1: is a problem" 1 "$eval_bin" cleanup "$id" --db "$db"
@@ -186,7 +186,7 @@ sql boot "UPDATE campaigns SET boot_id = 'another'"
 only_printed boot "the machine has booted since"
 sql host "UPDATE campaigns SET host = 'elsewhere'"
 only_printed host "it ran on host elsewhere, this is $(uname -n)"
-# What a database says is not run, whoever wrote it.
+# A cleanup command in the database is not run, whoever wrote it.
 cp "$work/same.db" "$work/forged.db"
 sql forged "UPDATE campaigns SET config = json_set(config, '\$.subjects[0].cleanup.exec', 'touch $work/forged')"
 check "cleanup: another command in the database" "$eval_bin" cleanup "$id" --db "$work/forged.db"
@@ -222,7 +222,7 @@ sed -i /cleanup/d "$work/none/subjects/one.yaml"
 run "$work/none/c.yaml" --db "$work/none.db" >/dev/null 2>&1
 rm "$work/none/c.yaml"
 check "cleanup: there is none to run, whatever became of the file" "$eval_bin" cleanup campaign --db "$work/none.db"
-# A campaign that moved and went on is cleaned up by the file that it went on with.
+# A campaign that was resumed from another folder is cleaned up by the file there.
 recorded moved
 mv "$work/moved" "$work/there"
 sql moved "UPDATE trials SET status = 'interrupted'"

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# eval validate: each file of tests/data/bad gives exactly what stands beside it, each of tests/data/good is valid.
-# "validate.sh --write" writes the expected outputs anew, to be read before they are committed.
+# eval validate: prints exactly FILE.expected for each file of tests/data/bad; each file of tests/data/good is valid.
+# "validate.sh --write" rewrites the expected outputs; read them before you commit them.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 eval_bin=${EVAL:-$eval_bin}
 bad=$top/tests/data/bad good=$top/tests/data/good
 
-# What it prints, then the exit status.
+# Prints eval validate's output, then its exit status.
 validate() {
 	timeout 20 "$eval_bin" validate "$@" 2>&1
 	echo "exit $?"
@@ -21,7 +21,7 @@ if [[ ${1:-} == --write ]]; then
 	exit 0
 fi
 
-# Copies: root does not warn of its own.
+# Copies that root owns: for files of other users, root would get warnings.
 cp -r "$bad" "$good" "$work" || exit 1
 bad=$work/bad good=$work/good
 cd "$bad" || exit 1
@@ -39,7 +39,7 @@ done
 check_eq "the existing harness's shape" "$(validate harness.yaml)" \
 	'harness.yaml: valid: 1 subject, 1 chaos type and baseline, 6 trials'$'\n''exit 0'
 
-# What cannot be kept in a repository: odd files.
+# Files that a repository cannot hold.
 cd "$work" || exit 1
 cp "$good/minimal.yaml" .
 check_match 'no such file' "$(validate missing.yaml)" '^eval: error: cannot read missing.yaml: No such file.*exit 2$'

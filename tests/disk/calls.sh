@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 240 s
-# guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, and what a call gets is up to the moment
-# Every call that may need space, on a file system that is really full and on one that is under pressure: the results
-# are the same but for calls.differences, which has the reasons.
+# guests: 6.1 6.12 sid: 5.10's engine only samples the free space, so that a call's result depends on the moment
+# Runs every call that may need space on a full file system and on one under pressure: the results are the same, except for
+# those in calls.differences, which gives the reasons.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -12,13 +12,13 @@ source "$(dirname "$0")/../lib/net.sh"
 source "$(dirname "$0")/../lib/disk.sh"
 
 differences=$(dirname "$0")/calls.differences
-# STATE: what a call writes there, and what is left. The sampler looks five times a second.
+# For each state, the bytes that a call writes and the bytes that are left. settle_ms exceeds the sampler's period, 200 ms.
 states=(left little gone)
 declare -A sizes=([left]=131072 [little]=$mib [gone]=131072) leave=([left]=$((64 * mib)) [little]=65536 [gone]=0)
 settle_ms=350
 settle_of() { [[ $1 == left ]] && echo 0 || echo "$settle_ms"; } # there is enough for all of them
 
-# prepare_disk NAME FS
+# prepare_disk NAME FS: makes a file system with a prepared folder for each state.
 prepare_disk() {
 	local state
 	make_disk "$1" "$2" || return 1
@@ -27,7 +27,7 @@ prepare_disk() {
 	done
 }
 
-# really FS: results in $work/FS.STATE.real
+# really FS: runs the calls on a file system that is filled up; results in $work/FS.STATE.real.
 really() {
 	local state
 	prepare_disk "$1-real" "$1" || return 1
@@ -38,7 +38,7 @@ really() {
 	remove_disk "$1-real"
 }
 
-# pretended FS: the same under pressure, in $work/FS.STATE.hook
+# pretended FS: runs the calls under pressure; results in $work/FS.STATE.hook.
 pretended() {
 	local state
 	prepare_disk "$1-hook" "$1" || return 1
@@ -51,7 +51,7 @@ pretended() {
 	remove_disk "$1-hook"
 }
 
-# compared FS: lines "FS STATE CALL REAL PRETENDED" where they differ.
+# compared FS: prints "FS STATE CALL REAL PRETENDED" for each difference.
 compared() {
 	local state
 	for state in "${states[@]}"; do
@@ -62,7 +62,7 @@ compared() {
 
 listed_differences() { sed 's/[[:space:]]*#.*//; /^$/d' "$differences" | tr -s ' \t' ' '; }
 
-# Prints differences of FS that are not listed, and listed ones that are not there. All columns are globs.
+# unexpected FS: prints differences that are not listed, and listed differences that do not occur. Columns are globs.
 unexpected() {
 	local difference listed hit
 	mapfile -t found < <(compared "$1")
@@ -86,7 +86,7 @@ unexpected() {
 	done < <(listed_differences)
 }
 
-# A line a call, a column for each state on a full disk and under pressure.
+# table FS: prints a line per call, with a column for each state on the full disk and under pressure.
 table() {
 	local state engine files=() columns=()
 	for state in "${states[@]}"; do
@@ -109,7 +109,7 @@ table() {
 		}' "${files[@]}"
 }
 
-# What the comparison rests on: that the real one is full for some and not for others.
+# check_real FS: checks that the full file system refuses growth and accepts writes to preallocated space.
 check_real() {
 	local call wrong=''
 	for call in write pwrite libaio io_uring fallocate direct append; do
@@ -123,7 +123,7 @@ check_real() {
 		"$(grep -v ' ok$' "$work/$1.left.real" | grep -v '^clone EOPNOTSUPP')" ""
 }
 
-# Not by check: what these mount and start is for this shell to clean up.
+# Not by check, whose subshell would lose the cleanups of mounts and processes.
 for fs in ext4 xfs btrfs; do
 	if ! really "$fs" >"$work/problem" 2>&1; then
 		not_ok "$fs: the calls on a file system that is really full" "$(cat "$work/problem")"

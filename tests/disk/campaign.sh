@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.12: one kernel of each kind of hook is enough for what the coordinator does
-# A campaign whose leader's disk is full: who writes there gets ENOSPC during the hold and at no other time, and the records
-# tell it.
+# gate: 5.10 6.12: one kernel for each kind of hook is enough to test the coordinator
+# A campaign that fills the leader's disk: writes there fail with ENOSPC during the hold and at no other time, and the records
+# show it.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -10,13 +10,14 @@ source "$(dirname "$0")/../lib/net.sh"
 # shellcheck source=tests/lib/disk.sh
 source "$(dirname "$0")/../lib/disk.sh"
 
-# Under emulation a shell takes a third of a second: more writes and probes than these would hold up everything.
+# Few writes and probes, because a shell takes a third of a second under emulation.
 engine=$(engine_here)
 [[ $engine == hook ]] || skip "hook: a campaign" "fmod_ret is refused"
 { make_disk n1 ext4 && make_disk n2 xfs; } || { not_ok "two file systems"; done_testing; exit 1; }
 mkdir "$work/n1/data" "$work/n2/data"
 db() { sqlite3 -readonly "$work/$engine.db" "SELECT $1 FROM trials WHERE NOT baseline"; }
-# results NODE FROM TO: what writes there ended with between two moments, monotonic ns. A line is a change.
+# results NODE FROM TO: prints the distinct results of writes there between two times, in monotonic ns. The log has a line per
+# change of the result.
 results() {
 	awk -v from="$2" -v to="$3" -v clock="$clock_ns" '
 		{ at = $1 * 1e9 - clock }
@@ -43,7 +44,7 @@ cat >"$work/$engine.yaml" <<-END
 END
 status=0
 "$eval_bin" run campaign "$work/$engine.yaml" --db "$work/$engine.db" >"$work/$engine.out" 2>&1 || status=$?
-# A holder that got no processor time for three seconds has failed its trial, and is right to.
+# Retry if the host is overloaded: a trial fails if its holder gets no processor time for three seconds.
 for ((tries = 0; tries < 3; tries++)); do
 	[[ $(db error_text) == *"this host is overloaded" ]] || break
 	status=0
@@ -58,7 +59,7 @@ check_number "$engine: the evidence" "$(db "json_extract(evidence, '\$.hit')") >
 	"$(db "json_extract(evidence, '\$.refused.write') + json_extract(evidence, '\$.refused.append') + json_extract(evidence, '\$.statfs_shrunk') - json_extract(evidence, '\$.hit')") == 0"
 check_eq "$engine: a baseline is none" "$(sqlite3 -readonly "$work/$engine.db" \
 	"SELECT status, verdict, evidence IS NULL FROM trials WHERE baseline")" "completed|pass|1"
-# The probes' clock is that of the day.
+# disk_probe logs the time of day; this is its offset to the monotonic clock, in ns.
 clock_ns=$(db "CAST((julianday(chaos_injected_at) - 2440587.5) * 86400e9 - chaos_injected_at_monotonic_ns AS INTEGER)")
 injected=$(db chaos_injected_at_monotonic_ns) reverted=$(db chaos_reverted_at_monotonic_ns) ended=$(db ended_at_monotonic_ns)
 second=1000000000

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.12: one kernel is enough for what etcd does with a full disk
+# gate: 6.12: one kernel is enough to test how etcd reacts to a full disk
 # time limit: 120 s
-# A real Raft cluster whose follower's disk is full, by the hook (the demo shows the fill engine): that node ends for want
-# of space, the others go on, and afterwards it comes back.
+# A real Raft cluster with the hook engine on a follower's disk (the demo has the fill engine): the follower exits for lack of
+# space, the others continue, and after the revert it can be restarted.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1: one kernel is enough for what file systems do by themselves
+# gate: 6.1: one kernel is enough, as the file systems do the work
 # time limit: 150 s
-# The fill engine: space is really taken, by a file without a name, and comes back.
+# The fill engine takes space with an unnamed file, and gives it back.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
@@ -11,7 +11,7 @@ source "$(dirname "$0")/../lib/net.sh"
 # shellcheck source=tests/lib/disk.sh
 source "$(dirname "$0")/../lib/disk.sh"
 
-# What a file system does in the background, btrfs most of all.
+# close_to A B SLACK: the slack is for the file system's background work, mostly btrfs's.
 close_to() { awk -v a="$1" -v b="$2" -v slack="$3" 'BEGIN { d = a - b; exit !(d <= slack && -d <= slack) }'; }
 is_back() { sync -f "$1" && close_to "$(available "$1")" "$2" $((2 * mib)); }
 names() { find "$1" -xdev | sort; }
@@ -56,7 +56,7 @@ for fs in ext4 xfs btrfs tmpfs; do
 done
 
 # --- Subvolumes of one btrfs ------------------------------------------------------------------------------------
-# Each has a device number of its own, and all have one space.
+# Each subvolume has its own device number, but all share one space.
 make_disk volumes btrfs || { not_ok "a file system"; done_testing; exit 1; }
 disk=$work/volumes
 for volume in root home other; do
@@ -76,7 +76,7 @@ check_fails "the database on another subvolume: refused" 1 "$eval_bin" run campa
 check_match "the database on another subvolume: says so" "$(sqlite3 "$disk/other/eval.db" 'SELECT error_text FROM trials')" \
 	"data_dir '$disk/home/data', where an eval keeps the database"
 
-# A root folder on a subvolume, with what eval needs to run.
+# A root folder on a subvolume, with the folders that eval needs to run.
 for folder in usr proc sys run "$top" "$disk/home"; do
 	mkdir -p "$disk/root/$folder"
 	mount --rbind "/${folder#/}" "$disk/root/$folder" && on_cleanup umount -l -R "$disk/root/$folder"
@@ -96,14 +96,14 @@ make_disk slow ext4 1024 || { not_ok "a file system"; done_testing; exit 1; }
 disk=$work/slow
 mkdir "$disk/data"
 before=$(available "$disk")
-# Each step takes half a second more. strace -D: the pid is eval's own.
+# Delays each step by half a second. With -D, strace's pid becomes eval's.
 cat >"$work/slow_eval" <<END
 #!/bin/sh
 exec strace -D -qq -o $work/steps -e trace=fallocate -e inject=fallocate:delay_exit=500000 $eval_bin "\$@"
 END
 chmod +x "$work/slow_eval"
 fills() { (($(available "$disk") < before)); }
-# fill_slowly NAME COMMAND…: COMMAND stops it at its first step.
+# fill_slowly NAME COMMAND…: starts a slow fill, which COMMAND stops during its first step.
 fill_slowly() {
 	local name=$1 fast=$eval_bin steps
 	shift
@@ -115,7 +115,7 @@ fill_slowly() {
 	"$@" >/dev/null
 	steps=$(wc -l <"$work/steps")
 	inject_end "$name" 5
-	# But for the one that was under way, and one that strace has not told of.
+	# Allows for the step under way, and for one that strace has not logged yet.
 	check_number "$name: no step follows, $steps of 16 were done" "$(wc -l <"$work/steps") <= $steps + 2 && $steps < 10"
 	check "$name: all is free" wait_for 5 is_back "$disk" "$before"
 }
@@ -129,7 +129,7 @@ check_eq "outside: exit status, and it never became live" "$inject_status $(cat 
 check_match "outside: says so" "$(cat "$work/outside.err")" "stopped while it took the space: .*cleanup --now"
 umount -l "$disk"
 
-# --- All of several nodes, each of which takes longer than a lease ----------------------------------------------
+# --- Target `all`, if filling each node takes longer than a lease -----------------------------------------------
 { make_disk n1 ext4 && make_disk n2 ext4; } || { not_ok "two file systems"; done_testing; exit 1; }
 mkdir "$work/n1/data" "$work/n2/data"
 cat >"$work/all.yaml" <<-END

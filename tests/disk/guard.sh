@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10: it is about mounts, and little about the kernel
-# Where disk_pressure does not go, and whom it spares; what the fill engine refuses is in cli/disk.
+# gate: 5.10: it tests mounts, which hardly depend on the kernel
+# Folders that disk_pressure refuses, and databases that it spares; cli/disk tests what the fill engine refuses.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -13,7 +13,7 @@ have_hooks || skip_all "fmod_ret is refused"
 refused() { check_fails "$1: refused" "$2" "$eval_bin" inject disk_pressure --for 1s --fill-percent 100 "${@:4}"; check_match "$1: why" "$output" "$3"; }
 
 # --- File systems ---------------------------------------------------------------------------------------------
-# A guest has its kernel's modules by 9p, as it has the host's root below its own.
+# A guest mounts its kernel's modules by 9p, so it has a network file system.
 remote=$(findmnt -n -l -o TARGET -t 9p | head -n 1)
 if [[ -n $remote ]]; then
 	refused "a network file system" 2 "data_dir '${remote//+/\\+}' is on a network file system \(9p\), whose space is another host's" \
@@ -21,7 +21,7 @@ if [[ -n $remote ]]; then
 else
 	skip "a network file system" "none is mounted here"
 fi
-# The root folder by another name.
+# The root folder by another path.
 mkdir "$work/root" && mount --bind / "$work/root" && on_cleanup umount -l "$work/root"
 refused "the root folder" 1 "'$work/root' is the root folder: .* allow: \[root_fs\]" --data-dir "$work/root" --engine hook
 folder=$(mktemp -d /var/tmp/eval-test.XXXXXX)
@@ -32,7 +32,7 @@ check_eq "a folder of the root file system needs no leave" "$(grow "$folder/data
 revert below
 if [[ -n ${EVAL_GUEST:-} ]]; then
 	pressure root / --allow root_fs --engine hook --fill-percent 100 || not_ok "allow: [root_fs]: a fault"
-	# Said afterwards: this very output may be on that file system.
+	# Checked after the revert, because this output may be on that file system.
 	grown="$(grow "$folder/beside/newer"), $(grow "$work/elsewhere")"
 	revert root
 	check_eq "allow: [root_fs]: all of the root file system" "$grown" "$full, ok"
@@ -56,7 +56,7 @@ revert overlay
 umount "$disk/merged"
 
 # --- A PID namespace ----------------------------------------------------------------------------------------------
-# Processes have other numbers there than in the kernel's programs.
+# Pids inside the namespace differ from those that the kernel's programs see.
 mkdir "$disk/apart"
 printf '#!/bin/bash\nexec unshare --pid --fork --kill-child --mount-proc %q "$@"\n' "$eval_bin" >"$work/apart"
 chmod 0755 "$work/apart"
@@ -66,7 +66,7 @@ eval_bin=$plain
 check_eq "in a PID namespace of its own: it bites outside, too" "$(grow "$disk/apart/new"), $(grow "$disk/outside")" "$full, ok"
 check_eq "… and is seen from outside" "$("$eval_bin" bpf-status --json | jq -c ".faults[] | select(.disk.data_dirs == \"$disk/apart\") | [.live, .holder_alive]")" \
 	"[true,true]"
-# SIGINT goes to unshare's child, eval; unshare ends with it.
+# Send SIGINT to eval, which is unshare's child; unshare ends with it.
 kill -INT "$(pgrep -P "$(pid_of apart)")"
 inject_end apart
 check_eq "… and ends well" "$inject_status $(grow "$disk/apart/new")" "130 ok"
@@ -82,7 +82,7 @@ END
 check "… and a campaign, whose database in data_dir is spared" "$work/apart" run campaign "$work/apart.yaml" --db "$disk/apart/own.db" --quiet
 check_eq "… bites" "$(sqlite3 -readonly "$disk/apart/own.db" "SELECT status, json_extract(evidence, '\$.hit') > 0 FROM trials")" "completed|1"
 
-# --- Databases of campaigns that run beside -------------------------------------------------------------------
+# --- Databases of concurrent campaigns ------------------------------------------------------------------------
 cat >"$work/other.yaml" <<-END
 	include_baseline: true
 	trials_per_combination: 3

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.12: one kernel of each kind of hook
+# gate: 5.10 6.12: one kernel for each kind of hook
 # time limit: 180 s
-# Which files are under pressure, who is, and what df says about it.
+# Which files and which processes are under pressure, and what df reports.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -12,13 +12,13 @@ source "$(dirname "$0")/../lib/disk.sh"
 
 have_hooks || skip_all "fmod_ret is refused, and the fill engine has no scope"
 
-# in_cgroup PATH COMMAND…
+# in_cgroup PATH COMMAND…: runs the command in that cgroup.
 in_cgroup() {
 	# shellcheck disable=SC2016
 	bash -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' - "$@"
 }
 
-# Available by statfs and by fstatfs, and free, in bytes.
+# Prints in bytes: available by statfs, available by fstatfs, free, size.
 python_statvfs() {
 	python3 -c 'import os, sys
 by_path = os.statvfs(sys.argv[1])
@@ -27,7 +27,8 @@ print(by_path.f_bavail * by_path.f_frsize, by_fd.f_bavail * by_fd.f_frsize, by_p
       by_path.f_blocks * by_path.f_frsize)' "$1"
 }
 
-# Without growth (5.10) the engine goes by samples: what a file system frees in between counts as left, until it is used.
+# grow_in_scope FILE [BYTES]: grow, but without the feature growth (5.10) up to ten times: the engine then only samples, so
+# space that the file system frees in between can be used up before writes are refused.
 grow_in_scope() {
 	local tries got
 	for ((tries = have_growth ? 1 : 10; tries; tries--)); do
@@ -76,7 +77,7 @@ check_files() {
 	mv "$disk/data" "$disk/renamed"
 	check_eq "$fs: data_dir itself was renamed" "$(grow_in_scope "$disk/renamed/new")" "$full"
 	mv "$disk/renamed" "$disk/data"
-	# A name decides, not the file: which of them it was opened by.
+	# The name by which a file is opened decides, not the file.
 	check_eq "$fs: a file by its name in data_dir, and by one outside" \
 		"$(grow "$disk/data/linked"), $(grow "$disk/outside/linked")" "$full, ok"
 	check_eq "$fs: reading works" "$(head -c 5 "$disk/data/readable")" hello
@@ -85,7 +86,7 @@ check_files() {
 	check_eq "$fs: afterwards" "$(grow "$disk/data/new")" ok
 }
 
-# close_to A B [SLACK]: within 4 MiB: what the file system itself needs is not ours.
+# close_to A B [SLACK]: within 4 MiB, for the file system's own needs.
 close_to() { awk -v a="$1" -v b="$2" -v slack="${3:-4194304}" 'BEGIN { d = a - b; exit !(d * d <= slack ^ 2) }'; }
 
 check_statfs() {
@@ -100,14 +101,14 @@ check_statfs() {
 	check_number "$fs: what root could use is not more than before" "${mine[2]} <= $before + 4 * $mib - 48 * $mib"
 	check_eq "$fs: the size is what it was" "${mine[3]}" "$(df --output=size -B 1 "$disk" | tail -n 1 | tr -d ' ')"
 	check "$fs: df outside scope" close_to "$(available "$disk/outside")" "$before"
-	# XFS frees in the background what it allocated ahead.
+	# XFS frees preallocated space in the background.
 	check "$fs: df of another file system" close_to "$(available "$work/other-$fs")" "$other" "$mib"
 	fallocate -l 24M "$disk/data/half"
 	says_half() { close_to "$(available "$disk/data")" $((24 * mib)); }
 	check "$fs: df follows what is taken" wait_for 1 says_half
 	fallocate -l 24M "$disk/data/rest" 2>/dev/null || fallocate -l 20M "$disk/data/rest"
 	rm "$disk/data/half" "$disk/data/rest"
-	sync -f "$disk" # before, btrfs has not freed it
+	sync -f "$disk" # btrfs frees it only then
 	says_all() { close_to "$(available "$disk/data")" $((48 * mib)); }
 	check "$fs: df follows what is freed" wait_for 1 says_all
 	revert statfs
@@ -121,7 +122,7 @@ check_statfs() {
 	revert statfs
 }
 
-# Several file systems in one fault, and what is mounted, or a subvolume, below a data_dir.
+# Several file systems in one fault; a mount and a subvolume below a data_dir.
 check_places() {
 	local ext4=$work/ext4/data btrfs=$work/btrfs/data2 tmpfs=$work/tmpfs evidence refusal
 	mkdir -p "$ext4/mounted" "$tmpfs"
@@ -145,8 +146,8 @@ check_places() {
 	check_eq "afterwards" "$(grow "$ext4/place"), $(grow "$btrfs/place"), $(grow "$tmpfs/data/place")" "ok, ok, ok"
 	pressure tmpfs "$tmpfs/data" --engine hook --leave-bytes $((4 * mib)) || { not_ok "tmpfs: a fault"; return; }
 	check_eq "tmpfs: while space lasts" "$(grow "$tmpfs/data/some" $((3 * mib)))" ok
-	sleep 0.5 # a sample in the middle of that write takes half of it for all
-	# Who goes by samples alone finds out behind the write that went too far.
+	sleep 0.5 # until a sample after the write; one during it would count only a part
+	# Without growth, the engine refuses writes only after a sample has seen that too much was written.
 	[[ $(feature growth) == true ]] || { grow "$tmpfs/data/over" $((3 * mib)) >/dev/null; sleep 0.5; }
 	check_eq "tmpfs: and then" "$(grow "$tmpfs/data/more" $((3 * mib)))" "$full"
 	revert tmpfs
@@ -171,7 +172,7 @@ check_who() {
 	revert errno
 }
 
-# Our own database in the data_dir, on a disk where nothing else can grow.
+# The campaign's database is in the data_dir, on a disk where nothing else can grow.
 check_own_database() {
 	local disk=$work/ext4 status=0
 	cat >"$work/own.yaml" <<-END

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.12: it takes minutes; disk/calls has the hooks on all kernels
+# gate: 6.12: it takes minutes; disk/calls tests the hooks on all kernels
 # time limit: 300 s
-# guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, which are late
-# How much is granted before a write is refused, and when space comes back.
+# guests: 6.1 6.12 sid: 5.10's engine only samples the free space, and so is late
+# How many bytes are granted before a write is refused, and when space comes back.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -13,10 +13,10 @@ source "$(dirname "$0")/../lib/disk.sh"
 
 have_hooks || skip_all "fmod_ret is refused, and the fill engine is a file system's own accounting"
 left=$((32 * mib))
-# "Within 1 %, or 4 MiB": the larger.
+# The tolerance is 1 % or 4 MiB, whichever is larger.
 slack=$((4 * mib))
 
-# A disk that is full is what ends each of these.
+# Each of these writes until the disk is full.
 write_buffered() { dd if=/dev/zero of="$1/buffered$2" bs=64k; }
 write_direct() { dd if=/dev/zero of="$1/direct$2" bs=64k oflag=direct; }
 write_appended() { dd if=/dev/zero of="$1/appended" bs=64k oflag=append conv=notrunc; }
@@ -41,7 +41,8 @@ write_mixed() {
 	esac
 }
 
-# granted_to KIND DIR: bytes that four writers at once get. None may end for another reason than a full disk.
+# granted_to KIND DIR: prints the bytes that four concurrent writers get. Complains on stderr if one ends before the disk is
+# full.
 granted_to() {
 	local i pids=() folder=$2/$1
 	mkdir "$folder"
@@ -69,7 +70,7 @@ check_granted() {
 	revert granted
 }
 
-# Four writers that need three quarters of it: none is refused.
+# Four writers need three quarters of the space that is left: none is refused.
 check_enough() {
 	local fs=$1 i pids=()
 	mkdir "$work/$fs/enough"
@@ -87,7 +88,7 @@ check_enough() {
 	sync -f "$work/$fs"
 }
 
-# So much that 1 % of it is more than 4 MiB.
+# Leaves so much space that 1 % of it is more than 4 MiB.
 check_granted_much() {
 	local fs=$1 granted much=$((600 * mib)) end=0
 	make_disk "much-$fs" "$fs" 1500 || { not_ok "much-$fs: a file system"; return; }
@@ -129,7 +130,7 @@ done
 
 # --- Blocks, not bytes ----------------------------------------------------------------------------------------
 
-# scattered FILE: 40 blocks with holes between, so many extents that the file has blocks for these, too.
+# scattered FILE: writes 40 blocks with holes between them: so many extents that they need blocks of their own.
 scattered() {
 	local i
 	fallocate -l 4096 "$1"
@@ -159,7 +160,8 @@ done
 
 # --- Each call once -------------------------------------------------------------------------------------------
 
-# 40 of 64 MiB: twice would be too much. 6.1 has sendfile and copy_file_range come by several times.
+# send_40 SOURCE TARGET CALL: copies 40 MiB, of 64 MiB left, so that charging it twice would be refused. In 6.1 sendfile and
+# copy_file_range pass the hooks several times.
 send_40() {
 	python3 -c 'import os, sys
 source, target = os.open(sys.argv[1], os.O_RDONLY), os.open(sys.argv[2], os.O_CREAT | os.O_WRONLY)
@@ -184,7 +186,7 @@ for fs in ext4 xfs btrfs; do
 		rm "$disk/$call"
 		sync -f "$disk"
 	done
-	# Whoever copies asks for more than there is to copy: Python's shutil for 8 MiB at least.
+	# Programs that copy request more bytes than the file has; Python's shutil at least 8 MiB.
 	head -c 1000 /dev/zero >"$disk/small"
 	pressure small "$disk" --engine hook --leave-bytes $((5 * mib)) || { not_ok "$fs: small: a fault"; continue; }
 	check_eq "$fs: twenty copies of a small file where 5 MiB are left" "$(python3 -c 'import os, sys
@@ -207,7 +209,8 @@ done
 
 # --- When space comes back ------------------------------------------------------------------------------------
 
-# probe_start FILE; changed SINCE RESULT: seconds from SINCE to the first try that gave it; nothing if none did.
+# probe_start FILE: starts disk_probe. changed SINCE RESULT: prints the seconds until the first try with RESULT; nothing if
+# there is none.
 probe_start() {
 	spawn "$disk_probe" "$1" 65536
 	probe_pid=$spawned
@@ -247,7 +250,7 @@ for fs in ext4 xfs btrfs; do
 	kill "$probe_pid"
 	check_eq "$fs: nothing of ours is live" "$("$eval_bin" bpf-status --json | jq '.faults | length')" 0
 
-	# By itself.
+	# The fault ends by itself.
 	probe_start "$disk/data/probe"
 	since=$EPOCHREALTIME
 	inject timed disk_pressure --for 3s --data-dir "$disk/data" --engine hook --fill-percent 100 ||
@@ -256,7 +259,7 @@ for fs in ext4 xfs btrfs; do
 	inject_end timed
 	check "$fs: after its time writes work" wait_for 1 last_result ok
 
-	# A holder that is stopped: by the lease, and where it is stopped right before the end, by the time in the kernel.
+	# The holder is stopped: the fault ends with its lease or, if it is stopped shortly before the deadline, at the deadline.
 	since=$EPOCHREALTIME
 	inject stopped disk_pressure --for 60s --data-dir "$disk/data" --engine hook --fill-percent 100 ||
 		not_ok "$fs: a fault to be stopped"

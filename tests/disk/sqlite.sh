@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.12: one kernel is enough for what SQLite does with a full disk
+# gate: 6.12: one kernel is enough to test how SQLite reacts to a full disk
 # time limit: 180 s
-# guests: 6.1 6.12 sid: 5.10's engine goes by samples alone, which are late
-# A database under pressure: it is told that the disk is full, stays consistent, and works afterwards.
+# guests: 6.1 6.12 sid: 5.10's engine only samples the free space, and so is late
+# An SQLite database under pressure: it gets "disk full" errors, stays consistent, and works afterwards.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -15,19 +15,19 @@ insert() {
 	sqlite3 -bail "$1" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)
 		INSERT INTO rows(content) SELECT zeroblob(1000) FROM n" 2>&1
 }
-# What is said where it is not so.
+# For messages: the bytes that the fault leaves.
 left_bytes() { "$eval_bin" bpf-status --json | jq -c '[.faults[].disk.left_bytes]'; }
 has_rows() { [[ $(rows "$1") == "$2" ]] || { echo "rows: $(rows "$1"), not $2; left: $(left_bytes)"; return 1; }; }
-# In WAL mode none is even opened without 32 KiB for the file of its locks: then it is told so.
+# In WAL mode a database cannot even be opened without 32 KiB for its -shm file: then accept that error.
 has_rows_or_is_closed() {
 	has_rows "$1" "$2" && return
 	[[ $(rows "$1") == *"disk I/O error (10)"* ]] && (($(left_bytes | tr -d '[]') < 32768))
 }
 is_consistent() { [[ $(sqlite3 "$1" 'PRAGMA integrity_check' 2>&1) == ok ]]; }
 rows() { sqlite3 "$1" 'SELECT count(*) FROM rows' 2>&1; }
-# One more small insert; it counts in $committed or is refused, $said has the words. Others than (13) are those of a
-# database that could not be opened: SQLite truncates the file of its locks first, and what that frees counts from the
-# next sample on. A btrfs that is really full has the same words every time; a full XFS cannot make the journal's file.
+# is_full DATABASE: inserts a little more, and adds it to $committed; true if that is refused. $said has the message. Errors
+# (10) and (14) mean that the database could not be opened: SQLite first truncates its -shm file, and the freed space counts
+# only after the next sample. A really full btrfs gives (10) every time; a full XFS cannot create the journal.
 is_full() {
 	said=$(insert "$1" 500)
 	[[ -n $said ]] || committed=$((committed + 500))
@@ -37,25 +37,25 @@ is_full() {
 	esac
 }
 
-# check_database FS JOURNAL ENGINE
+# check_database FS JOURNAL ENGINE: tests a database in that journal mode.
 check_database() {
 	local name="$3: $1: $2" disk=$work/$1 database=$work/$1/data/$2.db status said=''
 	committed=1200
 	rm -rf "$disk/data" && mkdir "$disk/data"
-	sync -f "$disk" # before, btrfs has not freed it
+	sync -f "$disk" # btrfs frees it only then
 	sqlite3 "$database" "PRAGMA journal_mode=$2; CREATE TABLE rows(id INTEGER PRIMARY KEY, content BLOB)" >"$work/journal"
 	check_eq "$name: before" "$(insert "$database" 200)$(rows "$database")" 200
 	pressure sqlite "$disk/data" --engine "$3" --leave-bytes $((8 * mib)) || { not_ok "$name: a fault"; return; }
 	check_eq "$name: a little more is no problem" "$(insert "$database" 1000)$(rows "$database")" 1200
 	check_match "$name: what is too much: SQLITE_FULL" "$(insert "$database" 20000)" "disk is full \(13\)"
-	# Space of files that it removed counts from the next sample on; before, it may not even open in WAL mode.
+	# Space that SQLite frees counts only after the next sample; until then a WAL database may not even open.
 	check "$name: nothing of that is there" wait_for 1 has_rows_or_is_closed "$database" 1200
 	if wait_for 60 is_full "$database"; then
 		ok "$name: small ones too, in the end"
 	else
 		not_ok "$name: small ones too, in the end" "the last one: ${said:-inserted}" "$(has_rows "$database" "$committed")"
 	fi
-	# In WAL mode it takes a little space to open a database at all.
+	# Not in WAL mode, where opening a database needs some space.
 	[[ $2 == wal ]] || check "$name: consistent while the disk is full" wait_for 1 is_consistent "$database"
 	revert sqlite
 	check "$name: afterwards, what was committed is there" has_rows "$database" "$committed"

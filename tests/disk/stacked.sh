@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1: it is about mounts, and little about the kernel
-# The fill engine on file systems that are stacked on others: whose space it would take is found out, or it is refused.
+# gate: 6.1: it tests mounts, which hardly depend on the kernel
+# The fill engine on stacked file systems: eval finds out whose space the fault would take, or refuses.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
@@ -10,7 +10,7 @@ source "$(dirname "$0")/../lib/net.sh"
 # shellcheck source=tests/lib/disk.sh
 source "$(dirname "$0")/../lib/disk.sh"
 
-# refused NAME REGEX DIR [OPTION…]; takes NAME DIR [OPTION…]: the fault is live, and ends.
+# fill DIR [OPTION…]: injects for 0.2 s. refused NAME REGEX DIR [OPTION…]: checks that this is refused, and why.
 fill() { "$eval_bin" inject disk_pressure --engine fill --for 0.2s --leave-bytes $((48 * mib)) --data-dir "$@"; }
 refused() {
 	check_fails "$1: refused" 3 fill "${@:3}"
@@ -19,7 +19,7 @@ refused() {
 is_root="would fill up the root file system.*allow: \[root_fs\]"
 is_database="where an eval keeps the database.*allow: \[shared_fs\]"
 
-# overlay UNDER AT [LOWER]: its upper and work folders are below UNDER.
+# overlay UNDER AT [LOWER]: mounts an overlay at AT with its upper and work folders below UNDER.
 overlay() {
 	mkdir -p "$1/lower" "$1/upper" "$1/work" "$2"
 	mount -t overlay -o "lowerdir=${3:-$1/lower},upperdir=$1/upper,workdir=$1/work" overlay "$2" && on_cleanup umount -l "$2"
@@ -36,7 +36,7 @@ if [[ $(stat -f -c %T "$folder") != overlayfs ]]; then
 	refused "a folder in it" "$is_root" "$work/plain/data"
 	mount --bind "$work/plain/data" "$work/bound" && on_cleanup umount -l "$work/bound"
 	refused "a folder in it, mounted elsewhere" "$is_root" "$work/bound"
-	# A name with all that is escaped on the way: by mount(8), by overlay, by mountinfo.
+	# A path with all characters that mount(8), overlay and mountinfo escape.
 	odd="$folder/a b,c:d\\e"
 	mkdir -p "$odd/upper" "$odd/work" "$folder/lower" "$work/odd"
 	escaped=${odd//\\/\\\\}
@@ -48,14 +48,14 @@ if [[ $(stat -f -c %T "$folder") != overlayfs ]]; then
 	else
 		skip "a path with blanks, commas, colons and backslashes" "mount refuses it"
 	fi
-	# Long lines of mountinfo.
+	# Many layers make mountinfo's line long.
 	layers=$folder/lower
 	for ((i = 0; i < 40; i++)); do
 		mkdir "$folder/layer-$i" && layers+=:$folder/layer-$i
 	done
 	overlay "$folder/many" "$work/many" "$layers" || not_ok "an overlay with many layers"
 	refused "many layers" "$is_root" "$work/many"
-	# Mounted by somebody in another mount namespace, who alone has the path.
+	# Mounted in another mount namespace, by a path that exists only there.
 	mkdir -p "$folder/hidden/"{lower,upper,work} "$work/private" "$work/elsewhere"
 	# shellcheck disable=SC2016 # for the inner shell
 	spawn unshare --mount --propagation private bash -c 'mount --bind "$0/hidden" "$1/private" &&
@@ -66,7 +66,7 @@ if [[ $(stat -f -c %T "$folder") != overlayfs ]]; then
 	refused "its overlay, whose upper folder it alone has by that path" "$is_root" "/proc/$mounter/root$work/elsewhere"
 	end_pids "$mounter"
 
-	# Other campaigns of this host may have their databases there.
+	# shared_fs too, as other campaigns on this host may have their databases there.
 	check_fails "with leave it takes space" 0 fill "$work/plain" --allow root_fs --allow shared_fs
 else
 	skip "overlays on the root file system" "it is an overlay itself"
@@ -80,7 +80,7 @@ overlay "$disk/one" "$work/one" || not_ok "an overlay on a disk of its own"
 tmpfile() { python3 -c 'import os, sys; os.close(os.open(sys.argv[1], os.O_TMPFILE | os.O_RDWR))' "$1" 2>/dev/null; }
 if tmpfile "$work/one"; then
 	check "it is filled: its space is its own" fill "$work/one"
-	# One file system, so that half of it is taken once.
+	# Both data_dirs are on one file system, so half of it is taken only once.
 	before=$(available "$disk")
 	inject both disk_pressure --engine fill --for 60s --fill-percent 50 --data-dir "$work/one" --data-dir "$disk/one/upper"
 	check_number "with what is below it, it is filled once" "$(available "$disk") > $before * 0.48 && $(available "$disk") < $before * 0.52"
@@ -89,7 +89,7 @@ else
 	output=$(fill "$work/one" 2>&1)
 	check_match "no guard refuses it" "$output" "needs files without a name"
 fi
-# The image is sparse, and allocating writes nothing to it: such disks are the lab's, on the host's root.
+# Allocating on a disk with a sparse image does not grow the image; the lab's disks are like that, on the host's root.
 before=$(stat -c %b "$image")
 inject loop disk_pressure --engine fill --for 60s --fill-percent 100 --data-dir "$disk"
 grown=$((($(stat -c %b "$image") - before) * 512))
@@ -97,7 +97,7 @@ check_number "a full disk on a sparse image: the image grew by $grown bytes" "$g
 revert loop
 check_eq "it was full" "$(evidence loop .hit)" 1
 
-# Overlays on overlays: the upper of one that is itself one, if this kernel takes that.
+# An overlay whose upper folder is on an overlay, if this kernel allows it.
 if mkdir -p "$work/one/two" && overlay "$work/one/two" "$work/two" 2>/dev/null; then
 	two=$work/two
 else
@@ -110,7 +110,7 @@ cat >"$work/other.yaml" <<-END
 	chaos_types: [{type: disk_pressure, target: n1, params: {fill_percent: 10, engine: fill}}]
 END
 is_started() { [[ $(sqlite3 "$1" "SELECT status FROM trials" 2>/dev/null) == running ]]; }
-# with_database FILE COMMAND…
+# with_database FILE COMMAND…: runs COMMAND while a campaign has its database at FILE.
 with_database() {
 	local database=$1 campaign
 	spawn "$eval_bin" run campaign "$work/other.yaml" --db "$database"
@@ -133,7 +133,7 @@ beside() {
 	refused "a database in another overlay on the disk" "$is_database" "$work/beside"
 }
 with_database "$work/one/beside.db" beside
-# The margin is kept, on whatever way.
+# margin DIR NAME: with --allow shared_fs, a fault on DIR leaves 16 MiB to the file system that holds the database.
 margin() {
 	inject margin disk_pressure --engine fill --for 60s --fill-percent 100 --allow shared_fs --data-dir "$1" || return
 	left=$(available "$disk")
@@ -147,13 +147,13 @@ margins() {
 with_database "$work/one/margin.db" margins
 [[ -z $two ]] || umount "$two"
 
-# --- What cannot be found out ---------------------------------------------------------------------------------
-# The folder has another name since.
+# --- Stacks that cannot be resolved ---------------------------------------------------------------------------
+# The upper folder was renamed after the mount.
 overlay "$disk/renamed" "$work/renamed" || not_ok "an overlay whose upper folder is renamed"
 mv "$disk/renamed" "$disk/other"
 unknown="cannot tell whether .*, or a campaign's database"
 refused "it" "$unknown: overlay is stacked on '$disk/renamed/upper', which is not to be found.*allow: \[root_fs, shared_fs\]" "$work/renamed"
-# … and another file system is where it was.
+# Another file system is mounted at the upper folder's old path.
 mkdir "$disk/renamed" && mount -t tmpfs -o size=8M tmpfs "$disk/renamed" && on_cleanup umount -l "$disk/renamed"
 mkdir "$disk/renamed/upper"
 refused "and what is now at its path is another" "$unknown: overlay is stacked on .*not to be found" "$work/renamed"
@@ -164,7 +164,7 @@ mkdir "$disk/relative" && mkdir "$disk/relative/"{lower,upper,work} "$work/relat
 	on_cleanup umount -l "$work/relative"
 refused "a relative path" "$unknown: what is below overlay is named by a relative path, 'upper'" "$work/relative"
 
-# fuse_start NAME SUBTYPE SOURCE OPTIONS: a file system in user space, which passes on what SOURCE says.
+# fuse_start NAME SUBTYPE SOURCE OPTIONS: mounts SOURCE by bindfs, under SUBTYPE's name.
 fuse_start() {
 	mkdir -p "$work/mount-$1" "$work/bin"
 	[[ -e $work/bin/$2 ]] || cp "$(command -v bindfs)" "$work/bin/$2"
@@ -177,7 +177,7 @@ if command -v bindfs >/dev/null && [[ -e /dev/fuse ]]; then
 	else
 		skip "a file system in user space" "none can be mounted here"
 	fi
-	# Told apart by its name, mount point and options alone.
+	# eval recognizes fuse-overlayfs by its type and options alone, so bindfs can stand in for it.
 	if fuse_start fuse-root fuse-overlayfs "$folder/upper" "fsname=upperdir=$folder/upper"; then
 		refused "fuse-overlayfs on the root file system" "$is_root" "$work/mount-fuse-root"
 		fuse_start fuse-disk fuse-overlayfs "$disk/upper" "fsname=upperdir=$disk/upper"

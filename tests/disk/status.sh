@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# What bpf-status says of disk_pressure before anyone tries, and of a fault that is live.
+# bpf-status on disk_pressure: the kernel's features, and a live fault.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -19,7 +19,7 @@ check_eq "programs may write to their process's memory" "$(feature statfs)" true
 
 pressure by "$disk" --engine hook --leave-bytes $((16 * mib)) --statfs on || { not_ok "a fault"; done_testing; exit 1; }
 check_eq "the engine is what the features promise" "$(event_of by injected | jq -r .engine), $(status .engine)" "$engine, $engine"
-# The kernel keeps 15 characters of a name.
+# The kernel cuts names to 15 characters.
 check_eq "every hook is shown" "$(status '[.hooks[] | "\(.hook) \(.program)"] | sort | join(", ")')" \
 	"tracepoint disk_fstatfs_en, tracepoint disk_fstatfs_ex, tracepoint disk_statfs_ent, tracepoint disk_statfs_exi, $(
 		printf '%s\n' "${hooks//, /$'\n'}" "tracing disk_statfs_fin" | sort | paste -sd , | sed 's/,/, /g')"
@@ -30,7 +30,7 @@ is_half() { local left; left=$(status .disk.left_bytes) && ((left >= 7 * mib && 
 check "what is left follows what files grow by" wait_for 2 is_half
 refused="1 1"
 if [[ $engine == hook-all-writes ]]; then
-	# Once nothing is left every write is refused, as a write, and until then none.
+	# This engine refuses no write until nothing is left, then every write; it counts them all as `write`.
 	refused="0 0"
 	grow "$disk/some" $((8 * mib)) >"$work/rest"
 	is_gone() { [[ $(status .disk.left_bytes) == 0 ]]; }

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# alone: it looks for an end within 50 ms
+# alone: it checks that faults end within 50 ms
 # time limit: 150 s
-# not in guests: it is about the coordinator; its faults are killed in kill.sh
-# Campaigns that are asked to stop, four trials at once: by SIGINT, SIGTERM, SIGHUP, twice, by a terminal that closes; in
-# each phase, and in the cooldown. Faults are inert within 50 ms and none goes live afterwards, children gone, rows right.
+# not in guests: it tests the coordinator; kill.sh covers its faults on other kernels
+# Stops campaigns with four concurrent trials, in each phase and in the cooldown: by SIGINT, SIGTERM or SIGHUP, by two signals,
+# by closing the terminal. Faults are inert within 50 ms, none becomes live later, children end, and the rows are right.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -19,7 +19,7 @@ make_switch sw "${members[@]}" || exit 1
 prefix=/run/netns/et$test_id
 mkdir "$work/pids"
 
-# campaign PHASE: eight trials, of which the first four stay in PHASE, or in the next where nothing can hold them up.
+# campaign PHASE: writes eight trials, of which the first four stay in PHASE, or in the next phase if PHASE cannot be held.
 campaign() {
 	local warmup=0.5 hold=0.5 stay=$1
 	[[ $1 != warmup ]] || warmup=60
@@ -54,7 +54,7 @@ start() {
 	test_pids+=("$coordinator")
 }
 end_of() { status=0; wait "$1" 2>/dev/null || status=$?; }
-# What is over at once has to be met by the first of them.
+# all_in PHASE: true if all four trials are in PHASE; for short phases, if the first one is.
 all_in() {
 	local wanted=4
 	[[ ! $1 =~ ^(inject|revert|check)$ ]] || wanted=1
@@ -69,7 +69,7 @@ all_over() {
 	done
 }
 
-# Pings of all pairs: when the last chaos ended.
+# Pings all pairs, to see when the last fault ended.
 watch_pairs() {
 	watchers=()
 	for i in 0 1 2 3; do
@@ -80,8 +80,8 @@ watch_pairs() {
 end_watch() {
 	end_pids "${watchers[@]}"
 }
-# Milliseconds from $1 until no ping is lost or delayed any more: to the one sent after the last of those, by the slowest
-# pair. Nothing if some pair has no ping that is as without chaos.
+# normal_after_all SINCE: milliseconds until no ping is lost or delayed any more: the send time of the first ping after the last
+# such ping, in the slowest pair. Prints nothing if a pair has no normal ping.
 normal_after_all() {
 	for i in 0 1 2 3; do
 		sed -n 's/^\[\([0-9.]*\)\].* icmp_seq=\([0-9]*\) .* time=\([0-9.]*\) ms.*/\1 \2 \3/p' "$work/watch$i" | awk -v since="$1" '
@@ -93,8 +93,8 @@ normal_after_all() {
 	done | sort -g | sed -n 4p
 }
 is_normal() { [[ -n $(normal_after_all "$1") ]]; }
-# tries SINCE MILLISECONDS: how many pings a pair sent in that time, one each 5 ms at most: the most of all pairs. A host that is late
-# sends late as well.
+# tries SINCE MILLISECONDS: the largest number of pings that a pair sent in that time. Counts pings (one per 5 ms) because a busy
+# host also sends late.
 tries() {
 	for i in 0 1 2 3; do
 		sed -n 's/^\[\([0-9.]*\)\].* icmp_seq=\([0-9]*\).*/\1 \2/p' "$work/watch$i" | awk -v since="$1" -v ms="$2" '
@@ -124,7 +124,7 @@ for phase in reset ready warmup inject hold revert recover check; do
 	rows=$(db "SELECT group_concat(n || ' ' || status, ', ') FROM (SELECT count(*) n, status FROM trials GROUP BY status)")
 	attempts=$(db "SELECT count(*), group_concat(DISTINCT status), (SELECT status || exit_code FROM campaigns) FROM attempts")
 	if [[ $phase == check ]]; then
-		# Some may have come to their end, and others have begun.
+		# Some trials may have ended, and others started, before the signal.
 		check_match "$name: rows" "$rows" "^([1-4] completed, )?[1-4] interrupted(, [1-4] planned)?$"
 		check_match "$name: attempts and campaign" "$attempts" "^[4-8]\|(completed,)?interrupted(,completed)?\|interrupted130$"
 	else
@@ -141,9 +141,9 @@ check_eq "resumed: all are completed, each once" "$status $(db "SELECT count(*),
 	status = 'completed'")" "0 8|8"
 ((!status)) || diag "$(db "SELECT id, status, verdict, error_stage, error_text FROM trials WHERE status != 'completed' OR verdict != 'pass'")"
 
-# --- At once --------------------------------------------------------------------------------------------------
+# --- Faults are inert at once ---------------------------------------------------------------------------------
 
-# What is being attached when the signal comes must not go live any more.
+# A fault that is being attached when the signal arrives must not become live.
 for phase in inject hold; do
 	delays=() recorded=() late=() late_record=()
 	campaign $phase
@@ -155,7 +155,7 @@ for phase in inject hold; do
 		kill -INT "$coordinator"
 		((round == 1)) || kill -INT "$coordinator"
 		end_of "$coordinator"
-		# Pings that are sent now are behind all that there was.
+		# Wait for a normal ping from now, so that all earlier pings are in the log.
 		wait_for 5 is_normal "$EPOCHREALTIME"
 		end_watch
 		delay=$(normal_after_all "$since")
@@ -170,7 +170,7 @@ for phase in inject hold; do
 	diag "signal in $phase: all four pairs are normal after ${delays[*]} ms; stopped by the records after ${recorded[*]} ms"
 	diag "pings that were sent until then: ${late[*]}, ${late_record[*]:-never live}"
 	mapfile -t late < <(printf '%s\n' "${late[@]}" | sort -n)
-	# One of the three may meet a host that is busy with something else.
+	# Tolerates one slow round of the three, as the host may be busy.
 	check_number "inert within 50 ms, or 10 pings of 5 ms, of the signal in $phase" "${late[1]} <= 10 && ${late[2]} <= 40"
 	check_number "… and stopped by the records" "$(printf '%s\n' "${late_record[@]:-0}" | sort -n | tail -n 1) <= 10"
 done
@@ -185,9 +185,9 @@ start_on_terminal() {
 	wait_for 5 test -s "$work/coordinator"
 	coordinator=$(cat "$work/coordinator")
 }
-# Of the one that runs: the one before has held, too, and is the newest until this one is recorded.
+# Looks at the running campaign only: the previous one has reached hold, too, and is the newest until this one is recorded.
 in_hold() { [[ $(db "SELECT count(*) FROM events WHERE phase = 'hold' AND campaign_id = (SELECT id FROM campaigns WHERE status = 'running')") -ge 4 ]]; }
-sleep 1.1 # an id of its own: they have seconds
+sleep 1.1 # for a new id, which has the start in seconds
 start_on_terminal
 check "a closed terminal: four trials hold" wait_for 20 in_hold
 family=$(family)

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 1800 s
-# alone: its kills are to come while chaos is live, for a second at a time
-# gate: 6.1: it takes minutes; this host runs it too, with tcx, and fault/kill other kernels
-# Campaigns of 50 short trials (latency, partition, a disk filled), two at a time, whose processes are killed, stopped and
-# asked to end, at random moments and under live chaos, and each time go on or are resumed. After each kill traffic is
-# normal and the disk's space is back within the bound of who is left to see to it, and within 3 s nothing is left of what
-# died, in bpf, tc, links, namespaces, mounts, cgroups, processes; in the end each trial has exactly one final row.
-# EVAL_MONKEY_KILLS says how many kills (200 take about 20 minutes), EVAL_MONKEY_SEED which and when. An emulated guest
-# starts a hundred programs a second at best: campaigns of five trials, and five kills.
+# alone: its kills have to come while chaos is live, for a second at a time
+# gate: 6.1: it takes minutes; this host runs it with tcx, and fault/kill covers other kernels
+# Kills, stops or terminates the processes of campaigns with 50 short trials (latency, partition, a filled disk), two at a time,
+# at random moments and under live chaos; each campaign continues or is resumed. After each kill traffic is normal and disk
+# space is back within a bound that depends on the surviving processes; within 3 s the dead processes have left nothing in bpf,
+# tc, links, namespaces, mounts, cgroups and processes. In the end each trial has exactly one final row.
+# EVAL_MONKEY_KILLS is the number of kills (200 take about 20 minutes), EVAL_MONKEY_SEED the random seed. An emulated guest
+# starts at most a hundred programs a second, so it gets campaigns of five trials, and five kills.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
@@ -18,17 +18,17 @@ source "$(dirname "$0")/../lib/net.sh"
 source "$(dirname "$0")/../lib/disk.sh"
 
 unset EVAL_DB
-# A trial takes a second or less; a run starts within 0.1 s.
+# A trial takes about a second; a run starts within 0.1 s.
 kills=20 repetitions=10 moment_ms=1500 every_ms=100 hold_ms=900
 is_emulated && kills=5 repetitions=1 moment_ms=5000 every_ms=500 hold_ms=3000
 enough_ms=$((hold_ms < 2000 ? hold_ms / 3 : 1000))
 kills=${EVAL_MONKEY_KILLS:-$kills} seed=${EVAL_MONKEY_SEED:-7}
 RANDOM=$seed
-# stop:X:Y: X is stopped, Y killed; then X goes on or is killed as well.
+# stop:X:Y: X is stopped and Y killed; then X is continued, or killed too.
 kinds=(coordinator worker guard coordinator+worker coordinator+guard worker+guard term
 	stop:worker:coordinator stop:worker:guard stop:guard:worker stop:guard:coordinator
 	stop:coordinator:worker stop:coordinator:guard)
-# What ends with the process that holds it, and what ends with its lease, which is renewed for 2 s at a time.
+# Bounds for faults that end with their process, and for those that end with their lease, which lasts 2 s.
 normal_ms=1000 lease_ms=$((2000 + timer_late_ms + 200))
 
 make_switch sw a0=10.99.0.10/24 b0=10.99.0.20/24 a1=10.99.0.11/24 b1=10.99.0.21/24 || exit 1
@@ -44,7 +44,7 @@ for i in 0 1; do
 		pair_of[$(stat -L -c %i "$prefix-$name$i")]=$i
 	done
 done
-# Nowhere: a glob of nothing.
+# /nowhere makes the globs match nothing.
 cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 cgroups=${cgroups:-/nowhere}
 mkdir "$work/pids"
@@ -78,13 +78,13 @@ start() {
 	coordinator=$!
 	test_pids+=("$coordinator")
 }
-# Safe to repeat.
+# end_of PID: waits for it and sets $status; safe to repeat.
 end_of() {
 	[[ $ended_pid != "$1" ]] || return 0
 	ended_pid=$1 status=0
 	wait "$1" 2>/dev/null || status=$?
 }
-# Polled, hence without a process.
+# children_named NAME: polled, so it starts no process.
 children_named() {
 	local pid pids=() name
 	{ read -ra pids <"/proc/$coordinator/task/$coordinator/children"; } 2>/dev/null
@@ -93,13 +93,13 @@ children_named() {
 	done
 }
 
-# Killed after its last record, or before its first.
+# True if there was nothing to resume: the last kill came after the last record or before the first.
 was_over() { ((status == 2)) && grep -q 'error: nothing to resume' "$work/err"; }
 milliseconds_since() { awk -v since="$1" -v now="$EPOCHREALTIME" 'BEGIN { printf "%d", (now - since) * 1000 }'; }
 
-# --- What is seen ---------------------------------------------------------------------------------------------
+# --- Observation ----------------------------------------------------------------------------------------------
 
-# Pings of both pairs, so that one can see when the last chaos ended.
+# Pings both pairs, to see when the last fault ended.
 watch_pairs() {
 	watchers=()
 	for i in 0 1; do
@@ -107,18 +107,18 @@ watch_pairs() {
 		watchers+=("$!")
 	done
 }
-# normal_after_pair PAIR SINCE: as net.sh's, of one pair.
+# normal_after_pair PAIR SINCE: net.sh's normal_after, for one pair.
 normal_after_pair() {
 	sed -n 's/^\[\([0-9.]*\)\].* time=\([0-9.]*\) ms.*/\1 \2/p' "$work/watch$1" | awk -v since="$2" '
 		{ sent = $1 - $2 / 1000 }
 		sent > since && $2 < 200 { printf "%d\n", (sent - since) * 1000; exit }'
 }
 is_normal() { [[ -n $(normal_after_pair "$1" "$2") ]]; }
-# A journal holds back what was freed until its next commit; and there is what the file system does by itself.
+# Syncs first, as a journal releases freed space at its next commit; the slack is for the file system's own work.
 space_is_back() { sync -f "$work/disk$1" && (($(available "$work/disk$1") >= space[$1] - mib)); }
 
 holders() { "$top/build/tools/own_bpf" holders; }
-# Lines "PID PAIR TYPE" of what stays live for long enough to be hit.
+# Prints "PID PAIR TYPE" for each fault that stays live long enough to be hit.
 live_faults() {
 	local pid netns type left
 	while read -r pid netns type left; do
@@ -130,8 +130,9 @@ is_live_or_over() { look_for_live || is_over "$coordinator"; }
 look_for_workers() { workers=$(children_named eval-trial); [[ -n $workers ]]; }
 has_workers_or_is_over() { look_for_workers || is_over "$coordinator"; }
 
-# What must be after the coordinator's death as before its start. Not by eval, which sweeps what it finds, and by few
-# processes, as a guest starts ten a second. A line's private namespace has an id in that of the node, as long as it is there.
+# `look` prints the state that must be the same after the coordinator's death as before its start. Not by eval, which would
+# sweep leftovers; with few processes, as a guest starts ten a second. While a line's private namespace exists, the node's
+# namespace has an id for it.
 printf '%s\n' 'link show' 'netns list-id' >"$work/ip.batch"
 printf '%s\n' 'qdisc show' 'filter show dev eth0 ingress' 'filter show dev eth0 egress' >"$work/tc.batch"
 inside=()
@@ -146,17 +147,17 @@ look() {
 		tc -n "et$test_id-$name" -force -batch "$work/tc.batch" 2>&1 | sed "s/^/$name: /"
 	done
 	bpf_state
-	# The kernel mounts tracefs for whoever looks there.
+	# The kernel mounts tracefs on access.
 	sed '/ tracefs /d; s/^/mount /' /proc/self/mounts
 	find /proc/[0-9]*/ns/net -maxdepth 0 \( -false "${inside[@]}" \) -printf '%h\n' 2>/dev/null |
 		grep -vxF "$(printf '/proc/%s/ns\n' "${watchers[@]}")"
 	printf 'namespace %s\n' "$prefix"-*
 }
 
-# The pids of coordinator, workers and guard are in $dead once they have been killed.
+# died PID: $dead has the pids of the coordinator, workers and guards that have been killed.
 died() { [[ " $dead " == *" $1 "* ]]; }
 
-# What is left of the dead; nothing where all is well.
+# Prints what the dead processes have left; nothing if all is well.
 leftovers() {
 	local pid i
 	for pid in $dead; do
@@ -192,10 +193,10 @@ state() {
 	find /run/eval -name "*$(stat -L -c %i "$prefix-a0")*" 2>/dev/null
 }
 
-# --- What is done ---------------------------------------------------------------------------------------------
+# --- Kills and checks -----------------------------------------------------------------------------------------
 
 deck=()
-# The next kind that can be done now: each in turn, in an order of the seed's.
+# Sets $kind to the next kind that is possible now; the seed decides the order of the kinds.
 draw() {
 	local i j
 	if ((${#deck[@]} == 0)); then
@@ -214,7 +215,7 @@ draw() {
 	kind=coordinator
 }
 
-# strike SIGNAL ROLE: and who dies of it goes to $dead.
+# strike SIGNAL ROLE: signals the process, and adds the processes that die to $dead.
 strike() {
 	case $2 in
 	coordinator)
@@ -232,10 +233,10 @@ strike() {
 	esac 2>/dev/null
 }
 
-# check_reverted: what the faults of the dead did is over within its bound; so is what a stopped worker's did to packets.
+# check_reverted: the effects of dead processes' faults, and of a stopped worker's network fault, end within their bounds.
 check_reverted() {
 	local pid pair type bound=$normal_ms delay
-	# Filters outlive who added them: nobody is there to remove them.
+	# Without tcx, filters act until their lease ends if neither coordinator nor guard is left to remove them.
 	if ! has_tcx && [[ -n $guard_is_dead || $stopped == guard ]] && { died "$coordinator" || [[ $stopped == coordinator ]]; }; then
 		bound=$lease_ms
 	fi
@@ -244,7 +245,7 @@ check_reverted() {
 		died "${pid:-none}" || [[ $stopped == worker && $pid == "$worker" ]] || continue
 		((++bitten[$type]))
 		if [[ $type == disk_pressure ]]; then
-			# A process that is stopped keeps its files.
+			# A stopped process keeps its files, and so the space.
 			died "$pid" || continue
 			wait_for 5 space_is_back "$pair"
 			delay=$(milliseconds_since "$since")
@@ -257,7 +258,7 @@ check_reverted() {
 		if ((bound == normal_ms)); then live_delays+=("${delay:=9999}"); else lease_delays+=("${delay:=9999}"); fi
 		((delay <= bound)) || wrong+=("kill $killed ($kind): pair $pair, $type, after $delay ms, not $bound")
 	done <<<"$live"
-	# Without the coordinator no chaos may begin: both pairs are normal, whatever they were.
+	# Without a coordinator no fault may start, so both pairs must be normal.
 	died "$coordinator" && ((bound == normal_ms)) || return 0
 	for pair in 0 1; do
 		wait_for 5 is_normal $pair "$since"
@@ -267,7 +268,7 @@ check_reverted() {
 	done
 }
 
-# check_gone: nothing is left of the dead. Where nobody was there to see to it, the next eval does.
+# check_gone: the dead processes have left nothing; if coordinator and guard died, after eval cleanup.
 check_gone() {
 	if died "$coordinator" && [[ -n $guard_is_dead ]]; then
 		"$eval_bin" cleanup --db "$work/monkey.db" >"$work/cleanup" 2>&1 ||
@@ -282,7 +283,7 @@ check_gone() {
 	fi
 }
 
-# The one that was stopped goes on, or is killed as well.
+# Continues the stopped process, or kills it too.
 end_stop() {
 	[[ -n $stopped ]] || return
 	if died "${!stopped}"; then
@@ -290,7 +291,7 @@ end_stop() {
 	elif ((RANDOM % 2)); then
 		kill -CONT "${!stopped}"
 		((++continued))
-		# It has nobody to guard any more.
+		# A guard without a coordinator ends.
 		[[ $stopped != guard ]] || ! died "$coordinator" || dead+=" $guard"
 	else
 		strike KILL "$stopped"
@@ -298,7 +299,7 @@ end_stop() {
 	stopped=''
 }
 
-# one_kill: false where the campaign came to its end before.
+# one_kill: returns false if the campaign ended before the kill.
 one_kill() {
 	local wants_live=$((RANDOM % 3)) moment=$((RANDOM % moment_ms)) live='' workers='' worker role dead='' stopped='' since
 	if ((wants_live)); then
@@ -311,7 +312,7 @@ one_kill() {
 	fi
 	[[ -n $workers ]] && ! is_over "$coordinator" || return
 	((!wants_live)) || ((++planned))
-	# What it was doing instead.
+	# Note what the campaign was doing if no fault was live.
 	[[ -n $live || $wants_live == 0 ]] || missed+=("kill $((killed + 1)) ($kind, in the run of $option): $(tail -n 2 "$work/out")")
 	worker=${live%% *}
 	[[ " ${workers//$'\n'/ } " == *" $worker "* && -n $worker ]] || worker=${workers%%$'\n'*}
@@ -334,7 +335,7 @@ one_kill() {
 	if [[ $kind == term ]] || died "$coordinator"; then
 		wait_for 15 is_over "$coordinator" || wrong+=("kill $((killed + 1)) ($kind): the coordinator does not end")
 		end_of "$coordinator"
-		# It came to its end before the signal did.
+		# The campaign ended before the signal arrived.
 		((status == 137 || status == 130)) || { ((planned -= wants_live > 0)); return 1; }
 		dead="$coordinator $workers $guard"
 		[[ -z $guard_is_dead && $stopped != guard ]] || dead="$coordinator $workers"
@@ -349,7 +350,7 @@ one_kill() {
 	[[ -z $guard_is_dead ]] || guard=''
 }
 
-# --- Kill after kill ------------------------------------------------------------------------------------------
+# --- The kills ------------------------------------------------------------------------------------------------
 
 before=$(state)
 clean=$(look)
@@ -383,7 +384,7 @@ while ((killed < kills)); do
 	end_pids "${watchers[@]}"
 done
 
-# share PERCENT VALUE…: what that many of them do not exceed; 100: the greatest.
+# share PERCENT VALUE…: prints that percentile of the values; 100: the maximum.
 share() { printf '%s\n' "${@:2}" | sort -n | awk -v percent="$1" '{ v[NR] = $1 } END { print v[int((NR * percent + 99) / 100)] }'; }
 shares() { echo "$(share 50 "$@"), $(share 95 "$@"), $(share 100 "$@") ms of $#"; }
 counts() { local -n of=$1; for i in "${!of[@]}"; do echo "$i ${of[$i]}"; done | sort | paste -s -d , | sed 's/,/, /g'; }
@@ -393,12 +394,12 @@ diag "$killed kills, seed $seed, $(($(date +%s) - began)) s, $ended campaigns to
 	"space back after $(shares "${spaces[@]}"); nothing left after $(shares "${gone[@]}") (as polls see it)"
 ((${#missed[@]} == 0)) || diag "${missed[@]}"
 check_number "there were $kills kills, the $planned that were to be under live chaos were" "$killed == $kills && $hit_live >= $planned"
-# A busy machine delays a ping by that much now and then without any chaos; kill.sh looks at it more closely.
+# Only 95 %, because a busy host sometimes delays a ping by 200 ms without chaos; kill.sh is stricter.
 is_emulated || check_number "after a kill traffic is normal within 200 ms (95 %)" "0$(share 95 "${delays[@]}") <= 200"
 is_emulated || check_number "of the pairs under live chaos half" "0$(share 50 "${live_delays[@]}") <= 200"
 check_eq "after each kill all is reverted within its bound and nothing is left" "${wrong[*]}" ""
 
-# --- To the end -----------------------------------------------------------------------------------------------
+# --- The end of the last campaign -----------------------------------------------------------------------------
 
 status=0
 if [[ -n $coordinator || $option == --resume ]]; then
@@ -423,7 +424,7 @@ check_eq "no sample counts twice" "$(db "SELECT count(*) FROM (SELECT 1 FROM sam
 check_eq "the database is sound" "$(db 'PRAGMA integrity_check')" ok
 diag "$(db "SELECT count(*) || ' campaigns, ' || (SELECT count(*) || ' trials' FROM trials) || ', attempts: ' ||
 	(SELECT group_concat(n || ' ' || status, ', ') FROM (SELECT count(*) n, status FROM attempts GROUP BY status)) FROM campaigns")"
-# The file of a lock whose holder was killed stays until the target's next fault, or cleanup.
+# The lock file of a killed holder stays until the target's next fault or cleanup.
 check "cleanup" "$eval_bin" cleanup --db "$work/monkey.db"
 unchanged() { [[ $(state) == "$before" ]]; }
 check "tc, links, addresses, bpf, mounts and namespaces are as before" wait_for 3 unchanged

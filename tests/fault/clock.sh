@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: sid: one kernel is enough for what the kernel has no part in
+# gate: sid: one kernel is enough, as the test does not depend on the kernel
 # time limit: 90 s
-# The wall clock jumps an hour forward and back all through a campaign: nothing waits by it, nothing is measured by it.
+# The wall clock jumps an hour forward and back throughout a campaign: eval neither waits nor measures by it.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 [[ -n ${EVAL_GUEST:-} ]] || skip_all "it sets the clock, which a host's other users need"
@@ -17,7 +17,7 @@ booted=$(($(date +%s) - $(uptime_s)))
 set_right() { date -s "@$((booted + $(uptime_s)))"; }
 on_cleanup set_right
 
-# An hour forward and back, every second. Says how often at its end.
+# Sets the clock an hour forward and back in turn, every second; prints the number of jumps when it ends.
 keep_stepping() {
 	local steps=0 jump=3600 running=true
 	trap 'running=false' TERM

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1: with filters in a guest, with tcx on this host
-# SIGKILL of the guard, alone and together with a worker or the coordinator, under chaos. (kill.sh has the coordinator
-# and the worker in every phase.)
+# gate: 6.1: tests filters in a guest; this host tests tcx
+# SIGKILL of the guard under chaos, alone and together with a worker or the coordinator. (kill.sh kills the coordinator and the
+# worker in every phase.)
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -12,7 +12,7 @@ unset EVAL_DB
 make_switch sw n1=10.99.0.1/24 n2=10.99.0.2/24 || exit 1
 cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 
-# Between the chaos and the kill a busy guest may take longer than the kill must wait for the end of the hold.
+# Long enough that a busy guest can kill within the hold.
 hold=2
 ! is_emulated || hold=10
 cat >"$work/crash.yaml" <<END
@@ -37,7 +37,7 @@ start() {
 begin() {
 	rm -f "$work"/crash.db*
 	start
-	# All that takes time first: the chaos must still bite when the kill comes.
+	# Do everything that takes time first, so that the fault is still live at the kill.
 	nsenter --net="/run/netns/$(ns n1)" ping -n -O -D -i 0.01 -W 1 10.99.0.2 >"$work/watch" 2>&1 &
 	watcher=$!
 	test_pids+=("$watcher")
@@ -45,8 +45,8 @@ begin() {
 	wait_for 15 bites || not_ok "$1: the chaos bites" "$(cat "$work/out" "$work/err")"
 }
 bites() { [[ $(<"$work/out") == *first_effect* ]]; }
-# How many pings were lost from $1 until the first one sent that was answered; nothing before that. Not the time: a ping that a busy
-# host holds up tells nothing.
+# normal_after SINCE: prints the number of pings lost until the first later one was answered; nothing if none was. Not the time,
+# which a busy host distorts.
 normal_after() {
 	awk -v since="$1" '
 		{ at = substr($1, 2) + 0 }
@@ -54,7 +54,7 @@ normal_after() {
 		match($0, / time=[0-9.]+ ms/) && at - substr($0, RSTART + 6) / 1000 > since { print lost + 0; exit }' "$work/watch"
 }
 is_normal() { [[ -n $(normal_after "$1") ]]; }
-# check_normal NAME SINCE
+# check_normal NAME SINCE: checks that traffic is normal again soon enough.
 check_normal() {
 	wait_for 5 is_normal "$2"
 	end_pids "$watcher"
@@ -87,10 +87,10 @@ kill -KILL "$guard" "$coordinator"
 check_normal "guard and coordinator" "$since"
 end_of "$coordinator"
 check "guard and coordinator: the worker is dead" wait_for 3 is_over "$worker"
-# Filters (before tcx) outlive all of them, inert, until the next eval of any kind.
+# Without tcx, filters outlive guard and coordinator, inert, until the next command of eval.
 has_tcx || "$eval_bin" list --db "$work/crash.db" >/dev/null
 check "guard and coordinator: no fault is left" wait_for 3 nothing_left_in n1
-# Nobody is left to see to it: what the workload made a daemon of waits for the next run, or cleanup.
+# No process is left to kill the workload's daemon: the next run or cleanup does it.
 first=$coordinator daemon=$(cat "$work/daemon")
 start --resume
 if [[ -n $cgroups ]]; then

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 90 s
-# not in guests: it is about what is refused and asked
-# What keeps chaos from doing harm: abort_if, the emergency stop, the database's disk, the default gateway, the way in of
-# whoever runs it.
+# not in guests: it tests refusals and abort_if, which do not depend on the kernel
+# Safeguards: abort_if, the emergency stop, the database's disk, the default gateway, and the ssh session of the user who runs
+# eval.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
@@ -14,7 +14,7 @@ unset EVAL_DB
 make_switch sw n1=10.99.0.1/24 n2=10.99.0.2/24 n3=10.99.0.3/24 || exit 1
 
 db() { sqlite3 -cmd '.timeout 5000' "$work/$1.db" "$2"; }
-# campaign NAME ABORT_IF: two trials that cut n1 off for a minute, unless something ends it.
+# campaign NAME ABORT_IF: writes two trials that cut n1 off for a minute, unless something ends the fault.
 campaign() {
 	cat >"$work/$1.yaml" <<END
 trials_per_combination: 2
@@ -30,7 +30,7 @@ chaos_types: [{type: network_partition, target: n1}]
 END
 }
 start() {
-	# Here, not by the child: what the last one said must not be taken for this one's.
+	# Empty the file here, not in the child: events of the previous run must not be read as this one's.
 	: >"$work/out"
 	"$eval_bin" run campaign "$work/$1.yaml" --db "$work/$1.db" --json >"$work/out" 2>"$work/err" </dev/null &
 	coordinator=$!
@@ -38,7 +38,7 @@ start() {
 }
 bites() { (($(grep -c first_effect "$work/out") >= $1)); }
 reaches() { in_ns n1 ping -n -c 1 -W 0.1 10.99.0.2; }
-# The command ends the hold: how long until packets pass again.
+# normal_within NAME MILLISECONDS: checks how soon packets pass again.
 normal_within() {
 	local began
 	began=$(now_ms)
@@ -64,7 +64,7 @@ check_eq "abort_if: evidence and command are recorded" "$(db abort "SELECT chaos
 kill -INT $coordinator
 end_of $coordinator
 
-# A watch that is blind: it hangs, and everything that it started has to go.
+# An abort_if that hangs ends the chaos, and is killed.
 campaign blind "echo \$\$ >$work/watch; test ! -e $work/calm || sleep 300; exit 1"
 start blind
 check "a blind abort_if: the chaos bites" wait_for 15 bites 1
@@ -79,7 +79,7 @@ kill -INT $coordinator
 end_of $coordinator
 check_eq "a blind abort_if: interrupted" "$status" 130
 
-# unable NAME ABORT_IF ERE: it dies, or was never there.
+# unable NAME ABORT_IF ERE: an abort_if that is killed or does not exist fails the trial.
 unable() {
 	campaign unable "$2"
 	rm -f "$work"/unable.db*
@@ -115,7 +115,7 @@ check_eq "filling the database's disk: done when asked for" "$(db disk/shared_fs
 campaign stop "false"
 start stop
 check "cleanup --now: the chaos bites" wait_for 15 bites 1
-# Another session without terminal, environment or the campaign's folder.
+# From another session, without a terminal, an environment or the campaign's folder.
 check "cleanup --now: from anywhere" env -i setsid sh -c "cd / && '$eval_bin' cleanup --now"
 normal_within "cleanup --now: the chaos has ended" 200
 failed() { [[ $(db stop "SELECT status FROM trials WHERE id LIKE '%-1'") == failed ]]; }
@@ -124,7 +124,7 @@ check_match "cleanup --now: the trial says why" "$(db stop "SELECT error_text FR
 kill -INT $coordinator
 end_of $coordinator
 check "cleanup --now: nothing is left" wait_for 3 nothing_left_in n1
-# An emergency is no time to wait for a pager.
+# An emergency stop does not wait for a reader of its output.
 mkfifo "$work/unread"
 exec 9<>"$work/unread"
 head -c 65536 /dev/zero >&9
@@ -133,7 +133,7 @@ check "cleanup --now, output and errors are full: ends" timeout "$(patience 20)"
 inject_end unheard
 check_match "cleanup --now, output and errors are full: the fault has ended" "$(cat "$work/unheard.err")" "cleanup --now"
 exec 9>&-
-# Before the lease was renewed for the first time.
+# A stop during a hold that is so short that the lease is not renewed in it.
 campaign late "$eval_bin cleanup --now; false"
 sed -i 's/duration_seconds: 60/duration_seconds: 0.4/' "$work/late.yaml"
 "$eval_bin" run campaign "$work/late.yaml" --db "$work/late.db" >"$work/out" 2>&1
@@ -143,7 +143,7 @@ check_match "cleanup --now: also at the end of the hold" \
 # --- The default gateway --------------------------------------------------------------------------------------
 
 ip -n "$(ns n3)" route add default via 10.99.0.1
-# In n3 as in a host: its own namespace.
+# eval runs inside n3, so that n3 is its host namespace.
 cut_gateway() { in_ns n3 timeout 30 "$eval_bin" inject network_partition --for 0.2s --peer 10.99.0.1 "$@"; }
 check_fails "the default gateway as a peer: refused" 2 cut_gateway
 check_match "the default gateway as a peer: says how to insist" "$output" "10.99.0.1 is this host's default gateway.*allow: \[gateway\]"
@@ -157,7 +157,7 @@ in_ns n3 ip -6 addr add fd99::3/64 dev eth0 nodad
 in_ns n3 ip -6 route add default via fd99::1
 check_fails "the default gateway as a peer: IPv6 as well" 2 in_ns n3 "$eval_bin" inject network_partition --for 0.2s --peer fd99::1
 
-# --- Whoever came in by ssh -----------------------------------------------------------------------------------
+# --- A user who logged in by ssh ------------------------------------------------------------------------------
 
 name="ssh, sudo and tmux"
 if ! type sshd sudo tmux ssh-keygen >/dev/null 2>&1; then
@@ -182,7 +182,7 @@ coproc session { ssh_n1 cat; }
 # shellcheck disable=SC2154 # coproc sets it, and unsets it at the end
 session_pid=$session_PID
 check "$name: a session is there" session_answers
-# cuts_off NAME COMMAND: a session runs it, which ends in eval's own words; it cuts the very client off.
+# cuts_off NAME COMMAND: runs COMMAND in an ssh session; its fault cuts off the session's client, but the session goes on.
 cuts_off() {
 	name=$1
 	rm -f "$work/inner" "$work/environment"
@@ -203,7 +203,7 @@ env >$work/environment
 exec $eval_bin inject network_partition --for 60s --peer 10.99.0.2 --protect tcp/9 --json >$work/inner 2>&1
 END
 cuts_off "ssh and sudo" "sudo -n sh $work/cut"
-# tmux's server has no parent of ours.
+# tmux's server is not a child of this test, so end_pids cannot end it.
 on_cleanup tmux -S "$work/tmux" kill-server
 cuts_off "ssh, tmux and sudo" "tmux -S $work/tmux new -d 'sudo -n sh $work/cut'"
 [[ -z ${session[1]:-} ]] || eval "exec ${session[1]}>&-"

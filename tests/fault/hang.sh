@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 150 s
-# not in guests: it is about processes, whatever the kernel
-# A process that hangs in the kernel (a write to a frozen file system) holds up neither a campaign, nor its end, nor that
-# of its guard. Ctrl+C ends chaos also while the coordinator itself hangs so.
+# not in guests: it tests processes, which do not depend on the kernel
+# A process that hangs in the kernel (a write to a frozen file system) blocks neither a campaign nor its end nor its guard.
+# Ctrl+C ends the chaos even while the coordinator itself hangs.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -53,7 +53,7 @@ check_eq "$name: nothing is left" \
 
 # --- Without a signal: every command that the campaign waits for ----------------------------------------------
 hang_forever="exec dd if=/dev/zero of=$work/frozen/file count=1"
-# campaign RESET PROBE CLEANUP
+# campaign RESET PROBE CLEANUP: runs a campaign with these commands, and waits for it.
 campaign() {
 	cat >"$work/hang.yaml" <<-END
 		trials_per_combination: 1
@@ -89,10 +89,10 @@ check_eq "probes hang: not recovered" "$(db 'SELECT status, verdict FROM trials'
 check_match "probes hang: bad samples" "$(db "SELECT group_concat(DISTINCT ok), max(error) FROM samples")" "^0\|$survives"
 check_match "cleanup hangs: is told" "$(db "SELECT text FROM events WHERE kind = 'cleanup_failed'")" "$survives"
 
-# The probe's own last second counts, not those that it takes to see that it does not die.
+# Ctrl+C during the recovery, while many probes hang.
 sed -i -e 's/recovery_seconds: 1,/recovery_seconds: 60,/' -e 's/cleanup: .*/cleanup: "true"/' "$work/hang.yaml"
 spawn "$eval_bin" run campaign "$work/hang.yaml" --db "$work/hang.db" --fresh
-# Of the one that runs: the one before has recovered, too, and is the newest until this one is recorded.
+# Looks at the running campaign only: the previous one has reached recover, too, and is the newest until this one is recorded.
 recovers() { [[ $(db "SELECT count(*) FROM events WHERE phase = 'recover' AND campaign_id = (SELECT id FROM campaigns WHERE status = 'running')") -gt 0 ]]; }
 check "probes hang: it waits for them to recover" wait_for 20 recovers
 began=$(now_ms)

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 150 s
-# not in guests: it is about the coordinator and its children
-# Surroundings that nobody asked for: commands that hang, flood, fork away or are killed; devices and namespaces that
-# vanish in mid-trial; few descriptors, closed outputs, odd locales and names.
+# not in guests: it tests the coordinator and its children
+# Hostile environments: commands that hang, flood, fork away or are killed; devices and namespaces that are removed during a
+# trial; few descriptors, closed outputs, odd locales and names.
 # shellcheck disable=SC2016 # the commands' own variables
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
@@ -14,7 +14,7 @@ unset EVAL_DB
 net=10.$((RANDOM % 200 + 20)).$((RANDOM % 250))
 cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 
-# write NAME [REPETITIONS] <SUBJECTS
+# write NAME [REPETITIONS] <SUBJECTS: writes a campaign of baseline trials.
 write() {
 	{
 		printf 'trials_per_combination: %s\ninclude_baseline: true\nchaos_types: []\n' "${2:-1}"
@@ -48,7 +48,7 @@ END
 run never
 check_match "ready that never comes" "$status $(outcome never)" "^1 failed ready not ready in time, after [0-9]+ tries: exit 3: no leader$"
 
-# Two forks, a session of its own, deaf to every signal that one can be deaf to.
+# The workload forks twice, into a new session, and ignores TERM, INT and HUP.
 write forks <<END
   - {name: one, reset: "true", $nodes,
      workload: "(setsid sh -c 'trap \"\" TERM INT HUP; cd /; echo \$\$ >$work/forked; sleep 300 & wait' </dev/null >/dev/null 2>&1 &) & sleep 300"}
@@ -90,7 +90,7 @@ check_match "a workload and probes that are killed" "$status $(outcome oom)" "^1
 check_eq "a workload that is killed is recorded" "$(sql oom "SELECT json_extract(value, '\$.signal') FROM trials, json_each(commands_json)
 	WHERE json_extract(value, '\$.name') = 'workload'")" 9
 
-# The real one: each command moves into a group of 16 MiB and grows.
+# The kernel's OOM killer: each command moves into a cgroup of 16 MiB and grows.
 memory=$(awk '$3 == "cgroup" && $4 ~ /(^|,)memory(,|$)/ { print $2; exit }' /proc/mounts)
 if [[ -n $memory ]]; then
 	limit=memory.limit_in_bytes kills=memory.oom_control
@@ -123,9 +123,9 @@ check_eq "out of memory: the workload's signal" "$(sql hungry "SELECT json_extra
 	WHERE json_extract(value, '\$.name') = 'workload'")" 9
 check_number "out of memory: probes were killed, too" "$(oom_kills) >= 3"
 
-# --- What vanishes --------------------------------------------------------------------------------------------
+# --- Devices and namespaces that are removed ------------------------------------------------------------------
 
-# reset makes the pair anew each time; what happens in mid-trial is the workload's doing.
+# reset makes a new pair each time; in vanish, the workload removes it during the trial.
 make_ns sw || exit 1
 cat >"$work/pair" <<END
 for name in va vb; do ip netns delete et$test_id-\$name 2>/dev/null; ip netns add et$test_id-\$name || exit 1; done
@@ -137,7 +137,7 @@ ip -n et$test_id-va addr add 10.99.1.1/24 dev eth0; ip -n et$test_id-vb addr add
 ip -n et$test_id-va link set eth0 up; ip -n et$test_id-vb link set eth0 up
 END
 test_namespaces+=("et$test_id-va" "et$test_id-vb")
-# Another device, and another namespace, of the same name, and what hooks they have.
+# Scripts that replace the device or the namespace by a new one of the same name, and record the new one's hooks.
 cat >"$work/hooks" <<END
 for way in ingress egress; do ip netns exec et$test_id-va tc filter show dev eth0 \$way; done
 ip -n et$test_id-va link show dev eth0 | grep -o 'xdp.*'
@@ -156,8 +156,8 @@ ip -n et$test_id-va addr add 10.99.1.1/24 dev eth0
 ip -n et$test_id-va link set eth0 up
 sh $work/hooks >$work/new_hooks 2>&1
 END
-# vanishing NAME COMMAND TYPE: two trials, in the first of which the command runs in the hold, which abort_if tells of. The
-# second waits for $work/looked.
+# vanishing NAME COMMAND TYPE: writes two trials. The first one's workload runs COMMAND during the hold, which abort_if marks by
+# $work/held; the second waits for $work/looked.
 vanishing() {
 	cat >"$work/$1.yaml" <<END
 trials_per_combination: 2
@@ -176,13 +176,13 @@ chaos_types: [{type: $3, target: a}]
 END
 	sed -i "s/latency, target: a/&, params: {min_ms: 10, max_ms: 10}/" "$work/$1.yaml"
 }
-# is_told NAME ERE
+# is_told NAME ERE: checks the first trial's outcome, that the second is completed, and that nothing is left.
 is_told() {
 	check_match "$1: the trial is told of it" "$(outcome "$1")" "$2"
 	check_eq "$1: the next trial is completed" "$(sql "$1" "SELECT status FROM trials WHERE id LIKE '%-2'")" completed
 	check "$1: nothing is left" wait_for 3 nothing_left_in va
 }
-# vanish NAME COMMAND TYPE ERE: the workload does it.
+# vanish NAME COMMAND TYPE ERE: the workload runs COMMAND.
 vanish() {
 	touch "$work/looked"
 	vanishing "$1" "$2" "$3"
@@ -191,7 +191,7 @@ vanish() {
 }
 vanish "device gone" "ip -n et$test_id-va link delete eth0" network_partition "^failed hold the fault's hooks on eth0 went away"
 vanish "device gone, delayed" "ip -n et$test_id-va link delete eth0" latency "^failed hold the fault's hooks on eth0 went away"
-# back NAME SCRIPT TYPE ERE: from outside, as the workload may end with the trial; what came in its place has no hook.
+# back NAME SCRIPT TYPE ERE: runs SCRIPT from outside, as the workload may end with the trial; the new device has no hook.
 back() {
 	rm -f "$work/new_hooks" "$work/passes" "$work/held" "$work/looked"
 	vanishing "$1" true "$3"
@@ -209,7 +209,7 @@ for type in network_partition latency; do
 	back "device gone and back, $type" other_device $type "^failed hold the fault's hooks on eth0 went away"
 	check "device gone and back, $type: packets pass the new one" test -e "$work/passes"
 done
-# The fault's descriptors keep the namespace alive: its name is gone, the chaos is not.
+# Only the namespace's name is removed: the fault's descriptors keep the namespace, and the chaos continues.
 vanish "namespace gone" "ip netns delete et$test_id-va" network_partition "^completed - -"
 back "namespace gone and back" other_namespace network_partition "^completed - -"
 vanish "device down and up" "ip -n et$test_id-va link set eth0 down; sleep 0.2; ip -n et$test_id-va link set eth0 up" network_partition "^completed - -"
@@ -266,11 +266,11 @@ rm -f "$work"/plain.db*
 timeout 60 "$eval_bin" run campaign "$work/plain.yaml" --db "$work/plain.db" --json >/dev/full 2>&1 </dev/null
 check "a full disk under the output: the campaign goes on" complete
 
-# A pipe that is full, as that of a pager which waits for a key.
+# A full pipe, like that of a pager that waits for a key.
 mkfifo "$work/unread"
 exec 9<>"$work/unread"
 head -c 65536 /dev/zero >&9
-# unread WHAT ERRORS [OPTION…]: the standard output is full, errors go to ERRORS.
+# unread WHAT ERRORS [OPTION…]: runs a campaign with a full standard output; errors go to ERRORS.
 unread() {
 	local what=$1 errors=$2
 	shift 2
@@ -292,14 +292,14 @@ for mode in --json ""; do
 	# shellcheck disable=SC2086 # none or one
 	unread "an output that is full ($mode)" "$work/unread.err" $mode
 	check_match "an output that is full ($mode): is told" "$(cat "$work/unread.err")" "nobody reads the output: [1-9][0-9]* lines"
-	# As 2>&1 | less.
+	# Like `2>&1 | less`.
 	# shellcheck disable=SC2086
 	unread "output and errors that are full ($mode)" "$work/unread" $mode
 done
 check_fails "errors that are full: an error is no obstacle" 2 timeout 20 sh -c "exec '$eval_bin' nonsense 2>'$work/unread'"
 exec 9>&-
 
-# Where Debian's package locales is not there, what it has is all that can be tried.
+# Without Debian's package locales, tr_TR and de_DE are not available and count as unknown locales.
 mkdir "$work/locales"
 for locale in C.UTF-8 tr_TR.UTF-8 de_DE.UTF-8 nonsense; do
 	there=''

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 240 s
-# gate: 5.10 6.12: one kernel of each way to attach is enough
-# SIGKILL of the coordinator, of a worker and of both, in every phase of a trial under chaos: traffic is normal again
-# within 200 ms, nothing is left within 3 s (emulated: 1 s, 5 s).
+# gate: 5.10 6.12: one kernel for each way to attach is enough
+# SIGKILL of the coordinator, of a worker and of both, in every phase of a trial: traffic is normal again within 200 ms, and
+# nothing is left within 3 s (emulated: 1 s, 5 s).
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -15,12 +15,12 @@ normal_ms=200 gone_seconds=3
 is_emulated && normal_ms=1000 gone_seconds=5
 cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 
-# write PHASE CHAOS: a campaign of one trial that stays in PHASE.
+# write PHASE CHAOS: writes a campaign of one trial that stays in PHASE.
 write() {
 	local seconds=0 hold=0.2 every_ms=100
 	[[ $1 == warmup ]] && seconds=30
 	[[ $1 == hold || $1 == inject ]] && hold=30
-	# Some good samples in a row end it.
+	# Some good samples in a row end the phase recover, so take them slowly.
 	[[ $1 == recover ]] && every_ms=1000
 	cat >"$work/kill.yaml" <<END
 trials_per_combination: 1
@@ -52,7 +52,7 @@ nothing_left() {
 		[[ -z $(find "$cgroups" -maxdepth 1 -name "eval-$coordinator-*") ]]
 }
 
-# round VICTIM PHASE CHAOS
+# round VICTIM PHASE CHAOS: kills VICTIM in PHASE, and checks.
 round() {
 	local name="$1 in $2 ($3)" killed looked delay status=0
 	rm -f "$work/load" "$work/out" "$work"/kill.db*
@@ -62,7 +62,7 @@ round() {
 	test_pids+=("$coordinator")
 	wait_for 15 in_phase "$2" || { not_ok "$name: gets there" "$(cat "$work/out" "$work/err")"; return; }
 	has_children $coordinator
-	# The chaos bites before it is to end.
+	# Wait until the fault has taken effect.
 	if [[ $2 == hold ]]; then
 		wait_for 5 grep -q first_effect "$work/out" || not_ok "$name: the chaos bites" "$(cat "$work/out")"
 	fi
@@ -77,7 +77,7 @@ round() {
 	delay=$(normal_after w)
 	check_number "$name: traffic is normal after ${delay:=5000} ms" "$delay <= $normal_ms"
 	wait "$coordinator" 2>/dev/null || status=$?
-	# The look that finds nothing begins in time: how long it takes itself is the guest's.
+	# The check that finds nothing must start in time; its own duration does not count, as it is long in a guest.
 	until looked=$(now_ms) && nothing_left >/dev/null 2>&1 || ((looked - killed > gone_seconds * 1000)); do
 		sleep 0.02
 	done
@@ -88,7 +88,7 @@ round() {
 			"guard $guard: $(is_running "$guard" && echo runs)" "$(find "$cgroups" -maxdepth 1 -name "eval-$coordinator-*")"
 	fi
 	[[ $1 == worker ]] || return
-	# It may have come a phase further before the signal came.
+	# Without the phase, as the trial may have reached the next one before the signal.
 	check_eq "$name: the trial failed, the campaign ended" \
 		"$status $(sqlite3 "$work/kill.db" "SELECT status, error_text FROM trials")" \
 		"1 failed|the worker died of signal 9 (Killed)"
@@ -97,12 +97,12 @@ round() {
 kinds=(latency network_partition)
 rounds=0
 watch_start w
-# Before the chaos one kernel is as good as another.
+# Emulated guests skip reset and ready, which do not depend on the kernel.
 phases=(warmup inject hold revert recover)
 is_emulated || phases=(reset ready "${phases[@]}")
 for phase in "${phases[@]}"; do
 	for victim in coordinator worker both; do
-		# A phase that is over at once may be over before the signal: nothing to tell apart there.
+		# revert may be over before the signal, and then the trial does not fail.
 		[[ $victim$phase == workerrevert ]] && continue
 		round "$victim" "$phase" "${kinds[rounds++ % 2]}"
 	done

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 600 s
 # alone: eight trials at once keep both processors busy, and each has times to keep
-# not in guests: it is about the coordinator, and long
-# 200 trials, eight at a time, with something that goes wrong in every phase: each has exactly one final row, of the
-# status that it should have, and descriptors and memory do not grow. EVAL_PARALLEL_TRIALS: another number.
+# not in guests: it tests the coordinator, and takes long
+# 200 trials (or EVAL_PARALLEL_TRIALS), eight at a time, with failures in every phase: each trial has exactly one final row with
+# the right status, and descriptors and memory do not grow.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -25,8 +25,8 @@ for ((i = 0; i < lanes; i++)); do
 done
 prefix=/run/netns/et$test_id
 
-# What a trial suffers follows from its number: index modulo 13. Kind 10 has a target without a route to anybody;
-# kind 11's workload kills the worker in revert, which a latency spends on delivering what it holds.
+# The index modulo 13 decides what goes wrong in a trial. Kind 10's target has no route to its peers; kind 11's workload kills
+# the worker in revert, while a latency fault delivers the packets that it holds.
 cat >"$work/suffer" <<'END'
 index=${EVAL_TRIAL##*-}
 index=${index#"${index%%[1-9]*}"}
@@ -66,15 +66,15 @@ chaos_types:
 END
 
 db() { sqlite3 -cmd '.timeout 5000' "$work/parallel.db" "$1"; }
-# "descriptors resident-KiB" of a process.
+# size_of PID: prints "DESCRIPTORS RESIDENT_KIB".
 size_of() { echo "$(find "/proc/$1/fd" -mindepth 1 | wc -l) $(awk '/^VmRSS/ { print $2 }' "/proc/$1/status")"; }
-# "trials-ended descriptors resident-KiB", of the coordinator, "descriptors resident-KiB", of the guard.
+# Prints the number of ended trials, then size_of the coordinator and of the guard.
 measure() {
 	echo "$(db "SELECT count(*) FROM trials WHERE status IN ('completed', 'failed', 'void')")" \
 		"$(size_of "$coordinator")" "$(size_of "$guard")"
 }
 find_guard() { guard=$(pgrep -P "$coordinator" -x eval-guard); }
-# Other namespaces that those of the nodes know: a private one of ours has an id there as long as it lives.
+# Prints the nodes' links and namespace ids: while a line's private namespace exists, the node's namespace has an id for it.
 printf '%s\n' 'link show' 'netns list-id' >"$work/ip.batch"
 known_namespaces() {
 	local name
@@ -108,7 +108,7 @@ check_eq "one trial at a time on each instance" "$(db "SELECT count(*) FROM tria
 	a.id < b.id AND a.started_at_monotonic_ns < b.ended_at_monotonic_ns AND b.started_at_monotonic_ns < a.ended_at_monotonic_ns")" 0
 check_eq "all instances at once" "$(db 'SELECT count(DISTINCT instance) FROM trials')" "$lanes"
 
-# outcome KIND STATUS STAGE_GLOB TEXT_GLOB WHAT: of all trials of that kind.
+# outcome KIND STATUS STAGE_GLOB TEXT_GLOB WHAT: checks all trials of that kind.
 outcome() {
 	local of right
 	of=$(db "SELECT count(*) FROM trials WHERE trial_index % 13 = $1")
@@ -134,9 +134,9 @@ check_number "what goes wrong: the worker is killed in revert" \
 	"$(db "SELECT count(*) FROM trials WHERE trial_index % 13 = 11 AND error_stage = 'revert'") > 0"
 check_eq "verdict of what does not recover" "$(db "SELECT DISTINCT verdict FROM trials WHERE trial_index % 13 = 3 AND status = 'completed'")" fail
 
-# The first seconds fill caches: what grows with the trials grows after them, from the first third to the last.
+# Ignores the first quarter, which fills caches; then compares the first third with the last.
 awk -v total="$total" 'NF == 5 && $1 >= total / 4' "$work/figures" >"$work/later"
-# growth COLUMN
+# growth COLUMN: prints the mean growth from the first third to the last.
 growth() {
 	awk -v column="$1" '
 		{ v[NR] = $column }
@@ -147,7 +147,7 @@ growth() {
 		}' "$work/later"
 }
 check_number "descriptors do not grow (from third to third $(growth 2))" "$(growth 2) <= $lanes"
-# SQLite's cache of pages fills up to its 2 MiB over the first 200 trials: only longer runs tell it from a leak.
+# SQLite's page cache grows to 2 MiB over the first 200 trials; only longer runs distinguish it from a leak.
 check_number "memory does not grow (from third to third $(growth 3) KiB)" "$(growth 3) <= ($total < 800 ? 2048 : 256)"
 check_number "the guard's descriptors do not grow ($(growth 4))" "$(growth 4) <= $lanes"
 check_number "the guard's memory does not grow ($(growth 5) KiB)" "$(growth 5) <= 256"

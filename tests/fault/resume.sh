@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 180 s
-# not in guests: it is about the records; chaos_monkey.sh resumes
-# Campaigns killed and resumed: in each phase, six times over, and by signals. Each trial is final exactly once.
+# not in guests: it tests the records; chaos_monkey.sh resumes campaigns there
+# Campaigns that are killed in each phase, killed six times, or stopped by signals, and resumed. Each trial is final exactly
+# once.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -18,11 +19,11 @@ pair="    nodes:
     workload: \"nsenter --net=/run/netns/$(ns n1) ping -q -i 0.02 10.99.0.2\"
     probes: [{name: ping, exec: \"nsenter --net=/run/netns/$(ns n1) ping -c 1 -W 1 -q 10.99.0.2\", every_ms: 50, timeout_ms: 500}]"
 
-# start NAME [OPTION…]: in the background; pid in $coordinator, events in $work/NAME.out.
+# start NAME [OPTION…]: runs a campaign in the background; pid in $coordinator, events in $work/NAME.out.
 start() {
 	local name=$1
 	shift
-	# Else what waits for an event may find the last run's.
+	# Otherwise a wait for an event may find one of the previous run.
 	rm -f "$work/$name.out"
 	"$eval_bin" run campaign "$work/$name.yaml" --db "$work/$name.db" --json "$@" >"$work/$name.out" 2>"$work/$name.err" </dev/null &
 	coordinator=$!
@@ -32,7 +33,7 @@ end_of() { status=0; wait "$1" 2>/dev/null || status=$?; }
 
 # --- In each phase --------------------------------------------------------------------------------------------
 
-# The command of a phase hangs the first time only.
+# The command of the phase in $work/where hangs until $work/go exists.
 cat >"$work/phases.yaml" <<END
 trials_per_combination: 1
 include_baseline: true
@@ -85,7 +86,7 @@ END
 final() { db six "SELECT count(*) FROM trials WHERE status IN ('completed', 'failed', 'void')"; }
 phases_seen() { (($(grep -c '"event":"phase"' "$work/six.out") >= $1)); }
 
-# Somewhere within the second trial of each run: six runs end at twelve trials at the earliest.
+# Kills each run within its second trial, so that six runs cannot complete all twelve trials.
 begin=$(date +%s)
 for kill in 1 2 3 4 5 6; do
 	resume=(--resume)
@@ -139,7 +140,7 @@ check_eq "interrupt: recorded, with what the chaos did" "$(db stop "SELECT statu
 check_match "interrupt: says how to go on" "$(cat "$work/stop.err")" "eval run campaign .* --resume="
 check "interrupt: nothing is left" nothing_left_in n1
 
-# A worker that is stopped lets go, as nobody renews its lease.
+# A stopped worker's fault ends, because its lease is not renewed.
 start stop --fresh
 wait_for 10 grep -q first_effect "$work/stop.out"
 read -ra children <"/proc/$coordinator/task/$coordinator/children"
@@ -156,10 +157,10 @@ kill -TERM $coordinator
 end_of $coordinator
 check_eq "terminate: exit status" "$status" 130
 
-# Ctrl+Z: who is stopped records nothing, but his worker ends the chaos at its time.
+# After Ctrl+Z the stopped coordinator records nothing, but its worker ends the chaos at its time.
 sed 's/duration_seconds: 30/duration_seconds: 2/; s/name: pair/name: paused/' "$work/stop.yaml" >"$work/paused.yaml"
 watch_start paused
-# The terminal signals the whole group in the foreground, workers and all.
+# set -m gives the campaign its own process group: a terminal signals the whole group, including workers.
 set -m
 start paused
 set +m

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 400 s
-# not in guests: it is about processes and pipes, whatever the kernel
-# Nothing waits for what may be stopped: SIGSTOP of worker, guard, coordinator and commands in each phase, eight campaigns
-# at once, one per phase; and a reader of an inject's output that does not read.
+# not in guests: it tests processes and pipes, which do not depend on the kernel
+# No process waits for a stopped one: SIGSTOP of worker, guard, coordinator and commands in each phase, in eight concurrent
+# campaigns, one per phase; and an inject whose output is not read.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
@@ -22,11 +22,11 @@ for i in "${!phases[@]}"; do
 	number[${phases[i]}]=$i
 done
 
-# campaign NAME PHASE HOLD [LINE…]: one trial, which stays in PHASE until $work/NAME.go is there; lines are the subject's.
+# campaign NAME PHASE HOLD [LINE…]: writes one trial that stays in PHASE until $work/NAME.go exists; LINEs go to the subject.
 campaign() {
 	local name=$1 phase=$2 hold=$3 i=${number[$2]} stay=$2 go=$work/$1.go
 	shift 3
-	# Nothing can hold these up: the phase before them does.
+	# No command can hold these phases: warmup, inject and hold take their time; for the others, ready waits in recover.
 	case $phase in
 	warmup | inject | hold) stay=none ;;
 	revert | recover | check) stay=recover hold=1 ;;
@@ -77,8 +77,8 @@ end_of() {
 	is_running "${coordinators[$1]}" || wait "${coordinators[$1]}" 2>/dev/null || status=$?
 	statuses[$1]=$status
 }
-# stop_in_each_phase WHAT HOLD PROCESS: a campaign per phase, as WHAT-PHASE; its PROCESS is stopped as soon as it is there.
-# The pids are in $workers. What is over at once may have passed, and the campaign with it.
+# stop_in_each_phase WHAT HOLD PROCESS: starts a campaign WHAT-PHASE per phase, and stops its PROCESS once it is in that phase.
+# Sets $workers and $stopped to the pids. A short phase, and with it the campaign, may already be over.
 stop_in_each_phase() {
 	local phase name
 	for phase in "${phases[@]}"; do
@@ -93,7 +93,7 @@ stop_in_each_phase() {
 		if [[ -n ${stopped[$phase]} ]] && kill -STOP "${stopped[$phase]}" 2>/dev/null; then
 			wait_for 2 grep -q '^State:.*[TZ] ' "/proc/${stopped[$phase]}/status"
 		fi
-		# Not later: it would be killed for having been stopped for so long.
+		# Send SIGINT now: a worker that stays stopped is killed after 10 s.
 		[[ $3 != eval-trial ]] || kill -INT "${coordinators[$name]}" 2>/dev/null
 	done
 }
@@ -104,7 +104,7 @@ release_all() {
 	done
 }
 
-# --- A worker that stays stopped (looked at last) -----------------------------------------------------------
+# --- A worker that stays stopped (checked at the end) -------------------------------------------------------
 
 make_switch away c0=10.98.0.1/24 d0=10.98.0.2/24 || exit 1
 cat >"$work/left.yaml" <<END
@@ -121,7 +121,7 @@ start left
 wait_for 20 gets_to left hold || not_ok "a worker that stays stopped: the chaos bites" "$(cat "$work"/left.{out,err})"
 kill -STOP "$(child "${coordinators[left]}" eval-trial)"
 
-# Beside the one of that worker, which may still be there, inert.
+# Ignores that worker's fault, which may still exist, inert.
 only_left_is_left() { [[ -z $(our_faults | jq -r "select(.netns != \"$(ns c0)\")") ]]; }
 
 # --- The guard ------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ began=$(now_ms)
 for phase in "${phases[@]}"; do
 	end_of "worker-$phase"
 done
-# 10 s is the time after which they would be killed.
+# Below 10 s, after which the coordinator would kill them.
 check_number "workers stopped, Ctrl+C: the end of the last takes $(($(now_ms) - began)) ms" "$(($(now_ms) - began)) <= 8000"
 for phase in "${phases[@]}"; do
 	name=worker-$phase
@@ -158,7 +158,7 @@ check "workers stopped, Ctrl+C: no fault is left" wait_for 5 only_left_is_left
 stop_in_each_phase coordinator 1 eval
 release_all coordinator
 for phase in "${phases[@]}"; do
-	# What it has to tell waits in its socket.
+	# The worker's messages wait in the socket and in its outbox.
 	check "coordinator stopped in $phase: the worker does its work to the end" wait_for 40 is_over "${workers[$phase]:-0}"
 	kill -CONT "${coordinators[coordinator-$phase]}" 2>/dev/null
 done
@@ -223,7 +223,7 @@ check_match "abort_if is stopped: the chaos ends" "$(row stop-abort)" "^1 failed
 mkfifo "$work/unread"
 exec 9<>"$work/unread"
 head -c 65536 /dev/zero >&9
-# ours_is_old: it goes on, more than a lease (2 s) after it began.
+# ours_is_old: true if the fault is still live more than a lease (2 s) after its start.
 ours_is_old() { our_faults | jq -e 'select(.live and .seconds_left < 3)'; }
 "$eval_bin" inject network_partition --for 6s --netns "$(ns a0)" --peer 10.99.0.20 >&9 2>&9 </dev/null &
 injected=$!
@@ -236,7 +236,7 @@ test_pids+=("$injected")
 live() { our_faults | jq -e .live; }
 wait_for 10 live
 kill -STOP "$injected"
-# Its hooks are there, its lease is over.
+# The hooks are still attached, but the lease is over.
 lapsed() { our_faults | jq -e '.live | not'; }
 check "inject is stopped: the fault ends with its lease" wait_for 5 lapsed
 kill -CONT "$injected"

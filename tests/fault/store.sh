@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 120 s
-# not in guests: it is about the database
-# What befalls the database while a campaign runs, or before it starts: full, read-only, unmounted, replaced, damaged,
-# newer, locked. Nothing that was recorded is lost, nothing runs on unrecorded, and the message says what to do.
+# not in guests: it tests the database
+# A database that becomes, or already is, full, read-only, unmounted, replaced, damaged, newer or locked. No record is lost,
+# nothing continues unrecorded, and the message says what to do.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -14,12 +14,12 @@ net=10.$((RANDOM % 200 + 20)).$((RANDOM % 250))
 disk=$work/disk
 db=$disk/eval.db
 
-# A small disk of its own. A file system in memory does as well as one on a loop device.
+# A small tmpfs stands for the database's disk.
 mkdir "$disk"
 mount -t tmpfs -o size=4m,mode=0700 eval-test "$disk" || exit 1
 on_cleanup umount -l "$disk"
 
-# The second trial stops in reset until something has befallen the database.
+# The second trial waits in reset until the database has been broken ($work/done).
 cat >"$work/store.yaml" <<END
 trials_per_combination: 4
 include_baseline: true
@@ -43,7 +43,7 @@ start() {
 end_of() { status=0; wait "$1" || status=$?; }
 trials() { sql "SELECT group_concat(status, ' ') FROM trials"; }
 
-# befalls NAME MESSAGE COMMAND…: the command runs in mid-campaign; the campaign stops with that message.
+# befalls NAME MESSAGE COMMAND…: runs COMMAND during the campaign, and checks that the campaign stops with that message.
 befalls() {
 	local name=$1 message=$2
 	shift 2
@@ -59,7 +59,7 @@ befalls() {
 	check_match "$name: how to go on" "$(cat "$work/out")" "eval run campaign $work/store.yaml --resume=campaign-[^ ]* --db $db"
 	check "$name: nothing runs on" is_over "$(cat "$work/load")"
 }
-# resumes NAME: all trials are completed in the end, and what had completed before did not run again.
+# resumes NAME: the resumed campaign completes all trials, and does not repeat completed ones.
 resumes() {
 	check_eq "$1: the database is sound" "$(sql 'PRAGMA integrity_check')" ok
 	check_eq "$1: what was recorded before is kept" "$(sql "SELECT status FROM trials WHERE id LIKE '%-1'")" completed
@@ -71,7 +71,7 @@ resumes() {
 		status IN ('completed', 'failed', 'void')")" "4|4"
 }
 
-# --- In mid-campaign ------------------------------------------------------------------------------------------
+# --- During a campaign ----------------------------------------------------------------------------------------
 
 fill() { dd if=/dev/zero of="$disk/fill" bs=4096 2>/dev/null; }
 befalls "full disk" "database $db: cannot write it: the disk is full; free some space" fill
@@ -113,7 +113,7 @@ watch_end full
 rm "$disk/fill"
 check_eq "full disk under chaos: the rows" "$(sql "SELECT group_concat(status, ' ') FROM trials")" "running planned"
 
-# As ext4 does by itself when its device fails.
+# Remounts read-only, as ext4 does by itself when its device fails.
 dd if=/dev/zero of="$work/image" bs=1M count=8 status=none
 mkdir "$work/ext4"
 if { mkfs.ext4 -q -F "$work/image" && mount -o loop "$work/image" "$work/ext4"; } 2>/dev/null; then
@@ -135,7 +135,7 @@ befalls "deleted" "database $db is gone" rm -f "$db"
 
 # --- At the start ---------------------------------------------------------------------------------------------
 
-# refused NAME MESSAGE: nothing ran, and the file is as it was.
+# refused NAME MESSAGE: checks the message, that nothing ran, and that the file is unchanged.
 refused() {
 	local before
 	before=$(sha256sum "$db")
@@ -185,7 +185,7 @@ check_match "locked at the start: the message" "$(cat "$work/out")" "it is locke
 touch "$work/unlock"
 wait
 
-# The size that a file may have is a disk that is full.
+# Reaching RLIMIT_FSIZE ends the campaign with exit status 3, as a full disk does.
 rm -f "$db"*
 rm -f "$work/here" "$work/done"
 touch "$work/done"
@@ -194,7 +194,7 @@ out=$(prlimit --fsize=150000 "$eval_bin" run campaign "$work/store.yaml" --db "$
 check_eq "RLIMIT_FSIZE: exit status" "$status" 3
 check_match "RLIMIT_FSIZE: the message" "$out" "database $db: cannot .*File too large"
 
-# --- Read while it is written ---------------------------------------------------------------------------------
+# --- Readers beside the writer --------------------------------------------------------------------------------
 
 rm -f "$db"*
 start

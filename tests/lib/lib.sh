@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck shell=bash
 #
-# For tests in bash: TAP on standard output, names of their own, and a cleanup that leaves nothing. A test starts with
+# The library of tests in bash: TAP output, unique names, waiting, and a cleanup at exit. A test starts with
 #     source "$(dirname "$0")/../lib/lib.sh"
-# and ends with done_testing, which prints the plan: a test that dies on its way has none and counts as failed.
+# and ends with done_testing, which prints the plan: a test that dies earlier has no plan and fails.
 # A comment "# time limit: N s" in its first lines replaces the default of tests/run.
 set -u
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
@@ -11,7 +11,7 @@ export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck disable=SC2034 # for tests
 eval_bin=$top/eval
-# The test's own number, which its names have. $$ alone is 2 in each PID namespace of own_namespaces.
+# The number in the names of namespaces. $$ alone would be 2 in every PID namespace of own_namespaces.
 test_id=${EVAL_TEST_ID:-$$}
 work=$(mktemp -d "${TMPDIR:-/tmp}/eval-test.XXXXXX") || exit 1
 test_count=0
@@ -19,7 +19,7 @@ test_namespaces=()
 test_pids=()
 test_cleanups=()
 
-# A killed test of the same pid cannot have cleaned up.
+# Remove the namespaces of a killed test that had the same pid.
 for netns in "/run/netns/et$test_id"-*; do
 	[[ ! -e $netns ]] || ip netns delete "${netns##*/}" 2>/dev/null
 done
@@ -56,7 +56,7 @@ check() {
 	fi
 }
 
-# check_fails NAME STATUS COMMAND…: ok if it exits with just that status. What it printed is in $output.
+# check_fails NAME STATUS COMMAND…: ok if the command exits with exactly STATUS. Its output is in $output.
 check_fails() {
 	local name=$1 wanted=$2 status=0
 	shift 2
@@ -85,10 +85,10 @@ check_match() {
 	fi
 }
 
-# check_number NAME 'EXPRESSION': an awk expression, "3.2 <= 5".
+# check_number NAME 'EXPRESSION': ok if the awk expression is true, such as "3.2 <= 5".
 check_number() {
 	local right=''
-	# Whole numbers without a process; not those that would be octal.
+	# Bash evaluates whole numbers without a process, unless a leading zero would make one octal.
 	if [[ $2 =~ ^[0-9\ +*\<\>=!\&|()-]+$ && ! $2 =~ (^|[^0-9])0[0-9] ]]; then
 		(($2)) && right=yes
 	else
@@ -105,7 +105,7 @@ done_testing() {
 	echo "1..$test_count"
 }
 
-# skip_all REASON: for what this host cannot run at all; nothing else may have been tested.
+# skip_all REASON: skips a file that this host cannot run; call it before any test.
 skip_all() {
 	echo "1..0 # SKIP $1"
 	exit 0
@@ -115,14 +115,14 @@ need_root() {
 	[[ $EUID == 0 ]] || { echo "Bail out! needs root"; exit 1; }
 }
 
-# own_namespaces "$@": runs the test anew in a PID and a mount namespace of its own, where /run/netns and the labs' folders
-# are empty. So it sees no process, network namespace, lab or fault but those that it made, 'eval cleanup --now' stops no
-# other's, and whatever it leaves ends with it. Called before the test makes anything. A guest is the test's own already.
+# own_namespaces "$@": restarts the test in new PID and mount namespaces with empty /run/netns and lab folders. There it sees
+# only its own processes, network namespaces, labs and faults, 'eval cleanup --now' stops only its own faults, and whatever it
+# leaves ends with it. Call it before the test creates anything. Does nothing in a guest, which runs one test at a time.
 own_namespaces() {
 	[[ -z ${EVAL_TEST_ID:-}${EVAL_GUEST:-} ]] || return 0
 	need_root
 	rm -rf "$work"
-	# shellcheck disable=SC2016 # the inner shell's. Process 1 is not the test: it collects what the test orphans.
+	# shellcheck disable=SC2016 # the inner shell's. Process 1 is not the test, so that it reaps the test's orphans.
 	EVAL_TEST_ID=$$ exec unshare --pid --fork --kill-child --mount --mount-proc -- bash -c '
 		awk "\$2 ~ /\/run\/netns\/|\/evlab\/|\/eval-test\./ { print \$2 }" /proc/self/mounts | sort -r | xargs -r umount -l
 		for folder in /run/netns /run/evlab /var/lib/evlab; do
@@ -139,17 +139,17 @@ now_ms() {
 	echo $((${now/./} / 1000))
 }
 
-# In an emulated guest everything takes longer; see scripts/vm.sh.
+# True in an emulated guest, where everything takes longer; see scripts/vm.sh.
 is_emulated() { ((${EVAL_TIME_FACTOR:-1} > 1)); }
 
-# patience SECONDS: how long to wait for what takes at most SECONDS on a machine of its own. A minute more at most, so
-# that what hangs does not hold up everything.
+# patience SECONDS: prints how long to wait for something that takes at most SECONDS on an idle host: more in an emulated
+# guest, but at most a minute more.
 patience() {
 	local more=$(($1 * (${EVAL_TIME_FACTOR:-1} - 1)))
 	echo $(($1 + (more < 60 ? more : 60)))
 }
 
-# Nobody writes there: a read from it waits, without a process. A guest starts ten a second.
+# A pipe that is never written to: `read -t` on it sleeps without a process. (An emulated guest starts ten processes a second.)
 exec {test_nothing}<> <(:)
 
 # wait_for SECONDS COMMAND…: polls until the command succeeds; fails after SECONDS, or more in an emulated guest.
@@ -172,7 +172,7 @@ is_over() { ! is_running "$1"; }
 
 # --- What a test makes ----------------------------------------------------------------------------------------
 
-# spawn COMMAND…: starts it in the background, its output in $work/spawn.N; the pid is in $spawned.
+# spawn COMMAND…: starts it in the background, with its output in $work/spawn.N and its pid in $spawned.
 spawn() {
 	"$@" >"$work/spawn.${#test_pids[@]}" 2>&1 </dev/null &
 	# shellcheck disable=SC2034 # for tests
@@ -180,7 +180,7 @@ spawn() {
 	test_pids+=("$!")
 }
 
-# on_cleanup COMMAND…: run at the end, whatever happens; the last one first.
+# on_cleanup COMMAND…: runs it when the test exits for any reason; the command added last runs first.
 on_cleanup() {
 	test_cleanups+=("$(printf '%q ' "$@")")
 }
@@ -193,7 +193,7 @@ in_ns() {
 	nsenter --net="/run/netns/$name" -- "$@"
 }
 
-# make_ns NAME…: namespaces with loopback up, called $(ns NAME), gone at the end.
+# make_ns NAME…: creates namespaces named $(ns NAME), with loopback up; test_exit deletes them.
 make_ns() {
 	local name
 	for name; do
@@ -203,7 +203,8 @@ make_ns() {
 	done
 }
 
-# make_switch NAME MEMBER=ADDRESS/LENGTH[,ADDRESS/LENGTH]…: namespaces for all, each member's eth0 on NAME's bridge.
+# make_switch NAME MEMBER=ADDRESS/LENGTH[,ADDRESS/LENGTH]…: makes a namespace for each, and connects each member's eth0 to
+# NAME's bridge.
 make_switch() {
 	local switch=$1 member name addresses address
 	shift
@@ -224,8 +225,8 @@ make_switch() {
 	done
 }
 
-# end_pids PID…: by SIGTERM, and by SIGKILL where that is of no use. SIGINT is ignored in the background, and a child that
-# has only just been forked may lose both, so that a plain wait could be for ever.
+# end_pids PID…: ends them by SIGTERM, after 3 s by SIGKILL. Background jobs ignore SIGINT, and a child that has just been
+# forked may lose SIGINT and SIGTERM, so that a plain wait could block forever.
 end_pids() {
 	local pid
 	for pid; do
@@ -238,7 +239,7 @@ end_pids() {
 
 test_exit() {
 	local status=$? i
-	# A child that gets a signal before it has put aside the traps that it was forked with.
+	# A forked child that gets a signal before it has reset the inherited traps must not clean up.
 	[[ $BASHPID == "$$" ]] || exit "$status"
 	trap '' INT TERM HUP
 	for ((i = ${#test_cleanups[@]} - 1; i >= 0; i--)); do
@@ -255,21 +256,21 @@ trap test_exit EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT HUP
 
-# A test that looks before eval has made the database makes it: private, as eval's are, or root would not write it.
+# sqlite3 creates a missing database: make it private, or eval as root would refuse to write it.
 sqlite3() { (umask 077 && exec sqlite3 "$@"); }
 
-# --- What must be the same afterwards -------------------------------------------------------------------------
+# --- State to compare before and after ------------------------------------------------------------------------
 
-# The names of our programs, one a line, as the kernel keeps them.
+# The names of our BPF programs, one per line, cut to 15 characters as the kernel does.
 bpf_programs() {
 	sed -n 's/^int \([a-z0-9_]*\)(struct .*/\1/p; s/^int BPF_PROG(\([a-z0-9_]*\).*/\1/p' "$top"/bpf/*.bpf.c | cut -c 1-15
 }
 
-# The programs and maps of faults whose holder is, or was, in this PID namespace: for tests in one of their own.
+# The programs and maps of faults whose holder is or was in this PID namespace; for tests that use own_namespaces.
 bpf_state() { "$top/build/tools/own_bpf" | sort; }
 
-# network_state [NETNS…]: links, addresses, qdiscs, filters, tcx and XDP programs of this and other namespaces,
-# without what changes by itself.
+# network_state [NETNS…]: prints links, addresses, qdiscs, filters, tcx and XDP programs of this namespace and NETNS,
+# without timers, lifetimes and the state "tentative", which change by themselves.
 network_state() {
 	local netns device inside
 	for netns in '' "$@"; do

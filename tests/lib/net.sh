@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck shell=bash
 #
-# For tests of live faults, behind lib.sh: nodes on a switch, `eval inject` in the background, traffic.
+# For tests of live faults, sourced after lib.sh: nodes on a switch, `eval inject` in the background, traffic.
 # shellcheck disable=SC2154,SC2034 # lib.sh has set top, work and spawned; tests use what this file sets
 need_root
-# An installed eval can be tested as well.
+# EVAL_UNDER_TEST selects another eval, such as an installed one.
 eval_bin=${EVAL_UNDER_TEST:-$eval_bin}
 traffic=$top/build/tools/traffic
 hook=$top/build/tools/hook
 
-# Node N of make_nodes is 10.99.0.N and fd99::N.
+# The addresses of make_nodes' node nN: 10.99.0.N and fd99::N.
 address4() { echo "10.99.0.${1#n}"; }
 address6() { echo "fd99::${1#n}"; }
 
-# spawn_in NODE COMMAND…: spawn's pid is the command's own, which a function in between would prevent.
+# spawn_in NODE COMMAND…: spawn in a node's namespace. Not in_ns: with a function, $spawned would be a subshell's pid.
 spawn_in() {
 	local name
 	name=$(ns "$1")
@@ -21,7 +21,7 @@ spawn_in() {
 	spawn nsenter --net="/run/netns/$name" -- "$@"
 }
 
-# make_nodes COUNT: namespaces n1… on one switch, each with `traffic serve` on ports 7000, 7001 and 22.
+# make_nodes COUNT: makes namespaces n1… on one switch, each with `traffic serve` on ports 7000, 7001 and 22.
 make_nodes() {
 	local i members=()
 	for ((i = 1; i <= $1; i++)); do
@@ -35,20 +35,20 @@ make_nodes() {
 	done
 }
 
-# served NODE: what arrived there as datagrams.
+# served NODE: prints its server's output, which has a line per datagram.
 served() {
 	local file=served_$1
 	cat "${!file}"
 }
 
-# datagrams_at NODE PORT: how many came so far.
+# datagrams_at NODE PORT: how many have arrived so far.
 datagrams_at() { served "$1" | grep -c "^udp $2 "; }
 
-# inject NAME TYPE OPTION…: starts it; pid in $inject_pid, its events in $work/NAME.out, errors in $work/NAME.err.
+# inject_start NAME TYPE OPTION…: starts `eval inject`; pid in $inject_pid, events in $work/NAME.out, errors in $work/NAME.err.
 inject_start() {
 	local name=$1
 	shift
-	# Here, not by the child: what an earlier one of this name said must not be taken for this one's.
+	# Empty the files here, not in the child: events of an earlier fault of this name must not be read as this one's.
 	: >"$work/$name.out"
 	: >"$work/$name.err"
 	"$eval_bin" inject "$@" --json >"$work/$name.out" 2>"$work/$name.err" </dev/null &
@@ -59,11 +59,11 @@ inject_start() {
 
 pid_of() { local pid=inject_pid_$1; echo "${!pid}"; }
 event_of() { jq -c "select(.event == \"$2\")" "$work/$1.out" 2>/dev/null; }
-# Polled, hence without a process.
+# Polled, so it starts no process.
 has_event() { local said; read -r -d '' said <"$work/$1.out"; [[ $said == *"\"event\":\"$2\""* ]]; }
 settled() { has_event "$1" injected || is_over "$inject_pid"; }
 
-# inject NAME TYPE OPTION…: the same, and waits until the fault is live.
+# inject NAME TYPE OPTION…: inject_start, then waits until the fault is live.
 inject() {
 	inject_start "$@"
 	wait_for 10 settled "$1"
@@ -72,58 +72,59 @@ inject() {
 	return 1
 }
 
-# revert NAME: as Ctrl+C does. The exit status is in $inject_status.
+# revert NAME: ends the fault as Ctrl+C does. The exit status is in $inject_status.
 revert() {
 	local pid=inject_pid_$1
 	kill -INT "${!pid}" 2>/dev/null
 	inject_end "$1"
 }
 
-# inject_end NAME: waits until it is over by itself.
+# inject_end NAME [SECONDS]: waits until it ends by itself; kills it after SECONDS (15).
 inject_end() {
 	local pid=inject_pid_$1
 	inject_status=0
-	# What hangs must not hold up the test: it fails here, and not at its time limit.
+	# If it hangs, fail here instead of at the test's time limit.
 	wait_for "${2:-15}" is_over "${!pid}" || { diag "inject $1 does not end"; kill -KILL "${!pid}"; }
 	wait "${!pid}" 2>/dev/null || inject_status=$?
 }
 
-# seconds_of NAME EVENT: when it was, since 1970.
+# seconds_of NAME EVENT: the event's time in seconds since 1970.
 seconds_of() { date -d "$(event_of "$1" "$2" | jq -r .at)" +%s.%N; }
 
-# sleep_until SECONDS: since 1970.
+# sleep_until SECONDS: sleeps until that time, in seconds since 1970.
 sleep_until() { sleep "$(awk "BEGIN { left = $1 - $EPOCHREALTIME; print (left > 0 ? left : 0) }")"; }
 
-# evidence NAME JQ_FILTER: of a reverted fault, as text.
+# evidence NAME JQ_FILTER: applies the filter to a reverted fault's evidence; prints text.
 evidence() { jq -r "select(.event == \"reverted\").evidence | $2" "$work/$1.out" 2>/dev/null; }
 
-# has_hit COUNT: of this test's only fault.
+# has_hit COUNT: true if this test's only fault has at least COUNT hits.
 has_hit() { (($(our_faults | jq '[.egress, .ingress | .hit // 0] | add') >= $1)); }
 
-# Faults in this test's namespaces; others may run on this host. A fault is there as long as any program of it is.
+# The faults in this test's namespaces, as others may be live on this host. A fault is listed as long as one of its programs
+# exists.
 our_faults() { "$eval_bin" bpf-status --json | jq -c ".faults[] | select(.netns // \"\" | startswith(\"et$test_id-\"))"; }
 fault_count() { our_faults | grep -c .; }
 nothing_live() { [[ $(fault_count) == 0 ]]; }
 lines_in() { in_ns "$1" ip -oneline link show | grep -c evline; }
-# Without a clsact there is no filter of ours.
+# eval's filters need a clsact, so without clsacts there are no filters of ours.
 clsacts_in() { in_ns "$1" tc qdisc show | grep -c clsact; }
-# eval is asked last: before it looks it removes what dead faults left, so that a guard that does nothing would not show.
+# eval comes last: bpf-status sweeps dead faults' leftovers, which would hide a guard that does nothing.
 nothing_left_in() { [[ $(lines_in "$1") == 0 && $(clsacts_in "$1") == 0 ]] && nothing_live; }
 
-# has_tcx: links are what faults hang on here, else it is clsact filters. By the kernel's own types, not by our probe.
+# has_tcx: true if faults attach by tcx links, otherwise they use clsact filters. Reads the kernel's BTF, not eval's probe.
 has_tcx() { grep -qaw tcx_link /sys/kernel/btf/vmlinux; }
 
-# has_fq: an fq line can be had here.
+# has_fq: true if fq delay lines work here.
 has_fq() { "$eval_bin" bpf-status --json | jq -e '.features[] | select(.name == "sch_fq").usable' >/dev/null; }
 
-# other_start HOOK [MARK [PRIORITY]]: somebody else's program on the $other_device (eth0) of $other_node (n1), see
-# tests/tools/hook.c. other_ask: the packets that it has seen so far are in $seen, those with the mark in $marked. other_end ends
-# it. No coproc: bash forgets that at the moment when it ends, and then set -u ends the test.
+# other_start HOOK [MARK [PRIORITY]]: attaches a program that is not eval's to $other_device (eth0) of $other_node (n1), see
+# tests/tools/hook.c. other_ask: sets $seen to the packets that it has seen so far, $marked to those with the mark. other_end
+# detaches it. Not a coproc: bash unsets a coproc's variables as soon as it ends, and set -u would then end the test.
 other_start() {
 	rm -f "$work/other" && mkfifo "$work/other" || return 1
-	# Here, not by the child: see inject_start.
+	# Empty the file here, not in the child: see inject_start.
 	: >"$work/other.out"
-	# For reading as well, so that it opens at once, and writing fails in no case.
+	# Open the pipe for reading too: then the open does not block, and writing never fails.
 	exec {other_fd}<>"$work/other"
 	nsenter --net="/run/netns/$(ns "${other_node:-n1}")" -- "$hook" "${other_device:-eth0}" "$@" \
 		<"$work/other" >"$work/other.out" 2>"$work/other.err" {other_fd}>&- &
@@ -151,7 +152,7 @@ other_end() {
 	end_pids "$other_pid"
 }
 
-# rtts NODE ADDRESS COUNT [PING_OPTION…]: milliseconds, one a line.
+# rtts NODE ADDRESS COUNT [PING_OPTION…]: prints round-trip times in milliseconds, one per line.
 rtts() {
 	local node=$1 address=$2 count=$3
 	shift 3
@@ -160,10 +161,10 @@ rtts() {
 
 median() { sort -g | awk '{ v[NR] = $1 } END { print NR ? (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 : "none" }'; }
 
-# counter NODE NAME: of the namespace's TCP and IP statistics.
+# counter NODE NAME: prints a counter of the namespace's TCP and IP statistics.
 counter() { in_ns "$1" nstat -asz "$2" 2>/dev/null | awk -v name="$2" '$1 == name { print $2 }'; }
 
-# start_flow NAME NODE ADDRESS [TRAFFIC_OPTION…]: a connection that goes on, its echoes in $work/NAME.flow.
+# start_flow NAME NODE ADDRESS [TRAFFIC_OPTION…]: keeps a connection busy until end_flow; its echoes are in $work/NAME.flow.
 start_flow() {
 	local name=$1 node=$2 address=$3
 	shift 3
@@ -182,7 +183,7 @@ flow_count() { grep -c ^echo "$work/$1.flow"; }
 flow_passed() { (($(flow_count "$1") >= $2)); }
 flow_is_closed() { grep -qv ^echo "$work/$1.flow"; }
 
-# watch_start NAME: pings n2 from n1 every 2 ms from here on (emulated: 10 ms). watch_end NAME ends it.
+# watch_start NAME: pings n2 from n1 every 2 ms (emulated: 10 ms) until watch_end NAME.
 watch_start() {
 	spawn_in n1 ping -n -D -i "$(is_emulated && echo 0.01 || echo 0.002)" -W 1 "$(address4 n2)"
 	eval "watch_pid_$1=$spawned"
@@ -192,14 +193,14 @@ watch_end() {
 	local pid=watch_pid_$1
 	end_pids "${!pid}"
 }
-# watch_mark NAME: what matters begins now. The time is in $since.
+# watch_mark NAME: normal_after ignores earlier pings. The time is in $since.
 watch_mark() {
 	watch_from=$(($(stat -L -c %s "$work/$1.watch") + 1))
 	since=$EPOCHREALTIME
 }
 
-# iperf_start: a server on n2. iperf OPTION…: from n1 to it; its report is in $work/iperf. Between two runs the server has no
-# socket for a moment.
+# iperf_start: starts a server on n2. iperf OPTION…: runs a client on n1; its report is in $work/iperf. Retries, because the
+# server has no listening socket for a moment between two runs.
 iperf_start() {
 	spawn_in n2 iperf3 -s -p 5201
 	iperf -n 1
@@ -213,8 +214,8 @@ iperf() {
 	done
 }
 
-# bulk_start OPTION…: a bulk flow from n1 to n2 that runs until bulk_end, however long what comes between takes; iperf_start
-# first. Its report is in $work/iperf, with what ended it as .error ($bulk_ended, where that was us).
+# bulk_start OPTION…: starts a bulk flow from n1 to n2 that runs until bulk_end; call iperf_start before. The report is in
+# $work/iperf; its .error is $bulk_ended if bulk_end ended the flow.
 bulk_ended='interrupt - the client has terminated'
 bulk_start() {
 	local i
@@ -234,8 +235,8 @@ bulk_end() {
 	cp "$bulk_report" "$work/iperf"
 }
 
-# normal_after NAME: milliseconds from the mark to the first ping sent that is as without a fault; nothing if there is
-# none yet. A delayed ping takes 100 ms or more here.
+# normal_after NAME: milliseconds from the mark until the first ping was sent that took less than 50 ms (a delayed ping takes
+# 100 ms or more); prints nothing if there is none yet.
 normal_after() {
 	tail -c "+$watch_from" "$work/$1.watch" | awk -v since="$since" '
 		match($0, /^\[[0-9.]+\]/) && match($0, / time=[0-9.]+ ms/) {
@@ -246,7 +247,7 @@ normal_after() {
 }
 is_normal_after() { [[ -n $(normal_after "$1") ]]; }
 
-# inject_kind NAME KIND TIME: latency, partition or xdp between n1 and n2.
+# inject_kind NAME KIND TIME: injects a fault between n1 and n2; KIND is latency, partition or xdp.
 inject_kind() {
 	local type=network_partition options=()
 	[[ $2 == latency ]] && type=latency options=(--min-ms 100 --max-ms 100)
@@ -254,8 +255,8 @@ inject_kind() {
 	inject "$1" "$type" --for "$3" --netns "$(ns n1)" --peer "$(address4 n2)" "${options[@]}"
 }
 
-# has_children COORDINATOR: its $worker and its $guard. In no process of its own, each of which takes so long in a guest that what is
-# to be killed may be over.
+# has_children COORDINATOR: sets $worker and $guard to their pids. Starts no process: in a guest that takes so long that the
+# trial might end before the test kills anything.
 has_children() {
 	local pid children comm
 	worker='' guard=''
@@ -268,12 +269,13 @@ has_children() {
 	[[ -n $worker && -n $guard ]]
 }
 
-# How late an end that the kernel keeps to by a time may be seen.
+# How late, in ms, a test may observe the end that the kernel enforces by deadline.
 timer_late_ms=100
 ! is_emulated || timer_late_ms=900
 
-# check_deadline NAME KIND PIDS: what `PIDS deadline` prints is stopped in a fault's last second, so that the lease would
-# let it go on for longer. Needs watch_start w. A busy guest may get there only after the end: then a longer fault.
+# check_deadline NAME KIND PIDS: SIGSTOPs the pids that `PIDS deadline` prints in a fault's last second, and checks that the
+# fault ends at its deadline although its lease lasts longer. Needs watch_start w. If a busy guest stops them too late, tries
+# again with a longer fault.
 check_deadline() {
 	local name=$1 kind=$2 helds=(1 4) held pids injected stopped got
 	! is_emulated || helds=(5 20)

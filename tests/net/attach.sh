@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 300 s
-# What a fault attaches goes again and leaves others' alone: tcx links, or before Linux 6.6 clsact filters, which a guard
-# removes where the process is killed and the next eval where the guard is killed, too.
+# A fault detaches everything that it attached and leaves others' programs alone: tcx links or, before Linux 6.6, clsact
+# filters. The guard removes the filters if the process is killed, the next eval if the guard is killed too.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
@@ -19,12 +19,12 @@ has_clsact() { [[ $(clsacts_in n1) != 0 ]]; }
 no_filters() { ours_are_gone && ! has_clsact; }
 pings() { in_ns n1 ping -n -q -c "${1:-2}" -i 0.05 -W 1 "$(address4 n2)" >/dev/null; }
 pids_of() { echo "$(cat "/proc/$(pid_of "$1")/task/$(pid_of "$1")/children") $(pid_of "$1")"; }
-# A link that is left holds its program, which bpf_state has.
+# A leftover link shows in bpf_state, because it holds its program.
 state() { network_state "$n1"; ip netns list | grep -v "^et[0-9]*-" | sort; bpf_state; }
 
 # --- Root qdiscs -------------------------------------------------------------------------------------------------
 in_n1() { in_ns n1 tc -batch - 2>&1; }
-# root_qdisc KIND: on $device; what went wrong is printed.
+# root_qdisc KIND: sets up $device's root qdisc; prints errors.
 root_qdisc() {
 	case $1 in
 	noqueue) ;;
@@ -34,7 +34,7 @@ root_qdisc() {
 			class add dev eth0 parent 1: classid 1:10 htb rate 1gbit quantum 1514
 			class add dev eth0 parent 1: classid 1:20 htb rate 1gbit quantum 1514
 		END
-		# By mark; where there is no cls_fw in classic BPF.
+		# Classify by mark: with cls_fw or, if the kernel lacks it, classic BPF.
 		in_n1 <<<"filter add dev eth0 parent 1: protocol ip prio 1 handle 7 fw flowid 1:20" >"$work/fw" || {
 			[[ -z ${EVAL_GUEST:-} ]] || cat "$work/fw"
 			in_n1 <<<"filter add dev eth0 parent 1: bpf bytecode '4,32 0 0 4294963220,21 0 1 7,6 0 0 4294967295,6 0 0 0' flowid 1:20"
@@ -51,7 +51,7 @@ root_qdisc() {
 	*) in_n1 <<<"qdisc add dev eth0 root $1" ;;
 	esac
 }
-# qdiscs, the root's classes and filters. fq_codel has a class for each flow of late.
+# Prints qdiscs, and the root's classes and filters, without fq_codel's classes, which depend on recent flows.
 root_state() { printf '%s show dev '"$device"'\n' qdisc class filter | in_n1 | grep -v '^class fq_codel'; }
 for root in noqueue htb fq_codel mq; do
 	device=eth0 peer=$(address4 n2)
@@ -81,7 +81,7 @@ for root in noqueue htb fq_codel mq; do
 done
 peer=$(address4 n2)
 
-# --- Somebody else's -----------------------------------------------------------------------------------------------
+# --- A filter that is not eval's -----------------------------------------------------------------------------------
 sent() { in_ns n1 tc -s filter show dev eth0 "$1" | awk '/Sent/ { n += $4 } END { print n + 0 }'; }
 name="a filter of somebody else's"
 if in_ns n1 tc qdisc add dev eth0 clsact &&
@@ -110,12 +110,12 @@ else
 fi
 in_ns n1 tc qdisc del dev eth0 clsact 2>/dev/null
 
-# --- Round after round -------------------------------------------------------------------------------------------------
+# --- Many rounds -------------------------------------------------------------------------------------------------------
 before=$(state)
 kinds=("latency --min-ms 1 --max-ms 2 --direction both" network_partition "latency --min-ms 1 --max-ms 2 --line tap"
 	"network_partition --engine xdp")
 bad=() events='' rounds=20
-# A guest takes 4 s for one.
+# An emulated guest takes 4 s per round.
 is_emulated && rounds=8
 for ((round = 0; round < rounds; round++)); do
 	# shellcheck disable=SC2086 # options
@@ -149,7 +149,7 @@ check_eq "drops ran before delays" "$(evidence two .hit) $(our_faults | jq .egre
 revert one
 check "the last of two takes the clsact along" no_filters
 
-# --- Filters that somebody removed -------------------------------------------------------------------------------------
+# --- Filters that another program removed ------------------------------------------------------------------------------
 flush() { in_ns n1 tc filter del dev eth0 ingress; in_ns n1 tc filter del dev eth0 egress; }
 if ! has_tcx; then
 	inject_kind flushed latency 60s
@@ -168,7 +168,7 @@ fi
 # --- Killed ----------------------------------------------------------------------------------------------------------
 watch_start w
 if ! has_tcx; then
-	# Whatever eval is run next.
+	# Any command of eval that runs next removes them.
 	declare -A next=([latency]="list --db $work/none.db" [partition]="validate $top/examples/etcd-lab.yaml")
 	for kind in latency partition; do
 		inject_kind both "$kind" 60s

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.12: one kernel of each way to find a cgroup
+# gate: 5.10 6.12: one kernel for each way to find a cgroup
 # time limit: 120 s
-# A node that is told apart by port and cgroup: its port's traffic and what its cgroup sends, and nothing else.
+# A node identified by port and cgroup: only its port's traffic and the egress of its cgroup are cut.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -27,7 +27,7 @@ END
 check "the file is valid" "$eval_bin" validate "$work/campaign.yaml"
 
 reaches() { in_ns "$1" "$traffic" reach -t 800 -p "$3" "$(address4 "$2")" | grep -q yes; }
-# The same by a process of the node's cgroup.
+# reaches, from a process in the node's cgroup.
 node_reaches() {
 	# shellcheck disable=SC2016 # for the inner shell
 	bash -c 'echo $$ >"$0/cgroup.procs" && shift && exec "$@"' "$root/$group" - \
@@ -45,7 +45,7 @@ for direction in both in; do
 	check "$direction: n2 reaches another port there" reaches n2 n1 7001
 	check "$direction: the node reaches another port of n2's address" node_reaches n1 n2 7001
 
-	# As a unit that restarts: the same path, another cgroup, and none for a while.
+	# As when a unit restarts: the cgroup is removed, and later a new one has the same path.
 	check "$direction: the cgroup is removed" rmdir "$root/$group"
 	sleep 1
 	check "$direction: while there is none, a process of no cgroup reaches n2 from the node's address" \

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# not in guests: under emulation the list takes so long that each of its tries may meet a change
-# Devices come and go while a target's are listed.
+# not in guests: under emulation listing takes so long that devices may change during each try
+# Devices are added and removed while eval lists a target's devices.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
 source "$(dirname "$0")/../lib/net.sh"
 
 make_nodes 2
-# Down, so that they are listed and left alone; many, so that the kernel tells of them in several parts.
+# Devices that are down, so that eval lists but does not use them; many, so that the kernel sends the list in several parts.
 for ((i = 0; i < 400; i++)); do
 	echo "link add idle$i type bridge"
 done | ip -n "$(ns n1)" -batch - || exit 1

@@ -1,19 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # alone: it measures how soon a lab is up
-# not in guests: it is about a script and etcd, whatever the kernel
-# The lab: up, writes, survives its leader, and leaves nothing.
+# not in guests: it tests a script and etcd, which do not depend on the kernel
+# scripts/lab.sh: the lab comes up, takes writes, survives its leader's death, and leaves nothing.
 source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
 need_root
 
 lab=$top/scripts/lab.sh
-# Instances that nobody else uses while the tests run.
+# Instances that no other test uses.
 a=231 b=232
 on_cleanup "$lab" down --instance $a
 on_cleanup "$lab" down --instance $b
 
-# All that a lab makes, of these two instances.
+# Prints everything that exists of these two labs.
 traces() {
 	ip netns list | grep -E "^evlab($a|$b)-"
 	losetup --list --noheadings --output BACK-FILE | grep -E "/evlab/($a|$b)/"
@@ -34,7 +34,7 @@ host_before=$(network_state)
 check_eq "nothing there before" "$(traces)" ""
 check "down without a lab" "$lab" down --instance $a
 
-# A pipe's reader sees its end only when no daemon holds it.
+# `| cat` ends only if no daemon holds the pipe.
 began=$(now_ms)
 text=$(timeout 20 "$lab" up --instance $a 2>&1 | cat)
 check_eq "up says nothing and holds no pipe" "$text" ""
@@ -55,7 +55,7 @@ median=$(printf '%s\n' "${times[@]}" | sort -n | sed -n 11p)
 check_match "writes succeed" "$median" '^[0-9]+'
 diag "a write takes $median ms"
 
-# Daemons are in sessions of their own, with no descriptor of whoever called up.
+# Each daemon leads its own session and holds none of the caller's descriptors.
 exec 8<"$0"
 "$lab" reset --instance $b
 exec 8<&-
@@ -68,7 +68,7 @@ check "the first lab goes on beside it" "$lab" put --instance $a
 check_fails "neither reaches the other" 2 \
 	nsenter --net=/run/netns/evlab$b-client ping -c 1 -W 1 10.77.$a.1
 
-# Load: runs until killed, and takes its child along.
+# load runs until it is killed, and its child ends with it.
 load_pids() { pgrep -f "10\.77\.$a\.[123]:2379/v3/kv/put\?" || true; }
 revision() { "$lab" status --instance $a | awk '$1 == "n1" { print $7 }'; }
 before=$(revision)
@@ -86,7 +86,7 @@ no_load() { [[ -z $(load_pids) ]]; }
 wait_for 3 has_load
 kill -KILL "$load"
 check "its child ends with it when it is killed" wait_for 2 no_load
-# While it starts its child, too: the child asks for the signal, and then looks whether it came too late for it.
+# Also while it starts its child, which checks after its prctl whether its parent is already dead.
 for ms in {100..190..10}; do
 	spawn "$lab" load --instance $a
 	sleep "0.$ms"
@@ -95,7 +95,7 @@ for ms in {100..190..10}; do
 done
 check "so it does when it is killed at its start" no_load
 
-# The leader dies: the other two elect one, and writes find it.
+# The leader is killed: the other nodes elect a new one, and writes go there.
 old=$("$lab" leader --instance $a)
 kill -KILL "$(cat /run/evlab/$a/"$old".pid)"
 began=$(now_ms)
@@ -111,7 +111,7 @@ check "it comes back" wait_for 10 "$lab" ready --instance $a
 check_eq "and tells it again" "$("$lab" revive --instance $a)" "$old ended: killed?"
 kill -KILL "$(cat /run/evlab/$a/"$old".pid)"
 
-# Up over what is left of it, and over worse.
+# up replaces a broken lab.
 check "up over a broken lab" "$lab" up --instance $a
 check "ready again" "$lab" ready --instance $a
 
@@ -133,7 +133,7 @@ done
 wait $!
 check "two at once wait for each other" "$lab" ready --instance $a
 
-# An etcd whose namespace lost its name, and a pid file that names another's process.
+# A damaged lab: an etcd whose namespace has lost its name, and a pid file with a stranger's pid.
 ip netns delete evlab$a-n1
 spawn sleep 300
 stranger=$spawned

@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1 6.12: one kernel of each way to attach is enough for what programs do with packets
-# alone: it measures delays to half a millisecond
+# gate: 6.1 6.12: one kernel for each way to attach is enough to test what programs do with packets
+# alone: it measures delays with a tolerance of half a millisecond
 # time limit: 150 s
-# latency with real traffic: how long, which packets, in which order, whole, and what stays as it was.
+# latency with real traffic: delays, which packets are delayed, their order and integrity, marks, and qdiscs left unchanged.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
 source "$(dirname "$0")/../lib/net.sh"
 
-# LINE: which delay line, see latency_tap.sh.
+# $LINE is the delay line, default auto; latency_tap.sh sets it to tap.
 [[ ${LINE:-auto} != tap ]] || has_fq || skip_all "no sch_fq: latency.sh has the TAP line as well"
 delay() { inject "$1" latency --for 60s --netns "$(ns n1)" --line "${LINE:-auto}" "${@:2}"; }
-# delayed NAME MILLISECONDS TOLERANCE: from n1 to n2, against the base.
+# delayed NAME MILLISECONDS TOLERANCE: checks the delay of pings from n1 to n2, against ${base[…]}.
 delayed() {
 	local kind got
 	for kind in 4 6; do
@@ -21,12 +21,12 @@ delayed() {
 			"$got - ${base[kind]} - $2 <= $3 + $late_ms && $got - ${base[kind]} - $2 >= -$3 - $base_error_ms"
 	done
 }
-# Of round trips: the median; the least of them in an emulated guest, where a busy host adds to some of them, and takes from none.
+# Prints the median of round trips, or the minimum in an emulated guest, where a busy host makes some of them longer.
 typical() { if is_emulated; then sort -g | head -n 1; else median; fi; }
 flow_typical() { tail -n $samples "$work/$1.flow" | awk '/^echo/ { print $3 / 1000 }' | typical; }
 flow_goes_on() { wait_for 5 flow_passed "$1" $(($(flow_count "$1") + ${2:-samples + 10})); }
 
-# An emulated guest is late for reasons of its own.
+# Wider tolerances for an emulated guest, which adds delays.
 late_ms=0 base_error_ms=0 stall_ms=150 bulk_bytes=10000000 samples=30 rounds=3
 is_emulated && late_ms=15 base_error_ms=3 stall_ms=200 bulk_bytes=1000000 samples=60 rounds=2
 make_nodes 3
@@ -37,7 +37,7 @@ diag "base: ${base[4]} ms, IPv6 ${base[6]} ms"
 # --- How long -------------------------------------------------------------------------------------------------
 delay egress "${peers[@]}" --min-ms 50 --max-ms 50
 pings=40 delayed "egress 50 ms" 50 0.5
-# Who is no peer sees nothing of it.
+# A node that is not a peer is not delayed.
 got=$(rtts n1 "$(address4 n3)" 10 | typical)
 check_number "egress 50 ms: another node is not delayed" "$got < 10 + $late_ms"
 revert egress
@@ -55,7 +55,7 @@ check_eq "ingress 20 ms: nothing on the way out" "$(evidence ingress .devices[0]
 delay both "${peers[@]}" --min-ms 15 --max-ms 15 --direction both
 delayed "both 15 ms" 30 0.8
 revert both
-# A priority and no more: what comes with VLAN 0 is the device's own.
+# A tag with VLAN id 0 only carries a priority: the packet belongs to the device itself.
 other_node=n2 other_start tag || not_ok "n2's packets have tags"
 delay tagged "${peers[@]}" --min-ms 20 --max-ms 20 --direction ingress
 delayed "VLAN 0, ingress 20 ms" 20 0.5
@@ -71,7 +71,7 @@ delay all --peer all --min-ms 20 --max-ms 20
 got=$(rtts n1 "$(address4 n3)" 10 | typical)
 check_number "peer all: any node" "$got >= 20 && $got < 25 + $late_ms"
 revert all
-# Which packets are chosen is the same with any line.
+# Packets are chosen in the same way with every line, so test it once.
 if [[ ${LINE:-auto} != tap ]]; then
 	start_flow port7000 n1 "$(address4 n2)"
 	start_flow port7001 n1 "$(address4 n2)" -p 7001
@@ -132,7 +132,7 @@ revert first
 revert second
 
 # --- A running flow -------------------------------------------------------------------------------------------
-# Beside it one that the fault is not about: what coming and going take here by themselves, and what the host is late by.
+# A second, unaffected flow runs beside it, to measure the delays that the host adds.
 start_flow running n1 "$(address4 n2)" -i 5000
 start_flow beside n1 "$(address4 n3)" -i 5000
 from_running=$(flow_count running) from_beside=$(flow_count beside)
@@ -142,7 +142,7 @@ for ((round = 0; round < rounds; round++)); do
 	flow_goes_on running 20
 	revert running
 	flow_goes_on running 20
-	# A line in a process of its own waits for a busy guest's processor, which the flow beside it does not.
+	# In a busy guest a TAP line's process waits for a processor, which does not delay the flow beside it.
 	! is_emulated || line_late_ms=$(evidence running "[.devices[0] | .egress, .ingress | .line.late_max_us / 1000] | add | [., $line_late_ms] | max | round")
 done
 longest_echo() { awk -v from="$2" '/^echo/ && ++n > from && $3 > max { max = $3 } END { print max / 1000 }' "$work/$1.flow"; }
@@ -166,7 +166,7 @@ check_eq "and counted" "$(evidence drained .devices[0].egress.line.delivered)" "
 
 # --- Order and integrity --------------------------------------------------------------------------------------
 iperf_start
-# Where they arrive: what the sender takes for reordering may be its own repeat after a jump in the delay.
+# Counted at the receiver: the sender may take its own retransmit after a jump in the delay for reordering.
 out_of_order() { counter n2 TcpExtTCPOFOQueue; }
 delay order "${peers[@]}" --min-ms 20 --max-ms 80
 before=$(out_of_order) before_repeats=$(counter n1 TcpRetransSegs)
@@ -203,7 +203,7 @@ for offload in on off; do
 done
 
 # --- Mark, priority, qdisc ------------------------------------------------------------------------------------
-# Class 1:10 by priority, 1:20 by mark (classic BPF: this works on every kernel with cls_bpf), else 1:30.
+# Class 1:10 by priority, 1:20 by mark (classic BPF: works on every kernel with cls_bpf), otherwise 1:30.
 in_ns n1 tc qdisc add dev eth0 root handle 1: htb default 30
 for class in 10 20 30; do
 	in_ns n1 tc class add dev eth0 parent 1: classid 1:$class htb rate 1gbit quantum 1514
@@ -216,7 +216,7 @@ class_packets() {
 qdisc_state() { in_ns n1 tc -j qdisc show; }
 before_qdisc=$(qdisc_state)
 delay marks "${peers[@]}" --min-ms 10 --max-ms 10
-# Before tcx (6.6) there is a clsact beside it as long as the fault is live.
+# Ignores the clsact that a live fault adds before tcx (6.6).
 check_eq "the device's qdisc is the same with the fault" \
 	"$(in_ns n1 tc -j qdisc show dev eth0 | jq -c '[.[] | select(.kind != "clsact")]')" \
 	"$(jq -c '[.[] | select(.dev == "eth0") | del(.dev)]' <<<"$before_qdisc")"
@@ -230,7 +230,7 @@ revert marks
 check_eq "the qdiscs are the same after it" "$(qdisc_state)" "$before_qdisc"
 
 # --- Others' programs -----------------------------------------------------------------------------------------
-# Before tcx (6.6) by priority: one of ours, 1, and one behind it.
+# The other program's priority on egress and ingress, before tcx (6.6): 1, which eval would take, or 10, behind eval's.
 priorities=(10 1)
 [[ ${LINE:-auto} != tap ]] || priorities=(1 10)
 for way in egress ingress; do
@@ -253,13 +253,13 @@ for way in egress ingress; do
 	other_end
 done
 
-# What arrives over a veth of the same namespace still has its sender's mark; what waits in the line has the line's.
+# A packet that arrives over a veth pair of the same namespace keeps its sender's mark; in the line it has the line's mark.
 in_ns n1 ip link add near0 type veth peer name far0
 in_ns n1 ip link set near0 up && in_ns n1 ip link set far0 up
 in_ns n1 ip route add 192.0.2.77 dev far0
 if other_device=far0 other_start ingress 9 "${priorities[1]}"; then
 	delay way_in --dev far0 --peer 192.0.2.77 --min-ms 20 --max-ms 20 --direction ingress
-	# UDP from there, as if somebody else had sent it.
+	# UDP packets sent from near0 by a raw socket, as if from another host.
 	in_ns n1 python3 - <<-'END'
 		import socket, struct, time
 		wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
@@ -283,7 +283,7 @@ fi
 in_ns n1 ip link del near0
 
 # --- Subdevices -----------------------------------------------------------------------------------------------
-# subdevice NAME TYPE…: the same link on eth0 of n1 and n2, with a fault on n1's.
+# subdevice NAME TYPE…: adds such a link on eth0 of n1 and n2, and tests a fault on n1's.
 subdevice() {
 	local kind=$1 node
 	shift

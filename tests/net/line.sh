@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 180 s
-# The delay lines: which one is chosen, a bulk flow across inject and revert, and what an fq line alone does.
+# The delay lines: which one is chosen, a bulk flow across inject and revert, and the behaviour of the fq line.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -63,7 +63,7 @@ if ((${#lines[@]} == 1)); then
 fi
 
 # --- Pacing -----------------------------------------------------------------------------------------------------
-# With fq on the device TCP leaves it to fq, which what comes back from a line has passed by.
+# With fq on the device, TCP leaves pacing to fq, but packets that return from a line bypass fq.
 in_ns n1 tc qdisc replace dev eth0 root fq
 for line in fq tap; do
 	bulk_start -i $stall --fq-rate 20M || not_ok "paced, $line: it runs"
@@ -81,15 +81,15 @@ for line in fq tap; do
 done
 in_ns n1 tc qdisc del dev eth0 root
 
-# What fq itself was told, read in the line's private namespace, which only its process holds: limit, flow_limit, horizon.
+# Prints fq's limit, flow_limit and horizon, from the line's private namespace, which only its process holds.
 fq_of() {
 	local file
 	find "/proc/$(pid_of "$1")/fd" -lname 'net:*' | while read -r file; do
 		nsenter --net="$file" tc -j qdisc show dev evlinefar 2>/dev/null
 	done | jq -r '.[] | select(.kind == "fq").options | "\(.limit) \(.flow_limit) \(.horizon)"'
 }
-# 256 MiB by 1 KiB a packet at least; a packet that is due later than the horizon would leave early: what pacing may put
-# before the delay (5 s) is in it.
+# fq_holds NAME MILLISECONDS: the limits are 256 MiB at 1 KiB per packet. The horizon must cover the delay and up to 5 s of
+# pacing before it, because fq would send packets due after the horizon too early.
 fq_holds() {
 	local limit flow_limit horizon_us
 	read -r limit flow_limit horizon_us < <(fq_of "$1")
@@ -97,7 +97,7 @@ fq_holds() {
 	check_number "fq, $2 ms: horizon: $horizon_us us" "$horizon_us >= $2 * 1000 + 5000000 && $horizon_us <= $2 * 1000 + 6000000"
 }
 
-# A TAP line lets go at once, which fq cannot.
+# For delays above 1 s auto takes a TAP line, which releases its packets at once; fq cannot.
 delay long --min-ms 1 --max-ms 1001
 check_eq "longer than 1 s: tap" "$(event_of long injected | jq -r .engine)" tap
 revert long
@@ -117,7 +117,7 @@ revert second
 arrived() { (($(datagrams_at n2 7000) == before + 10)); }
 check "fq, 1 s: what is in the line at revert is delivered" wait_for 2 arrived
 
-# What others say on the line's device is not sent as the node's.
+# Packets that another program sends on the line's device do not leave the node.
 delay strange --min-ms 1 --max-ms 20
 fq_holds strange 20
 in_ns n1 ping -n -c 3 -i 0.1 -W 1 -I evline0 "$(address4 n2)" >/dev/null 2>&1
@@ -126,8 +126,8 @@ check_eq "what a program says on the line itself does not leave" \
 	"$(evidence strange '.devices[0].egress | .line.delivered - .hit')" 0
 check_eq "the line's device is silent" "$(evidence strange .devices[0].egress.line.held_packets)" 0
 
-# A burst that overruns the queues between the line's ends. Draws from 0 to 200 ms, as many packets leave together where a
-# shorter one follows a longer one.
+# A burst overruns the queue between the line's ends. Delays are drawn from 0 to 200 ms: when a shorter delay follows a longer
+# one, many packets leave together.
 none_held() { (($(our_faults | jq '.egress.line | .held_packets + .held_bytes') == 0)); }
 if [[ -n ${EVAL_GUEST:-} ]]; then
 	backlog=$(sysctl -n net.core.netdev_max_backlog)
@@ -146,7 +146,7 @@ else
 	skip "lost on the way" "it sets a sysctl that a host's other users need"
 fi
 
-# More than fits, in frames so large that all of it is sent, and looked at, well within the delay.
+# Sends more than the line holds, in frames so large that the test is done before the delay is over.
 for node in n1 n2; do
 	in_ns $node ip link set eth0 mtu 62000
 	ip -n "$(ns sw)" link set $node mtu 62000

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.1: time namespaces differ there
+# gate: 5.10 6.1: time namespaces differ between them
 # time limit: 150 s
-# eval in a time, cgroup or PID namespace of its own, and faults of the host seen from there, and the other way round.
-# The hook engine in a PID namespace is in disk/guard.
+# eval in a separate time, cgroup or PID namespace: its faults seen from the host, and the host's faults seen from there.
+# disk/guard tests the hook engine in a PID namespace.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
@@ -18,7 +18,7 @@ not() { ! "$@"; }
 fault() { our_faults | jq -r "$1"; }
 cut=(network_partition --netns "$n1" --peer "$(address4 n2)")
 
-# in_file NAME COMMAND…: a program that runs eval by that; its path is in $program.
+# in_file NAME COMMAND…: writes a program that runs eval by COMMAND; its path is in $program.
 in_file() {
 	program=$work/$1
 	shift
@@ -27,7 +27,7 @@ in_file() {
 }
 
 # --- Time -----------------------------------------------------------------------------------------------------
-# check_seen NAME: from within and from outside it is live, its holder lives, and its time is right.
+# check_seen NAME: $eval_bin shows the fault as live, with a live holder and the right time left.
 check_seen() {
 	local name=$1 left
 	check_eq "$name: it is live, and its holder lives" "$(fault '[.live, .holder_alive] | join(" ")')" "true true"
@@ -35,7 +35,7 @@ check_seen() {
 	check_number "$name: its time is right: ${left:-none}" "${left:-0} > 450 && ${left:-0} <= 500"
 }
 
-# time_namespace NAME OFFSET…: a fault from there; then one of the host's, looked at from there.
+# time_namespace NAME OFFSET…: tests a fault from such a time namespace, then a fault of the host seen from it.
 time_namespace() {
 	local name=$1 hooks
 	shift
@@ -108,12 +108,12 @@ else
 fi
 
 # --- Cgroup ---------------------------------------------------------------------------------------------------
-# A node two levels below what the namespace takes for the root, which is two below the host's.
+# The node's cgroup is two levels below the cgroup namespace's root, which is two levels below the host's root.
 root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 outer=$root/et$test_id-outer
 mkdir -p "$outer/inner/node/deep"
 on_cleanup rmdir "$outer/inner/node/deep" "$outer/inner/node" "$outer/inner" "$outer"
-# node_reaches FOLDER: the same by a process of the node's cgroup.
+# node_reaches FOLDER: reaches, from a process in the cgroup FOLDER.
 node_reaches() {
 	# shellcheck disable=SC2016 # for the inner shell
 	bash -c 'echo $$ >"$0/cgroup.procs" && shift && exec "$@"' "$1" - \

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1: where filters are, which differ most from the links that this host has; net/match runs the programs on all
+# gate: 6.1: has filters, which differ most from the links of this host; net/match runs the programs on all kernels
 # time limit: 200 s
-# network_partition with real traffic: exact pairs and no others, one way, established flows, engines, protection.
+# network_partition with real traffic: exactly the right pairs, one direction, established flows, engines, protected ports.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -11,7 +11,7 @@ source "$(dirname "$0")/../lib/net.sh"
 nodes=(n1 n2 n3 n4)
 cut() { inject "$1" network_partition --for 60s --netns "$(ns "$2")" "${@:3}"; }
 
-# What one node does not reach, by ping and TCP: "n1>n2 ping4".
+# Prints what a node does not reach by ping and TCP, as "n1>n2 ping4".
 unreached_from() {
 	local from=$1 to addresses=()
 	local -A names=()
@@ -38,7 +38,7 @@ unreached() {
 	wait
 }
 
-# pairs A B…: what a cut of A from all B should give, both ways.
+# pairs A B…: prints what `unreached` should print if A is cut from each B, in both directions.
 pairs() {
 	local a=$1 b kind
 	shift
@@ -57,7 +57,7 @@ peers() {
 	done
 }
 
-# Datagrams in each direction between n1 and n2; what arrived is in $out (n1's, at n2) and $in.
+# exchange N2_ADDRESS N1_ADDRESS: sends 20 datagrams in each direction; sets $out to those that n2 got, $in to n1's.
 exchange() {
 	local out_before in_before
 	out_before=$(datagrams_at n2 7001)
@@ -65,8 +65,8 @@ exchange() {
 	in_ns n1 "$traffic" datagrams -p 7001 -n 20 -i 2000 "$1" &
 	in_ns n2 "$traffic" datagrams -p 7001 -n 20 -i 2000 "$2" &
 	wait %% %-
-	# A datagram of another kind, behind the others, would be cut as well. So one comes from the node itself, by its
-	# loopback: what is not there before that does not come, but for what waits for another processor.
+	# Each node sends itself a mark by its loopback, because a mark from the other node could be cut too. Datagrams that
+	# have not arrived before the mark will not arrive; the sleep covers those queued on another processor.
 	sleep 0.1
 	for node in n1 n2; do
 		marks=$(marks_at $node)
@@ -145,14 +145,14 @@ start_flow cutflow6 n2 "$(address6 n1)"
 start_flow otherflow n1 "$(address4 n3)"
 before_repeats=$(counter n1 TcpRetransSegs)
 cut stall n1 "${list[@]}"
-# What was under way.
+# Wait until packets in flight have arrived.
 wait_for 5 has_stalled cutflow
 wait_for 5 has_stalled cutflow6
 before=$(flow_count cutflow) before6=$(flow_count cutflow6) before_other=$(flow_count otherflow)
 wait_for 5 flow_passed otherflow $((before_other + 50)) # half a second of it
 check_eq "established flows stall" "$(flow_count cutflow) $(flow_count cutflow6)" "$before $before6"
 check_number "an established flow of another pair goes on" "$(flow_count otherflow) >= $((before_other + 50))"
-# TCP's repeats are dropped without a word: the sender must not take them for congestion of its own device.
+# Retransmits are dropped without an error, so that the sender does not see congestion of its own device.
 check_number "the stalled flow is repeated" "$(counter n1 TcpRetransSegs) > $before_repeats"
 check_eq "no repeat is refused locally" "$(counter n1 TcpExtTCPRetransFail)" 0
 revert stall
@@ -161,7 +161,7 @@ check "after revert the IPv6 flow from the other side goes on" wait_for 10 flow_
 check_eq "no flow was reset" "$(flow_is_closed cutflow || flow_is_closed cutflow6 || flow_is_closed otherflow; echo $?)" 1
 
 # --- Ports and protection -------------------------------------------------------------------------------------
-# Another program is on the same hook, before tcx (6.6) with the same priority.
+# Another program runs on the same hook; before tcx (6.6) with priority 1, which eval would take.
 other_goes_on() {
 	local before=$seen
 	other_ask
@@ -205,13 +205,13 @@ for node in n1 n3 n4; do
 	in_ns "$node" ip neigh flush all
 done
 check_eq "ARP and neighbour discovery of other pairs work anew" "$(unreached)" "$(pairs n1 n2)"
-# Nor is it cut between the pair, as what is protected goes on: also where IPv6 asks for the neighbour anew.
+# Neighbour discovery passes between the cut pair too, because protected ports need it.
 check_eq "protect: tcp/22 of a peer whose neighbour entry is gone, IPv6" "$(tcp_reached n1 "$(address6 n2)" 22)" 1
 revert neighbours
 all_reached() { [[ -z $(unreached) ]]; }
 check "and between the pair after revert, once the kernel asks again" wait_for 10 all_reached
 
-# --- VLAN 0: a priority, on a packet that is the device's own ---------------------------------------------------
+# --- VLAN 0: a tag that only carries a priority -----------------------------------------------------------------
 other_node=n2 other_start tag || not_ok "n2's packets have tags"
 check "VLAN 0: is there" wait_for 5 in_ns n1 ping -n -c 1 -W 1 "$(address4 n2)"
 for engine in tc xdp; do
@@ -235,7 +235,7 @@ other_end
 check "nothing is left" wait_for 3 nothing_left_in n1
 
 # --- sshd -----------------------------------------------------------------------------------------------------
-# A real one on a port of its own, in the target's namespace: whoever runs us may have come in there.
+# A real sshd on port 2222 in the target's namespace, since the user of eval may have logged in there.
 ssh-keygen -q -t ed25519 -N '' -f "$work/host_key" && ssh-keygen -q -t ed25519 -N '' -f "$work/key"
 mkdir -p /run/sshd
 spawn_in n1 /usr/sbin/sshd -D -e -f /dev/null -p 2222 -h "$work/host_key" -o PidFile=none -o StrictModes=no \
@@ -244,7 +244,7 @@ ssh_n1() {
 	in_ns n2 ssh -F /dev/null -i "$work/key" -p 2222 -o BatchMode=yes -o ConnectTimeout="$(patience 3)" -o LogLevel=ERROR \
 		-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "root@$(address4 n1)" "$@"
 }
-# session_answers [SECONDS]: the login takes the longest.
+# session_answers [SECONDS]: true if the session echoes a line in time; the login takes longest.
 session_answers() {
 	echo "$RANDOM" >&"${session[1]}"
 	read -r -t "$(patience "${1:-3}")" _ <&"${session[0]}"

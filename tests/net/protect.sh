@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1: where filters are, which differ most from the links that this host has; net/match runs the programs on all
-# What no network fault touches: tcp/22, `protect`, and what root's sshd serves, by address and port; who passes for
-# sshd; allow: [ssh]; and where it is told.
+# gate: 6.1: has filters, which differ most from the links of this host; net/match runs the programs on all kernels
+# Traffic that no network fault touches: tcp/22, `protect`, and the addresses and ports that root's sshd serves; which processes
+# count as sshd; allow: [ssh]; and the outputs that list protected ports.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
@@ -28,7 +28,7 @@ banner() {
 	in_ns n2 timeout "$(patience 2)" bash -c 'read -r line <"/dev/tcp/$1/$2" && [[ $line == SSH* ]]' _ "$@" || return 1
 }
 echoes() { in_ns n2 "$traffic" reach -t 500 -p "$2" "$1" | grep -q yes; }
-# serve_ssh BINARY ADDRESS PORT
+# serve_ssh BINARY ADDRESS PORT: starts an sshd in n1.
 serve_ssh() {
 	spawn_in n1 "$1" -D -e -f /dev/null -o ListenAddress="$2:$3" -h "$work/host_key" -o PidFile=none -o UsePAM=no
 	check "${1#"$work/"} serves $2:$3" wait_for 5 banner "${2/0.0.0.0/$n1}" "$3"

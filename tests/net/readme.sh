@@ -1,11 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Every command that the README shows works. Of the two of "Two commands", the demo is run and looked at closely: what its
-# campaign must show on a real cluster, and that nothing is left of it; it is also README's run of that campaign. The
-# other is what runs this test.
+# Every command that the README shows works. `make demo` is run, and its campaign's results and leftovers are checked; it also
+# stands for the README's run of that campaign. `make test` is what runs this test.
 # time limit: 300 s
-# alone: it says how writes fare on a quiet machine
-# not in guests: it is about the README and the demo; net/lab has the lab, fault/resume campaigns
+# alone: it measures writes on an idle host
+# not in guests: it tests the README and the demo; net/lab tests the lab, fault/resume campaigns
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
@@ -36,7 +35,7 @@ took=$((SECONDS - began))
 check_number "in $took s: under 4 minutes" "$took < 240"
 sql() { sqlite3 -readonly "$database" "$1"; }
 
-# of CHAOS JSON_PATH: from that trial's summary of the probe
+# of CHAOS JSON_PATH: prints a value of that trial's summary of the probe `put`.
 of() { sql "SELECT json_extract(summary, '\$.probes.put.$2') FROM trials WHERE chaos = '$1'"; }
 
 check_eq "six trials, all completed and as expected" \
@@ -64,7 +63,7 @@ check_number "a slow leader slows writes: the fastest tenth took $quick ms, then
 slow=$(fastest slow-follower hold) quick=$(fastest slow-follower warmup)
 check_number "a slow follower does not: the fastest tenth took $quick ms, then $slow ms" "$slow < $quick + 40"
 
-# How long no write succeeded: from the start of the last good one before the cut to the end of the first good one after.
+# How long no write succeeded: from the start of the last good write before the cut to the end of the first good one after.
 gap=$(sql "WITH t AS (SELECT * FROM trials WHERE chaos = 'cut-leader'),
 	s AS (SELECT s.* FROM samples s JOIN t ON s.trial_id = t.id AND s.attempt = t.attempt WHERE s.ok)
 	SELECT ((SELECT min(started_at_ns + latency_ns) FROM s, t WHERE started_at_ns > chaos_injected_at_monotonic_ns)
@@ -97,13 +96,13 @@ check_eq "the host's network is as it was" "$(network_state)" "$host_before"
 
 # --- The README --------------------------------------------------------------------------------------------------
 
-# The lines of all ```sh blocks, without comments and sudo (root runs this).
+# Prints the lines of all ```sh blocks, without comments and sudo (root runs this).
 commands() {
 	awk '/^```sh$/ { in_block = 1; next } /^```/ { in_block = 0 } in_block' README.md |
 		sed -e 's/ \+#.*//' -e 's/^sudo //' | grep .
 }
 
-# Where faults are injected, somebody must use the network: the lab's nodes do by themselves.
+# Faults need traffic to hit: the lab's nodes send it themselves.
 run_line() {
 	local line=$1
 	if [[ $line == *CAMPAIGN* ]]; then
@@ -115,7 +114,7 @@ run_line() {
 count=0
 while read -r line; do
 	case $line in
-	# The demo has run it, and says so.
+	# The demo runs this command and prints it.
 	'./eval run campaign examples/etcd-lab.yaml') check_match "$line: the demo runs it" "$table" "\\\$ $line --db" ;;
 	'make demo' | 'make test') check_match "$line is a target" "$(make -n "${line#make }" 2>&1 | head -n 1)" . ;;
 	*) run_line "$line" ;;
@@ -124,7 +123,7 @@ while read -r line; do
 done < <(commands)
 check_number "the README shows commands: $count" "$count >= 12"
 
-# Files that the text links to, and commands in its prose.
+# The files that the text links to, and the commands in its prose.
 while read -r file; do
 	check "README links to $file" test -e "$file"
 done < <(grep -o '](\([^)#]*\))' README.md | sed 's/](\(.*\))/\1/' | grep -v '^http' | sort -u)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1: where filters are, which differ most from the links that this host has; net/match runs the programs on all
+# gate: 6.1: has filters, which differ most from the links of this host; net/match runs the programs on all kernels
 # time limit: 120 s
-# A fault lets go: when its process is killed, stopped or interrupted, and when its time is over.
+# Traffic is normal again after the fault's process is killed, stopped or interrupted, and after the fault's time.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=tests/lib/net.sh
@@ -12,7 +12,7 @@ make_nodes 2
 in_ns n1 ping -n -c 1 -W 1 "$(address4 n2)" >/dev/null
 watch_start w
 kinds=(latency partition xdp)
-# How long a fault may go on, what is left of it be found and a revert take.
+# How long traffic may stay affected, leftovers may exist and a revert may take.
 normal_ms=200 gone_seconds=3 revert_ms=500 tries=10
 is_emulated && normal_ms=500 gone_seconds=5 revert_ms=3000 tries=3
 xdp_is_gone() { ! in_ns n1 ip -details link show dev eth0 | grep -q 'prog/xdp'; }
@@ -57,7 +57,7 @@ for kind in "${kinds[@]}"; do
 		statuses+=("$inject_status")
 	done
 	check_eq "$kind, SIGINT: 130, $tries times" "$(printf '%s\n' "${statuses[@]}" | grep -cx 130)" "$tries"
-	# The figure itself is scripts/bench's: 99 of 100 within 50 ms.
+	# scripts/bench measures it: 99 of 100 within 50 ms.
 	check_number "$kind, SIGINT: inert in $slowest ms at most" "$slowest <= $normal_ms"
 	check "$kind, SIGINT: nothing is left" wait_for 3 nothing_left_in n1
 done

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.1: filters; this host has links
-# eval bpf-status: what is live, read from the kernel alone.
+# gate: 5.10 6.1: they have filters; this host has links
+# eval bpf-status: live faults, leftovers and faults of other versions, read from the kernel alone.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
@@ -65,7 +65,8 @@ check_match "text: counters" "$text" "egress    seen [0-9]+, hit [0-9]+ \([0-9]+
 check_match "text: histogram" "$text" " 16 ms … 33 ms +\|#+ *\| [0-9]+"
 check "exit 0 also when something is live" "$eval_bin" bpf-status --json
 
-# From where its holder cannot be seen, a fault is no less alive; before Linux 6.6 any command removes a dead one's filters.
+# A fault counts as live in a PID namespace that hides its holder; otherwise, before Linux 6.6, any command there would remove
+# its filters.
 elsewhere=(unshare --pid --fork --mount-proc "$eval_bin")
 "${elsewhere[@]}" list --db "$work/none.db" >/dev/null 2>&1
 check_eq "seen from another PID namespace its holder lives" \
@@ -74,7 +75,7 @@ check_match "cleanup --now of another PID namespace leaves it alone, and says so
 	"warning: [0-9]+ faults held in other PID namespaces left alone.*0 faults stopped"
 check_number "which did it no harm" "$(fault latency '.hooks | length') == 4 && $(fault network_partition '.hooks | length') == 2"
 
-# A stopped holder: its fault is inert when the lease is over, and shown as such.
+# If the holder is stopped, the fault becomes inert at the end of its lease, and bpf-status shows it as inert.
 kill -STOP "$(pid_of cut)"
 is_inert() { [[ $(fault network_partition .live) == false ]]; }
 check "a stopped holder's fault is shown as inert" wait_for 4 is_inert
@@ -83,7 +84,7 @@ kill -CONT "$(pid_of cut)"
 revert cut
 revert slow
 
-# The line that is chosen here; of fq also what is in its own namespace.
+# The default line of this kernel; an fq line has a hook in its private namespace, too.
 private=
 [[ $line != fq ]] || private=", $hook/ingress line_turn"
 inject chosen latency --for 60s --netns "$n1" --peer 10.99.0.2 --min-ms 20 --max-ms 20
@@ -100,7 +101,7 @@ check_eq "not root: message" "$output" \
 check_fails "unknown option: exit 2" 2 "$eval_bin" bpf-status --bogus
 check_fails "stray argument: exit 2" 2 "$eval_bin" bpf-status stray
 # --- Left over ------------------------------------------------------------------------------------------------
-# A cgroup as a dead coordinator leaves it: no process has this pid with this start time.
+# A dead coordinator's cgroup: no process has this pid with this start time.
 root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 pid_namespace=$(stat -L -c %i /proc/self/ns/pid)
 stale=eval-$$-1-$pid_namespace-1w
@@ -109,7 +110,7 @@ on_cleanup bash -c "[[ ! -d $root/$stale ]] || rmdir $root/$stale"
 check_match "a dead run's cgroup is left over" "$("$eval_bin" bpf-status)" "left over:.*$stale.*'eval cleanup' removes"
 check "eval cleanup removes it" bash -c "'$eval_bin' cleanup --db '$work/none.db' && [[ ! -d $root/$stale ]]"
 check_match "then nothing is left" "$("$eval_bin" bpf-status)" "left over: nothing"
-# A live one's, by its pid and start time, is that of nobody in another PID namespace.
+# A live coordinator's cgroup; another PID namespace has no process with its pid and start time.
 alive=eval-$$-$(cut -d ' ' -f 22 "/proc/$$/stat")-$pid_namespace-1w
 mkdir "$root/$alive"
 on_cleanup bash -c "[[ ! -d $root/$alive ]] || rmdir $root/$alive"
@@ -118,7 +119,7 @@ check_match "… nor seen from another PID namespace" "$("${elsewhere[@]}" bpf-s
 check "… nor removed from there" bash -c "$(printf '%q ' "${elsewhere[@]}") cleanup --db '$work/none.db' && [[ -d $root/$alive ]]"
 
 # --- Of another version of eval -------------------------------------------------------------------------------
-# Its control block: our magic, another ABI version and another size, a deadline far away.
+# A control block with our magic, another ABI version and size, and a distant deadline.
 mkdir "$work/bpf" && mount -t bpf bpf "$work/bpf"
 on_cleanup umount "$work/bpf"
 bpftool map create "$work/bpf/ctl" type array key 4 value 352 entries 1 name eval_ctl flags 0x400
@@ -137,7 +138,7 @@ rm "$work/bpf/ctl"
 no_others() { [[ -z $(others) ]]; }
 check "and it is gone with its holder" wait_for 3 no_others
 
-# What another version's cleanup --now does to a fault of this one.
+# Another version's cleanup --now sets the deadline of a fault of this version to 0.
 inject other network_partition --for 60s --netns "$n1" --peer 10.99.0.2
 map=$(our_faults | jq .map_id)
 read -ra bytes < <(bpftool -j map lookup id "$map" key 0 0 0 0 | jq -r '.value | join(" ")')

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.1: where filters are, which differ most from the links that this host has; net/match runs the programs on all
-# One fault per target, whatever words describe it; and none is refused for a neighbour's.
+# gate: 6.1: has filters, which differ most from the links of this host; net/match runs the programs on all kernels
+# One fault per target, however the options describe it; a fault on a neighbour is not refused.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 own_namespaces "$@"
@@ -32,7 +32,7 @@ file neighbour "c, netns: $(ns n1), address: 10.99.0.11, data_dir: $work/disk/ot
 slow=(latency --for 60s --min-ms 1 --max-ms 1)
 full=(disk_pressure --for 60s --engine fill --fill-percent 1)
 here=(--peer 10.99.0.2)
-# refused NAME WHAT ARGUMENT…: by the fault `held`, with the holder and what both have.
+# refused NAME WHAT ARGUMENT…: checks that the fault `held` blocks this one; the message names the holder and what both share.
 refused() {
 	local name=$1 what=$2
 	shift 2
@@ -40,7 +40,7 @@ refused() {
 	check_match "$name: who holds it, and what both have" "$output" \
 		"already has a fault \(pid $(pid_of held), on '[^']*', has the same $what\): wait, end it, or allow: \[stacked\]"
 }
-# allowed NAME ARGUMENT…
+# allowed NAME ARGUMENT…: checks that this fault is not refused.
 allowed() {
 	local name=$1
 	shift
@@ -73,7 +73,7 @@ allowed "another node" "${slow[@]}" --netns "$(ns n2)" --peer 10.99.0.1
 allowed "--allow stacked" "${slow[@]}" --netns "$(ns n1)" "${here[@]}" --allow stacked
 revert held
 
-# In n3 as in a host: its own namespace.
+# eval runs inside n3, so that n3 is its host namespace.
 eval_bin_outside=$eval_bin
 printf '#!/bin/sh\nexec nsenter --net=/run/netns/%s -- %s "$@"\n' "$(ns n3)" "$eval_bin_outside" >"$work/eval-in-n3"
 chmod +x "$work/eval-in-n3"
@@ -87,12 +87,12 @@ allowed "another address on the device" "${slow[@]}" --address 10.99.0.13 "${her
 eval_bin=$eval_bin_outside
 revert held
 
-# Killed, its claim is nobody's at once.
+# When the holder is killed, the target is free at once.
 inject held "${slow[@]}" --netns "$(ns n1)" "${here[@]}"
 kill -KILL "$(pid_of held)"
 allowed "after the holder was killed" "${slow[@]}" --netns "$(ns n1)" "${here[@]}"
 
-# Of many at once for the same two data_dirs, in either order, just one is let in.
+# Of six simultaneous faults on the same two data_dirs, given in either order, exactly one is accepted.
 for i in 1 2 3 4 5 6; do
 	dirs=(--data-dir "$work/disk/data" --data-dir "$work/disk/other")
 	((i % 2)) || dirs=(--data-dir "$work/disk/other" --data-dir "$work/link")

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# scripts/vm.sh without a guest: its usage, and what can go wrong until one boots.
+# scripts/vm.sh without a guest: its usage, and the errors before a guest boots.
 source "$(dirname "$0")/../lib/lib.sh"
 vm=$top/scripts/vm.sh
 export EVAL_CACHE=$work/cache TMPDIR=$work/tmp
 mkdir -p "$EVAL_CACHE" "$TMPDIR" "$work/www"
 
-# refused NAME STATUS REGEX ARGUMENT…
+# refused NAME STATUS REGEX ARGUMENT…: checks vm.sh's exit status and message.
 refused() {
 	local name=$1 status=$2 regex=$3
 	shift 3
@@ -35,7 +35,7 @@ check_eq "list: four kernels, none fetched" "$("$vm" list | grep -c 'not fetched
 
 # --- Missing programs -----------------------------------------------------------------------------------------
 
-# lacking PROGRAM…: vm.sh with all other programs of the host.
+# lacking PROGRAM…: runs vm.sh with a PATH that lacks these programs.
 lacking() {
 	local programs
 	programs=$(mktemp -d -p "$work") && ln -sf /usr/bin/* /bin/busybox "$programs" && (cd "$programs" && rm -f "$@")
@@ -56,7 +56,7 @@ serve() {
 	done
 	return 1
 }
-# lock_package FILE SHA256: kernel 6.1 is that file of the server.
+# lock_package FILE SHA256: writes a lock whose kernel 6.1 is that file of the server.
 lock_package() {
 	echo "6.1 linux-image-test 6.1.1-1 100000 1000 $2 http://127.0.0.1:$port/$1" >"$work/kernels.lock"
 }
@@ -78,7 +78,7 @@ lock_package gone.deb "$(sha "$work/www/image.deb")"
 refused "no longer there: a skip" 77 'is no longer there: run scripts/vm.sh refresh' fetch 6.1
 refused "no longer there, run: a skip" 77 'is no longer there' run 6.1 -- true
 
-# A download that takes long does not make it deaf.
+# vm.sh handles signals during a slow download.
 mkdir "$work/www/cgi-bin"
 printf '#!/bin/sh\necho; exec sleep 30\n' >"$work/www/cgi-bin/slow.deb"
 chmod +x "$work/www/cgi-bin/slow.deb"
@@ -103,7 +103,7 @@ refused "kernel not in the lock" 125 'no kernel sid in ' fetch sid
 EVAL_KERNELS_LOCK=$work/none refused "no lock" 125 'cannot read .*: run scripts/vm.sh refresh' list
 check_eq "a failed fetch leaves nothing" "$(find "$EVAL_CACHE/kernels" -mindepth 1)" ""
 
-# --- Which versions there are: Debian's own mirrors, and none -----------------------------------------------
+# --- refresh, from Debian's mirrors and from none -----------------------------------------------------------
 
 cp "$top/scripts/kernels.lock" "$work/unreachable.lock"
 no_proxy=$no_proxy_here EVAL_KERNELS_LOCK=$work/fresh.lock spawn "$vm" refresh
@@ -131,7 +131,7 @@ on_cleanup umount "$work/small"
 EVAL_CACHE=$work/small refused "no space" 125 'not enough space in .*/small for kernel 6.1: needs 161 MiB, (19|20) are left' fetch 6.1
 mount -o remount,ro "$work/small"
 EVAL_CACHE=$work/small/cache refused "read-only cache" 125 'cannot write to the cache folder .*/small/cache' fetch 6.1
-# An older lock's kernels go with a fetch, but for one that a guest runs.
+# fetch removes a kernel's older folders, except those that a guest uses.
 # shellcheck disable=SC2317 # called there
 older_kernels() {
 	source "$top/scripts/vm/kernels.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 900 s
-# Guests of scripts/vm.sh, on each of $KERNELS (default 6.1): what is there inside, and how they end.
+# Guests of scripts/vm.sh, on each of $KERNELS (default 6.1): what they provide, and how they end.
 source "$(dirname "$0")/../lib/lib.sh"
 need_root
 vm=$top/scripts/vm.sh
@@ -11,14 +11,14 @@ mkdir "$TMPDIR"
 
 # --- Inside ---------------------------------------------------------------------------------------------------
 
-# Run in the guest: "NAME=VALUE" a line.
+# Runs in the guest; prints lines "NAME=VALUE".
 # shellcheck disable=SC2317 # called there
 inside() {
 	echo "release=$(uname -r)"
 	echo "folder=$PWD"
 	echo "uptime=$(cut -d . -f 1 /proc/uptime)"
 	modprobe -a veth tun sch_fq sch_netem cls_bpf act_mirred bridge loop xfs btrfs ext4 && echo modprobe=ok
-	# As a request of the kernel's own, without modprobe by hand.
+	# The kernel itself loads the module dummy.
 	ip link add type dummy && echo autoload=ok
 	ip netns add a && ip -n a link set lo up && ip netns exec a ping -q -c 1 ::1 >/dev/null && echo ping=ok
 	truncate -s 32M /tmp/image && mkfs.ext4 -q /tmp/image && mount -o loop /tmp/image /mnt && echo loop=ok
@@ -68,19 +68,19 @@ done
 # --- Ends -----------------------------------------------------------------------------------------------------
 
 kernel=${kernels[0]}
-# What qemu is called by this test's own guests; others may run some as well.
+# Finds only this test's qemu processes, as other guests may run on this host.
 our_guests() { pgrep -f "initrd $TMPDIR/" >/dev/null; }
 none_of_ours() { ! our_guests && ! pgrep -f "$TMPDIR/eval-vm" >/dev/null; }
 has_line() { grep -qx "$1" "$2"; }
 
-# tests/run of the guest, on a test that is quick.
+# vm.sh test, with a quick test.
 test_status=0
 "$vm" test "$kernel" cli/store >"$work/test.out" 2>&1 || test_status=$?
 check_match "test: the closing line" "$(tail -n 1 "$work/test.out")" '^[0-9]+ passed, [0-9]+ failed, 0 skipped$'
 check_eq "test: its exit status" "$test_status" "$([[ $(tail -n 1 "$work/test.out") == *' 0 failed'* ]] && echo 0 || echo 1)"
 check "test: the logs arrived" grep -q '^1\.\.' "$BUILD/vm/$kernel/cli-store.log"
 
-# At a terminal.
+# vm.sh shell, on a terminal.
 mkfifo "$work/keys"
 exec {keys}<>"$work/keys"
 # shellcheck disable=SC2016 # the inner shell's
@@ -101,13 +101,13 @@ check "a panic: the console is kept" grep -q 'Kernel panic' "$BUILD/vm/$kernel.c
 check_fails "a guest that ends early: exit 125" 125 "$vm" run "$kernel" -- busybox poweroff -f
 check_match "a guest that ends early: said so" "$output" "vm: $kernel: the guest ended before its command did"
 
-# Its clock does not follow the host's.
+# With --icount, the guest's clock skips idle time.
 counting=$kernel
 [[ $kernel != 5.10 ]] || counting=6.1
 output=$("$vm" run --timeout 300 --icount "$counting" -- sh -c 'nproc; sleep 600; echo over')
 check_eq "--icount: one processor, and 600 s of sleep in less than 300" "$output" $'1\nover'
 
-# The first qemu does nothing at all, the second is a real one.
+# The first call of this qemu hangs, the second runs the real one.
 mkdir "$work/bin"
 cat >"$work/bin/qemu-system-x86_64" <<END
 #!/bin/bash
@@ -126,12 +126,12 @@ check_match "a guest that hangs: said so" "$output" "vm: $kernel: still running 
 output=$("$vm" run "$kernel" -- sh -c 'head -c 5000000 /dev/zero | tr "\0" x' | wc -c)
 check_eq "much output: all of it" "$output" 5000000
 
-# The kernel patches its own code while other processors run it, which not every emulation survives.
+# The kernel patches code that another processor is running, which crashes some emulators.
 # shellcheck disable=SC2016 # the guest's shell
 check "patching code under load" "$vm" run "$kernel" -- bash -c 'for _ in 1 2 3; do while :; do /bin/true; done & done
 	for _ in {1..100}; do echo 1 >/proc/sys/kernel/sched_schedstats; echo 0 >/proc/sys/kernel/sched_schedstats; done'
 
-# interrupted SIGNAL STATUS: sent to vm.sh's process group, as a terminal does.
+# interrupted SIGNAL STATUS: sends SIGNAL to vm.sh's process group, as a terminal does (KILL only to vm.sh).
 interrupted() {
 	local out=$work/$1.out status=0 pid
 	env --default-signal=INT setsid "$vm" run "$kernel" -- sh -c 'echo up; sleep 1000' >"$out" 2>&1 </dev/null &

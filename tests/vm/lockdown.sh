@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 600 s
-# disk_pressure on a kernel that is locked down after it has booted, for which there is no way back. Integrity: the hooks
-# still load there, but nothing may write to a process's memory, so that df cannot be made to agree. Confidentiality: no hook.
+# disk_pressure on a kernel that is locked down after boot, which cannot be undone. With "integrity" the hooks load, but BPF may
+# not write to a process's memory, so that statfs (df) is not shrunk. With "confidentiality" no hook loads.
 source "$(dirname "$0")/../lib/lib.sh"
 need_root
 kernel=6.12
 export TMPDIR=$work/tmp
 mkdir "$TMPDIR"
 
-# Run in the guest: "NAME=VALUE" a line.
+# Runs in the guest; prints lines "NAME=VALUE".
 # shellcheck disable=SC2317 # called there
 inside() {
 	echo integrity >/sys/kernel/security/lockdown || return 1

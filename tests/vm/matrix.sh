@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# How the results of several guests, and of this host, become one closing line. The guests are a script's.
+# How matrix.sh and tests/all add up the results of guests and of this host. A script stands in for the guests.
 source "$(dirname "$0")/../lib/lib.sh"
 
 tree=$work/tree
@@ -36,7 +36,7 @@ chmod +x "$tree"/tests/cli/good.sh "$tree/scripts/vm.sh"
 unset BUILD
 
 gate='' suites=''
-# matrix_is NAME KERNELS CLOSING: $suites on them, default net.
+# matrix_is NAME KERNELS CLOSING: runs $suites (default net) on KERNELS; checks the closing line and exit status.
 # shellcheck disable=SC2086 # words
 matrix_is() {
 	local status=0
@@ -88,7 +88,7 @@ check "interrupted: tests/run ends, and runs no other" wait_for 5 is_over "$spaw
 check "interrupted: the test does, too" is_over "$(cat "$work/slow.pid")"
 check "interrupted: no result" test ! -e "$tree/build/test/summary"
 
-# interrupted_all NAME FILE SUITE KERNEL: once FILE is there, tests/all gets a SIGTERM.
+# interrupted_all NAME FILE SUITE KERNEL: sends tests/all a SIGTERM once FILE exists, and checks that it ends.
 interrupted_all() {
 	local status=0
 	rm -f "$2"
@@ -121,7 +121,7 @@ all_is "here alone" cli "" "1 passed, 0 failed, 0 skipped (0)"
 all_is "no such suite here" none good "5 passed, 1 failed, 1 skipped (1)"
 check_match "what failed here is told again at the end" "$text" $'\nfailed: this host: none: no such tests\nall of it in 0 min [0-9]+ s\n.*skipped$'
 
-# Somebody else's fault.
+# Another user's fault is live on the host.
 cat >"$tree/eval" <<'END'
 #!/bin/bash
 [[ "$*" == "bpf-status --json" ]] || exit 9

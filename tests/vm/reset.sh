@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 300 s
-# The machine's power goes in mid-trial: a guest with its database on a disk is killed, and the next boot resumes.
+# A power failure during a trial: a guest with its database on a disk is killed, and the next boot resumes the campaign.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 need_root
@@ -11,7 +11,7 @@ export TMPDIR=$work/tmp BUILD=$work/build
 mkdir "$TMPDIR"
 truncate -s 128M "$work/disk" && mkfs.ext4 -q "$work/disk" || exit 1
 
-# Both run in the guest.
+# setup, first_boot and second_boot run in the guest.
 # shellcheck disable=SC2317
 setup() {
 	modprobe -a virtio_blk ext4 veth && mount /dev/vda /mnt && cd /mnt || exit 1
@@ -68,7 +68,7 @@ boot() {
 boot first_boot >"$work/first" 2>"$work/first.error" &
 booted=$!
 test_pids+=("$booted")
-# Of the second trial: the first one is recorded, and what it did must last.
+# Waits for the hold of the second trial, so that the first one is recorded and must survive.
 ended_or_held() { is_over "$booted" || jq -c 'select(.phase == "hold" and (.trial | endswith("-2")))' "$work/first" | grep -q .; }
 check "boot 1: a fault is held" wait_for 120 ended_or_held
 sleep 1

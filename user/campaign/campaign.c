@@ -36,7 +36,7 @@ static bool runs_chaos(const struct campaign *campaign)
 	return false;
 }
 
-/* What a chaos type hangs on; a parameter narrows it to some trials. */
+/* The kernel features that chaos types need; with a param, only trials with that value need the feature. */
 static const struct {
 	const char *type, *param, *value;
 	enum feature_id feature;
@@ -78,7 +78,7 @@ static bool is_usable(const struct feature features[FEATURE_COUNT], enum feature
 	return features[id].usable || (id == FEATURE_TCX && features[FEATURE_CLSACT].usable);
 }
 
-/* An engine that this kernel lacks fails its trials, not the campaign. */
+/* Only warns: a missing feature fails the trials that need it, not the campaign. */
 static void warn_of_missing_features(struct campaign *campaign)
 {
 	struct feature features[FEATURE_COUNT] = {};
@@ -95,7 +95,7 @@ static void warn_of_missing_features(struct campaign *campaign)
 	record_campaign(campaign, json_pack("{s:o}", "features", features_to_json(features)));
 }
 
-/* What an earlier run used has to be cleaned up, too. */
+/* Marks the instances that an earlier run used, so that they are cleaned up too. */
 static void mark_used_before(struct campaign *campaign)
 {
 	for (size_t i = 0; i < campaign->entry_count; i++) {
@@ -171,7 +171,7 @@ static int run_locked(struct campaign *campaign)
 	if (ret)
 		return ret;
 	record_watch_file(campaign);
-	/* What outlived its coordinator and its guard must not meet the trials. */
+	/* Processes that outlived their coordinator and guard would disturb the trials. */
 	scope_sweep_stale(STALE_WAIT_NS);
 	if (prepare(campaign, &err) || start_guard(campaign, &err)) {
 		log_error("%s", err.text);

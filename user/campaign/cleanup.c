@@ -11,10 +11,10 @@
 #include "util/clock.h"
 
 #define CLEANUP_TIMEOUT_SECONDS 300
-/* What poll takes is an int. */
+/* The longest wait in one poll, whose timeout is an int of milliseconds. */
 #define LOOK_NS NSEC_PER_SEC
 
-/* Waits for its end; false where a signal asked to stop. */
+/* Waits until the command has ended; returns false if a signal requests a stop. */
 static bool wait_for(struct proc *proc)
 {
 	while (!proc_handle(proc)) {
@@ -98,7 +98,7 @@ static void clean_up_failed(struct campaign *campaign, const char *kind, const c
 	record_commit(campaign);
 }
 
-/* Returns false where a signal kept it from its end. */
+/* Returns false if a signal kept the cleanup from completing. */
 static bool clean_up_instance(struct campaign *campaign, const struct subject *subject, unsigned int instance)
 {
 	struct error err = {};

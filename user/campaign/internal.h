@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The state of a campaign, and what its parts offer each other; of this room alone. */
+/* The state of a campaign, and the functions that the files of campaign/ share; private to campaign/. */
 #pragma once
 
 #include "campaign/campaign.h"
@@ -13,11 +13,11 @@ enum entry_state { ENTRY_PENDING, ENTRY_RUNNING, ENTRY_ENDED, ENTRY_SKIPPED };
 struct entry {
 	const struct plan_trial *plan;
 	enum entry_state state;
-	unsigned int attempt; /* the last one's number */
-	int instance;         /* the last one's, -1: none */
+	unsigned int attempt; /* number of the last attempt; 0 if none */
+	int instance;         /* of an earlier run's last attempt; -1 if none */
 };
 
-/* Room for one running trial. */
+/* A slot for one running trial. */
 struct lane {
 	struct entry *entry;    /* NULL: idle */
 	uint64_t idle_until_ns; /* cooldown */
@@ -25,10 +25,10 @@ struct lane {
 	pid_t pid; /* 0: not forked yet */
 	int pidfd, socket_fd;
 	enum trial_phase phase;
-	bool ended; /* its last message came */
+	bool ended; /* the worker's last message has come */
 	bool abandoned;
-	unsigned int stopped_looks; /* how often in a row it was found stopped (SIGSTOP) */
-	bool killed_stopped;        /* for that */
+	unsigned int stopped_looks; /* checks in a row that found the worker stopped (SIGSTOP) */
+	bool killed_stopped;        /* killed because it stayed stopped */
 	json_t *columns;            /* of the trial's row */
 	json_t *commands;           /* commands_json */
 	json_t *events, *samples;   /* not stored yet */
@@ -54,78 +54,78 @@ struct campaign {
 	bool resumed;
 	struct entry *entries; /* in plan order */
 	size_t entry_count, to_run, first_pending;
-	size_t left_out;     /* not final, and not asked for (--only) */
+	size_t left_out;     /* unfinished trials that --only does not select */
 	struct usage *usage; /* per subject of the config */
 	struct lane *lanes;
 	unsigned int lane_count;
 
 	bool stopping;
-	uint64_t kill_ns; /* when stopping: workers that are still there are killed, and then abandoned */
+	uint64_t kill_ns; /* while stopping: when the remaining workers are killed, then when they are abandoned */
 	bool killed;
-	uint64_t look_ns; /* when workers are looked at next */
+	uint64_t look_ns; /* when workers are next checked for being stopped (SIGSTOP) */
 	char *buffer;     /* TRIAL_MESSAGE_MAX bytes */
 
-	/* The store: changes are collected, and written in one transaction per turn of the loop. */
+	/* The changes of one turn of the loop, written to the store in one transaction. */
 	struct record *records, **records_end;
-	uint64_t busy_since_ns; /* another process holds its lock, 0: none does */
+	uint64_t busy_since_ns; /* since when another process holds the store's lock; 0 if none does */
 	bool lost;
 	uint64_t store_inode, store_device;
 	uint64_t flush_ns;
 	struct error store_error;
 };
 
-/* campaign/select.c: fresh or resumed, and which trials. Returns an exit code after printing why not. */
+/* campaign/select.c: creates or resumes the campaign, selects its trials. Returns an exit code, having logged why. */
 int campaign_select(struct campaign *campaign);
 
 /* campaign/stop.c */
-/* Before anything is recorded: from here on a signal stops the campaign, and is not the end of this process. */
+/* Call before anything is recorded: from here on, a signal stops the campaign instead of killing this process. */
 int campaign_watch_signals(struct error *err);
-/* Lets the thread that waits for signals tell the workers of all lanes. */
+/* Lets the signal thread stop the workers of all lanes. */
 int campaign_watch_workers(const struct campaign *campaign, struct error *err);
-/* pidfd 0: it is dead. */
+/* Sets the pidfd of a lane's worker; 0 if it has ended. */
 void campaign_watch_worker(unsigned int index, int pidfd);
-/* From here on signals are lost: nothing is left to be stopped. */
+/* From here on, signals stop nothing; call when no worker is left. */
 void campaign_forget_signals(void);
-/* Readable once a signal has come; -1: signals are not watched. */
+/* Readable after a signal; -1 if signals are not watched. */
 int campaign_signal_fd(void);
-/* A signal asked to stop. */
+/* True once a signal has requested a stop. */
 bool campaign_interrupted(void);
-/* Stops all workers; nothing new starts. */
+/* Stops all workers; no further trial starts. */
 void campaign_stop(struct campaign *campaign);
 
-/* campaign/loop.c: runs all pending trials to their end, or to that of the campaign. */
+/* campaign/loop.c: runs all pending trials, until they have ended or the campaign is stopped. */
 void campaign_loop(struct campaign *campaign);
 
-/* campaign/cleanup.c: of what the campaign used. Returns how many instances a signal kept from it. */
+/* campaign/cleanup.c: cleans up the instances that the campaign used. Returns how many a signal left uncleaned. */
 size_t campaign_cleanup_used(struct campaign *campaign);
 
-/* campaign/outcome.c: after the loop: the end is recorded and told. Returns the exit code. */
+/* campaign/outcome.c: after the loop, cleans up, then records and prints the results. Returns the exit code. */
 int campaign_finish(struct campaign *campaign);
 
 /* campaign/lane.c */
 int lane_fork(struct campaign *campaign, struct lane *lane, struct error *err);
-/* Reads what the worker sent. */
+/* Reads the messages that the worker has sent. */
 void lane_receive(struct campaign *campaign, struct lane *lane);
-/* The worker is dead: completes columns from how it died. */
+/* Reaps a worker that has exited; if it did not finish the trial, sets the columns from how it died. */
 void lane_reap(struct campaign *campaign, struct lane *lane);
-/* The worker survives SIGKILL: completes columns without its end. */
+/* Gives up on a worker that survives SIGKILL, and sets the columns to say so. */
 void lane_abandon(struct campaign *campaign, struct lane *lane);
 void lane_clear(struct lane *lane);
 
-/* campaign/record.c: each is void; a failure is a lost database (campaign->lost). */
+/* campaign/record.c: on failure, these functions set campaign->lost and stop the campaign. */
 void record_trial_start(struct campaign *campaign, const struct lane *lane);
 void record_trial_end(struct campaign *campaign, struct lane *lane);
 void record_buffered(struct campaign *campaign, struct lane *lane);
 void record_campaign(struct campaign *campaign, json_t *columns);
 void record_event(struct campaign *campaign, const char *kind, const char *text);
-/* What was recorded is durable afterwards, or waits on where another process holds the lock (campaign->records). */
+/* Makes the records durable; they stay in campaign->records if another process holds the database's lock. */
 void record_commit(struct campaign *campaign);
 #define BUSY_RETRY_MS 100
-/* Until all is durable, or the database lost. */
+/* Commits until all records are durable or the database is lost. */
 void record_settle(struct campaign *campaign);
-/* Frees what waits. */
+/* Drops the records not yet committed. */
 void record_forget(struct campaign *campaign);
 void record_watch_file(struct campaign *campaign);
-/* The campaign's last record; takes counts. */
+/* Records the campaign's end; takes counts. */
 void record_end(struct campaign *campaign, const char *status, int exit_code, json_t *counts);
 json_t *record_host_columns(const struct campaign *campaign);

@@ -15,10 +15,10 @@
 #include "util/json.h"
 #include "util/pidfd.h"
 
-/* The dying take some milliseconds; without a guard nobody else would remove their cgroup. */
+/* Killed processes take some milliseconds to exit; without a guard, nothing else would remove their cgroup. */
 #define SWEEP_WAIT_NS NSEC_PER_SEC
 
-/* The caller has blocked signals: the child must not run the coordinator's handler. */
+/* Called with all signals blocked; trial_run unblocks them once the worker's handlers are in place. */
 __attribute__((noreturn)) static void run_worker(const struct campaign *campaign, const struct lane *lane,
 						 int socket_fd, pid_t coordinator)
 {
@@ -34,7 +34,7 @@ __attribute__((noreturn)) static void run_worker(const struct campaign *campaign
 	};
 
 	fds_keep_only((int *const[]){&job.socket_fd, &job.guard_fd}, 2);
-	/* Nobody would hear of what it does. */
+	/* Without the socket, nothing about this trial could be recorded. */
 	if (job.socket_fd < 0)
 		_exit(1);
 	trial_run(&job);
@@ -74,7 +74,7 @@ int lane_fork(struct campaign *campaign, struct lane *lane, struct error *err)
 	if (lane->pidfd < 0) {
 		int code = lane->pidfd;
 
-		/* Its end would never be seen. Not waited for yet: the number is its own. */
+		/* Without a pidfd the worker's end would go unnoticed. Its pid is valid: it is not reaped yet. */
 		kill(lane->pid, SIGKILL);
 		waitpid(lane->pid, NULL, 0);
 		lane->pid = 0;
@@ -171,9 +171,9 @@ void lane_reap(struct campaign *campaign, struct lane *lane)
 		return;
 	lane_receive(campaign, lane);
 	if (!lane->ended || !json_object_get(lane->columns, "status")) {
-		/* The guard does this, too, where it lives. First of all, as its filters still act on the target. */
+		/* The guard does this too, if it is alive. Sweep first: the worker's filters may still be attached. */
 		live_sweep_dead(NULL);
-		/* Before the next trial starts on the same instance. */
+		/* Kill the worker's processes before the next trial starts on the same instance. */
 		scope_name(scope, campaign->scope_prefix, lane->pid);
 		scope_sweep_wait(scope, SWEEP_WAIT_NS);
 		describe_death(lane, &info, campaign->stopping);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * One run at a time per configuration, and per subject: whoever resets a cluster tears it down, so a second
- * campaign (of another file or database) must not do it to a running one.
+ * Locks: one run at a time per configuration and per subject. A reset tears the cluster down, so a second campaign,
+ * even of another file or database, must not share a subject with a running one.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static int take_campaign(struct campaign_locks *locks, const char *hash, const c
 	return ret;
 }
 
-/* The cluster, whatever file describes it: its name, where its commands run, its nodes. */
+/* Identifies the cluster by its name, its reset command and directory, and its nodes, whatever file describes it. */
 static void subject_lock_name(const struct subject *subject, char *out, size_t size)
 {
 	_cleanup_json_ json_t *identity =
@@ -49,7 +49,7 @@ static int take_subject(struct campaign_locks *locks, const struct subject *subj
 
 	subject_lock_name(subject, name, sizeof(name));
 	ret = host_lock_take(&locks->locks[locks->count], name, word, other, err);
-	/* Held by this process: two files may describe one cluster. */
+	/* This process holds the lock already: two files may describe one cluster. */
 	if (ret == -EBUSY && atoi(other) == getpid())
 		return 0;
 	if (ret == -EBUSY)

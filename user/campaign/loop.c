@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The coordinator's poll loop: workers, and what to start next. */
+/* The coordinator's poll loop: starts, watches and ends the workers. */
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -13,16 +13,16 @@
 #include "util/output.h"
 #include "util/pidfd.h"
 
-/* Events and samples are stored at least that often. */
+/* How often events and samples are stored at least. */
 #define FLUSH_NS NSEC_PER_SEC
-/* Running workers are looked at so often; one found stopped in so many looks on end is killed: its lane waits for it.
- */
+/* How often workers are checked for being stopped (SIGSTOP), and how many checks in a row may find one stopped before
+ * it is killed, as its lane waits for it. */
 #define LOOK_NS NSEC_PER_SEC
 #define STOPPED_LOOKS 10
-/* For a worker to die of SIGKILL; one that hangs in the kernel does not. */
+/* How long a worker may take to die of SIGKILL; one that hangs in the kernel is then abandoned. */
 #define KILL_PATIENCE_NS (5 * NSEC_PER_SEC)
 
-/* A free instance of the entry's subject, -1: none. */
+/* A free instance of the entry's subject; -1 if all are busy. */
 static int free_instance(const struct campaign *campaign, const struct entry *entry)
 {
 	const struct subject *subject = entry->plan->subject;
@@ -34,7 +34,7 @@ static int free_instance(const struct campaign *campaign, const struct entry *en
 	return -1;
 }
 
-/* The first trial in the plan's order that can run now. */
+/* The first pending trial, in plan order, whose subject has a free instance; NULL if none. */
 static struct entry *next_entry(struct campaign *campaign, int *instance)
 {
 	while (campaign->first_pending < campaign->entry_count &&
@@ -132,7 +132,7 @@ static void start_assigned(struct campaign *campaign)
 		if (!lane->entry || lane->pid)
 			continue;
 		progress_trial_start(campaign->progress, i, lane->entry->plan, lane->entry->attempt, lane->instance);
-		/* The signal may have come while the trial was recorded. */
+		/* The signal may have arrived while the trial's start was being recorded. */
 		if (campaign->stopping || campaign_interrupted()) {
 			json_object_set_new(lane->columns, "status", json_string(status_name(STATUS_INTERRUPTED)));
 			end_trial(campaign, lane);
@@ -234,7 +234,7 @@ static bool is_stopped(pid_t pid)
 	return !waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) && info.si_pid;
 }
 
-/* Looks are counted, not time: we may have been stopped ourselves, and go on a moment before our workers. */
+/* Counts checks, not time: if we were stopped with our workers, we may be continued a moment before them. */
 static void kill_stopped(struct campaign *campaign)
 {
 	if (clock_monotonic_ns() < campaign->look_ns)
@@ -253,7 +253,7 @@ static void kill_stopped(struct campaign *campaign)
 	}
 }
 
-/* A worker that hangs in the kernel does not hold up the end: its faults are inert. */
+/* Kills, then abandons, workers that do not stop in time. Their faults are inert already. */
 static void kill_stragglers(struct campaign *campaign)
 {
 	if (!campaign->stopping || clock_monotonic_ns() < campaign->kill_ns)
@@ -291,13 +291,13 @@ void campaign_loop(struct campaign *campaign)
 		heed_signal(campaign);
 		fill_lanes(campaign);
 		flush_buffered(campaign);
-		/* What was decided is durable before it is done. */
+		/* The records of the assigned trials are durable before their workers start. */
 		record_commit(campaign);
 		if (!campaign->records)
 			start_assigned(campaign);
 		if (!is_running(campaign) && (campaign->stopping || !is_pending(campaign)))
 			break;
-		/* A trial that could not even start has ended already. */
+		/* A trial that could not start has ended already: commit its end before waiting. */
 		if (campaign->records && !campaign->busy_since_ns)
 			continue;
 		kill_stopped(campaign);

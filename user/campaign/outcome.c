@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A campaign's end: its results, its exit code, how to go on with it. */
+/* A campaign's end: its results, its exit code and the commands that continue it. */
 #include <errno.h>
 #include <fnmatch.h>
 #include <limits.h>
@@ -15,7 +15,7 @@
 #include "util/json.h"
 #include "util/output.h"
 
-/* The columns that the table and the exit code need: whole rows of a long campaign would fill the memory. */
+/* Keeps only the columns that the table and the exit code need, to save memory in long campaigns. */
 static json_t *slim_row(const json_t *row)
 {
 	static const char *const kept[] = {"id",         "status",       "verdict",     "error_stage",
@@ -59,7 +59,7 @@ static json_t *collect_results(struct campaign *campaign, struct error *err)
 	return results;
 }
 
-/* For a shell, as it stands. */
+/* Prints a word so that a shell reads it unchanged. */
 static void print_quoted(FILE *out, const char *word)
 {
 	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-=+,:@%";
@@ -109,7 +109,7 @@ static void tell_how_to_resume(const struct campaign *campaign)
 			      campaign->options->db);
 }
 
-/* What was not read must at least be counted in the record. */
+/* Ends the output, and records how many lines were lost. */
 static void end_output(struct campaign *campaign)
 {
 	size_t lost = progress_end(campaign->progress) + output_lost(output_standard(STDERR_FILENO));
@@ -145,7 +145,7 @@ static int interrupted(struct campaign *campaign)
 	return EXIT_INTERRUPTED;
 }
 
-/* trials: not final yet. instances: to be cleaned up yet. */
+/* trials: how many are unfinished. instances: how many are not cleaned up. */
 static void tell_what_is_left(const struct campaign *campaign, size_t trials, size_t instances)
 {
 	if (trials) {
@@ -180,7 +180,7 @@ int campaign_finish(struct campaign *campaign)
 	}
 	ret = dirty ? EXIT_INTERRUPTED : outcome_exit_code(results);
 	counts = outcome_count(results);
-	/* A worker that someone else stopped. */
+	/* Trials whose workers something other than this campaign stopped. */
 	unfinished = (size_t)json_integer_at(counts, status_name(STATUS_INTERRUPTED));
 	status = unfinished || dirty ? "interrupted" : "completed";
 	record_end(campaign, status, ret, json_incref(counts));

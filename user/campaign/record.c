@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The coordinator's records. Each commit is an fsync: what one turn of the loop changes is one transaction, and
- * events and samples wait for the next one.
+ * The coordinator's records. Each commit costs an fsync, so the changes of one turn of the loop are one transaction,
+ * and events and samples are buffered in their lane for up to a second.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,12 +16,12 @@
 #include "util/clock.h"
 #include "util/json.h"
 
-/* A lock that another process holds for longer loses the database; each try waits STORE_BUSY_TIMEOUT_MS by itself. */
+/* If another process holds the lock for longer, the database is lost. Each try itself waits STORE_BUSY_TIMEOUT_MS. */
 #define BUSY_PATIENCE_NS (180 * NSEC_PER_SEC)
-/* Of who pressed Ctrl+C. */
+/* The same after a signal such as Ctrl+C. */
 #define BUSY_PATIENCE_STOPPED_NS (10 * NSEC_PER_SEC)
 
-/* What a new attempt has to forget of the last one. */
+/* The columns that a new attempt resets to NULL. */
 static const char *const forgotten[] = {
 	"error_stage",
 	"error_errno",
@@ -50,17 +50,17 @@ static const char *const forgotten[] = {
 	"ended_at_monotonic_ns",
 };
 
-/* What a trial's row shares with its attempt's. */
+/* The columns that are copied from a trial's row to its attempt's row. */
 static const char *const attempt_columns[] = {
 	"status", "verdict",  "error_stage",           "error_errno",   "error_text", "target_node",
 	"engine", "ended_at", "ended_at_monotonic_ns", "commands_json", "evidence",   "summary",
 };
 
-/* A change that waits for the next commit. No transaction is open while commands run or the output blocks. */
+/* A change that waits for the next commit, so that no transaction stays open while commands run. */
 struct record {
 	struct record *next;
 	int (*write)(struct campaign *campaign, const struct record *record, struct error *err);
-	const char *trial_id; /* the plan's */
+	const char *trial_id; /* the plan's; NULL for the campaign */
 	unsigned int attempt;
 	json_t *data;
 };
@@ -114,7 +114,7 @@ void record_watch_file(struct campaign *campaign)
 	campaign->store_device = file.st_dev;
 }
 
-/* SQLite goes on writing to a file that was deleted. */
+/* Needed because SQLite keeps writing to a deleted file without an error. */
 static int check_file(const struct campaign *campaign, struct error *err)
 {
 	const char *path = store_path(campaign->store);
@@ -139,7 +139,7 @@ static int write_records(struct campaign *campaign, struct error *err)
 	return ret ?: check_file(campaign, err);
 }
 
-/* Whoever holds the lock (a backup, a browser of databases) is given time: the records wait. */
+/* Keeps the records while another process (a backup, a database browser) holds the lock; gives up after a while. */
 static void bear_busy(struct campaign *campaign, const struct error *err)
 {
 	uint64_t patience_ns = campaign_interrupted() ? BUSY_PATIENCE_STOPPED_NS : BUSY_PATIENCE_NS;

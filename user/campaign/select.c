@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A new campaign, or one that goes on; and which of its trials run. */
+/* Decides between a new and a resumed campaign, and selects the trials to run. */
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #include "util/json_diff.h"
 
 #define DIFFERENCES_SHOWN 20
-/* Two campaigns of one file within a second would have one id. */
+/* Campaigns of one file that start in the same second get the same id; later seconds are then tried. */
 #define ID_TRIES 10
 
 static bool is_selected(const struct campaign *campaign, const struct plan_trial *trial)
@@ -52,7 +52,7 @@ static int refuse_changed(const struct campaign *campaign, const json_t *row)
 	return EXIT_USAGE;
 }
 
-/* The newest campaign that `wanted` likes; a new reference. */
+/* The newest campaign for which `wanted` is true, as a new reference; NULL if none. */
 static json_t *find_newest(struct campaign *campaign, bool (*wanted)(const struct campaign *, const json_t *),
 			   struct error *err)
 {
@@ -94,7 +94,7 @@ static int nothing_to_resume(struct campaign *campaign)
 	return EXIT_USAGE;
 }
 
-/* The campaign to go on with in *out; an exit code where there is none. */
+/* Sets *out to the campaign to resume. If there is none, logs why and returns an exit code. */
 static int find_resumed(struct campaign *campaign, json_t **out)
 {
 	const struct campaign_options *options = campaign->options;
@@ -141,7 +141,7 @@ static void add_entry(struct campaign *campaign, const struct plan_trial *plan, 
 	campaign->left_out += entry->state == ENTRY_SKIPPED && !status_is_final(status);
 }
 
-/* rows NULL: a new campaign. */
+/* rows: the recorded trials of a resumed campaign; NULL for a new one. */
 static int fill_entries(struct campaign *campaign, const json_t *rows, struct error *err)
 {
 	const struct plan *plan = campaign->plan;
@@ -163,7 +163,7 @@ static int fill_entries(struct campaign *campaign, const json_t *rows, struct er
 	return 0;
 }
 
-/* The recorded seed gives the same draws; the id stays. */
+/* Plans again with the recorded seed, for the same draws, and keeps the recorded id. */
 static int replan(struct campaign *campaign, const json_t *row, struct error *err)
 {
 	uint64_t seed = store_u64_value(json_object_get(row, "seed"));
@@ -206,7 +206,7 @@ static int resume(struct campaign *campaign)
 	return EXIT_OK;
 }
 
-/* The file as it was, for people to read. */
+/* The file's text, recorded for people to read. */
 static json_t *read_file(const char *path)
 {
 	_cleanup_fclose_ FILE *f = fopen(path, "re");
@@ -270,7 +270,7 @@ static enum choice ask(void)
 	return !strcasecmp(answer, "f") || !strcasecmp(answer, "fresh") ? CHOICE_FRESH : CHOICE_QUIT;
 }
 
-/* A new campaign beside an unfinished one is never started by mistake. */
+/* If a campaign of this configuration is unfinished, asks what to do; without a terminal, refuses. */
 static int choose(struct campaign *campaign, enum choice *choice)
 {
 	struct error err = {};
@@ -319,7 +319,7 @@ int campaign_select(struct campaign *campaign)
 		ret = choose(campaign, &choice);
 	if (ret)
 		return ret;
-	/* Not before: Ctrl+C ends the question. */
+	/* Only after the question, which Ctrl+C ends. */
 	if (campaign_watch_signals(&err)) {
 		log_error("%s", err.text);
 		return EXIT_HOST;

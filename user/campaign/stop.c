@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What stops a campaign: its signals, and how workers hear of them. */
+/* Stopping a campaign: the thread that waits for signals, and the signals to workers. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,22 +13,22 @@
 #include "util/pidfd.h"
 #include "util/sched.h"
 
-/* Stopped workers make their faults inert at once; detaching may take them this long. */
+/* How long workers may take to detach their faults; they make them inert at once. */
 #define STOP_PATIENCE_NS (10 * NSEC_PER_SEC)
 
 /*
- * Signals are a thread's: the loop may be waiting for the database's disk, where no handler would run. It tells the
- * workers itself.
+ * A separate thread waits for signals and stops the workers itself, because the loop may be blocked on the database's
+ * disk, where a handler would not run.
  */
 static struct {
 	pthread_mutex_t lock;
-	int *pidfds; /* of workers; 0: none, as the standard descriptors are none of them */
+	int *pidfds; /* of workers; 0 if none, as descriptor 0 is never a pidfd (fds_fill_standard) */
 	size_t count;
 	int wake_fd;
 } watched = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake_fd = -1};
 static int signal_received;
 
-/* SIGCONT: a worker that is stopped would hear it only when it goes on. */
+/* SIGCONT, because a stopped (SIGSTOP) worker handles SIGTERM only once it is continued. */
 static void stop_worker(int pidfd)
 {
 	pidfd_signal(pidfd, SIGTERM);
@@ -84,11 +84,11 @@ int campaign_watch_signals(struct error *err)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
-	/* nohup stays in force. */
+	/* SIGHUP is ignored under nohup: keep it so. */
 	if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN)
 		sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	/* What a shell ignores in its background is heeded. */
+	/* A shell starts background jobs with these ignored, and an ignored signal would never reach sigwait. */
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	ret = pthread_create(&thread, NULL, signal_thread, &signals);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* eval bpf-status: what of ours is live, left over, and what this kernel can do. Reads the kernel, no database. */
+/* eval bpf-status: shows live faults, leftovers and the kernel's features. Reads the kernel, not the database. */
 #include <argp.h>
 #include <errno.h>
 #include <string.h>
@@ -83,7 +83,7 @@ static void print_hooks(const json_t *fault)
 	fputs("    hooks    ", stdout);
 	json_array_foreach (hooks, i, hook) {
 		printf("%s %s", i ? "," : "", text(hook, "hook"));
-		/* Of a device in the line's own namespace the number says nothing. */
+		/* The ifindex of a hook on a delay line is in the line's own namespace: useless to the user. */
 		if (json_integer_at(hook, "ifindex") && !live_hook_is_of_line(hook))
 			printf(" on device %" JSON_INTEGER_FORMAT, json_integer_at(hook, "ifindex"));
 		else
@@ -234,7 +234,7 @@ static void add_stale_scope(int root_fd, const char *name, void *data)
 	json_array_append_new(data, json_sprintf("cgroup %s of a dead run, with what its commands left running", name));
 }
 
-/* Faults whose holder is dead, and scopes whose coordinator is. A line's device goes with its descriptor. */
+/* Faults with a dead holder, and scopes with a dead coordinator. (A line's device never outlives its descriptor.) */
 static json_t *find_leftovers(const json_t *faults)
 {
 	json_t *leftovers = json_array();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* eval cleanup [ID]: what a crashed run left; --now: the emergency stop. */
+/* eval cleanup [ID]: removes what a crashed run left; --now: the emergency stop. */
 #include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -85,7 +85,7 @@ static int stop_everything(void)
 	return EXIT_OK;
 }
 
-/* The folder of the file that describes the subject now; NULL where there is none. */
+/* The folder that the current file gives for the subject's commands; NULL if it describes no such subject. */
 static const char *subject_directory(const struct config *config, const char *name)
 {
 	for (size_t i = 0; config && i < config->subject_count; i++)
@@ -136,8 +136,9 @@ static void free_recorded(struct config *recorded)
 }
 
 /*
- * What was recorded, as far as the locks and the cleanup need it; strings are the row's. Folders are not recorded:
- * they come from config, the file as it is now (NULL: gone or broken), else they are the campaign file's.
+ * Reads the part of the recorded configuration that the locks and the cleanup need; its strings belong to `campaign`.
+ * Folders are not recorded: they come from config, the current file (NULL if it is gone or broken), otherwise they are
+ * the folder of the recorded config_path.
  */
 static int read_recorded(struct config *recorded, const json_t *campaign, const struct config *config)
 {
@@ -186,7 +187,7 @@ static int clean_up_subjects(const struct config *config, const char *campaign_i
 	return failed;
 }
 
-/* Whether the file says today what the campaign was started with, and this is still where that happened. */
+/* 0 if config equals the recorded configuration and this is the same host and boot; otherwise -ESTALE, err says why. */
 static int check_current(const struct config *config, const json_t *campaign, struct error *err)
 {
 	_cleanup_free_ char *canonical = config_canonical(config);
@@ -209,10 +210,10 @@ static int check_current(const struct config *config, const json_t *campaign, st
 	return 0;
 }
 
-/* What the campaign file says now; NULL with why if it must not stand for what was recorded. */
+/* The campaign file as it is now. why.code is set if it must not be used in place of the recorded configuration. */
 struct current {
 	struct config *config;
-	char *problems; /* of a file that is not valid */
+	char *problems; /* the messages about an invalid file */
 	struct error why;
 };
 
@@ -244,7 +245,7 @@ static bool has_cleanup(const struct config *config)
 	return false;
 }
 
-/* The commands that were not run, and how to run them after all. */
+/* Prints the recorded cleanup commands, which were not run, and how to run them. */
 static void print_recorded(const struct config *recorded, const json_t *campaign, const struct current *current,
 			   const struct cleanup *cleanup)
 {
@@ -268,7 +269,7 @@ static void print_recorded(const struct config *recorded, const json_t *campaign
 	campaign_tell_command("cleanup --recorded", NULL, "", id, cleanup->db);
 }
 
-/* A relative command of the record is as good as the folder that it starts in. */
+/* Refuses folders that others than root can change: a recorded command may be a path relative to its folder. */
 static int check_folders(const struct config *recorded, struct error *err)
 {
 	for (size_t i = 0; i < recorded->subject_count; i++) {
@@ -312,7 +313,7 @@ static int run_cleanup(const json_t *campaign, const struct config *recorded, co
 	return clean_up_subjects(recorded, id);
 }
 
-/* The locks are held. Returns how many problems there were. */
+/* Call with the locks held. Returns how many problems there were. */
 static int bury_dead_run(struct store *store, const json_t *campaign)
 {
 	const char *id = json_text_or(campaign, "id", "");
@@ -341,13 +342,13 @@ static int clean_up_campaign(struct store *store, const json_t *campaign, const 
 	struct error err = {};
 	int problems = 1, ret = campaign_lock(&locks, json_text_or(campaign, "hash", ""), "cleanup", &err);
 
-	/* One that runs is left alone, unless it was asked for. */
+	/* Skip a running campaign without an error, unless the user named it. */
 	if (ret == -EBUSY && !cleanup->id)
 		return 0;
 	load_current(&current, campaign);
 	if (!ret && read_recorded(&recorded, campaign, current.config))
 		ret = error_set(&err, -ENOMEM, "out of memory");
-	/* As it was used, and as the file describes it now: another campaign may use either. */
+	/* Lock the subjects as recorded and as the file describes them now: another campaign may use either. */
 	if (!ret)
 		ret = campaign_lock_subjects(&locks, &recorded, "cleanup", &err);
 	if (!ret && current.config)
@@ -362,7 +363,7 @@ static int clean_up_campaign(struct store *store, const json_t *campaign, const 
 	return problems;
 }
 
-/* Without an ID: every campaign that a run died on. */
+/* Without an ID: cleans up every campaign that is recorded as running or has a running trial. */
 static int clean_up_dead(struct store *store, const struct cleanup *cleanup)
 {
 	struct error err = {};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The commands: cmd_<name> in cli/<name>.c, and a row here each. */
+/* The list of commands: each has a row here and its function cmd_<name> in cli/<name>.c. */
 #pragma once
 
-/* X(name, as it is typed, summary) */
+/* X(name, word on the command line, summary) */
 #define EVAL_COMMANDS(X) \
 	X(run, "run", "run campaign CONFIG: run every trial of a campaign file, record each") \
 	X(validate, "validate", "check a campaign file; needs no root, touches nothing") \
@@ -12,7 +12,7 @@
 	X(list, "list", "list the campaigns of the database") \
 	X(show, "show", "show one campaign or trial")
 
-/* argv[0] is the command's name as help shall print it ("eval validate"). Returns an exit code (util/error.h). */
+/* argv[0] is the command's name as --help prints it ("eval validate"). Returns an exit code (util/error.h). */
 #define X(name, typed, summary) int cmd_##name(int argc, char **argv);
 EVAL_COMMANDS(X)
 #undef X

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* eval inject TYPE: one fault by hand, held by this process. */
+/* eval inject TYPE: injects one fault, which this process holds. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,7 +25,7 @@
 #include "util/procfs.h"
 #include "util/sched.h"
 
-/* For the signal handler, which stops the fault itself: its process may be waiting for the kernel. */
+/* For the signal handler, which stops the fault itself, because the main flow may be waiting for the kernel. */
 static volatile sig_atomic_t stop_requested;
 static const struct fault_set *volatile live_faults;
 
@@ -39,7 +39,7 @@ static void print_types(FILE *out)
 	fputs("\n'eval inject TYPE --help' lists a type's options.\n", out);
 }
 
-/* Ends when stopped by a signal; err is set where the fault ended by itself. */
+/* Returns after `seconds`, after a signal, or with err set if the fault ended by itself. */
 static void hold_faults(struct fault_set *faults, const sigset_t *unblocked, double seconds, struct error *err)
 {
 	uint64_t end_ns = clock_monotonic_ns() + clock_from_seconds(seconds);
@@ -62,7 +62,7 @@ static void hold_faults(struct fault_set *faults, const sigset_t *unblocked, dou
 	}
 }
 
-/* Signals are heard all through it: it may take long, and what is stopped meanwhile does not go live. */
+/* Activates with signals unblocked: it may take long, and a signal keeps the fault from becoming live. */
 static int activate(struct fault_set *faults, const sigset_t *unblocked, double seconds, struct error *err)
 {
 	sigset_t blocked;
@@ -149,29 +149,29 @@ static int inject_and_hold(const struct inject_options *options, struct target *
 	return EXIT_TRIALS;
 }
 
-/* Blocks them but where a fault becomes live and is held; *unblocked is the mask for there. */
+/* Blocks the watched signals; *unblocked is the mask for the activation and the hold, which accept them. */
 static void watch_signals(sigset_t *unblocked)
 {
-	/* Also where a shell ignores it for its background jobs: ending a fault is never wrong. */
+	/* Handled even if a shell ignores SIGINT for its background jobs: it is always safe to end a fault. */
 	static const int watched[] = {SIGINT, SIGTERM, SIGHUP};
 	struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART}, hangup;
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
-		/* nohup stays in force. */
+		/* SIGHUP is ignored under nohup: keep it so. */
 		if (watched[i] == SIGHUP && !sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler == SIG_IGN)
 			continue;
 		sigaction(watched[i], &action, NULL);
 		sigaddset(&set, watched[i]);
 	}
 	sigprocmask(SIG_BLOCK, &set, unblocked);
-	/* Whoever started us may have blocked them. */
+	/* The parent process may have blocked them. */
 	for (size_t i = 0; i < ARRAY_SIZE(watched); i++)
 		sigdelset(unblocked, watched[i]);
 }
 
-/* Only where filters outlive their process. */
+/* Starts a guard only on kernels without tcx, where filters outlive their process. */
 static int start_filter_guard(struct guard *guard, struct error *err)
 {
 	char prefix[SCOPE_NAME_SIZE];

@@ -187,7 +187,7 @@ static error_t parse_inject_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* The type's fields as options: min_ms is --min-ms. Names live as long as the program. */
+/* Makes the type's fields options (min_ms becomes --min-ms) and adds the common ones. */
 static void build_options(const struct chaos_ops *ops, struct argp_option *out)
 {
 	static char names[OPTIONS_MAX][32];
@@ -237,7 +237,7 @@ int inject_options_parse(struct inject_options *options, int argc, char **argv)
 {
 	struct argp_option table[OPTIONS_MAX] = {};
 	struct argp argp = {.options = table, .parser = parse_inject_option, .doc = options->ops->summary};
-	static char name[96]; /* argv keeps it */
+	static char name[96]; /* static, because argv[1] keeps pointing to it */
 
 	options->params = chaos_defaults(options->ops);
 	build_options(options->ops, table);

@@ -10,7 +10,7 @@
 #include "cli/inject_target.h"
 
 struct inject_options {
-	const struct chaos_ops *ops; /* set by the caller: its fields are options, too */
+	const struct chaos_ops *ops; /* set by the caller; its fields become options */
 	json_t *params;              /* effective; freed by the caller */
 	struct inject_where where;
 	double seconds;
@@ -18,5 +18,5 @@ struct inject_options {
 	bool seed_given, json;
 };
 
-/* Sets all but ops. An exit code after printing why not; a wrong option ends the process. */
+/* Sets everything but ops. Returns an exit code, having logged what is missing; a wrong option exits the process. */
 int inject_options_parse(struct inject_options *options, int argc, char **argv);

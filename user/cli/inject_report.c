@@ -79,7 +79,7 @@ static void warn_of_losses(const json_t *evidence)
 			    losses.failed);
 }
 
-/* Why less was done than could be asked for, if so. */
+/* Prints the reason for a weaker engine or mode, if the evidence has one. */
 static void print_reason(const char *what, const json_t *reason)
 {
 	if (json_is_string(reason))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What `eval inject` prints: text for people, or a JSON event a line. */
+/* The output of `eval inject`: text for people, or one JSON event per line. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,5 +13,5 @@ struct inject_report {
 };
 
 void inject_report_started(const struct inject_report *report, const char *engine);
-/* Says what the fault did and returns the exit code: a fault that touched nothing is not a success. */
+/* Prints what the fault did. Returns the exit code: EXIT_TRIALS if the fault hit nothing. */
 int inject_report_reverted(const struct inject_report *report, json_t *evidence);

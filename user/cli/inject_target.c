@@ -16,11 +16,11 @@ int inject_target_exit_code(int code)
 	for (size_t i = 0; i < ARRAY_SIZE(usage); i++)
 		if (code == -usage[i])
 			return EXIT_USAGE;
-	/* Not the request: eval cannot do it where it runs. */
+	/* -ENOSYS: the request is valid, but eval cannot fulfil it on this host. */
 	return code == -ENOSYS ? EXIT_HOST : EXIT_TRIALS;
 }
 
-/* --peer all, where the type takes it and nothing else is named. */
+/* Sets *all for "--peer all"; -EINVAL if the type does not take it, or if other peers are given too. */
 static int check_all(const struct chaos_ops *ops, const struct inject_where *where, bool *all, struct error *err)
 {
 	*all = where->peers[0] && !strcmp(where->peers[0], "all");
@@ -83,7 +83,7 @@ static int open_by_hand(struct target **out, const struct chaos_ops *ops, const 
 	return target_open(out, &spec, err);
 }
 
-/* "NODE", or "SUBJECT/NODE" where several subjects could be meant. */
+/* Finds "NODE", or "SUBJECT/NODE", which is needed if several subjects have a node of that name. */
 static const struct subject *find_subject(const struct config *config, const char *node, const char **name,
 					  struct error *err)
 {
@@ -113,7 +113,7 @@ static const struct subject *find_subject(const struct config *config, const cha
 	return found;
 }
 
-/* The peers named by --peer as the file's `peers` would name them; none: all members. */
+/* Turns --peer options into the parameter `peers` of a campaign file; without any, leaves it out: all members. */
 static int peers_to_params(const struct chaos_ops *ops, const struct inject_where *where, json_t **out,
 			   struct error *err)
 {

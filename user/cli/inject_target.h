@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Where `eval inject` injects: named by hand, or a node of a campaign file. */
+/* The target of `eval inject`: given by options, or a node of a campaign file. */
 #pragma once
 
 #include "chaos/type.h"
@@ -7,7 +7,7 @@
 
 #define INJECT_WORDS_MAX 256
 
-/* As given on the command line; lists end with NULL. */
+/* Option values from the command line; lists end with NULL. */
 struct inject_where {
 	const char *netns, *interface, *cgroup;
 	const char *peers[INJECT_WORDS_MAX];
@@ -19,7 +19,7 @@ struct inject_where {
 	unsigned int instance;
 };
 
-/* -EINVAL: what was given is wrong or incomplete. */
+/* -EINVAL if the options are wrong or incomplete; otherwise as target_open, config_load and node_target_open. */
 int inject_target_open(struct target **out, const struct chaos_ops *ops, const struct inject_where *where,
 		       struct error *err);
 int inject_target_exit_code(int code);

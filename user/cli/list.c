@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* eval list: the campaigns of the database. */
+/* eval list: lists the campaigns of the database. */
 #include <argp.h>
 #include <string.h>
 
@@ -39,7 +39,7 @@ static error_t take_list_option(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-/* On a host where nothing was run yet, an empty list is the answer, unless a file was asked for. */
+/* True if the default database does not exist yet: then the list is empty. A named database must exist. */
 static bool is_first_use(const struct list_options *asked, const struct error *err)
 {
 	const char *environment = getenv("EVAL_DB");
@@ -85,7 +85,7 @@ static void print_campaigns(const json_t *campaigns)
 		const json_t *counts = json_object_get(campaign, "trials");
 		char progress[160], started[32];
 
-		/* "2026-11-23T21:56:43": seconds are enough here. */
+		/* Cut to seconds: "2026-11-23T21:56:43". */
 		snprintf(started, sizeof(started), "%.19sZ",
 			 json_text_or(campaign, "started_at", json_text_or(campaign, "created_at", "-")));
 		printf("%-*s  %-*s  %-20s  %-11s  %6d  %s\n", id_width, json_text_or(campaign, "id", "?"), label_width,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The command line: which command, and what all of them need before. */
+/* The program's entry: prepares the process and calls the command. */
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 
 static const struct {
 	const char *name;
-	int (*run)(int argc, char **argv); /* NULL: named by the contract, not built yet */
+	int (*run)(int argc, char **argv); /* NULL: planned, but not implemented yet */
 	const char *summary;
 } commands[] = {
 #define X(name, typed, summary) {typed, cmd_##name, summary},
@@ -43,7 +43,7 @@ static void print_help(FILE *out)
 	      out);
 }
 
-/* On kernels without tcx, where a fault's process and its guard were killed, its filters are left: inert, but there. */
+/* On kernels without tcx, a fault's filters stay attached, but inert, if its process and its guard were both killed. */
 static void sweep_dead_faults(void)
 {
 	int swept;
@@ -69,7 +69,7 @@ static int run_command(size_t index, int argc, char **argv)
 	}
 	snprintf(name, sizeof(name), "eval %s", commands[index].name);
 	argv[0] = name;
-	/* bpf-status reports what was there; an emergency stop comes first. */
+	/* bpf-status sweeps and reports leftovers itself; an emergency stop must not wait for a sweep. */
 	if (commands[index].run != cmd_bpf_status && !stops)
 		sweep_dead_faults();
 	ret = commands[index].run(argc, argv);
@@ -80,16 +80,16 @@ static int run_command(size_t index, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	/* What we open must not become the output of whoever prints. */
+	/* Keeps files opened later from landing on descriptor 0, 1 or 2. */
 	fds_fill_standard();
 	terminal_filter_standard();
-	/* A closed pipe is an error from write, not the death of a fault's holder in mid-revert. */
+	/* Writing to a closed pipe returns an error instead of killing a process that holds a fault. */
 	signal(SIGPIPE, SIG_IGN);
-	/* So is a file at its RLIMIT_FSIZE. */
+	/* The same for writing beyond RLIMIT_FSIZE. */
 	signal(SIGXFSZ, SIG_IGN);
-	/* Ignored by whoever started us, children would vanish before they are waited for. */
+	/* If SIGCHLD were ignored, as inherited from a parent, exited children could not be waited for. */
 	signal(SIGCHLD, SIG_DFL);
-	/* What needs the clocks to be right asks again, and says why they are not. */
+	/* Failure is reported by the commands that need correct clocks, which call this again. */
 	clock_join_namespace();
 	atexit(output_end_standard);
 	if (argc < 2) {

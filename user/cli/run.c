@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* eval run campaign CONFIG */
+/* eval run campaign CONFIG: runs the trials of a campaign file. */
 #include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -138,7 +138,7 @@ static int run_config(struct run *run, const struct config *config)
 	return campaign_run(config, &run->campaign);
 }
 
-/* As one line, for the record. */
+/* Joins the arguments to one line, for the record; NULL if out of memory. */
 static char *join(int argc, char **argv)
 {
 	char *line = NULL;
@@ -177,7 +177,7 @@ int cmd_run(int argc, char **argv)
 	run.campaign.command_line = command_line ?: "";
 	ret = config_load(&config, run.config, run.dry_run ? CONFIG_TO_READ : CONFIG_TO_RUN, stderr, &err);
 	if (ret) {
-		/* Problems inside the file have been printed. */
+		/* -EINVAL: config_load has printed the problems. */
 		if (ret != -EINVAL)
 			log_error("%s", err.text);
 		return EXIT_USAGE;

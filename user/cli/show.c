@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* eval show: one campaign, or one trial. */
+/* eval show: shows one campaign or one trial. */
 #include <argp.h>
 #include <string.h>
 
@@ -93,7 +93,7 @@ static int show_campaign(struct store *store, json_t *campaign, bool json, struc
 	return 0;
 }
 
-/* One word is a campaign, or else a trial of any campaign. */
+/* A single argument is a campaign's id or, if there is no such campaign, a trial's id in any campaign. */
 static int show(struct store *store, const struct show_options *asked, struct error *err)
 {
 	_cleanup_json_ json_t *campaign = NULL, *trial = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* eval validate: checks a campaign file. */
+/* eval validate CONFIG: checks a campaign file. */
 #include <argp.h>
 #include <errno.h>
 #include <string.h>

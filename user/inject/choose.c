@@ -9,10 +9,10 @@
 #include "plan/plan.h"
 #include "util/cleanup.h"
 
-/* plan_draw's stream of the choice among nodes. */
+/* plan_draw's stream for draws among nodes. */
 #define DRAW_TARGET 1
 
-/* Draws among the nodes of this host, without `except` (NULL: none). */
+/* Draws one of the subject's nodes on this host, other than `except` (may be NULL). */
 static int draw_node(const struct choice *choice, const char *except, const struct node **out, struct error *err)
 {
 	const struct subject *subject = choice->subject;

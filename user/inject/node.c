@@ -11,7 +11,7 @@
 /* Every node and member of the subject, expanded. */
 struct members {
 	struct node *nodes;
-	size_t count, node_count; /* nodes first, then members that are never a target */
+	size_t count, node_count; /* nodes first, then peers, which are never a target */
 };
 
 static void members_clear(struct members *members)
@@ -88,7 +88,7 @@ static int not_local(const struct members *members, const struct node *node, str
 			 *local ? local : "none");
 }
 
-/* Borrowed strings, ends with NULL. */
+/* A NULL-terminated list of borrowed strings. */
 struct words {
 	const char **items;
 	size_t count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* `abort_if`: asked all through the hold whether the chaos has to end before its time. */
+/* `abort_if`: run at most once a second during the hold, to end the chaos early. */
 #include <errno.h>
 
 #include "trial/internal.h"
@@ -8,7 +8,7 @@
 
 #define ABORT_EVERY_NS NSEC_PER_SEC
 #define ABORT_TIMEOUT_SECONDS 10
-/* What a shell exits with where it cannot run a command at all, and the first such number. */
+/* The lowest exit code of a shell that could not run the command (126, 127). */
 #define EXIT_CANNOT_RUN 126
 
 static int start_abort_if(struct trial *trial, struct error *err)
@@ -27,7 +27,7 @@ static int start_abort_if(struct trial *trial, struct error *err)
 	return proc_start(&trial->command, &spec, err);
 }
 
-/* A watch that cannot look any more is a reason to stop, not to go on. */
+/* If abort_if itself fails, abort: without the check the trial is not safe to continue. */
 static void judge_abort_if(struct trial *trial, const struct proc *proc)
 {
 	const struct proc_result *result = proc_get_result(proc);
@@ -43,7 +43,7 @@ static void judge_abort_if(struct trial *trial, const struct proc *proc)
 		error_set(&trial->chaos_error, -EIO, "stopped, as abort_if cannot tell any more: %.400s", why);
 }
 
-/* During the hold: sets chaos_error once abort_if says so. */
+/* During the hold, starts abort_if when it is due and judges it when it has ended. */
 static void abort_step(void *arg)
 {
 	struct trial *trial = arg;

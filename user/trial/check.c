@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* From what happened to the trial's status and verdict. */
+/* A trial's status and verdict, from its evidence and samples. */
 #include "analysis/expectations.h"
 #include "analysis/losses.h"
 #include "plan/status.h"

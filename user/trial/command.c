@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Commands in the foreground of a trial: reset, ready, roles. */
+/* The commands that a trial waits for: reset, ready, roles. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,10 +8,10 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* Where the file gives no timeout: nothing may hang a campaign for good. */
+/* Defaults if the file gives no timeout: no command may hang a campaign forever. */
 #define RESET_TIMEOUT_SECONDS 600
 #define ROLES_TIMEOUT_SECONDS 30
-/* Between two tries of `ready`; none is cut shorter than the least. */
+/* The pause between two tries of `ready`, and the shortest timeout of a try. */
 #define READY_EVERY_NS (100 * NSEC_PER_MSEC)
 #define READY_TRY_LEAST_NS NSEC_PER_SEC
 
@@ -25,7 +25,7 @@ static bool command_ended(const struct trial *trial)
 	return proc_ended(trial->command);
 }
 
-/* A daemon that writes to a pipe nobody reads would die or hang. */
+/* Keeps the output pipe that a daemon still holds: without a reader, a daemon that writes to it would die or hang. */
 static void keep_pipe(struct trial *trial, struct proc *proc)
 {
 	int fd = proc_take_pipe(proc);
@@ -39,7 +39,7 @@ static void keep_pipe(struct trial *trial, struct proc *proc)
 	grown[trial->drain_count++] = fd;
 }
 
-/* Tells the guard the present command's group, unless it knows; never blocks. */
+/* Sends the guard the current command's group if it has changed; never blocks. */
 static void tell_guard(struct trial *trial)
 {
 	if (trial->group != trial->group_told && !guard_tell_group(trial->job->guard_fd, trial->group))
@@ -48,13 +48,13 @@ static void tell_guard(struct trial *trial)
 
 static void tell_group(struct trial *trial, pid_t group)
 {
-	/* The guard never hears of the last one: it is stopped. */
+	/* Count a previous group that the guard was never sent, because it is stopped. */
 	trial->groups_lost += trial->group != trial->group_told && trial->group;
 	trial->group = group;
 	tell_guard(trial);
 }
 
-/* Runs a command of the subject in the foreground. *out: the ended command, the caller frees it. */
+/* Runs a command of the subject and waits for it. *out is the ended command, which the caller frees. */
 static int run_command(struct trial *trial, const struct command *command, uint64_t timeout_ns, enum proc_stderr apart,
 		       struct proc **out, struct error *err)
 {
@@ -221,7 +221,7 @@ const struct pump_source trial_command_source = {
 	.poll_count = command_poll_count,
 };
 
-/* What the daemons of `reset` say after it has ended is not kept. */
+/* Discards what daemons write after the command that started them has ended. */
 static void drains_step(void *arg)
 {
 	struct trial *trial = arg;

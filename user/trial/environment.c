@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The environment of a trial's commands, which changes with phase, target and scope. */
+/* The environment of a trial's commands; it depends on phase, target and scope. */
 #include "process/environment.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A trial's chaos: which node, its faults, their evidence. */
+/* A trial's chaos: its target nodes, its faults and their evidence. */
 #include <errno.h>
 #include <string.h>
 
@@ -105,10 +105,10 @@ static int activate_next(struct trial *trial, uint64_t duration_ns, struct error
 	int ret = trial_stop_requested() ? error_set(err, -ECANCELED, "stopped")
 					 : fault_set_activate_next(&trial->faults, duration_ns, err);
 
-	/* The signal's handler stops what is still on its way, too. */
+	/* The signal handler also stops a fault that is being activated: report the signal, not that fault's error. */
 	if (ret && trial_stop_requested())
 		return error_set(err, -ECANCELED, "stopped");
-	/* Else the one that was on its way would tell only that it was stopped. */
+	/* Otherwise the error would say only that the fault was stopped, not why. */
 	if (trial->chaos_error.code) {
 		*err = trial->chaos_error;
 		return err->code;
@@ -154,7 +154,7 @@ static void tell_first_effect(struct trial *trial, uint64_t first_ns)
 							: 0.0);
 }
 
-/* For the record; tells when the first hit was. */
+/* Reads the evidence, and records the first hit once. */
 static void read_evidence(struct trial *trial)
 {
 	uint64_t first_ns = fault_set_read_evidence(&trial->faults);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The state of a trial, and what its parts offer each other. Of this room alone. */
+/* The state of a trial, and the functions that the files of trial/ share; private to trial/. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,33 +23,33 @@ struct trial {
 
 	enum trial_phase phase;
 	char **environment;        /* of commands in this phase */
-	char **scoped_environment; /* the same with the scope's mark */
-	char target_names[1024];   /* comma-separated; "": not known yet */
+	char **scoped_environment; /* the same, with the scope's name */
+	char target_names[1024];   /* comma-separated; "" if not known yet */
 
 	struct pump pump;
-	struct proc *command; /* the one in the foreground; during the hold abort_if's */
+	struct proc *command; /* the command that the trial waits for; during the hold, abort_if */
 	struct proc *workload;
 	struct scope scope;
 	bool has_scope;
 	struct probes *probes;
-	int *drains; /* pipes that something left behind by a command still holds */
+	int *drains; /* output pipes that daemons started by a command still hold */
 	size_t drain_count;
 
 	struct fault_set faults;
-	bool live;                /* faults are active, or on their way */
-	struct error chaos_error; /* why the chaos ended before its time; .code 0: it did not */
+	bool live;                /* faults are active, or being activated */
+	struct error chaos_error; /* why the chaos ended early; .code 0 if it did not */
 	bool effect_told;
 	uint64_t renew_ns, flush_ns;
-	uint64_t abort_ns; /* when abort_if is asked next */
+	uint64_t abort_ns; /* when abort_if is due next */
 
-	pid_t group, group_told; /* of the command outside the scope: as it is, and as the guard knows it */
-	size_t groups_lost;      /* those that the guard was never told of */
+	pid_t group, group_told; /* the process group of `command`, and the last group that the guard was sent */
+	size_t groups_lost;      /* groups that the guard was never sent */
 
 	struct outbox outbox;
 	size_t messages_lost;
-	json_t *samples; /* all */
+	json_t *samples; /* all samples of the trial */
 	struct summary_times times;
-	char leader[64]; /* at the end of warm-up, "": not known */
+	char leader[64]; /* as `roles` last printed it; "" if not known */
 };
 
 /* trial/environment.c */
@@ -59,14 +59,14 @@ int trial_rebuild_environment(struct trial *trial, struct error *err);
 int trial_watch_signals(struct error *err);
 extern const struct pump_source trial_signal_source;
 /*
- * Runs probes, workload, lease and messages until done says so (0), until_ns comes (0 without done, else -ETIMEDOUT)
- * or the trial is to stop (-ECANCELED).
+ * Steps all pump sources until `done` returns true (returns 0), until_ns is reached (-ETIMEDOUT; 0 if `done` is NULL)
+ * or a stop is requested (-ECANCELED).
  */
 int trial_pump(struct trial *trial, uint64_t until_ns, bool (*done)(const struct trial *trial));
 bool trial_stop_requested(void);
-/* When the signal's handler stopped live faults, CLOCK_MONOTONIC; 0 if it did not. */
+/* When the signal handler stopped published faults (CLOCK_MONOTONIC); 0 if it did not. */
 uint64_t trial_stopped_ns(void);
-/* Publishes the faults to the signal handler, or hides them again. */
+/* Gives the faults to the signal handler, or takes them away again. */
 void trial_publish_faults(const struct fault_set *faults);
 void trial_hide_faults(void);
 
@@ -74,23 +74,23 @@ void trial_hide_faults(void);
 void trial_record_command(struct trial *trial, const char *name, const struct command *command, const struct proc *proc,
 			  unsigned int tries);
 int trial_reset(struct trial *trial, struct error *err);
-/* Polls `ready` until it exits 0 or end_ns; the first try counts whenever it ends. */
+/* Runs `ready` until it exits 0 or end_ns is reached; the first try counts even if it ends later. */
 int trial_wait_ready(struct trial *trial, uint64_t end_ns, struct error *err);
-/* Runs `roles`; the new JSON string is what it printed, NULL with err on failure. */
+/* Runs `roles`. Returns its output as a new JSON string, or NULL with err set. */
 json_t *trial_roles(struct trial *trial, struct error *err);
 extern const struct pump_source trial_command_source, trial_drains_source, trial_guard_source;
 
 /* trial/load.c */
 int trial_start_load(struct trial *trial, struct error *err);
-/* Fails where the workload has failed. */
+/* Fails if the workload has ended without success. */
 int trial_check_workload(const struct trial *trial, struct error *err);
 void trial_send_samples(struct trial *trial);
-/* Kills workload and probes with all that they left. */
+/* Kills the workload, the probes and every process that they started. */
 void trial_stop_load(struct trial *trial);
 extern const struct pump_source trial_workload_source, trial_probes_source;
 
-/* trial/state.c: {"probes": …, "roles": what `roles` printed}; nothing where the subject has neither. */
-/* Fails where the target depends on roles that could not be found, or the trial is to stop. */
+/* trial/state.c: records {"probes": …, "roles": output of `roles`}, or nothing if the subject has neither. */
+/* Fails if a stop is requested, or if `roles` failed and the target depends on it. */
 int trial_record_initial_state(struct trial *trial, struct error *err);
 void trial_record_final_state(struct trial *trial);
 
@@ -99,35 +99,35 @@ void trial_enter(struct trial *trial, enum trial_phase phase, double seconds);
 void trial_send(struct trial *trial, const char *message, json_t *body);
 void trial_event(struct trial *trial, const char *kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void trial_set(struct trial *trial, json_t *columns);
-/* Adds the moment's two columns. */
+/* Sets the columns NAME (RFC 3339) and NAME_monotonic_ns. */
 void trial_set_moment(struct trial *trial, const char *name, uint64_t monotonic_ns);
-/* Sends what the socket takes. */
+/* Sends as much as the socket takes without blocking. */
 void trial_flush(struct trial *trial);
 /*
- * Sends all, waiting for the coordinator: one that is stopped (Ctrl+Z) gets the record when it goes on, and one that
- * dies takes the worker along. By then nothing of the trial is left that could be held up.
+ * Sends everything, waiting for the coordinator if it is stopped (Ctrl+Z); if the coordinator dies, so does the worker.
+ * Call only after the faults and the load have ended, so that nothing else waits.
  */
 void trial_flush_all(struct trial *trial);
 extern const struct pump_source trial_messages_source;
 
 /* trial/abort.c */
-/* Kills one that still runs. */
+/* Kills abort_if if it still runs. */
 void trial_abort_end(struct trial *trial);
 extern const struct pump_source trial_abort_source;
 
 /* trial/fault.c */
-/* For the commands before the end of warm-up: a target that the file names. */
+/* Sets target_names early if the file names the target, for the commands before the injection. */
 void trial_name_known_target(struct trial *trial);
 int trial_resolve_target(struct trial *trial, struct error *err);
 int trial_inject(struct trial *trial, struct error *err);
 void trial_renew(struct trial *trial);
-/* Inert first, then detached; safe to call when nothing was injected. */
+/* Makes the faults inert, then detaches them; safe to call if nothing was injected. */
 int trial_revert(struct trial *trial, struct error *err);
 void trial_close_faults(struct trial *trial);
 extern const struct pump_source trial_lease_source;
 
 /* trial/check.c */
-/* The columns summary, expectations, status and verdict of a trial that came to its end. */
+/* Sets summary, expectations, status and verdict of a trial that ran through all phases. */
 void trial_check(struct trial *trial, bool recovered);
-/* Once the faults are reverted: an event for each that lost packets or missed some. */
+/* After the revert: records an event for each fault that dropped packets or failed to delay them. */
 void trial_tell_losses(struct trial *trial);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A trial's load: workload and probes, with all that they start, in a scope of their own. */
+/* A trial's load: the workload and the probes, with every process that they start, in one scope. */
 #include <errno.h>
 
 #include "trial/internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* For what the workload and the probes left; the guard takes over what takes longer. */
+/* How long to wait until the scope's processes have died; the guard takes over after that. */
 #define SCOPE_WAIT_NS (2 * NSEC_PER_SEC)
-/* Samples and the state of probes go to the coordinator that often. */
+/* How often samples and probe state are sent to the coordinator. */
 #define FLUSH_NS (500 * NSEC_PER_MSEC)
 /* Samples per datagram: a sample's text is below 1 KiB. */
 #define SAMPLES_A_MESSAGE 256

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The worker's poll loop, and the signal that ends it. */
+/* The worker's poll loop, and the handler of the signals that end it. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -8,13 +8,13 @@
 #include "trial/internal.h"
 #include "util/clock.h"
 
-/* For the signal handler. */
+/* Shared with the signal handler. */
 static volatile sig_atomic_t stop_requested;
 static const struct fault_set *volatile live_faults;
 static volatile uint64_t stopped_ns;
 static int wake_fd = -1;
 
-/* Inert at once, even while the loop waits for the kernel: fault_set_stop only stores to shared memory. */
+/* Makes the faults inert at once, even while the loop waits for the kernel. */
 static void on_stop(int signal_number)
 {
 	const struct fault_set *faults = live_faults;

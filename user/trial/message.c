@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the worker tells the coordinator. Sending never blocks: the lease must be renewed while the coordinator waits
- * for its disk. */
+/* The worker's messages to the coordinator. Only trial_flush_all blocks: the lease must be renewed while the
+ * coordinator waits for its disk. */
 #include <poll.h>
 #include <stdarg.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "util/moment.h"
 
 #define NO_MEMORY_RETRY_MS 10
-/* For a coordinator that is stopped: an hour of five probes, each every 50 ms. Beyond it all but results is dropped. */
+/* Holds an hour of five probes at 50 ms each, for a stopped coordinator. If it is full, only results are queued. */
 #define OUTBOX_MAX (64UL << 20)
 
 /* Takes body. */
@@ -37,8 +37,8 @@ static json_t *event_new(const struct trial *trial, const char *kind, const char
 	return body;
 }
 
-/* In the place of a message that no datagram holds, or whose end the coordinator would not get: an event that says so.
- * False: that did not work either. */
+/* Replaces the first message, which is too long to be sent or received whole, by an event that says so. Returns false
+ * if there is no memory for the event, or if it is not shorter. */
 static bool replace_oversized(struct trial *trial)
 {
 	_cleanup_json_ json_t *event = NULL;
@@ -60,7 +60,7 @@ static bool is_result(const char *message)
 	return !strcmp(message, "columns") || !strcmp(message, "end");
 }
 
-/* Before the next message that there is room for. */
+/* Queues an event with the number of messages dropped so far. */
 static void tell_messages_lost(struct trial *trial)
 {
 	char text[96];
@@ -101,7 +101,7 @@ void trial_flush_all(struct trial *trial)
 
 		poll(&(struct pollfd){.fd = trial->outbox.socket_fd, .events = POLLOUT}, 1, -1);
 		trial_flush(trial);
-		/* Writable, but the kernel had no memory for it (ENOBUFS). */
+		/* The socket is writable, but the kernel had no memory for the message (ENOBUFS). */
 		if (trial->outbox.first == first)
 			poll(NULL, 0, NO_MEMORY_RETRY_MS);
 	}

@@ -66,7 +66,7 @@ int outbox_flush(struct outbox *outbox)
 			return 0;
 		if (sent < 0 && errno == EMSGSIZE)
 			return -EMSGSIZE;
-		/* Any other failure: the coordinator is gone, and this process follows it. */
+		/* Any other failure means that the coordinator is dead; PR_SET_PDEATHSIG then ends this process. */
 		outbox_drop_first(outbox);
 	}
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Messages on their way to a socket, a datagram each, in order. Sending never blocks. */
+/* A queue of messages to a socket, one datagram each, in order. Sending never blocks. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,11 +17,10 @@ struct outbox {
 };
 
 void outbox_init(struct outbox *outbox, int socket_fd);
-/* Takes text; without memory it is lost. */
+/* Takes text; drops it if out of memory. */
 void outbox_add(struct outbox *outbox, char *text);
-/* Sends what the socket takes. 0; -EMSGSIZE: no datagram holds the first message, or the other end has no room for it.
- */
+/* Sends as much as the socket takes. 0; -EMSGSIZE: the first message exceeds TRIAL_MESSAGE_MAX or the send buffer. */
 int outbox_flush(struct outbox *outbox);
-/* Puts text in the place of the first message and takes it; false where it is not shorter. */
+/* Replaces the first message by text, which it takes. False, and text is not taken, if it is not shorter. */
 bool outbox_shorten_first(struct outbox *outbox, char *text);
 void outbox_drop_first(struct outbox *outbox);

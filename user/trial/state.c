@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* How the subject is before and after chaos: the probes' state, and its nodes' roles. */
+/* The subject's state before and after chaos: its probes and its nodes' roles. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static void keep_leader(struct trial *trial, const json_t *roles)
 	snprintf(trial->leader, sizeof(trial->leader), "%.*s", (int)length, text);
 }
 
-/* {"probes": …, "roles": what `roles` printed}; NULL where the subject has neither. */
+/* {"probes": …, "roles": output of `roles`}; NULL if the subject has neither. */
 static json_t *look_at_state(struct trial *trial, struct error *err)
 {
 	json_t *state = json_object(), *roles;

@@ -13,9 +13,9 @@
 
 #define READY_TIMEOUT_SECONDS 30
 
-/* In the order of their steps. */
+/* In the order in which their steps run. */
 static const struct pump_source *const sources[] = {
-	/* First, whatever else there is to do. */
+	/* The lease first: its renewal must not wait for the other steps. */
 	&trial_lease_source,    &trial_command_source,  &trial_abort_source,
 	&trial_workload_source, &trial_drains_source,   &trial_probes_source,
 	&trial_guard_source,    &trial_messages_source, &trial_signal_source,
@@ -101,7 +101,7 @@ static int hold_chaos(struct trial *trial, struct error *err)
 	ret = trial_pump(trial, from_ns + clock_from_seconds(trial->settings->duration_seconds), chaos_ended_early);
 	if (ret && ret != -ETIMEDOUT)
 		return error_set(err, ret, "stopped");
-	/* Whether it was live until now. */
+	/* A last renewal sets chaos_error if the faults were not live until now. */
 	if (ret && trial->live)
 		trial_renew(trial);
 	if (trial->chaos_error.code) {
@@ -127,7 +127,7 @@ static bool samples_ended(const struct trial *trial)
 	return !trial->probes || !probes_running(trial->probes);
 }
 
-/* Not to recover in time is a result, not an error. */
+/* Missing the recovery deadline is a result (*recovered is false), not an error. */
 static int recover(struct trial *trial, bool *recovered, struct error *err)
 {
 	uint64_t end_ns = trial->times.reverted_ns + clock_from_seconds(trial->settings->recovery_seconds);
@@ -152,7 +152,7 @@ static int recover(struct trial *trial, bool *recovered, struct error *err)
 	trial_record_final_state(trial);
 	if (!trial->probes)
 		return 0;
-	/* Those that chaos made slow belong to the result. */
+	/* Samples still under way belong to the result: wait for them. */
 	probes_finish(trial->probes);
 	ret = trial_pump(trial, UINT64_MAX, samples_ended);
 	return ret ? error_set(err, ret, "stopped") : 0;
@@ -197,7 +197,7 @@ static void finish_trial(struct trial *trial, int ret, const struct error *err)
 {
 	struct error revert_error = {};
 
-	/* First of all, whatever went wrong. */
+	/* End the faults first, whatever went wrong. */
 	if (end_faults(trial, &revert_error))
 		trial_event(trial, "revert_failed", "%s", revert_error.text);
 	trial_stop_load(trial);
@@ -216,13 +216,13 @@ static void finish_trial(struct trial *trial, int ret, const struct error *err)
 static void prepare_process(pid_t coordinator)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* It may have died before. */
+	/* The coordinator may have died before the prctl. */
 	if (getppid() != coordinator)
 		_exit(1);
 	prctl(PR_SET_NAME, "eval-trial");
-	/* These are the coordinator's to decide on. */
+	/* The coordinator decides whether a hangup stops the trial. */
 	signal(SIGHUP, SIG_IGN);
-	/* Ctrl+Z: who stops is the coordinator alone, and a fault ends at its time, not by a lapsed lease. */
+	/* Ctrl+Z stops only the coordinator; the worker renews the lease, so that a fault ends at its time. */
 	signal(SIGTSTP, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 }
@@ -265,6 +265,6 @@ void trial_run(const struct trial_job *job)
 	if (!ret)
 		ret = run_phases(&trial, &err);
 	finish_trial(&trial, ret, &err);
-	/* Not exit(): buffers and handlers are the coordinator's. */
+	/* Not exit(): stdio buffers and atexit handlers belong to the coordinator. */
 	_exit(0);
 }

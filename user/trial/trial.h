@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * One trial, run in a process of its own (the worker), which streams what happens to the coordinator: JSON objects,
- * one a datagram, told apart by their key "message":
+ * One trial, run in its own process (the worker). The worker sends the coordinator JSON objects, one per datagram,
+ * distinguished by their key "message":
  *   phase    {"phase", "at", "monotonic_ns", "seconds": planned length or null}
  *   event    {"at", "monotonic_ns", "phase", "kind", "text", …}, as store_event_add() takes it
- *   columns  {"columns": {…}} of the trial's row, as far as they are known
+ *   columns  {"columns": {…}}, new values of the trial's row
  *   command  {"record": {…}}, an element of commands_json
  *   samples  {"samples": […], "state": probes_state()}
- *   end      nothing more comes; the columns hold the final status
+ *   end      the last message; the columns hold the final status
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 
 #include "plan/plan.h"
 
-/* The stages of errors, too. */
+/* Also the values of error_stage. */
 enum trial_phase {
 	PHASE_RESET,
 	PHASE_READY,
@@ -29,7 +29,7 @@ enum trial_phase {
 };
 
 const char *trial_phase_name(enum trial_phase phase);
-/* PHASE_COUNT where there is none of that name. */
+/* PHASE_COUNT if no phase has that name. */
 enum trial_phase trial_phase_find(const char *name);
 
 struct trial_job {
@@ -43,8 +43,8 @@ struct trial_job {
 	int guard_fd;
 };
 
-/* Datagrams stay below this; both ends of the socket get buffers for it. */
+/* The longest datagram, in bytes: the size of the coordinator's receive buffer and half the worker's send buffer. */
 #define TRIAL_MESSAGE_MAX (1024 * 1024)
 
-/* The worker's whole life, in the forked child. SIGTERM ends the trial early: faults inert first. */
+/* The worker's main function, in the forked child. SIGTERM or SIGINT makes the faults inert and ends the trial. */
 __attribute__((noreturn)) void trial_run(const struct trial_job *job);
