@@ -5,7 +5,6 @@
 # shellcheck disable=SC2016 # the commands' own variables
 source "$(dirname "$0")/../lib/lib.sh"
 need_root
-
 unset EVAL_DB
 eval_bin=${EVAL_UNDER_TEST:-$eval_bin}
 
