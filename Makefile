@@ -8,7 +8,7 @@
 # make fuzz         SECONDS=600 for each target      make valgrind   the command line tests under valgrind
 # make coverage     statement coverage of user/ by unit, cli, net and fault tests
 # make bench        figures, not pass or fail        make check      format, clang-tidy, cppcheck, shellcheck, layers
-# make bench-vm     compares netem with our delay lines in guests, writes docs/BENCH-VM.md
+# make bench-vm     compares netem with our delay lines in guests, writes docs/benchmarks-guests.md
 # V=1 shows the commands.
 
 VERSION := 0.1.0

@@ -17,7 +17,7 @@ usage: scripts/bench-vm.sh [--write] [--parts "PART…"] [KERNEL…]      a kern
   rules       1, 1,000 and 10,000 peers, with netem behind as many u32 filters
   disk        what a call costs under disk pressure, and fio outside scope, with bindfs beside it
 
-Kernels: 5.10 6.1 6.12 sid (default: all). --write renews what was measured in docs/BENCH-VM.md and keeps the rest. For a quick
+Kernels: 5.10 6.1 6.12 sid (default: all). --write renews what was measured in docs/benchmarks-guests.md and keeps the rest. For a quick
 look: COUNT (round trips), ROUNDS (pairs), DELAYS ("0 20 100"), LINE (fq or tap: what throughput and rules measure), WAYS
 ("netem fq tap": what delay measures), CPUS.
 END
@@ -33,7 +33,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top" || exit 1
 # shellcheck source=scripts/bench/document.sh
 source scripts/bench/document.sh
-document=docs/BENCH-VM.md
+document=docs/benchmarks-guests.md
 write=
 kernels=()
 while (($#)); do

@@ -17,7 +17,7 @@ usage: scripts/bench.sh [--write] [PART…]      all parts take about ten minute
   stop_all    'eval cleanup --now' with 50 faults live, others' on this host included
   campaign    1,000 empty trials against the same number of forks, execs and fsyncs
 
---write renews these parts' sections of docs/BENCH.md and keeps the others'. $EVAL is the program measured
+--write renews these parts' sections of docs/benchmarks.md and keeps the others'. $EVAL is the program measured
 (default ./eval), $TOOLS the folder of tests/tools (default build/tools): 'make bench' builds both.
 END
 }
@@ -38,7 +38,7 @@ cd "$top" || exit 1
 # shellcheck source=scripts/bench/document.sh
 source scripts/bench/document.sh
 export EVAL=${EVAL:-$top/eval} TOOLS=${TOOLS:-$top/build/tools}
-document=docs/BENCH.md
+document=docs/benchmarks.md
 write=
 wanted=()
 while (($#)); do

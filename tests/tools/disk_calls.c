@@ -3,7 +3,7 @@
  * Makes every kind of call that may need space on a disk, one after the other, and prints the results:
  *     disk_calls prepare DIR SIZE          makes a file for each call, while there is space
  *     disk_calls fill DIR LEAVE            takes all space but LEAVE bytes
- *     disk_calls run DIR SIZE SETTLE_MS    prints "CALL RESULT" for each call, as in docs/disk-pressure.md
+ *     disk_calls run DIR SIZE SETTLE_MS    prints "CALL RESULT" for each call, as in docs/chaos/disk_pressure.md
  * Each call writes SIZE bytes. The tool frees the space of a call before the next call and waits SETTLE_MS for eval to
  * notice it. A result ends in ",fsync:ERROR" if the call succeeded but fsync failed.
  */
