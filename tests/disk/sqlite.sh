@@ -33,6 +33,8 @@ is_full() {
 	[[ -n $said ]] || committed=$((committed + 500))
 	case $said,$fs,$engine in
 	*"disk is full (13)",* | *"disk I/O error (10)",btrfs,* | *"disk I/O error (10)",xfs,hook | *"unable to open database file (14)",xfs,fill) ;;
+	# In WAL mode the database does not open if the last insertion that fitted left less than its -shm file needs.
+	*"disk I/O error (10)",ext4,hook) (($(left_bytes | tr -d '[]') < 32768)) ;;
 	*) return 1 ;;
 	esac
 }
