@@ -10,9 +10,14 @@ mapfile -t papers < <(git ls-files '*.md')
 mapfile -t targets < <(make -qp 2>/dev/null | sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' | sort -u)
 mapfile -t commands < <("$eval_bin" --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')
 
-# Prints the words in backquotes and code blocks, one per line.
+# Prints the lines of code blocks, and each piece in backquotes on a line of its own.
+code_of() { # PAPER
+	awk '/^```/ { code = !code; next } code { print; next } { while (match($0, /`[^`]+`/)) { print substr($0, RSTART + 1, RLENGTH - 2); $0 = substr($0, RSTART + RLENGTH) } }' "$1"
+}
+
+# Prints the words of that, one per line.
 words_of() { # PAPER
-	awk '/^```/ { code = !code; next } code { print; next } { while (match($0, /`[^`]+`/)) { print substr($0, RSTART + 1, RLENGTH - 2); $0 = substr($0, RSTART + RLENGTH) } }' "$1" |
+	code_of "$1" |
 		tr ' ' '\n' | sed 's/[,;:.)]*$//; s/^(//'
 }
 
@@ -29,7 +34,7 @@ missing_files() { # PAPER
 
 missing_targets() { # PAPER
 	local target
-	awk '/^```/ { code = !code; next } code { print } !code { while (match($0, /`[^`]+`/)) { print substr($0, RSTART + 1, RLENGTH - 2); $0 = substr($0, RSTART + RLENGTH) } }' "$1" |
+	code_of "$1" |
 		sed -n 's/#.*//; s/^\(sudo \)\{0,1\}make \(.*\)$/\2/p' | tr ' ' '\n' | grep -E '^[a-z][a-z-]*$' | sort -u |
 		while read -r target; do
 			[[ " ${targets[*]} " == *" $target "* ]] || echo "make $target"

@@ -19,8 +19,6 @@
 
 static void stats_add(json_t *fault, int stats_fd, int line_fd)
 {
-	static const char *const names[] = {[EVAL_EGRESS] = "egress", [EVAL_INGRESS] = "ingress"};
-
 	for (__u32 i = 0; stats_fd >= 0 && i < EVAL_DIRECTIONS; i++) {
 		struct eval_line line;
 		struct eval_stats stats;
@@ -36,7 +34,7 @@ static void stats_add(json_t *fault, int stats_fd, int line_fd)
 						      (json_int_t)line.held_bytes, "delivered",
 						      (json_int_t)line.delivered, "line_dropped",
 						      (json_int_t)line.dropped));
-		json_object_set_new(fault, names[i], json);
+		json_object_set_new(fault, stats_directions[i], json);
 	}
 }
 

@@ -14,6 +14,7 @@
 #include "kernel/object.h"
 #include "kernel/session.h"
 #include "latency.skel.h"
+#include "net/device.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 

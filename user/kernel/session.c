@@ -192,7 +192,6 @@ void session_drain(struct session *session)
 
 json_t *session_evidence(const struct session *session)
 {
-	static const char *const names[] = {[EVAL_EGRESS] = "egress", [EVAL_INGRESS] = "ingress"};
 	json_t *json = json_pack("{s:s, s:i}", "device", session->ctl->device, "ifindex", (int)session->ctl->ifindex);
 	struct eval_stats total = {};
 
@@ -201,12 +200,8 @@ json_t *session_evidence(const struct session *session)
 
 		if (stats_read(session->stats_fd, i, &stats))
 			continue;
-		json_object_set_new(json, names[i], stats_to_json(&stats, session->has_delays));
-		total.seen += stats.seen;
-		total.hit += stats.hit;
-		total.bytes += stats.bytes;
-		if (stats.first_hit_ns && (!total.first_hit_ns || stats.first_hit_ns < total.first_hit_ns))
-			total.first_hit_ns = stats.first_hit_ns;
+		json_object_set_new(json, stats_directions[i], stats_to_json(&stats, session->has_delays));
+		stats_sum(&total, &stats);
 	}
 	json_object_set_new(json, "seen", json_integer((json_int_t)total.seen));
 	json_object_set_new(json, "hit", json_integer((json_int_t)total.hit));

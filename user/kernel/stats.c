@@ -8,6 +8,18 @@
 
 #include "util/cleanup.h"
 
+const char *const stats_directions[EVAL_DIRECTIONS] = {[EVAL_EGRESS] = "egress", [EVAL_INGRESS] = "ingress"};
+
+void stats_sum(struct eval_stats *sum, const struct eval_stats *part)
+{
+	sum->seen += part->seen;
+	sum->hit += part->hit;
+	sum->bytes += part->bytes;
+	sum->failed += part->failed;
+	if (part->first_hit_ns && (!sum->first_hit_ns || part->first_hit_ns < sum->first_hit_ns))
+		sum->first_hit_ns = part->first_hit_ns;
+}
+
 static void histogram_add(struct eval_histogram *sum, const struct eval_histogram *part)
 {
 	sum->sum_ns += part->sum_ns;
@@ -32,16 +44,9 @@ int stats_read(int stats_map_fd, enum eval_direction direction, struct eval_stat
 		return ret;
 	memset(sum, 0, sizeof(*sum));
 	for (int i = 0; i < cpus; i++) {
-		const struct eval_stats *cpu = &per_cpu[i];
-
-		sum->seen += cpu->seen;
-		sum->hit += cpu->hit;
-		sum->bytes += cpu->bytes;
-		sum->failed += cpu->failed;
-		if (cpu->first_hit_ns && (!sum->first_hit_ns || cpu->first_hit_ns < sum->first_hit_ns))
-			sum->first_hit_ns = cpu->first_hit_ns;
-		histogram_add(&sum->drawn, &cpu->drawn);
-		histogram_add(&sum->applied, &cpu->applied);
+		stats_sum(sum, &per_cpu[i]);
+		histogram_add(&sum->drawn, &per_cpu[i].drawn);
+		histogram_add(&sum->applied, &per_cpu[i].applied);
 	}
 	return 0;
 }

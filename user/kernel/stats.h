@@ -7,6 +7,11 @@
 
 #include "eval_abi.h"
 
+/* "egress" and "ingress", as in evidence. */
+extern const char *const stats_directions[EVAL_DIRECTIONS];
+
+/* Adds the plain counters of part; first_hit_ns becomes the earlier one. */
+void stats_sum(struct eval_stats *sum, const struct eval_stats *part);
 /* Sums the counters over CPUs; first_hit_ns is the earliest, 0 if there is none. Returns 0 or a negative errno. */
 int stats_read(int stats_map_fd, enum eval_direction direction, struct eval_stats *sum);
 /* {"seen", "hit", "bytes"}; with_delays also "failed" and the histograms "drawn" and "applied". */

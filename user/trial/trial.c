@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "plan/status.h"
 #include "trial/internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -158,10 +159,11 @@ static int recover(struct trial *trial, bool *recovered, struct error *err)
 	return ret ? error_set(err, ret, "stopped") : 0;
 }
 
-static void set_outcome(struct trial *trial, const char *status, const char *text, int code)
+static void set_outcome(struct trial *trial, enum trial_status status, const char *text, int code)
 {
-	json_t *columns = json_pack("{s:s, s:s, s:s, s:o}", "status", status, "verdict", "none", "error_stage",
-				    trial_phase_name(trial->phase), "error_text", json_text(text, strlen(text)));
+	json_t *columns =
+		json_pack("{s:s, s:s, s:s, s:o}", "status", status_name(status), "verdict", verdict_name(VERDICT_NONE),
+			  "error_stage", trial_phase_name(trial->phase), "error_text", json_text(text, strlen(text)));
 
 	if (code)
 		json_object_set_new(columns, "error_errno", json_integer(-code));
@@ -179,7 +181,7 @@ static int run_phases(struct trial *trial, struct error *err)
 	if (ret)
 		return ret;
 	if (trial->plan->chaos && trial->probes && !probes_healthy(trial->probes, reason, sizeof(reason))) {
-		set_outcome(trial, "void", reason, 0);
+		set_outcome(trial, STATUS_VOID, reason, 0);
 		return 0;
 	}
 	ret = hold_chaos(trial, err);
@@ -202,9 +204,9 @@ static void finish_trial(struct trial *trial, int ret, const struct error *err)
 		trial_event(trial, "revert_failed", "%s", revert_error.text);
 	trial_stop_load(trial);
 	if (ret == -ECANCELED)
-		set_outcome(trial, "interrupted", "stopped by a signal", 0);
+		set_outcome(trial, STATUS_INTERRUPTED, "stopped by a signal", 0);
 	else if (ret)
-		set_outcome(trial, "failed", *err->text ? err->text : strerror(-ret), ret);
+		set_outcome(trial, STATUS_FAILED, *err->text ? err->text : strerror(-ret), ret);
 	if (trial->groups_lost)
 		trial_event(trial, "guard_lost", "the guard was not told of %zu commands: it is stopped",
 			    trial->groups_lost);

@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "chaos/fault.h"
-#include "eval_abi.h"
 #include "eval_disk.h"
 #include "target/target.h"
 

@@ -8,9 +8,7 @@
 #include "chaos/disk/disk.h"
 #include "chaos/fault.h"
 #include "disk_pressure.skel.h"
-#include "eval_abi.h"
 #include "eval_disk.h"
-#include "kernel/session.h"
 
 #define DISK_LINKS_MAX 8
 

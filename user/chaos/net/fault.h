@@ -11,7 +11,6 @@
 
 #include "chaos/fault.h"
 #include "chaos/type.h"
-#include "kernel/session.h"
 
 struct bpf_object;
 struct net_part;

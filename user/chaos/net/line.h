@@ -8,10 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "eval_abi.h"
 #include "eval_net.h"
-#include "kernel/session.h"
-#include "net/device.h"
 #include "util/error.h"
 
 struct bpf_object;

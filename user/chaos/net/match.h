@@ -5,7 +5,6 @@
 #include <bpf/libbpf.h>
 
 #include "chaos/fault.h"
-#include "eval_abi.h"
 #include "eval_net.h"
 
 struct net_device;
