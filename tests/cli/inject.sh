@@ -181,6 +181,6 @@ check_eq "full line: ends well" "$inject_status" 130
 got=$(evidence full '.devices[0].egress | "\(.hit == .line.delivered + .line.line_dropped) \(.line.line_dropped > 0)"')
 check_eq "full line: what was hit was delivered or counted as dropped" "$got" "true true"
 check_match "full line: said" "$(cat "$work/full.err")" \
-	"^eval: warning: the delay line was full and dropped [1-9][0-9]* packets \(line_dropped\)$"
+	"^eval: warning: the line dropped [1-9][0-9]* packets: chaos was loss, not only delay$"
 check "nothing is left" wait_for 3 nothing_left_in n1
 done_testing

@@ -8,6 +8,7 @@ cd "$top" || exit 1
 
 mapfile -t papers < <(git ls-files '*.md')
 mapfile -t targets < <(make -qp 2>/dev/null | sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' | sort -u)
+mapfile -t vm_commands < <(scripts/vm.sh --help | sed -n 's/^  \([a-z]*\)  .*/\1/p; s/^  \([a-z]*\) [A-Z[].*/\1/p')
 mapfile -t commands < <("$eval_bin" --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')
 
 # Prints the lines of code blocks, and each piece in backquotes on a line of its own.
@@ -41,8 +42,12 @@ missing_targets() { # PAPER
 		done
 }
 
+# Of eval, and of scripts/vm.sh, which takes options before its command.
 missing_commands() { # PAPER
 	local command
+	code_of "$1" | sed -n 's/#.*//; s/.*scripts\/vm\.sh \([a-z0-9.]*\).*/\1/p' | grep . | sort -u | while read -r command; do
+		[[ " ${vm_commands[*]} " == *" $command "* ]] || echo "vm.sh $command"
+	done
 	grep -oE '(\./eval|`eval) [a-z-]+' "$1" | awk '{ print $2 }' | sort -u | while read -r command; do
 		[[ " ${commands[*]} " == *" $command "* ]] || echo "eval $command"
 	done
@@ -59,10 +64,10 @@ check "there are papers" test "${#papers[@]}" -ge 4
 check "make has targets" test "${#targets[@]}" -ge 20
 check "eval has commands" test "${#commands[@]}" -ge 6
 # shellcheck disable=SC2016 # backquotes of Markdown
-printf '%s\n' '`user/nowhere.c` `make nowhere` `./eval nowhere` `no_such_name` [x](nowhere.md)' >"$work/wrong.md"
+printf '%s\n' '`user/nowhere.c` `make nowhere` `./eval nowhere` `scripts/vm.sh 5.10 true` `no_such_name` [x](nowhere.md)' >"$work/wrong.md"
 check_eq "a wrong paper is found out" "$(missing_files "$work/wrong.md"; missing_targets "$work/wrong.md"
 	missing_commands "$work/wrong.md"; missing_names "$work/wrong.md")" \
-	"$(printf '%s\n' user/nowhere.c nowhere.md "make nowhere" "eval nowhere" no_such_name)"
+	"$(printf '%s\n' user/nowhere.c nowhere.md "make nowhere" "vm.sh 5.10" "eval nowhere" no_such_name)"
 for paper in "${papers[@]}"; do
 	check_eq "$paper: files" "$(missing_files "$paper")" ""
 	check_eq "$paper: targets of make" "$(missing_targets "$paper")" ""

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "campaign/internal.h"
+#include "chaos/type.h"
 #include "kernel/features.h"
 #include "kernel/live.h"
 #include "kernel/object.h"
@@ -36,28 +37,13 @@ static bool runs_chaos(const struct campaign *campaign)
 	return false;
 }
 
-/* The kernel features that chaos types need; with a param, only trials with that value need the feature. */
-static const struct {
-	const char *type, *param, *value;
-	enum feature_id feature;
-} needs[] = {
-	{.type = "latency", .feature = FEATURE_TCX},
-	{.type = "latency", .param = "line", .value = "tap", .feature = FEATURE_TAP},
-	{.type = "latency", .param = "line", .value = "fq", .feature = FEATURE_SCH_FQ},
-	{.type = "network_partition", .feature = FEATURE_TCX},
-	{.type = "network_partition", .param = "engine", .value = "xdp", .feature = FEATURE_XDP_LINK},
-	{.type = "disk_pressure", .param = "engine", .value = "hook", .feature = FEATURE_FMOD_RET},
-	{.type = "disk_pressure", .param = "statfs", .value = "on", .feature = FEATURE_STATFS},
-};
-
-static bool is_needed(const struct campaign *campaign, size_t need)
+static bool is_needed(const struct campaign *campaign, const struct chaos_ops *ops, const struct chaos_requirement *row)
 {
 	for (size_t i = 0; i < campaign->entry_count; i++) {
 		const struct plan_trial *plan = campaign->entries[i].plan;
-		const char *value = needs[need].param ? json_text_or(plan->params, needs[need].param, "") : NULL;
 
-		if (plan->chaos && !strcmp(plan->chaos->ops->name, needs[need].type) &&
-		    (!value || !strcmp(value, needs[need].value)))
+		if (plan->chaos && plan->chaos->ops == ops &&
+		    (!row->param || !strcmp(json_text_or(plan->params, row->param, ""), row->value)))
 			return true;
 	}
 	return false;
@@ -73,11 +59,6 @@ static json_t *features_to_json(const struct feature features[FEATURE_COUNT])
 	return json;
 }
 
-static bool is_usable(const struct feature features[FEATURE_COUNT], enum feature_id id)
-{
-	return features[id].usable || (id == FEATURE_TCX && features[FEATURE_CLSACT].usable);
-}
-
 /* Only warns: a missing feature fails the trials that need it, not the campaign. */
 static void warn_of_missing_features(struct campaign *campaign)
 {
@@ -85,13 +66,11 @@ static void warn_of_missing_features(struct campaign *campaign)
 
 	if (!runs_chaos(campaign) || features_probe(features))
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(needs); i++) {
-		const struct feature *feature = &features[needs[i].feature];
-
-		if (!is_usable(features, needs[i].feature) && is_needed(campaign, i))
-			log_warning("this kernel has no %s (%s): %s trials will fail", feature->name, feature->reason,
-				    needs[i].type);
-	}
+	for (const struct chaos_ops *ops = chaos_next(NULL); ops; ops = chaos_next(ops))
+		for (const struct chaos_requirement *row = ops->requires; row->feature; row++)
+			if (!row->gives && !features_suffice(features, row->feature) && is_needed(campaign, ops, row))
+				log_warning("this kernel has no %s (%s): %s trials will fail",
+					    feature_name(row->feature), features[row->feature].reason, ops->name);
 	record_campaign(campaign, json_pack("{s:o}", "features", features_to_json(features)));
 }
 

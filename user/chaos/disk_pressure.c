@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 
 #include "chaos/disk/disk.h"
+#include "chaos/evidence.h"
 #include "chaos/fault.h"
 #include "chaos/kinds.h"
 #include "util/cleanup.h"
@@ -50,6 +51,14 @@ static const struct chaos_field fields[] = {
 	 .fallback = "\"auto\"",
 	 .arg = "auto|on|off",
 	 .help = "whether df and statvfs see it, too (default: auto, where possible)"},
+	{},
+};
+
+static const struct chaos_requirement requires[] = {
+	{.feature = FEATURE_FMOD_RET, .param = "engine", .value = "hook"},
+	{FEATURE_GROWTH, "engine", "hook", .gives = "overwriting goes on on a full disk"},
+	{FEATURE_STATFS, "engine", "hook", .gives = "df tells what is left"},
+	{.feature = FEATURE_STATFS, .param = "statfs", .value = "on"},
 	{},
 };
 
@@ -172,8 +181,10 @@ static json_t *disk_evidence(void *state)
 	struct disk_fault *disk = state;
 	json_t *evidence = disk->engine->evidence(disk->state);
 
-	if (evidence && disk->why_not_hook.code)
+	if (evidence && disk->why_not_hook.code) {
 		json_object_set_new(evidence, "why_not_hook", json_string(disk->why_not_hook.text));
+		evidence_add_note(evidence, "by engine fill, as %s", disk->why_not_hook.text);
+	}
 	return evidence;
 }
 
@@ -191,8 +202,11 @@ const struct chaos_ops chaos_disk_pressure = {
 	.name = "disk_pressure",
 	.kind = EVAL_KIND_DISK_PRESSURE,
 	.summary = "make the target's disk seem to fill up",
-	.needs = CHAOS_NEEDS_DATA_DIR,
+	.target = TARGET_DISK,
 	.fields = fields,
+	.requires = requires,
+	.verb = "act on",
+	.nothing = "call ran out of space",
 	.check = disk_check,
 	.prepare = disk_prepare,
 	.activate = disk_activate,
@@ -201,4 +215,6 @@ const struct chaos_ops chaos_disk_pressure = {
 	.revert = disk_revert,
 	.evidence = disk_evidence,
 	.free = disk_free,
+	.describe = disk_describe,
+	.live = disk_live,
 };

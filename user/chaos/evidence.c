@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "chaos/evidence.h"
 
+#include <stdarg.h>
+
 #include "util/cleanup.h"
 #include "util/json.h"
 
@@ -14,4 +16,40 @@ void evidence_add(json_t *total, const json_t *part)
 		sum += json_integer_at(part, sums[i]);
 		json_object_set_new(total, sums[i], json_integer(sum));
 	}
+}
+
+static json_t *list_of(json_t *evidence, const char *key)
+{
+	if (!json_object_get(evidence, key))
+		json_object_set_new(evidence, key, json_array());
+	return json_object_get(evidence, key);
+}
+
+void evidence_add_loss(json_t *evidence, json_int_t count, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	json_array_append_new(list_of(evidence, "losses"),
+			      json_pack("{s:I, s:o}", "count", count, "text", json_vsprintf(format, args)));
+	va_end(args);
+}
+
+void evidence_add_note(json_t *evidence, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	json_array_append_new(list_of(evidence, "notes"), json_vsprintf(format, args));
+	va_end(args);
+}
+
+void evidence_add_note_about(json_t *fault, const char *about, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	json_array_append_new(list_of(fault, "notes"),
+			      json_pack("{s:s, s:o}", "about", about, "text", json_vsprintf(format, args)));
+	va_end(args);
 }

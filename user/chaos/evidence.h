@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Sums of evidence: a fault's kernel counters as JSON. */
+/* A fault's evidence as JSON, see fault_evidence(): sums, and the two keys that every type fills. */
 #pragma once
 
 #include <jansson.h>
 
 /* Adds the plain counters of a part's evidence (seen, hit, bytes) to a total's. */
 void evidence_add(json_t *total, const json_t *part);
+/* Appends {"count", "text"} to "losses": what the fault did beyond what was asked. */
+void evidence_add_loss(json_t *evidence, json_int_t count, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Appends a text to "notes": why the fault did less than asked, or did it another way. */
+void evidence_add_note(json_t *evidence, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Appends {"about", "text"} to the "notes" of a live fault in chaos/inventory.h. about: at most 9 characters. */
+void evidence_add_note_about(json_t *fault, const char *about, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));

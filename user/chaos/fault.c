@@ -91,7 +91,13 @@ int fault_revert(struct fault *fault, struct error *err)
 
 json_t *fault_evidence(struct fault *fault)
 {
-	return fault->spec->ops->evidence(fault->state);
+	json_t *evidence = fault->spec->ops->evidence(fault->state);
+
+	if (evidence && !json_object_get(evidence, "losses"))
+		json_object_set_new(evidence, "losses", json_array());
+	if (evidence && !json_object_get(evidence, "notes"))
+		json_object_set_new(evidence, "notes", json_array());
+	return evidence;
 }
 
 const char *fault_engine(const struct fault *fault)

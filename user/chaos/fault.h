@@ -51,7 +51,8 @@ int fault_revert(struct fault *fault, struct error *err);
 /*
  * Kernel counters, a new reference; may be called while live and after revert (not after free):
  * {"engine": "tap", "seen": n, "hit": n, "bytes": n, "first_hit_ns": monotonic ns or null,
- *  "devices": [{"device": s, "ifindex": n, "egress": {...}, "ingress": {...}}], …}
+ *  "devices": [{"device": s, "ifindex": n, "egress": {...}, "ingress": {...}}],
+ *  "losses": [{"count": n, "text": s}], "notes": [s], …}
  * per direction {"seen", "hit", "bytes", "drawn": hist, "applied": hist}; hist is
  * {"count", "mean_us", "log2_us": [n, …]} with log2_us[i] counting [2^i, 2^(i+1)) µs, trailing zeroes left out.
  */

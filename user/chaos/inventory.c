@@ -7,36 +7,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "chaos/type.h"
 #include "eval_abi.h"
-#include "eval_disk.h"
 #include "eval_net.h"
 #include "kernel/live.h"
-#include "kernel/stats.h"
 #include "net/endpoint.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
-
-static void stats_add(json_t *fault, int stats_fd, int line_fd)
-{
-	for (__u32 i = 0; stats_fd >= 0 && i < EVAL_DIRECTIONS; i++) {
-		struct eval_line line;
-		struct eval_stats stats;
-		json_t *json;
-
-		if (stats_read(stats_fd, i, &stats))
-			continue;
-		json = stats_to_json(&stats, line_fd >= 0);
-		if (line_fd >= 0 && !bpf_map_lookup_elem(line_fd, &i, &line))
-			json_object_set_new(json, "line",
-					    json_pack("{s:I, s:I, s:I, s:I}", "held_packets",
-						      (json_int_t)line.held_packets, "held_bytes",
-						      (json_int_t)line.held_bytes, "delivered",
-						      (json_int_t)line.delivered, "line_dropped",
-						      (json_int_t)line.dropped));
-		json_object_set_new(fault, stats_directions[i], json);
-	}
-}
 
 /* The ports that the fault's programs protect; a disk fault has none. */
 static void protect_add(json_t *fault, const struct live_fault *live)
@@ -62,34 +40,6 @@ static void protect_add(json_t *fault, const struct live_fault *live)
 static json_t *text_of(const char *bytes)
 {
 	return json_text(bytes, strlen(bytes));
-}
-
-/* A disk fault's counters, in place of a network fault's directions. */
-static void disk_add(json_t *fault, const struct eval_disk *disk, int stats_fd)
-{
-	__u64 left = 0, reserved = 0;
-	struct eval_stats stats = {};
-	json_t *json;
-
-	for (size_t i = 0; i < EVAL_DISK_DIRS; i++) {
-		const struct eval_disk_space *space = &disk->spaces[i];
-
-		left += space->limit_bytes > space->charged_bytes ? space->limit_bytes - space->charged_bytes : 0;
-		reserved += space->reserved_bytes;
-	}
-	json = json_pack("{s:o, s:I, s:I}", "data_dirs",
-			 json_text(disk->data_dirs, strnlen(disk->data_dirs, sizeof(disk->data_dirs))), "left_bytes",
-			 (json_int_t)left, "reserved_bytes", (json_int_t)reserved);
-	json_object_set_new(fault, "disk", json);
-	/* The fill engine has no programs, and thus no counters. */
-	if (stats_fd < 0 || stats_read(stats_fd, 0, &stats))
-		return;
-	json_object_set_new(json, "seen", json_integer((json_int_t)stats.seen));
-	json_object_set_new(json, "refused",
-			    json_pack("{s:I, s:I, s:I}", "write", (json_int_t)disk->refused[EVAL_DISK_WRITE], "append",
-				      (json_int_t)disk->refused[EVAL_DISK_APPEND], "fallocate",
-				      (json_int_t)disk->refused[EVAL_DISK_FALLOCATE]));
-	json_object_set_new(json, "statfs_shrunk", json_integer((json_int_t)disk->statfs_shrunk));
 }
 
 static json_t *netns_name(uint64_t ino)
@@ -128,16 +78,12 @@ static json_t *fault_to_json(const struct live_fault *fault)
 
 static int inventory_visit(const struct live_fault *live, void *data)
 {
-	_cleanup_close_ int stats_fd = live_fault_map_open(live, EVAL_STATS_MAP);
-	_cleanup_close_ int line_fd = live_fault_map_open(live, EVAL_LINE_MAP);
-	const struct eval_disk *disk = live_fault_disk(live);
+	const struct chaos_ops *ops = chaos_of_kind(live->ctl->kind);
 	json_t *fault = fault_to_json(live);
 
 	protect_add(fault, live);
-	if (disk)
-		disk_add(fault, disk, stats_fd);
-	else
-		stats_add(fault, stats_fd, line_fd);
+	if (ops)
+		ops->live(live, fault);
 	json_array_append_new(data, fault);
 	return 0;
 }

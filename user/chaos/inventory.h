@@ -10,9 +10,11 @@
  * Every fault of this version, an array of
  * {"type", "campaign", "trial", "target", "engine", "device", "ifindex", "netns_ino", "netns" (name or null),
  *  "holder_pid", "holder_alive", "live", "seconds_left", "lease_seconds_left", "map_id", "hooks": [...] (as
- *  live_fault_hooks()), "protect": [...], "egress": {...}, "ingress": {...} (as fault_evidence())}.
- * Instead of the last three a disk fault has "disk": {"data_dirs", "left_bytes", "reserved_bytes"}, with the hook
- * engine also "seen", "refused": {"write", "append", "fallocate"} and "statfs_shrunk".
+ *  live_fault_hooks()), "protect": [...] (if its programs protect ports)}, and what the chaos type adds:
+ * - network: "egress": {...}, "ingress": {...} (as fault_evidence());
+ * - disk: "disk": {"data_dirs", "left_bytes", "reserved_bytes"}, with the hook engine also "seen", "refused":
+ *   {"write", "append", "fallocate"} and "statfs_shrunk";
+ * - any: "notes": [{"about": s, "text": s}], lines to print, and "over": what happens once its time is over.
  * New reference, NULL with err on failure.
  */
 json_t *inventory_read(struct error *err);

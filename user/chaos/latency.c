@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The chaos type latency: its fields, and hooks and delay lines on each device. */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "chaos/evidence.h"
 #include "chaos/fault.h"
 #include "chaos/kinds.h"
 #include "chaos/net/fault.h"
 #include "chaos/net/line.h"
 #include "chaos/net/match.h"
 #include "eval_net.h"
+#include "kernel/live.h"
 #include "kernel/object.h"
 #include "kernel/session.h"
+#include "kernel/stats.h"
 #include "latency.skel.h"
 #include "net/device.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
+#include "util/text.h"
 
 #define DELAY_MS_MAX 10000
 
@@ -65,6 +71,13 @@ static const struct chaos_field fields[] = {
 	 .fallback = "\"auto\"",
 	 .arg = "auto|fq|tap",
 	 .help = "what holds the packets (default: fq where the kernel has it and max-ms is at most 1000, else tap)"},
+	{},
+};
+
+static const struct chaos_requirement requires[] = {
+	{.feature = FEATURE_TCX},
+	{.feature = FEATURE_TAP, .param = "line", .value = "tap"},
+	{.feature = FEATURE_SCH_FQ, .param = "line", .value = "fq"},
 	{},
 };
 
@@ -259,6 +272,45 @@ static void latency_add_evidence(struct net_part *part, json_t *evidence)
 	}
 }
 
+static json_t *latency_evidence(void *state)
+{
+	json_t *evidence = net_fault_evidence(state), *device;
+	json_int_t dropped = 0, failed = 0;
+	size_t i;
+
+	json_array_foreach (json_object_get(evidence, "devices"), i, device)
+		for (size_t d = 0; d < EVAL_DIRECTIONS; d++) {
+			const json_t *counters = json_object_get(device, directions[d]);
+
+			dropped += json_integer_at(json_object_get(counters, "line"), "line_dropped");
+			failed += json_integer_at(counters, "failed");
+		}
+	if (dropped)
+		evidence_add_loss(evidence, dropped, "the line dropped %lld packet%s: chaos was loss, not only delay",
+				  (long long)dropped, text_plural(dropped));
+	if (failed)
+		evidence_add_loss(evidence, failed, "%lld packet%s matched but passed untouched", (long long)failed,
+				  text_plural(failed));
+	return evidence;
+}
+
+static void latency_live(const struct live_fault *live, json_t *out)
+{
+	_cleanup_close_ int line_fd = live_fault_map_open(live, EVAL_LINE_MAP);
+
+	net_fault_live_directions(live, true, out);
+	for (__u32 i = 0; line_fd >= 0 && i < EVAL_DIRECTIONS; i++) {
+		struct eval_line line;
+
+		if (bpf_map_lookup_elem(line_fd, &i, &line))
+			continue;
+		json_object_set_new(json_object_get(out, directions[i]), "line",
+				    json_pack("{s:I, s:I, s:I, s:I}", "held_packets", (json_int_t)line.held_packets,
+					      "held_bytes", (json_int_t)line.held_bytes, "delivered",
+					      (json_int_t)line.delivered, "line_dropped", (json_int_t)line.dropped));
+	}
+}
+
 static void latency_free(struct net_part *part)
 {
 	struct latency *latency = part->own;
@@ -332,14 +384,19 @@ const struct chaos_ops chaos_latency = {
 	.name = "latency",
 	.kind = EVAL_KIND_LATENCY,
 	.summary = "delay the target's packets by a random time",
-	.needs = CHAOS_NEEDS_ADDRESS | CHAOS_NEEDS_OTHER_NODES,
+	.target = TARGET_NETWORK,
 	.fields = fields,
+	.requires = requires,
+	.verb = "act on",
+	.nothing = "packet matched",
 	.check = latency_check,
 	.prepare = latency_prepare,
 	.activate = net_fault_activate,
 	.renew = net_fault_renew,
 	.stop = net_fault_stop,
 	.revert = net_fault_revert,
-	.evidence = net_fault_evidence,
+	.evidence = latency_evidence,
 	.free = net_fault_free,
+	.describe = net_fault_describe,
+	.live = latency_live,
 };

@@ -37,6 +37,12 @@ static const struct chaos_field fields[] = {
 	{},
 };
 
+static const struct chaos_requirement requires[] = {
+	{.feature = FEATURE_TCX},
+	{.feature = FEATURE_XDP_LINK, .param = "engine", .value = "xdp"},
+	{},
+};
+
 static int partition_open(struct net_part *part, const struct fault_spec *spec, struct error *err)
 {
 	bool xdp = !strcmp(fault_text_param(spec, "engine"), "xdp");
@@ -120,8 +126,12 @@ const struct chaos_ops chaos_network_partition = {
 	.name = "network_partition",
 	.kind = EVAL_KIND_NETWORK_PARTITION,
 	.summary = "cut the target from its peers",
-	.needs = CHAOS_NEEDS_ADDRESS | CHAOS_NEEDS_OTHER_NODES | CHAOS_NEEDS_OWN_TRAFFIC,
+	.target = TARGET_NETWORK,
+	.needs_own_traffic = true,
 	.fields = fields,
+	.requires = requires,
+	.verb = "cut",
+	.nothing = "packet matched",
 	.check = partition_check,
 	.prepare = partition_prepare,
 	.activate = net_fault_activate,
@@ -130,4 +140,6 @@ const struct chaos_ops chaos_network_partition = {
 	.revert = net_fault_revert,
 	.evidence = net_fault_evidence,
 	.free = net_fault_free,
+	.describe = net_fault_describe,
+	.live = net_fault_live,
 };

@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #include "chaos_kinds.h"
+#include "kernel/features.h"
+#include "target/target.h"
 #include "util/error.h"
 
 enum chaos_field_type {
@@ -34,22 +36,26 @@ struct chaos_field {
 	const char *help; /* one line */
 };
 
-/* Requirements of a chaos type on its target node, checked by validation. */
-enum chaos_needs {
-	CHAOS_NEEDS_ADDRESS = 1 << 0,
-	CHAOS_NEEDS_DATA_DIR = 1 << 1,
-	CHAOS_NEEDS_OTHER_NODES = 1 << 2, /* at least one other node or peer */
-	CHAOS_NEEDS_OWN_TRAFFIC = 1 << 3, /* the node's packets are distinguishable: its own IP, or a cgroup */
+/* A kernel feature that a type's faults use. */
+struct chaos_requirement {
+	enum feature_id feature;
+	const char *param, *value; /* only with this value of the param; NULL: always */
+	const char *gives;         /* what it adds; faults work without it. NULL: without it they fail */
 };
 
 struct fault;
+struct live_fault;
 
 struct chaos_ops {
 	const char *name;
 	enum eval_kind kind;
 	const char *summary;              /* help: one line */
-	unsigned int needs;               /* enum chaos_needs */
-	const struct chaos_field *fields; /* ends with .name = NULL */
+	enum target_kind target;          /* what a fault acts on: a node needs its address, or a data_dir */
+	bool needs_own_traffic;           /* the node's packets must be distinguishable: its own IP, or a cgroup */
+	const struct chaos_field *fields; /* ends with .name = NULL; a type need not have `peers` */
+	const struct chaos_requirement *requires; /* ends with {}: every fault needs FEATURE_BTF */
+	const char *verb;                         /* for "latency would act on nothing" */
+	const char *nothing; /* for "the fault touched nothing: no packet matched while it was live" */
 
 	/*
 	 * Checks between fields, for the effective params (each field valid by itself). On failure names the field
@@ -65,11 +71,21 @@ struct chaos_ops {
 	int (*revert)(void *state, struct error *err);
 	json_t *(*evidence)(void *state);
 	void (*free)(void *state);
+
+	/* Writes what a reverted fault did, from its evidence: "12 of 30 packets hit (1800 bytes)". */
+	void (*describe)(char *out, size_t size, const json_t *evidence);
+	/* Adds the type's own counters of a live fault, also of another process, for bpf-status: see chaos/inventory.h.
+	 */
+	void (*live)(const struct live_fault *live, json_t *out);
 };
 
 /* The types in the order of chaos_kinds.h: chaos_next(NULL) returns the first, chaos_next(last) returns NULL. */
 const struct chaos_ops *chaos_find(const char *name);
 const struct chaos_ops *chaos_next(const struct chaos_ops *previous);
+/* By eval_ctl.kind; NULL if this version has no such type. */
+const struct chaos_ops *chaos_of_kind(unsigned int kind);
+/* Writes what the types use the feature for: "latency with line: tap". */
+void chaos_feature_uses(char *out, size_t size, enum feature_id feature);
 const struct chaos_field *chaos_field_find(const struct chaos_ops *ops, const char *name);
 /* Returns a new object with the fallback of every field that has one. */
 json_t *chaos_defaults(const struct chaos_ops *ops);

@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "chaos/inventory.h"
+#include "chaos/type.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "kernel/features.h"
@@ -95,22 +96,13 @@ static void print_hooks(const json_t *fault)
 	puts(json_array_size(hooks) ? "" : " none attached");
 }
 
-static void print_disk(const json_t *disk)
+static void print_notes(const json_t *fault)
 {
-	const json_t *refused = json_object_get(disk, "refused");
+	const json_t *note;
+	size_t i;
 
-	if (!disk)
-		return;
-	printf("    disk      %s: %" JSON_INTEGER_FORMAT " bytes left, %" JSON_INTEGER_FORMAT " %s\n",
-	       text(disk, "data_dirs"), json_integer_at(disk, "left_bytes"), json_integer_at(disk, "reserved_bytes"),
-	       refused ? "seem gone" : "are held by a file without a name");
-	if (!refused)
-		return;
-	printf("    calls     seen %" JSON_INTEGER_FORMAT "; refused: write %" JSON_INTEGER_FORMAT
-	       ", append %" JSON_INTEGER_FORMAT ", fallocate %" JSON_INTEGER_FORMAT
-	       "; statfs shrunk %" JSON_INTEGER_FORMAT "\n",
-	       json_integer_at(disk, "seen"), json_integer_at(refused, "write"), json_integer_at(refused, "append"),
-	       json_integer_at(refused, "fallocate"), json_integer_at(disk, "statfs_shrunk"));
+	json_array_foreach (json_object_get(fault, "notes"), i, note)
+		printf("    %-9s %s\n", text(note, "about"), text(note, "text"));
 }
 
 static void print_place(const json_t *fault)
@@ -155,15 +147,13 @@ static void print_fault(const json_t *fault)
 	if (json_is_true(json_object_get(fault, "live")))
 		printf("    time left %.1f s (lease %.1f s)\n", json_real_value(json_object_get(fault, "seconds_left")),
 		       json_real_value(json_object_get(fault, "lease_seconds_left")));
-	else if (!strcmp(text(fault, "engine"), "fill"))
-		puts("    time left none: its holder gives the space back as soon as it runs, or ends");
 	else
-		puts("    time left none: inert");
+		printf("    time left none: %s\n", json_text_or(fault, "over", "inert"));
 	print_hooks(fault);
 	print_protected(fault);
 	print_direction(fault, "egress");
 	print_direction(fault, "ingress");
-	print_disk(json_object_get(fault, "disk"));
+	print_notes(fault);
 }
 
 static void print_faults(const json_t *faults)
@@ -222,10 +212,14 @@ static json_t *features_to_json(void)
 
 	if (ret)
 		log_warning("cannot probe the kernel's features: %s", strerror(-ret));
-	for (size_t i = 0; !ret && i < FEATURE_COUNT; i++)
-		json_array_append_new(json, json_pack("{s:s, s:b, s:s, s:s}", "name", features[i].name, "usable",
-						      features[i].usable, "reason", features[i].reason, "used_for",
-						      features[i].used_for));
+	for (enum feature_id i = 0; !ret && i < FEATURE_COUNT; i++) {
+		char uses[256];
+
+		chaos_feature_uses(uses, sizeof(uses), i);
+		json_array_append_new(json,
+				      json_pack("{s:s, s:b, s:s, s:s}", "name", features[i].name, "usable",
+						features[i].usable, "reason", features[i].reason, "used_for", uses));
+	}
 	return json;
 }
 

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analysis/losses.h"
 #include "chaos/type.h"
 #include "net/endpoint.h"
 #include "target/target.h"
@@ -67,55 +66,22 @@ void inject_report_started(const struct inject_report *report, const char *engin
 		print_never_touched(target);
 }
 
+static void print_reasons(const json_t *evidence)
+{
+	const json_t *note;
+	size_t i;
+
+	json_array_foreach (json_object_get(evidence, "notes"), i, note)
+		fprintf(output_stdout(), "%s\n", json_string_value(note));
+}
+
 static void warn_of_losses(const json_t *evidence)
 {
-	struct losses losses = losses_count(evidence);
+	const json_t *loss;
+	size_t i;
 
-	if (losses.dropped)
-		log_warning("the delay line was full and dropped %" JSON_INTEGER_FORMAT " packets (line_dropped)",
-			    losses.dropped);
-	if (losses.failed)
-		log_warning("%" JSON_INTEGER_FORMAT " packets matched, but the kernel could not delay them (failed)",
-			    losses.failed);
-}
-
-/* Prints the reason for a weaker engine or mode, if the evidence has one. */
-static void print_reason(const char *what, const json_t *reason)
-{
-	if (json_is_string(reason))
-		fprintf(output_stdout(), "%s%s\n", what, json_string_value(reason));
-}
-
-static void print_disk_hits(const json_t *evidence, json_int_t hit)
-{
-	const json_t *statfs = json_object_get(evidence, "statfs");
-
-	if (!statfs) {
-		fprintf(output_stdout(),
-			"%" JSON_INTEGER_FORMAT " bytes taken on %" JSON_INTEGER_FORMAT " file system(s)\n",
-			json_integer_at(evidence, "bytes"), json_integer_at(evidence, "seen"));
-		print_reason("by engine fill, as ", json_object_get(evidence, "why_not_hook"));
-		return;
-	}
-	fprintf(output_stdout(),
-		"%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " calls refused (%" JSON_INTEGER_FORMAT
-		" bytes), %" JSON_INTEGER_FORMAT " answers of statfs shrunk\n",
-		hit - json_integer_at(evidence, "statfs_shrunk"), json_integer_at(evidence, "seen"),
-		json_integer_at(evidence, "bytes"), json_integer_at(evidence, "statfs_shrunk"));
-	print_reason("every write was refused, as ", json_object_get(evidence, "why_not_growth"));
-	if (!strncmp(json_string_value(statfs), "off: ", 5))
-		print_reason("statfs: ", statfs);
-}
-
-static void print_hits(const json_t *evidence, json_int_t hit)
-{
-	if (json_object_get(evidence, "spaces"))
-		print_disk_hits(evidence, hit);
-	else
-		fprintf(output_stdout(),
-			"%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT
-			" bytes)\n",
-			hit, json_integer_at(evidence, "seen"), json_integer_at(evidence, "bytes"));
+	json_array_foreach (json_object_get(evidence, "losses"), i, loss)
+		log_warning("%s", json_text_or(loss, "text", ""));
 }
 
 int inject_report_reverted(const struct inject_report *report, json_t *evidence)
@@ -128,15 +94,17 @@ int inject_report_reverted(const struct inject_report *report, json_t *evidence)
 
 		print_event("reverted", fields);
 	} else {
-		fprintf(output_stdout(), "reverted%s: ", report->interrupted ? " early" : "");
-		print_hits(evidence, hit);
+		char text[256];
+
+		report->spec->ops->describe(text, sizeof(text), evidence);
+		fprintf(output_stdout(), "reverted%s: %s\n", report->interrupted ? " early" : "", text);
+		print_reasons(evidence);
 	}
 	warn_of_losses(evidence);
 	if (report->interrupted)
 		return EXIT_INTERRUPTED;
 	if (hit)
 		return EXIT_OK;
-	log_warning("the fault touched nothing: no %s while it was live",
-		    report->spec->ops->needs & CHAOS_NEEDS_DATA_DIR ? "call ran out of space" : "packet matched");
+	log_warning("the fault touched nothing: no %s while it was live", report->spec->ops->nothing);
 	return EXIT_TRIALS;
 }

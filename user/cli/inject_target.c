@@ -23,12 +23,14 @@ int inject_target_exit_code(int code)
 /* Sets *all for "--peer all"; -EINVAL if the type does not take it, or if other peers are given too. */
 static int check_all(const struct chaos_ops *ops, const struct inject_where *where, bool *all, struct error *err)
 {
+	const struct chaos_field *peers = chaos_field_find(ops, "peers");
+
 	*all = where->peers[0] && !strcmp(where->peers[0], "all");
-	if (where->peers[0] && !chaos_field_find(ops, "peers"))
+	if (where->peers[0] && !peers)
 		return error_set(err, -EINVAL, "%s takes no --peer", ops->name);
 	if (*all && where->peers[1])
 		return error_set(err, -EINVAL, "--peer all stands alone");
-	if (*all && !chaos_field_find(ops, "peers")->all_allowed)
+	if (*all && !peers->all_allowed)
 		return error_set(err, -EINVAL, "this type takes no --peer all: name the peers");
 	return 0;
 }
@@ -39,7 +41,7 @@ static int open_disk_by_hand(struct target **out, const struct chaos_ops *ops, c
 	struct target_spec spec = {
 		.node = where->data_dirs[0],
 		.data_dirs = where->data_dirs,
-		.is_disk = true,
+		.kind = TARGET_DISK,
 		.cgroup = where->cgroup,
 		.allow = where->allow,
 	};
@@ -62,23 +64,25 @@ static int open_by_hand(struct target **out, const struct chaos_ops *ops, const 
 		.netns = where->netns,
 		.interface = where->interface,
 		.cgroup = where->cgroup,
-		.needs_own_traffic = ops->needs & CHAOS_NEEDS_OWN_TRAFFIC,
+		.needs_own_traffic = ops->needs_own_traffic,
 		.protect = where->protect,
 		.allow = where->allow,
 	};
-
+	const struct chaos_field *peers = chaos_field_find(ops, "peers");
 	int ret;
 
-	if (ops->needs & CHAOS_NEEDS_DATA_DIR)
+	if (ops->target == TARGET_DISK)
 		return open_disk_by_hand(out, ops, where, err);
 	if (where->data_dirs[0])
 		return error_set(err, -EINVAL, "%s takes no --data-dir", ops->name);
 	ret = check_all(ops, where, &spec.peers_all, err);
 	if (ret)
 		return ret;
-	if (!where->peers[0])
+	if (peers && !where->peers[0])
 		return error_set(err, -EINVAL, "which traffic? name the other end by --peer ADDR[:PORT]%s",
-				 chaos_field_find(ops, "peers")->all_allowed ? ", or --peer all" : "");
+				 peers->all_allowed ? ", or --peer all" : "");
+	/* A type without `peers` acts on all of the node's traffic. */
+	spec.peers_all = spec.peers_all || !peers;
 	spec.peers = spec.peers_all ? NULL : where->peers;
 	return target_open(out, &spec, err);
 }

@@ -92,7 +92,7 @@ static void check_sharing(const struct pairing *pairing, const struct node *node
 
 	if (!sharing)
 		return;
-	if (pairing->chaos->ops->needs & CHAOS_NEEDS_OWN_TRAFFIC)
+	if (pairing->chaos->ops->needs_own_traffic)
 		problem_error(
 			pairing->reader, &node->place,
 			"%s may target node '%s', which shares its IP with '%s': what it sends cannot be told apart "
@@ -130,18 +130,19 @@ static void check_dialled(const struct pairing *pairing, const struct node *node
 
 static void check_node_needs(const struct pairing *pairing, const struct node *node, const struct ynode *ynode)
 {
-	unsigned int needs = pairing->chaos->ops->needs;
+	const struct chaos_ops *ops = pairing->chaos->ops;
+	bool on_network = ops->target == TARGET_NETWORK;
 
 	/* A present but wrong key already has its own message. */
-	if ((needs & CHAOS_NEEDS_ADDRESS) && !node->addresses.count && !ynode_find(ynode, "address"))
+	if (on_network && !node->addresses.count && !ynode_find(ynode, "address"))
 		problem_error(pairing->reader, &node->place, "node '%s' needs the key 'address': %s may target it",
 			      node->name, chaos_shown(pairing));
-	if ((needs & CHAOS_NEEDS_DATA_DIR) && !node->data_dirs.count && !ynode_find(ynode, "data_dir"))
+	if (ops->target == TARGET_DISK && !node->data_dirs.count && !ynode_find(ynode, "data_dir"))
 		problem_error(pairing->reader, &node->place, "node '%s' needs the key 'data_dir': %s may target it",
 			      node->name, chaos_shown(pairing));
-	if (needs & CHAOS_NEEDS_ADDRESS)
+	if (on_network)
 		check_sharing(pairing, node);
-	if ((needs & CHAOS_NEEDS_OWN_TRAFFIC) && !node->cgroup && !pairing->sharing[node - pairing->subject->nodes])
+	if (ops->needs_own_traffic && !node->cgroup && !pairing->sharing[node - pairing->subject->nodes])
 		check_dialled(pairing, node);
 }
 
@@ -215,7 +216,8 @@ static void check_reach(const struct pairing *pairing, const struct ynode *peers
 			const struct node *idle_node)
 {
 	const struct place *place = peers ? &peers->place : &pairing->chaos->place;
-	const char *verb = pairing->chaos->ops->needs & CHAOS_NEEDS_OWN_TRAFFIC ? "cut" : "act on";
+	const struct chaos_field *field = chaos_field_find(pairing->chaos->ops, "peers");
+	const char *verb = pairing->chaos->ops->verb;
 
 	if (!idle || problem_exists(pairing->reader, &idle_node->place))
 		return;
@@ -232,7 +234,7 @@ static void check_reach(const struct pairing *pairing, const struct ynode *peers
 			pairing->reader, place,
 			"%s would %s nothing: subject '%s' has no other node or peer with an address; add peers%s",
 			chaos_shown(pairing), verb, pairing->subject->name,
-			chaos_field_find(pairing->chaos->ops, "peers")->all_allowed ? ", or write peers: all" : "");
+			field && field->all_allowed ? ", or write peers: all" : "");
 }
 
 static void check_pairing(const struct pairing *pairing)

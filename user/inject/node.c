@@ -156,9 +156,9 @@ static int open_member(struct target **out, const struct config *config, const s
 		.cgroup = node->cgroup,
 		.peers = peers.items,
 		.data_dirs = (const char *const *)node->data_dirs.items,
-		.is_disk = ops->needs & CHAOS_NEEDS_DATA_DIR,
+		.kind = ops->target,
 		.peers_all = json_is_string(asked),
-		.needs_own_traffic = ops->needs & CHAOS_NEEDS_OWN_TRAFFIC,
+		.needs_own_traffic = ops->needs_own_traffic,
 		.protect = (const char *const *)config->protect.items,
 		.allow = (const char *const *)config->allow.items,
 	};

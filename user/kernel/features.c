@@ -168,30 +168,44 @@ static int probe_statfs(void)
 }
 
 static const struct {
-	const char *name, *used_for;
+	const char *name;
 	int (*probe)(void);
 	const char *missing; /* what ENOENT, EINVAL, EOPNOTSUPP, ESRCH or EACCES mean */
 	bool lockdown;       /* may refuse the program (EPERM) or a helper (EINVAL) */
 } probes[] = {
-	[FEATURE_BTF] = {"btf", "every engine", probe_btf, "the kernel was built without CONFIG_DEBUG_INFO_BTF"},
-	[FEATURE_TCX] = {"tcx", "latency, network_partition", probe_tcx,
-			 "the kernel is older than 6.6: clsact + guard"},
-	[FEATURE_CLSACT] = {"clsact", "latency, network_partition where there is no tcx", probe_clsact,
+	[FEATURE_BTF] = {"btf", probe_btf, "the kernel was built without CONFIG_DEBUG_INFO_BTF"},
+	[FEATURE_TCX] = {"tcx", probe_tcx, "the kernel is older than 6.6: clsact + guard"},
+	[FEATURE_CLSACT] = {"clsact", probe_clsact,
 			    "no cls_bpf or sch_ingress (CONFIG_NET_CLS_BPF, CONFIG_NET_SCH_INGRESS)"},
-	[FEATURE_XDP_LINK] = {"xdp link", "network_partition with engine: xdp", probe_xdp_link,
-			      "the kernel is older than 5.9"},
-	[FEATURE_TAP] = {"tap", "latency with line: tap", probe_tap, "no /dev/net/tun (CONFIG_TUN)"},
-	[FEATURE_SCH_FQ] = {"sch_fq", "latency with line: fq", probe_sch_fq, "no sch_fq (CONFIG_NET_SCH_FQ)"},
-	[FEATURE_FMOD_RET] = {"fmod_ret", "disk_pressure with engine: hook", probe_fmod_ret,
+	[FEATURE_XDP_LINK] = {"xdp link", probe_xdp_link, "the kernel is older than 5.9"},
+	[FEATURE_TAP] = {"tap", probe_tap, "no /dev/net/tun (CONFIG_TUN)"},
+	[FEATURE_SCH_FQ] = {"sch_fq", probe_sch_fq, "no sch_fq (CONFIG_NET_SCH_FQ)"},
+	[FEATURE_FMOD_RET] = {"fmod_ret", probe_fmod_ret,
 			      "the kernel has no BTF, is older than 5.7, or lacks CONFIG_BPF_LSM's hook list", true},
-	[FEATURE_GROWTH] = {"growth", "disk_pressure with engine: hook: overwriting goes on on a full disk",
-			    probe_growth,
+	[FEATURE_GROWTH] = {"growth", probe_growth,
 			    "programs may not read a call's position: on a full disk all writes are refused", true},
-	[FEATURE_STATFS] = {"statfs", "disk_pressure with engine: hook: df tells what is left", probe_statfs,
+	[FEATURE_STATFS] = {"statfs", probe_statfs,
 			    "programs may not write to a process's memory, or tracefs is not mounted: statfs: off",
 			    true},
 };
 _Static_assert(ARRAY_SIZE(probes) == FEATURE_COUNT, "one probe per feature");
+
+const char *feature_name(enum feature_id id)
+{
+	return probes[id].name;
+}
+
+enum feature_id feature_substitute(enum feature_id id)
+{
+	return id == FEATURE_TCX ? FEATURE_CLSACT : FEATURE_COUNT;
+}
+
+bool features_suffice(const struct feature features[FEATURE_COUNT], enum feature_id id)
+{
+	enum feature_id substitute = feature_substitute(id);
+
+	return features[id].usable || (substitute != FEATURE_COUNT && features[substitute].usable);
+}
 
 /* Checks the clocks and pids by which BPF programs and other evals recognise this process. */
 static int check_namespaces(struct error *err)
@@ -285,7 +299,6 @@ int features_probe(struct feature features[FEATURE_COUNT])
 	ret = child < 0 ? -errno : wait_for_child(child);
 	for (size_t i = 0; !ret && i < FEATURE_COUNT; i++) {
 		features[i].name = probes[i].name;
-		features[i].used_for = probes[i].used_for;
 		feature_set(&features[i], i, results[i]);
 	}
 	munmap(results, sizeof(int) * FEATURE_COUNT);

@@ -21,8 +21,7 @@ enum feature_id {
 };
 
 struct feature {
-	const char *name;     /* "tcx" */
-	const char *used_for; /* "latency and partition" */
+	const char *name; /* "tcx" */
 	bool usable;
 	char reason[128]; /* why not usable; "" if usable */
 };
@@ -35,6 +34,12 @@ int features_check_host(struct error *err);
 
 /* For programs that root was refused: true if lockdown is in force, or its state cannot be read. */
 bool features_locked_down(void);
+
+const char *feature_name(enum feature_id id);
+/* The feature that faults use where this one is missing: clsact for tcx. FEATURE_COUNT: none. */
+enum feature_id feature_substitute(enum feature_id id);
+/* True if the feature or its substitute is usable. */
+bool features_suffice(const struct feature features[FEATURE_COUNT], enum feature_id id);
 
 /* Fills features[FEATURE_COUNT]. Needs root. Returns 0, or a negative errno if nothing could be tried. */
 int features_probe(struct feature features[FEATURE_COUNT]);

@@ -2,6 +2,8 @@
 /* Prints a trial's evidence. */
 #include "report/internal.h"
 
+#include <stdbool.h>
+
 #include "util/cleanup.h"
 #include "util/json.h"
 
@@ -17,7 +19,9 @@ static void print_direction_loss(FILE *out, const json_t *counters)
 		fprintf(out, "    matched but passed untouched: %s\n", report_count(cell, failed));
 }
 
-static void print_direction(FILE *out, const char *device, const char *direction, const json_t *counters)
+/* with_loss: for older records, whose evidence has no "losses". */
+static void print_direction(FILE *out, const char *device, const char *direction, const json_t *counters,
+			    bool with_loss)
 {
 	static const char *const histograms[] = {"drawn", "applied"};
 	char seen[REPORT_CELL_SIZE], hit[REPORT_CELL_SIZE], bytes[REPORT_CELL_SIZE];
@@ -28,7 +32,8 @@ static void print_direction(FILE *out, const char *device, const char *direction
 		report_count(seen, json_object_get(counters, "seen")),
 		report_count(hit, json_object_get(counters, "hit")),
 		report_count(bytes, json_object_get(counters, "bytes")));
-	print_direction_loss(out, counters);
+	if (with_loss)
+		print_direction_loss(out, counters);
 	for (size_t i = 0; i < ARRAY_SIZE(histograms); i++) {
 		const json_t *histogram = json_object_get(counters, histograms[i]);
 
@@ -43,7 +48,7 @@ static void print_direction(FILE *out, const char *device, const char *direction
 /* Prints the members of evidence that no other line shows. */
 static void print_other_evidence(FILE *out, const json_t *evidence)
 {
-	static const char *const shown[] = {"engine", "seen", "hit", "bytes", "devices", "targets"};
+	static const char *const shown[] = {"engine", "seen", "hit", "bytes", "devices", "targets", "losses", "notes"};
 	_cleanup_json_ json_t *rest = json_copy((json_t *)evidence);
 
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
@@ -56,7 +61,7 @@ static void print_other_evidence(FILE *out, const json_t *evidence)
 static void print_fault(FILE *out, const char *target, const json_t *evidence)
 {
 	char seen[REPORT_CELL_SIZE], hit[REPORT_CELL_SIZE], bytes[REPORT_CELL_SIZE];
-	const json_t *device;
+	const json_t *losses = json_object_get(evidence, "losses"), *loss, *note, *device;
 	size_t i;
 
 	fprintf(out, "  %s%sengine %s, seen %s, hit %s, bytes %s\n", target, target[0] ? ": " : "",
@@ -66,9 +71,13 @@ static void print_fault(FILE *out, const char *target, const json_t *evidence)
 	json_array_foreach (json_object_get(evidence, "devices"), i, device) {
 		const char *name = json_text_or(device, "device", "?");
 
-		print_direction(out, name, "egress", json_object_get(device, "egress"));
-		print_direction(out, name, "ingress", json_object_get(device, "ingress"));
+		print_direction(out, name, "egress", json_object_get(device, "egress"), !losses);
+		print_direction(out, name, "ingress", json_object_get(device, "ingress"), !losses);
 	}
+	json_array_foreach (losses, i, loss)
+		fprintf(out, "    %s\n", json_text_or(loss, "text", ""));
+	json_array_foreach (json_object_get(evidence, "notes"), i, note)
+		fprintf(out, "    %s\n", json_string_value(note));
 	print_other_evidence(out, evidence);
 }
 

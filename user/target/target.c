@@ -265,8 +265,8 @@ static int target_fill(struct target *target, const struct target_spec *spec, st
 		if (ret)
 			return ret;
 	}
-	ret = spec->is_disk ? target_open_directories(target, spec->data_dirs, err)
-			    : target_fill_network(target, spec, err);
+	ret = spec->kind == TARGET_DISK ? target_open_directories(target, spec->data_dirs, err)
+					: target_fill_network(target, spec, err);
 	if (ret)
 		return ret;
 	return list_has(spec->allow, "stacked") ? 0 : target_claim(target, spec, err);

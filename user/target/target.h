@@ -17,6 +17,12 @@
 #include "util/fs_stack.h"
 #include "util/host_lock.h"
 
+/* What a fault acts on. */
+enum target_kind {
+	TARGET_NETWORK, /* the node's traffic, on devices */
+	TARGET_DISK,    /* the file systems below its data_dirs */
+};
+
 /* Strings have their placeholders expanded. Lists end with NULL; a missing string or list is NULL. */
 struct target_spec {
 	const char *node; /* for messages and records */
@@ -28,7 +34,7 @@ struct target_spec {
 	bool peers_all;           /* every address, whatever peers says */
 	bool needs_own_traffic;   /* connections that the node opens itself must be recognised as well */
 	const char *const *data_dirs;
-	bool is_disk;               /* the fault is on data_dirs, otherwise on the network; both identify the node */
+	enum target_kind kind;      /* addresses and data_dirs identify the node whatever the kind */
 	const char *const *protect; /* in addition to PROTECT_DEFAULT */
 	const char *const *allow;   /* names of guards switched off */
 };

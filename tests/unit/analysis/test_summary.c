@@ -188,6 +188,27 @@ static void test_loss(void **state)
 	assert_memory_equal(text, "the line dropped 10 packets", 27);
 }
 
+static json_t *evidence_with(const char *text)
+{
+	return text ? json_pack("{s:[{s:i, s:s}], s:[]}", "losses", "count", 3, "text", text, "notes")
+		    : json_pack("{s:[], s:[]}", "losses", "notes");
+}
+
+/* The counters are not looked at where a type has told its losses, or that there is none. */
+static void test_loss_as_the_type_tells_it(void **state)
+{
+	_cleanup_json_ json_t *one = evidence_with("3 packets came twice"), *none = evidence_with(NULL);
+	_cleanup_json_ json_t *both = json_pack("{s:{s:O, s:O}}", "targets", "n1", one, "n2", none);
+	char text[256];
+
+	json_object_set_new(none, "devices", json_pack("[{s:{s:i}}]", "egress", "failed", 2));
+	losses_describe(text, sizeof(text), one);
+	assert_string_equal(text, "3 packets came twice");
+	assert_int_equal(losses_describe(text, sizeof(text), none), 0);
+	losses_describe(text, sizeof(text), both);
+	assert_string_equal(text, "n1: 3 packets came twice");
+}
+
 static json_t *row_of(const char *status, const char *verdict, const char *stage, const char *text)
 {
 	return json_pack("{s:s?, s:s?, s:s?, s:s?}", "status", status, "verdict", verdict, "error_stage", stage,
@@ -304,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_only_bad_samples),
 		cmocka_unit_test(test_expectations),
 		cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_loss_as_the_type_tells_it),
 		cmocka_unit_test(test_reason),
 		cmocka_unit_test(test_reason_of_a_failed_verdict),
 		cmocka_unit_test(test_exit_code),

@@ -10,6 +10,7 @@
 #include "target/target.h"
 
 struct bpf_object;
+struct live_fault;
 
 /* How much of the available space appears to be used. */
 struct disk_request {
@@ -55,5 +56,9 @@ struct disk_engine {
 	json_t *(*evidence)(void *state);
 	void (*free)(void *state);
 };
+
+/* For struct chaos_ops: live.c. */
+void disk_describe(char *out, size_t size, const json_t *evidence);
+void disk_live(const struct live_fault *live, json_t *out);
 
 extern const struct disk_engine disk_hook_engine, disk_fill_engine;

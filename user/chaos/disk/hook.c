@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "chaos/evidence.h"
 #include "chaos/fault.h"
 #include "chaos/session.h"
 #include "eval_disk.h"
@@ -153,8 +154,14 @@ static json_t *hook_evidence(void *state)
 						: json_string("off"),
 			 "spaces", spaces_to_json(hook), "attach_ms", hook->attach_ms, "detach_ms", hook->detach_ms,
 			 "devices");
-	if (json && !hook->by_growth)
+	if (!json)
+		return NULL;
+	if (!hook->by_growth) {
 		json_object_set_new(json, "why_not_growth", json_string(hook->why_not_growth.text));
+		evidence_add_note(json, "every write was refused, as %s", hook->why_not_growth.text);
+	}
+	if (*hook->why_no_statfs)
+		evidence_add_note(json, "statfs: off: %s", hook->why_no_statfs);
 	return json;
 }
 

@@ -7,10 +7,13 @@
 #include "chaos/evidence.h"
 #include "chaos/fault.h"
 #include "chaos/session.h"
+#include "kernel/live.h"
 #include "kernel/session.h"
+#include "kernel/stats.h"
 #include "target/target.h"
 #include "util/cleanup.h"
 #include "util/json.h"
+#include "util/text.h"
 
 struct net_fault {
 	const struct net_engine *kind;
@@ -207,4 +210,30 @@ void net_fault_free(void *state)
 	}
 	free(net->parts);
 	free(net);
+}
+
+void net_fault_describe(char *out, size_t size, const json_t *evidence)
+{
+	out[0] = '\0';
+	text_append(out, size,
+		    "%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " packets hit (%" JSON_INTEGER_FORMAT " bytes)",
+		    json_integer_at(evidence, "hit"), json_integer_at(evidence, "seen"),
+		    json_integer_at(evidence, "bytes"));
+}
+
+void net_fault_live_directions(const struct live_fault *live, bool with_delays, json_t *out)
+{
+	_cleanup_close_ int stats_fd = live_fault_map_open(live, EVAL_STATS_MAP);
+
+	for (__u32 i = 0; stats_fd >= 0 && i < EVAL_DIRECTIONS; i++) {
+		struct eval_stats stats;
+
+		if (!stats_read(stats_fd, i, &stats))
+			json_object_set_new(out, stats_directions[i], stats_to_json(&stats, with_delays));
+	}
+}
+
+void net_fault_live(const struct live_fault *live, json_t *out)
+{
+	net_fault_live_directions(live, false, out);
 }

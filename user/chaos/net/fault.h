@@ -49,3 +49,7 @@ void net_fault_stop(void *state);
 int net_fault_revert(void *state, struct error *err);
 json_t *net_fault_evidence(void *state);
 void net_fault_free(void *state);
+void net_fault_describe(char *out, size_t size, const json_t *evidence);
+/* Adds "egress" and "ingress" with their counters; with_delays: see stats_to_json(). */
+void net_fault_live_directions(const struct live_fault *live, bool with_delays, json_t *out);
+void net_fault_live(const struct live_fault *live, json_t *out);

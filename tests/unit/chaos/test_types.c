@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Tests the table of chaos types: what every type must say of itself, and what kernel features are said to be used for.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "chaos/type.h"
+#include "util/cleanup.h"
+
+static void test_every_type_is_whole(void **state)
+{
+	size_t count = 0;
+
+	for (const struct chaos_ops *ops = chaos_next(NULL); ops; ops = chaos_next(ops)) {
+		count++;
+		assert_ptr_equal(chaos_of_kind((unsigned int)count), ops);
+		assert_ptr_equal(chaos_find(ops->name), ops);
+		assert_int_equal(ops->kind, count);
+		assert_non_null(ops->summary);
+		assert_non_null(ops->requires);
+		assert_non_null(ops->verb);
+		assert_non_null(ops->nothing);
+		assert_non_null(ops->describe);
+		assert_non_null(ops->live);
+		for (const struct chaos_requirement *row = ops->requires; row->feature; row++) {
+			assert_true(!row->param == !row->value);
+			/* A misspelt param or value would never be needed. */
+			if (row->param) {
+				const struct chaos_field *field = chaos_field_find(ops, row->param);
+				json_t *value = NULL;
+
+				assert_non_null(field);
+				assert_int_equal(chaos_field_parse(field, row->value, &value, NULL), 0);
+				json_decref(value);
+			}
+		}
+	}
+	assert_null(chaos_of_kind(0));
+	assert_null(chaos_of_kind((unsigned int)count + 1));
+	assert_null(chaos_of_kind(UINT32_MAX));
+}
+
+static void test_uses_of_features(void **state)
+{
+	static const struct {
+		enum feature_id feature;
+		const char *uses;
+	} wanted[] = {
+		{FEATURE_BTF, "every engine"},
+		{FEATURE_TCX, "latency, network_partition"},
+		{FEATURE_CLSACT, "latency, network_partition where there is no tcx"},
+		{FEATURE_XDP_LINK, "network_partition with engine: xdp"},
+		{FEATURE_TAP, "latency with line: tap"},
+		{FEATURE_SCH_FQ, "latency with line: fq"},
+		{FEATURE_FMOD_RET, "disk_pressure with engine: hook"},
+		{FEATURE_GROWTH, "disk_pressure with engine: hook: overwriting goes on on a full disk"},
+		{FEATURE_STATFS, "disk_pressure with engine: hook: df tells what is left"},
+	};
+	char uses[256];
+
+	assert_int_equal(ARRAY_SIZE(wanted), FEATURE_COUNT);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		chaos_feature_uses(uses, sizeof(uses), wanted[i].feature);
+		assert_string_equal(uses, wanted[i].uses);
+	}
+}
+
+static void test_descriptions(void **state)
+{
+	static const struct {
+		const char *type, *evidence, *text;
+	} cases[] = {
+		{"latency", "{\"hit\": 3, \"seen\": 9, \"bytes\": 180}", "3 of 9 packets hit (180 bytes)"},
+		{"network_partition", "{}", "0 of 0 packets hit (0 bytes)"},
+		{"disk_pressure", "{\"hit\": 5, \"seen\": 9, \"bytes\": 180, \"statfs_shrunk\": 2, \"refused\": {}}",
+		 "3 of 9 calls refused (180 bytes), 2 answers of statfs shrunk"},
+		{"disk_pressure", "{\"hit\": 1, \"seen\": 1, \"bytes\": 4096}", "4096 bytes taken on 1 file system(s)"},
+	};
+	char text[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_json_ json_t *evidence = json_loads(cases[i].evidence, 0, NULL);
+
+		chaos_find(cases[i].type)->describe(text, sizeof(text), evidence);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_type_is_whole),
+		cmocka_unit_test(test_uses_of_features),
+		cmocka_unit_test(test_descriptions),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
