@@ -9,15 +9,21 @@
 # make coverage     statement coverage of user/ by unit, cli, net and fault tests
 # make bench        figures, not pass or fail        make check      format, clang-tidy, cppcheck, shellcheck, layers
 # make bench-vm     compares netem with our delay lines in guests, writes docs/benchmarks-guests.md
-# V=1 shows the commands.
+# make install      PREFIX=/usr/local, DESTDIR       make dist       build/eval-VERSION.tar.gz of the last commit
+# V=1 shows the commands. CC, CLANG, BPFTOOL, PKG_CONFIG, CFLAGS and LDFLAGS are taken from the command line or the environment.
 
 VERSION := 0.1.0
+COMMIT := $(shell git -c safe.directory='$(CURDIR)' describe --always --dirty 2>/dev/null)
+# make itself sets CC to cc.
+ifeq ($(origin CC),default)
 CC := gcc
-CLANG := clang
-BPFTOOL := bpftool
-PKG_CONFIG := pkg-config
+endif
+CLANG ?= clang
+BPFTOOL ?= bpftool
+PKG_CONFIG ?= pkg-config
+CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
-ARCH := $(shell uname -m)
+ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 BPF_ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(ARCH)))
 BPF_CPU := v2
 BUILD := build
@@ -35,32 +41,46 @@ endif
 
 LIBRARIES := libbpf libelf yaml-0.1 sqlite3 libmnl jansson libmd
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
-CFLAGS ?= -O2 -g
-BASE_CFLAGS := -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -DEVAL_VERSION='"$(VERSION)"' -iquote include -iquote user -iquote $(BUILD)/bpf -pthread
-LDLIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -lm -pthread
+BASE_CFLAGS := -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -iquote include -iquote user -iquote $(BUILD) -iquote $(BUILD)/bpf -pthread
+LDLIBS = @$(BUILD)/libraries -lm -pthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
-BPF_OBJECTS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf/%.bpf.o)
 SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
 SOURCES := $(shell find user -name '*.c')
-OBJECTS := $(SOURCES:user/%.c=$(BUILD)/user/%.o)
-LIB_OBJECTS := $(filter-out $(BUILD)/user/cli/main.o,$(OBJECTS))
-ASAN_OBJECTS := $(LIB_OBJECTS:$(BUILD)/user/%=$(BUILD)/asan/%)
+LIB_SOURCES := $(filter-out user/cli/main.c,$(SOURCES))
+GENERATED := $(SKELETONS) $(BUILD)/version.h $(BUILD)/commit.h
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(shell find tests/unit -name 'test_*.c'))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_OBJECTS := $(LIB_OBJECTS:$(BUILD)/user/%=$(BUILD)/fuzz/user/%)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
 .PHONY: all deps test $(SUITES:%=test-%) test-build test-matrix test-gate test-all fuzzers fuzz demo bench bench-vm check valgrind \
-	coverage format install clean
+	coverage format install dist clean always
 all: eval
 
-eval: $(OBJECTS)
+eval: $(BUILD)/user/cli/main.o $(BUILD)/user/eval.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
+# What pkg-config says, asked once, before the first compiler error could come.
+$(BUILD)/libraries: Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q)$(PKG_CONFIG) --print-errors --libs $(LIBRARIES) >$@.tmp || \
+		{ echo "make: something that eval is built with is missing, see above: 'sudo make deps' installs it" >&2; exit 1; }
+	$(Q)mv $@.tmp $@
+
+# Written anew only if they change. Only main.c includes commit.h, so that a commit does not relink everything.
+$(BUILD)/version.h: TEXT = EVAL_VERSION "$(VERSION)"
+$(BUILD)/commit.h: TEXT = EVAL_COMMIT "$(COMMIT)"
+$(BUILD)/version.h $(BUILD)/commit.h: always
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '#define $(TEXT)' >$@.tmp
+	$(Q)cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
+
+vmlinux/$(ARCH)/vmlinux.h:
+	@echo "make: $@ is missing: scripts/gen-vmlinux.sh makes it, on a machine of that architecture" >&2; exit 1
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h | $(BUILD)/libraries
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) -target bpf -mcpu=$(BPF_CPU) -g -O2 $(WARNINGS) -Wno-missing-prototypes -D__TARGET_ARCH_$(BPF_ARCH) \
@@ -76,40 +96,36 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf >>$@.tmp 2>$@.log || { cat $@.log >&2; exit 1; }
 	$(Q)mv $@.tmp $@
 
-$(BUILD)/user/%.o: user/%.c Makefile | $(SKELETONS)
-	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+# variant FOLDER,WORD,COMPILER,FLAGS: the sources of user/ in $(BUILD)/FOLDER, all but main.c in its eval.a.
+define variant
+$(BUILD)/$(1)/%.o: user/%.c Makefile | $(GENERATED) $(BUILD)/libraries
+	$$(call say,$(2),$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(3) $$(BASE_CFLAGS) $(4) -MMD -MP -c $$< -o $$@
 
-$(BUILD)/asan/%.o: user/%.c Makefile | $(SKELETONS)
-	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(BASE_CFLAGS) -O1 -g $(SANITIZE) -MMD -MP -c $< -o $@
+$(BUILD)/$(1)/eval.a: $(LIB_SOURCES:user/%.c=$(BUILD)/$(1)/%.o)
+	$$(Q)rm -f $$@
+	$$(Q)$$(AR) rc $$@ $$^
+endef
+$(eval $(call variant,user,CC,$$(CC),$$(CFLAGS)))
+$(eval $(call variant,asan,ASANCC,$$(CC),-O1 -g $$(SANITIZE)))
+# -w: gcc's build warns.
+$(eval $(call variant,fuzz/user,FUZZCC,$$(CLANG),-w -O1 -g -fsanitize=fuzzer-no-link $$(SANITIZE)))
 
-$(BUILD)/unit/%: tests/unit/%.c $(ASAN_OBJECTS)
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/asan/eval.a
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(BASE_CFLAGS) -iquote tests/lib -O1 -g $(SANITIZE) -MMD -MP -o $@ $(filter %.c %.o,$^) $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(BASE_CFLAGS) -iquote tests/lib -O1 -g $(SANITIZE) -MMD -MP -o $@ $< $(BUILD)/asan/eval.a $(LDLIBS) -lcmocka
 
-# An archive, so that a fuzz target that includes one of the sources is not linked with it twice. -w: gcc's build warns.
-$(BUILD)/fuzz/user/%.o: user/%.c Makefile | $(SKELETONS)
-	$(call say,FUZZCC,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(BASE_CFLAGS) -w -O1 -g -fsanitize=fuzzer-no-link $(SANITIZE) -MMD -MP -c $< -o $@
-
-$(BUILD)/fuzz/user.a: $(FUZZ_OBJECTS)
-	$(Q)rm -f $@
-	$(Q)ar rc $@ $^
-
-$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/user.a
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/user/eval.a
 	$(call say,FUZZ,$@)
-	$(Q)$(CLANG) $(BASE_CFLAGS) -w -O1 -g -fsanitize=fuzzer $(SANITIZE) -MMD -MP -o $@ $< $(BUILD)/fuzz/user.a $(LDLIBS)
+	$(Q)$(CLANG) $(BASE_CFLAGS) -w -O1 -g -fsanitize=fuzzer $(SANITIZE) -MMD -MP -o $@ $< $(BUILD)/fuzz/user/eval.a $(LDLIBS)
 
 $(BUILD)/tools/disk_calls: LDLIBS += -laio -luring
-$(BUILD)/tools/%: tests/tools/%.c $(LIB_OBJECTS)
+$(BUILD)/tools/%: tests/tools/%.c $(BUILD)/user/eval.a
 	$(call say,TOOL,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -o $@ $(filter %.c %.o,$^) $(LDLIBS)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/user/eval.a $(LDLIBS)
 
 deps:
 	$(Q)scripts/install-deps.sh
@@ -167,6 +183,12 @@ format:
 
 install: eval
 	install -D -m 0755 eval $(DESTDIR)$(PREFIX)/sbin/eval
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/eval README.md CHANGELOG.md
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/eval/examples examples/*.yaml
+
+dist:
+	$(Q)mkdir -p $(BUILD)
+	git archive --prefix=eval-$(VERSION)/ -o $(BUILD)/eval-$(VERSION).tar.gz HEAD
 
 clean:
 	$(Q)rm -rf $(BUILD) eval

@@ -12,8 +12,7 @@ mapfile -t user_files < <(git ls-files 'user/*.c' 'tests/unit/*.c' 'tests/tools/
 mapfile -t scripts < <(git ls-files '*.sh' tests/run tests/all .ci/run)
 # shellcheck disable=SC2016 # make's own variable
 mapfile -t flags < <(make --silent --eval='print-flags: ; $(info $(BASE_CFLAGS))' BUILD="$build" print-flags |
-	tr ' ' '\n' | grep -vE '^-(W|pthread|DEVAL_VERSION)')
-flags+=('-DEVAL_VERSION="check"')
+	tr ' ' '\n' | grep -vE '^-(W|pthread)')
 
 check_format() { clang-format --dry-run -Werror "${c_files[@]}"; }
 # circles.sh reads the objects' symbols, so build first.
@@ -36,8 +35,8 @@ tidy_file() {
 check_cppcheck() {
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --std=c11 \
 		--library=posix --library=gnu --library=scripts/check/cppcheck.cfg -j "$(nproc)" \
-		--suppressions-list=scripts/check/cppcheck-suppressions.txt -Iinclude -Iuser "-I$build/bpf" \
-		-D_GNU_SOURCE '-DEVAL_VERSION="check"' -D__x86_64__ \
+		--suppressions-list=scripts/check/cppcheck-suppressions.txt -Iinclude -Iuser "-I$build" "-I$build/bpf" \
+		-D_GNU_SOURCE -D__x86_64__ \
 		--template='{file}:{line}: {severity}: {message} [{id}]' "${user_files[@]}"
 }
 

@@ -6,7 +6,7 @@ set -u
 export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 1
 
-declare -A may=() doors=() lent=() exceptions=()
+declare -A may=() doors=() lent=()
 libraries=()
 while read -r word name rest; do
 	name=${name%:}
@@ -15,7 +15,6 @@ while read -r word name rest; do
 	door) doors[$name]=" $rest " ;;
 	lend) lent[$name]=" $rest " ;;
 	library) libraries+=("$name $rest") ;;
-	except) exceptions["$name $rest"]=1 ;;
 	'' | '#'*) ;;
 	*) echo "scripts/check/rooms: what is \"$word\"?"; exit 1 ;;
 	esac
@@ -49,7 +48,6 @@ check_library() { # FILE HEADER
 check_ours() { # FILE HEADER
 	local own=${1%%/*} room=${2%%/*} name
 	[[ $own != "$room" ]] || return 0
-	[[ -z ${exceptions["$1 $2"]+yes} ]] || { unset "exceptions[$1 $2]"; return 0; }
 	[[ ${lent[$2]:-} != *" $1 "* ]] || return 0
 	may_use "$1" "$room" "$2" || { finding "$1" "$own may not use $2"; return; }
 	name=${2#*/}
@@ -66,14 +64,10 @@ while IFS=: read -r file line; do
 	[[ $line == *\"* ]] || continue
 	if is_ours "$header"; then
 		check_ours "$file" "$header"
-	elif [[ ! -e include/$header && $header != *.skel.h ]]; then
+	elif [[ ! -e include/$header && $header != *.skel.h && ! $header =~ ^(version|commit)\.h$ ]]; then
 		finding "$file" "$header is to be written from user/"
 	fi
 done < <(git grep -E '^#include' -- 'user/*.c' 'user/*.h')
-for row in "${!exceptions[@]}"; do
-	echo "scripts/check/rooms: no longer needed: except $row"
-	found=1
-done
 while IFS=: read -r file line; do
 	header=${line#*\"}
 	header=${header%%\"*}

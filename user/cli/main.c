@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "commit.h"
 #include "kernel/live.h"
 #include "kernel/object.h"
 #include "util/cleanup.h"
@@ -17,6 +18,7 @@
 #include "util/output.h"
 #include "util/terminal.h"
 #include "util/text.h"
+#include "version.h"
 
 static const struct {
 	const char *name;
@@ -102,7 +104,7 @@ int main(int argc, char **argv)
 		return EXIT_OK;
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-		puts("eval " EVAL_VERSION);
+		printf("eval %s%s%s%s\n", EVAL_VERSION, *EVAL_COMMIT ? " (" : "", EVAL_COMMIT, *EVAL_COMMIT ? ")" : "");
 		return EXIT_OK;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "version.h"
 
 /* A moment has two columns: RFC 3339 text in UTC with microseconds, and CLOCK_MONOTONIC of the same boot. */
 #define MOMENT(column) \

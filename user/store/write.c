@@ -7,6 +7,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
+#include "version.h"
 
 static json_t *keys_of(const char *campaign_id, const char *trial_id)
 {
