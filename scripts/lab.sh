@@ -57,10 +57,10 @@ done
 	wrong_usage "instance must be 0 to 255, not '$instance'"
 
 prefix=evlab$instance
-# put runs in the client's namespace. Enter it here, before bash reads the rest of this file, because put runs often.
-if [[ $command == put && ! /proc/self/ns/net -ef /run/netns/$prefix-client ]]; then
+# These run in the client's namespace. Enter it here, before bash reads the rest of this file, because put runs often.
+if [[ $command =~ ^(put|leader|load|status)$ && ! /proc/self/ns/net -ef /run/netns/$prefix-client ]]; then
 	[[ -e /run/netns/$prefix-client ]] || die "instance $instance is not up"
-	exec nsenter --net="/run/netns/$prefix-client" -- "$0" put --instance "$instance"
+	exec nsenter --net="/run/netns/$prefix-client" -- "$0" "$command" --instance "$instance"
 fi
 run=/run/evlab/$instance
 disks=/var/lib/evlab/$instance
@@ -91,12 +91,41 @@ ask_all() {
 	http "$seconds" --parallel --no-progress-meter --write-out '\n' "$@" "${urls[@]}"
 }
 
-# Trusts the answer with the highest term: a leader that was cut off still claims to lead for a while, in an older term.
+# status_of NODE: prints the term that the node is in and the id of the leader that it follows; nothing if it follows none. Call it
+# in the client's namespace, in a child. Bash itself speaks HTTP: while a cluster has no leader, this runs many times a second, and
+# curl and jq would take the processors from the election.
+status_of() {
+	local answer='' leader
+	exec 2>/dev/null 4<>"/dev/tcp/10.77.$instance.${1#n}/2379" || return
+	printf 'POST /v3/maintenance/status HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}' >&4
+	read -r -d '' answer <&4
+	[[ $answer =~ \"leader\":\"([1-9][0-9]*)\" ]] || return
+	leader=${BASH_REMATCH[1]}
+	[[ $answer =~ \"raftTerm\":\"([0-9]+)\" ]] && echo "${BASH_REMATCH[1]} $leader"
+}
+
+# find_leader MILLISECONDS: asks all nodes at the same time and sets $found to the leader's name. Trusts the answer with the
+# highest term: a leader that was cut off still claims to lead for a while, in an older term.
 find_leader() {
-	local id
-	id=$(ask_all "$1" /v3/maintenance/status --data '{}' | jq -rs '
-		map(select((.leader // "0") != "0")) | sort_by(.raftTerm | tonumber) | last | .leader // empty') || return 1
-	[[ -n $id ]] && awk -v id="$id" '$1 == id { print $2; found = 1 } END { exit !found }' "$run/members" 2>/dev/null
+	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000)) fds=() pids=() fd i left term leader best=0 id='' member name
+	for i in "${!nodes[@]}"; do
+		exec {fd}< <(status_of "${nodes[i]}")
+		fds+=("$fd") pids+=("$!")
+	done
+	for i in "${!fds[@]}"; do
+		left=$((deadline - ${EPOCHREALTIME/./}))
+		printf -v left '%d.%06d' $((left > 0 ? left / 1000000 : 0)) $((left > 1 ? left % 1000000 : 1))
+		fd=${fds[i]}
+		if read -r -t "$left" term leader <&"$fd" && ((term > best)); then
+			best=$term id=$leader
+		fi
+		kill "${pids[i]}" 2>/dev/null
+		exec {fd}<&-
+	done
+	while read -r member name; do
+		[[ $member == "$id" ]] && found=$name && return
+	done 2>/dev/null <"$run/members"
+	return 1
 }
 
 is_up() { [[ -e $run/n1.pid && -e /run/netns/$prefix-client ]]; }
@@ -127,11 +156,11 @@ forget_leader() {
 write_to() {
 	local body='{"key":"cHV0","value":"bGFi"}' node=10.77.$instance.${1#n} status='' writer
 	exec 3< <(
-		exec 4<>"/dev/tcp/$node/2379" || exit
+		exec 2>/dev/null 4<>"/dev/tcp/$node/2379" || exit
 		printf 'POST /v3/kv/put HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s' "$node" "${#body}" "$body" >&4
 		read -r status <&4
 		echo "$status"
-	) 2>/dev/null
+	)
 	writer=$!
 	read -r -t "$2" status <&3 || kill "$writer" 2>/dev/null
 	exec 3<&-
@@ -143,49 +172,48 @@ write_to() {
 # 0.5 s suffices for a leader delayed by 150 ms each way; the three steps fit in 0.9 s. A leader that does not answer is
 # forgotten at once, so that the next write does not wait for it even if this one times out.
 cmd_put() {
-	local known new
+	local known found=''
 	read_known
 	if [[ -n $known ]]; then
 		write_to "$known" 0.5 && return 0
 		forget_leader "$known"
 	fi
-	new=$(find_leader "$([[ -n $known ]] && echo 0.1 || echo 0.4)") || { echo "lab: no leader" >&2; return 1; }
-	[[ $new != "$known" ]] || { echo "lab: $new, the leader, did not answer" >&2; return 1; }
-	echo "$new" >"$run/leader"
-	write_to "$new" 0.3 || { echo "lab: neither ${known:-a leader} nor $new took the write" >&2; return 1; }
+	find_leader $((${#known} ? 100 : 400)) || { echo "lab: no leader" >&2; return 1; }
+	[[ $found != "$known" ]] || { echo "lab: $found, the leader, did not answer" >&2; return 1; }
+	echo "$found" >"$run/leader"
+	write_to "$found" 0.3 || { echo "lab: neither ${known:-a leader} nor $found took the write" >&2; return 1; }
 }
 
 cmd_leader() {
-	local node
-	node=$(find_leader 0.5) || die "no leader"
-	echo "$node" >"$run/leader" # so that the next put goes to the leader that the caller now knows
-	echo "$node"
+	local found=''
+	find_leader 500 || die "no leader"
+	echo "$found" >"$run/leader" # so that the next put goes to the leader that the caller now knows
+	echo "$found"
 }
 
 # One curl makes a hundred writes, which keeps the load cheap. curl dies with this shell; the check of $PPID covers a shell
 # that died before setpriv requested the signal.
 cmd_load() {
-	local node='' curl_pid=''
+	local found='' curl_pid=''
 	trap '[[ -z $curl_pid ]] || kill "$curl_pid" 2>/dev/null; exit 0' TERM INT HUP
 	is_up || die "instance $instance is not up"
 	while is_up; do
-		[[ -n $node ]] || node=$(find_leader 0.3) || { sleep 0.2; continue; }
+		[[ -n $found ]] || find_leader 300 || { sleep 0.2; continue; }
 		# shellcheck disable=SC2016 # its own parameters
 		setpriv --pdeathsig KILL sh -c '[ "$PPID" = "$1" ] && shift && exec "$@"' sh $$ \
-			nsenter --net="/run/netns/$prefix-client" -- \
 			curl -q --noproxy '*' --silent --fail --fail-early --max-time 1 --rate 10/s --output /dev/null \
 			--data '{"key":"bG9hZA==","value":"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3"}' \
-			"http://$(address "$node"):2379/v3/kv/put?[1-100]" &
+			"http://10.77.$instance.${found#n}:2379/v3/kv/put?[1-100]" &
 		curl_pid=$!
-		wait "$curl_pid" || node=
+		wait "$curl_pid" || found=
 		curl_pid=
 	done
 }
 
 cmd_status() {
-	local node leader answer pid health role format='%-5s %-13s %-8s %-8s %-9s %5s %8s %9s %5s\n'
+	local node found='' answer pid health role format='%-5s %-13s %-8s %-8s %-9s %5s %8s %9s %5s\n'
 	is_up || die "instance $instance is not up"
-	leader=$(find_leader 0.5)
+	find_leader 500
 	# shellcheck disable=SC2059 # one format for all lines
 	printf "$format" NODE ADDRESS PID HEALTH ROLE TERM INDEX DB_BYTES DISK
 	for node in "${nodes[@]}"; do
@@ -193,7 +221,7 @@ cmd_status() {
 		answer=$(http 0.5 --data '{}' "http://$(address "$node"):2379/v3/maintenance/status" |
 			jq -r '"\(.raftTerm) \(.raftIndex) \(.dbSize)"')
 		http 1 "http://$(address "$node"):2379/health" | grep -q '"health":"true"' && health=ok || health=failing
-		[[ $node == "$leader" ]] && role=leader || role=follower
+		[[ $node == "$found" ]] && role=leader || role=follower
 		# shellcheck disable=SC2059,SC2086 # three columns in $answer
 		printf "$format" "$node" "$(address "$node")" "$pid" "$health" "$role" ${answer:-- - -} \
 			"$(df --output=pcent "$run/$node" | tail -n 1)"
@@ -313,7 +341,7 @@ cmd_up() {
 	done
 	wait_for "all nodes to be healthy" is_ready
 	remember_members || die "instance $instance is healthy, but does not list its members"
-	cmd_leader >/dev/null
+	"$0" leader --instance "$instance" >/dev/null
 }
 
 # --- Down -----------------------------------------------------------------------------------------------------
