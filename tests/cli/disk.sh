@@ -39,7 +39,8 @@ if ! truncate -s 64M "$work/image" || ! mkfs.ext4 -q -F -m 0 "$work/image" ||
 	echo "Bail out! cannot mount a file system of the test's own"
 	exit 1
 fi
-test_cleanups+=("umount '$work/disk'")
+# Lazily, because a process of the test may still have a file open there.
+test_cleanups+=("umount -l '$work/disk'")
 there=(--data-dir "$work/disk")
 mount -o remount,ro "$work/disk"
 refused 'is mounted read-only' "${there[@]}" --fill-percent 90

@@ -75,6 +75,7 @@ inject() {
 # revert NAME: ends the fault as Ctrl+C does. The exit status is in $inject_status.
 revert() {
 	local pid=inject_pid_$1
+	is_running "${!pid}" || diag "inject $1 has ended by itself:" "$(tail -n 3 "$work/$1.err")"
 	kill -INT "${!pid}" 2>/dev/null
 	inject_end "$1"
 }

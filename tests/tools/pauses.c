@@ -20,7 +20,7 @@
 #define SECOND_NS 1000000000L
 #define LATE_NS 200000000L
 #define WINDOW 100 /* steps */
-#define SLOWER 2.0
+#define SLOWER 3.0
 #define ROUNDS 200000
 
 static long ns_since(const struct timespec *then)
