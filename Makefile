@@ -53,6 +53,7 @@ GENERATED := $(SKELETONS) $(BUILD)/version.h $(BUILD)/commit.h
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(shell find tests/unit -name 'test_*.c'))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
+BENCH_TOOLS := $(patsubst scripts/bench/tools/%.c,$(BUILD)/bench/%,$(wildcard scripts/bench/tools/*.c))
 
 .PHONY: all deps test $(SUITES:%=test-%) test-build test-matrix test-gate test-all fuzzers fuzz demo bench bench-vm check valgrind \
 	coverage format install dist clean always
@@ -121,11 +122,17 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/user/eval.a
 	$(call say,FUZZ,$@)
 	$(Q)$(CLANG) $(BASE_CFLAGS) -w -O1 -g -fsanitize=fuzzer $(SANITIZE) -MMD -MP -o $@ $< $(BUILD)/fuzz/user/eval.a $(LDLIBS)
 
+define TOOL
+$(call say,TOOL,$@)
+$(Q)mkdir -p $(@D)
+$(Q)$(CC) $(BASE_CFLAGS) -iquote tests/tools $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/user/eval.a $(LDLIBS)
+endef
 $(BUILD)/tools/disk_calls: LDLIBS += -laio -luring
 $(BUILD)/tools/%: tests/tools/%.c $(BUILD)/user/eval.a
-	$(call say,TOOL,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/user/eval.a $(LDLIBS)
+	$(TOOL)
+
+$(BUILD)/bench/%: scripts/bench/tools/%.c $(BUILD)/user/eval.a
+	$(TOOL)
 
 deps:
 	$(Q)scripts/install-deps.sh
@@ -143,7 +150,7 @@ test-all: deps
 	$(Q)$(MAKE) --no-print-directory test-build fuzzers
 	$(Q)tests/all "unit cli net fault disk fuzz vm" "$(KERNELS)" "$(VM_SUITES)"
 
-test-build: eval $(UNIT_TESTS) $(TOOLS)
+test-build: eval $(UNIT_TESTS) $(TOOLS) $(BENCH_TOOLS)
 
 $(SUITES:%=test-%): test-%: test-build
 	$(Q)tests/run $*
@@ -163,11 +170,11 @@ demo: deps
 	$(Q)$(MAKE) --no-print-directory eval
 	$(Q)scripts/demo.sh
 
-bench: eval $(TOOLS)
+bench: eval $(BENCH_TOOLS)
 	$(Q)scripts/bench.sh
 
-bench-vm: eval $(TOOLS)
-	$(Q)scripts/bench-vm.sh --write $(KERNELS)
+bench-vm: eval $(BENCH_TOOLS)
+	$(Q)scripts/bench.sh --guests --write --kernels "$(KERNELS)"
 
 check:
 	$(Q)scripts/check.sh
@@ -179,7 +186,7 @@ coverage:
 	$(Q)scripts/check/coverage.sh
 
 format:
-	$(Q)clang-format -i $(SOURCES) $(shell find user include bpf tests -name '*.[ch]')
+	$(Q)clang-format -i $(SOURCES) $(shell find user include bpf tests scripts -name '*.[ch]')
 
 install: eval
 	install -D -m 0755 eval $(DESTDIR)$(PREFIX)/sbin/eval

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.." || exit 1
 build=${BUILD:-build}
 failed=()
 mapfile -t c_files < <(git ls-files '*.c' '*.h' ':!vmlinux/')
-mapfile -t user_files < <(git ls-files 'user/*.c' 'tests/unit/*.c' 'tests/tools/*.c' 'tests/fuzz/*.c')
+mapfile -t user_files < <(git ls-files 'user/*.c' 'tests/unit/*.c' 'tests/tools/*.c' 'scripts/bench/tools/*.c' 'tests/fuzz/*.c')
 mapfile -t scripts < <(git ls-files '*.sh' tests/run tests/all .ci/run)
 # shellcheck disable=SC2016 # make's own variable
 mapfile -t flags < <(make --silent --eval='print-flags: ; $(info $(BASE_CFLAGS))' BUILD="$build" print-flags |

@@ -3,7 +3,7 @@
 # Runs the given parts inside a guest. Prints a section of Markdown per part, after a comment with the part's name.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-export EVAL=${EVAL:-$here/../../eval} TOOLS=${TOOLS:-$here/../../build/tools}
+export EVAL=${EVAL:-$here/../../../eval} TOOLS=${TOOLS:-$here/../../../build/bench}
 for part; do
 	echo "bench: $(uname -r): $part …" >&2
 	echo "<!-- $part -->"

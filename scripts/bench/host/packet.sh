@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Prints the time that the programs take per packet, with 1 and with 10,000 rules.
-source "$(dirname "$0")/common.sh"
+source "$(dirname "$0")/../lib.sh" && begin
 
 rounds=${ROUNDS:-11}
 "$TOOLS/packet_cost" "$rounds" >"$work/packet" || exit 1

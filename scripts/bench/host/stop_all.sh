@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Prints the time that `eval cleanup --now` takes to stop many faults.
-source "$(dirname "$0")/common.sh"
+source "$(dirname "$0")/../lib.sh" && begin
 
 faults=${FAULTS:-50} tries=${TRIES:-5}
 holders=()

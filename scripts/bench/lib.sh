@@ -1,21 +1,59 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck shell=bash
-# For the benchmarks: two namespaces connected by a veth pair, faults held in the background, tables.
+# For the benchmarks: documents, two namespaces connected by a veth pair, faults held in the background, tables, netem.
+#
+# A part starts with: source "$(dirname "$0")/../lib.sh" && begin
 set -u
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
-: "${EVAL:?run scripts/bench.sh}" "${TOOLS:?}"
-prefix=evbench$$
-target=$prefix-t
-peer=$prefix-p
+# --- Documents ------------------------------------------------------------------------------------------------
+# Markdown sections, each after a comment with its name, that can be replaced one by one.
+
+# section_of DOCUMENT NAME: prints a section's text.
+section_of() {
+	[[ ! -f $1 ]] || awk -v marker="<!-- $2 -->" '
+		/^<!-- [a-z0-9.]+ -->$/ { inside = $0 == marker; next }
+		inside && !NF { gap = gap "\n"; next }
+		inside { printf "%s%s\n", gap, $0; gap = "" }' "$1"
+}
+
+# document_write DOCUMENT SECTIONS NAME… <INTRODUCTION: SECTIONS is a folder with the new sections; keeps the others.
+document_write() {
+	local document=$1 sections=$2 name text
+	shift 2
+	{
+		cat
+		for name; do
+			if [[ -f $sections/$name ]]; then
+				text=$(<"$sections/$name")
+			else
+				text=$(section_of "$document" "$name")
+			fi
+			[[ -z $text ]] || printf '\n<!-- %s -->\n%s\n' "$name" "$text"
+		done
+	} >"$document.new" && mv "$document.new" "$document"
+}
+
+# --- Two namespaces -------------------------------------------------------------------------------------------
+
+# begin: names the namespaces of a part, and removes at its end what it made.
+begin() {
+	: "${EVAL:?run scripts/bench.sh}" "${TOOLS:?}"
+	prefix=evbench$$
+	target=$prefix-t
+	peer=$prefix-p
+	work=$(mktemp -d "${TMPDIR:-/tmp}/eval-bench.XXXXXX") || exit 1
+	fault_pid=
+	server_pid=
+	trap remove_all EXIT
+	trap 'exit 130' INT TERM HUP
+}
+
 target_address=10.78.0.1
 peer_address=10.78.0.2
 # No host has this address, but it routes to the device: a fault against it attaches there and matches nothing.
 # shellcheck disable=SC2034 # for benchmarks
 stranger_address=10.78.0.77
-work=$(mktemp -d "${TMPDIR:-/tmp}/eval-bench.XXXXXX") || exit 1
-fault_pid=
-server_pid=
 
 die() {
 	echo "$*" >&2
@@ -33,9 +71,6 @@ remove_all() {
 	done
 	rm -rf "$work"
 }
-trap remove_all EXIT
-trap 'exit 130' INT TERM HUP
-
 in_target() { nsenter --net="/run/netns/$target" -- "$@"; }
 
 network_up() {
@@ -104,4 +139,41 @@ row() {
 # round DIGITS NUMBER
 round() {
 	printf '%.*f' "$1" "$2"
+}
+
+# --- netem beside our lines, in guests ------------------------------------------------------------------------
+
+# netem's default limit of 1,000 packets would drop most of a fast flow.
+netem_limit=1000000
+
+say() {
+	echo "bench: $(uname -r): $*" >&2
+}
+
+# Otherwise TCP's window, not the delay line, would limit the throughput at long delays.
+large_windows() {
+	local name
+	for name in "$target" "$peer"; do
+		nsenter --net="/run/netns/$name" -- sysctl -q net.ipv4.tcp_rmem="4096 131072 67108864" \
+			net.ipv4.tcp_wmem="4096 65536 67108864" || die "cannot set TCP's windows"
+	done
+}
+
+# delay_start WAY MIN_MS MAX_MS [OPTION…]: delays the target's egress to the peer; WAY is netem or one of our lines (fq, tap).
+delay_start() {
+	if [[ $1 == netem ]]; then
+		in_target tc qdisc add dev eth0 root netem limit "$netem_limit" \
+			delay "$(awk "BEGIN { print ($2 + $3) / 2 }")ms" "$(awk "BEGIN { print ($3 - $2) / 2 }")ms" ||
+			die "cannot set netem up"
+	else
+		fault_start latency --line "$1" --min-ms "$2" --max-ms "$3" --peer "$peer_address" "${@:4}"
+	fi
+}
+
+delay_stop() {
+	if [[ $1 == netem ]]; then
+		in_target tc qdisc delete dev eth0 root
+	else
+		fault_stop
+	fi
 }

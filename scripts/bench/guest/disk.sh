@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Prints what disk pressure costs: time per call, throughput outside its scope, and the time to attach and detach.
-source "$(dirname "$0")/common.sh"
+source "$(dirname "$0")/../lib.sh" && begin
 
 rounds=${ROUNDS:-11}
 calls=5000

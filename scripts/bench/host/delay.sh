@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Prints the precision of fixed and of spread delays.
-source "$(dirname "$0")/common.sh"
+source "$(dirname "$0")/../lib.sh" && begin
 
 count=${COUNT:-300}
 network_up

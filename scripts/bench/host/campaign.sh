@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Prints the cost of a campaign of empty trials against a program that only forks, execs and syncs as often.
-source "$(dirname "$0")/common.sh"
+source "$(dirname "$0")/../lib.sh" && begin
 
 rounds=${ROUNDS:-6}
 trials=${TRIALS:-1000}

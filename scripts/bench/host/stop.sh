@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Prints the time from a signal until the fault is inert and until packets pass untouched.
-source "$(dirname "$0")/common.sh"
+source "$(dirname "$0")/../lib.sh" && begin
 
 tries=${TRIES:-100}
 network_up

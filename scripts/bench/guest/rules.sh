@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Prints the cost of a packet against the number of rules, for netem with u32 filters and for our line.
-source "$(dirname "$0")/common.sh"
+source "$(dirname "$0")/../lib.sh" && begin
 
 ours=${LINE:-fq}
 rounds=5

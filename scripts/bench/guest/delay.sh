@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Prints the precision of delays by netem and by our lines, in round trips.
-source "$(dirname "$0")/common.sh"
+source "$(dirname "$0")/../lib.sh" && begin
 
 read -ra ways <<<"${WAYS:-netem fq tap}"
 rounds=8

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Prints the throughput of one TCP flow and its processor time, delayed by netem and by our line.
-source "$(dirname "$0")/common.sh"
+source "$(dirname "$0")/../lib.sh" && begin
 
 ours=${LINE:-fq}
 pairs=${ROUNDS:-11}
