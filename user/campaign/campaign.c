@@ -112,7 +112,7 @@ static int prepare(struct campaign *campaign, struct error *err)
 	if (progress_new(&campaign->progress, campaign->options->progress, stdout, campaign->lane_count,
 			 campaign->to_run))
 		return error_set(err, -ENOMEM, "out of memory");
-	return campaign_watch_workers(campaign, err);
+	return pump_add(&campaign->pump, &campaign_source, campaign, err) ?: campaign_watch_workers(campaign, err);
 }
 
 static void announce(struct campaign *campaign)
@@ -170,6 +170,7 @@ static int run_locked(struct campaign *campaign)
 static void campaign_clear(struct campaign *campaign)
 {
 	progress_free(campaign->progress);
+	pump_clear(&campaign->pump);
 	for (unsigned int i = 0; campaign->lanes && i < campaign->lane_count; i++)
 		lane_clear(&campaign->lanes[i]);
 	for (size_t i = 0; campaign->usage && i < campaign->config->subject_count; i++) {

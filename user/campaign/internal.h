@@ -4,6 +4,7 @@
 
 #include "campaign/campaign.h"
 #include "process/guard.h"
+#include "process/pump.h"
 #include "process/scope.h"
 #include "trial/trial.h"
 
@@ -48,6 +49,7 @@ struct campaign {
 	struct campaign_locks locks;
 	struct guard guard;
 	struct progress *progress;
+	struct pump pump;
 	char scope_prefix[SCOPE_NAME_SIZE];
 	char boot_id[40];
 
@@ -95,6 +97,8 @@ void campaign_stop(struct campaign *campaign);
 
 /* campaign/loop.c: runs all pending trials, until they have ended or the campaign is stopped. */
 void campaign_loop(struct campaign *campaign);
+/* The workers, the signals and the outputs, for campaign->pump. */
+extern const struct pump_source campaign_source;
 
 /* campaign/cleanup.c: cleans up the instances that the campaign used. Returns how many a signal left uncleaned. */
 size_t campaign_cleanup_used(struct campaign *campaign);

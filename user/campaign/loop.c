@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "campaign/internal.h"
@@ -176,8 +175,9 @@ static void flush_buffered(struct campaign *campaign)
 			record_buffered(campaign, &campaign->lanes[i]);
 }
 
-static uint64_t wake_ns(struct campaign *campaign)
+static uint64_t campaign_wake_ns(const void *arg)
 {
+	const struct campaign *campaign = arg;
 	uint64_t at_ns = progress_wake_ns(campaign->progress), now_ns = clock_monotonic_ns();
 
 	for (unsigned int i = 0; i < campaign->lane_count; i++) {
@@ -195,37 +195,55 @@ static uint64_t wake_ns(struct campaign *campaign)
 	return campaign->stopping ? clock_earlier(at_ns, campaign->kill_ns) : at_ns;
 }
 
-static void wait_and_handle(struct campaign *campaign)
+static size_t campaign_poll_count(const void *arg)
 {
-	const size_t count = 3 + 2 * campaign->lane_count;
-	struct pollfd fds[count];
-	uint64_t at_ns = wake_ns(campaign), now_ns = clock_monotonic_ns();
-	uint64_t wait_ns = at_ns > now_ns ? at_ns - now_ns : 0;
-	struct timespec timeout = {
-		.tv_sec = (time_t)(wait_ns / NSEC_PER_SEC),
-		.tv_nsec = (long)(wait_ns % NSEC_PER_SEC),
-	};
+	const struct campaign *campaign = arg;
 
-	fds[0] = (struct pollfd){.fd = campaign_signal_fd(), .events = POLLIN};
+	return 3 + 2 * campaign->lane_count;
+}
+
+static size_t campaign_poll_fds(const void *arg, struct pollfd *out)
+{
+	const struct campaign *campaign = arg;
+	size_t count = 0;
+
+	out[count++] = (struct pollfd){.fd = campaign_signal_fd(), .events = POLLIN};
+	out[count++] = (struct pollfd){.fd = progress_poll_fd(campaign->progress), .events = POLLOUT};
+	out[count++] = (struct pollfd){.fd = output_poll_fd(output_standard(STDERR_FILENO)), .events = POLLOUT};
 	for (unsigned int i = 0; i < campaign->lane_count; i++) {
-		const struct lane *lane = &campaign->lanes[i];
-
-		fds[1 + 2 * i] = (struct pollfd){.fd = lane->socket_fd, .events = POLLIN};
-		fds[2 + 2 * i] = (struct pollfd){.fd = lane->pidfd, .events = POLLIN};
+		out[count++] = (struct pollfd){.fd = campaign->lanes[i].socket_fd, .events = POLLIN};
+		out[count++] = (struct pollfd){.fd = campaign->lanes[i].pidfd, .events = POLLIN};
 	}
-	fds[count - 2] = (struct pollfd){.fd = progress_poll_fd(campaign->progress), .events = POLLOUT};
-	fds[count - 1] = (struct pollfd){.fd = output_poll_fd(output_standard(STDERR_FILENO)), .events = POLLOUT};
-	if (ppoll(fds, count, at_ns == UINT64_MAX ? NULL : &timeout, NULL) <= 0)
-		return;
+	return count;
+}
+
+/* False for a lane without a worker, whose pidfd is -1. */
+static bool has_exited(const struct lane *lane)
+{
+	struct pollfd fd = {.fd = lane->pidfd, .events = POLLIN};
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+static void campaign_step(void *arg)
+{
+	struct campaign *campaign = arg;
+
 	progress_flush(campaign->progress);
 	output_flush_standard();
 	for (unsigned int i = 0; i < campaign->lane_count; i++) {
-		if (fds[1 + 2 * i].revents)
-			lane_receive(campaign, &campaign->lanes[i]);
-		if (fds[2 + 2 * i].revents)
+		lane_receive(campaign, &campaign->lanes[i]);
+		if (has_exited(&campaign->lanes[i]))
 			end_trial(campaign, &campaign->lanes[i]);
 	}
 }
+
+const struct pump_source campaign_source = {
+	.step = campaign_step,
+	.wake_ns = campaign_wake_ns,
+	.poll_fds = campaign_poll_fds,
+	.poll_count = campaign_poll_count,
+};
 
 static bool is_stopped(pid_t pid)
 {
@@ -303,7 +321,8 @@ void campaign_loop(struct campaign *campaign)
 		kill_stopped(campaign);
 		kill_stragglers(campaign);
 		progress_tick(campaign->progress);
-		wait_and_handle(campaign);
+		pump_wait(&campaign->pump, UINT64_MAX);
+		pump_step(&campaign->pump);
 	}
 	record_settle(campaign);
 }
