@@ -21,6 +21,7 @@ struct located {
 struct located_list {
 	struct located *items;
 	size_t count;
+	bool is_full; /* an address was left out, which is an error */
 };
 
 static void located_clear(struct located_list *list)
@@ -111,7 +112,9 @@ static void collect(struct reader *reader, const struct subject *subject, const 
 		if (!check_one(reader, place, expanded.addresses.items[i], node, &endpoint))
 			continue;
 		if (list->count == LOCATED_MAX) {
-			problem_error(reader, place, "more than %d addresses over all instances", LOCATED_MAX);
+			if (!list->is_full)
+				problem_error(reader, place, "more than %d addresses over all instances", LOCATED_MAX);
+			list->is_full = true;
 			break;
 		}
 		grown = array_grow(reader, list->items, &list->count, sizeof(*grown));
@@ -191,13 +194,14 @@ void check_addresses(struct reader *reader, size_t subject_index)
 	const struct ynode *nodes = ynode_find(ynode, "nodes"), *peers = ynode_find(ynode, "peers");
 	struct located_list list = {0};
 
-	for (unsigned int instance = 0; instance < subject->instances && list.count < LOCATED_MAX; instance++) {
+	for (unsigned int instance = 0; instance < subject->instances && !list.is_full; instance++) {
 		for (size_t i = 0; i < subject->node_count; i++)
 			collect(reader, subject, &subject->nodes[i], nth_item(nodes, i), instance, &list);
 		for (size_t i = 0; i < subject->peer_count; i++)
 			collect(reader, subject, &subject->peers[i], nth_item(peers, i), instance, &list);
 	}
-	check_overlaps(reader, &list);
+	if (!list.is_full)
+		check_overlaps(reader, &list);
 	located_clear(&list);
 }
 

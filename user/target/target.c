@@ -97,15 +97,18 @@ void target_leave_netns(int *saved)
 static int parse_endpoints(struct endpoint **out, size_t *count, const char *const *texts, struct error *err)
 {
 	size_t total = list_count(texts);
-	struct endpoint *endpoints = calloc(total + 1, sizeof(*endpoints));
+	_cleanup_free_ struct endpoint *endpoints = calloc(total + 1, sizeof(*endpoints));
 
 	if (!endpoints)
 		return error_set(err, -ENOMEM, "out of memory");
-	*out = endpoints;
+	for (size_t i = 0; i < total; i++) {
+		int ret = endpoint_parse(&endpoints[i], texts[i], err);
+
+		if (ret)
+			return ret;
+	}
+	*out = TAKE_PTR(endpoints);
 	*count = total;
-	for (size_t i = 0; i < total; i++)
-		if (endpoint_parse(&endpoints[i], texts[i], err))
-			return -EINVAL;
 	return 0;
 }
 
@@ -238,10 +241,13 @@ static int target_fill_network(struct target *target, const struct target_spec *
 		return error_set(err, -EPERM,
 				 "peers: all in this host's own namespace would touch the default gateway: "
 				 "name the peers, or allow: [gateway]");
-	if (parse_endpoints(&target->locals, &target->local_count, spec->addresses, err) ||
-	    parse_endpoints(&target->peers, &target->peer_count, spec->peers, err) ||
-	    target_protect_parse(target, spec->protect, list_has(spec->allow, "ssh"), err))
-		return err ? err->code : -EINVAL;
+	ret = parse_endpoints(&target->locals, &target->local_count, spec->addresses, err);
+	if (!ret)
+		ret = parse_endpoints(&target->peers, &target->peer_count, spec->peers, err);
+	if (!ret)
+		ret = target_protect_parse(target, spec->protect, list_has(spec->allow, "ssh"), err);
+	if (ret)
+		return ret;
 	if (!target->peers_all && !target->peer_count)
 		return error_set(err, -EINVAL, "no peers: the fault would touch nothing");
 	ret = check_own_traffic(target, spec, err);

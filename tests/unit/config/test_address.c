@@ -50,6 +50,20 @@ static void peers_are_members_too(void **state)
 		       "8:32: error: nodes 'a' and 'p' have one address, 10.0.0.1");
 }
 
+/* The limit of 16,384 is reached exactly at the end of an instance. */
+static void too_many_are_said(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	fputs(SUBJECT("64", ""), out);
+	for (int i = 0; i < 256; i++)
+		fprintf(out, "      - {name: n%d, address: ['10.{instance}.%d.1', '10.{instance}.%d.2']}\n", i, i, i);
+	fclose(out);
+	assert_refused(text, "7:29: error: more than 16384 addresses over all instances");
+}
+
 /* The placeholder makes the address wrong in each instance. */
 static void said_once_for_all_instances(void **state)
 {
@@ -124,6 +138,7 @@ int main(void)
 		cmocka_unit_test(nodes_of_two_instances_may_not_meet),
 		cmocka_unit_test(a_port_tells_apart_what_has_one),
 		cmocka_unit_test(peers_are_members_too),
+		cmocka_unit_test(too_many_are_said),
 		cmocka_unit_test(said_once_for_all_instances),
 		cmocka_unit_test(edges_of_what_is_unusable),
 		cmocka_unit_test(loopback_is_its_own_in_a_netns),

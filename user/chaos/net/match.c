@@ -39,6 +39,7 @@ int net_match_prepare(struct bpf_object *obj, struct eval_match_config *config, 
 {
 	const struct target *target = spec->target;
 	size_t ports = json_array_size(json_object_get(spec->params, "ports"));
+	int ret;
 
 	*config = (struct eval_match_config){
 		.ifindex = device->ifindex,
@@ -53,11 +54,12 @@ int net_match_prepare(struct bpf_object *obj, struct eval_match_config *config, 
 		.cgroup_level = target->cgroup_level,
 	};
 	/* A peer with a port takes two entries, see net_match_fill(). */
-	if (object_size_map(obj, "rules", target->peer_count * 2, err) ||
-	    object_size_map(obj, "locals", target->local_count, err) || object_size_map(obj, "ports", ports, err) ||
-	    object_size_map(obj, EVAL_PROTECT_MAP, target->protect_count, err))
-		return err ? err->code : -EINVAL;
-	return 0;
+	ret = object_size_map(obj, "rules", target->peer_count * 2, err);
+	if (!ret)
+		ret = object_size_map(obj, "locals", target->local_count, err);
+	if (!ret)
+		ret = object_size_map(obj, "ports", ports, err);
+	return ret ?: object_size_map(obj, EVAL_PROTECT_MAP, target->protect_count, err);
 }
 
 static int map_add(int fd, const void *key, __u32 value, struct error *err)
@@ -80,51 +82,59 @@ static int fill_peers(int fd, const struct target *target, struct error *err)
 		const struct endpoint *peer = &target->peers[i];
 		struct eval_rule_key key;
 		__u32 value = 0;
+		int ret;
 
 		rule_key(&key, peer, peer->port);
-		if (map_add(fd, &key, EVAL_RULE_MATCH, err))
-			return -EIO;
+		ret = map_add(fd, &key, EVAL_RULE_MATCH, err);
+		if (ret)
+			return ret;
 		if (!peer->port)
 			continue;
 		/* The address alone matches only if our end is a service port of the node, unless it is a peer too. */
 		rule_key(&key, peer, 0);
 		if (!bpf_map_lookup_elem(fd, &key, &value) && (value & EVAL_RULE_MATCH))
 			continue;
-		if (map_add(fd, &key, EVAL_RULE_SERVICE, err))
-			return -EIO;
+		ret = map_add(fd, &key, EVAL_RULE_SERVICE, err);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
 
 static int fill_locals(int fd, const struct target *target, struct error *err)
 {
-	for (size_t i = 0; i < target->local_count; i++) {
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < target->local_count; i++) {
 		struct eval_rule_key key;
 
 		rule_key(&key, &target->locals[i], target->locals[i].port);
-		if (map_add(fd, &key, EVAL_RULE_MATCH, err))
-			return -EIO;
+		ret = map_add(fd, &key, EVAL_RULE_MATCH, err);
 	}
-	return 0;
+	return ret;
 }
 
 static int fill_ports(int fd, const json_t *ports, struct error *err)
 {
 	size_t i;
 	const json_t *value;
+	int ret = 0;
 
 	json_array_foreach (ports, i, value) {
 		__u16 port = (__u16)json_integer_value(value);
 
-		if (map_add(fd, &port, 1, err))
-			return -EIO;
+		ret = map_add(fd, &port, 1, err);
+		if (ret)
+			break;
 	}
-	return 0;
+	return ret;
 }
 
 static int fill_protect(int fd, const struct target *target, struct error *err)
 {
-	for (size_t i = 0; i < target->protect_count; i++) {
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < target->protect_count; i++) {
 		struct eval_protect_key key = {
 			.port = target->protect[i].port,
 			.protocol = target->protect[i].protocol,
@@ -132,18 +142,18 @@ static int fill_protect(int fd, const struct target *target, struct error *err)
 		};
 
 		memcpy(key.address, target->protect[i].address, sizeof(key.address));
-		if (map_add(fd, &key, 1, err))
-			return -EIO;
+		ret = map_add(fd, &key, 1, err);
 	}
-	return 0;
+	return ret;
 }
 
 int net_match_fill(struct bpf_object *obj, const struct fault_spec *spec, struct error *err)
 {
-	if (fill_peers(object_map_fd(obj, "rules"), spec->target, err) ||
-	    fill_locals(object_map_fd(obj, "locals"), spec->target, err) ||
-	    fill_ports(object_map_fd(obj, "ports"), json_object_get(spec->params, "ports"), err) ||
-	    fill_protect(object_map_fd(obj, EVAL_PROTECT_MAP), spec->target, err))
-		return -EIO;
-	return 0;
+	int ret = fill_peers(object_map_fd(obj, "rules"), spec->target, err);
+
+	if (!ret)
+		ret = fill_locals(object_map_fd(obj, "locals"), spec->target, err);
+	if (!ret)
+		ret = fill_ports(object_map_fd(obj, "ports"), json_object_get(spec->params, "ports"), err);
+	return ret ?: fill_protect(object_map_fd(obj, EVAL_PROTECT_MAP), spec->target, err);
 }
