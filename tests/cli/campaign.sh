@@ -92,7 +92,7 @@ subjects:
   - {name: crash, reset: "kill -SEGV \$PPID; sleep 5", $nodes}
   - {name: load, reset: "true", workload: "echo no load >&2; exit 7", $nodes}
   - {name: good, reset: "true", $nodes}
-defaults: {warmup_seconds: 0.2, duration_seconds: 0, recovery_seconds: 1}
+defaults: {warmup_seconds: 2, duration_seconds: 0, recovery_seconds: 1}
 END
 run fails
 check_eq "failures: exit status" "$status" 1

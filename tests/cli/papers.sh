@@ -48,7 +48,7 @@ missing_commands() { # PAPER
 	code_of "$1" | sed -n 's/#.*//; s/.*scripts\/vm\.sh \([a-z0-9.]*\).*/\1/p' | grep . | sort -u | while read -r command; do
 		[[ " ${vm_commands[*]} " == *" $command "* ]] || echo "vm.sh $command"
 	done
-	grep -oE '(\./eval|`eval) [a-z-]+' "$1" | awk '{ print $2 }' | sort -u | while read -r command; do
+	grep -oE '(\./eval|`eval) [a-z][a-z-]*' "$1" | awk '{ print $2 }' | sort -u | while read -r command; do
 		[[ " ${commands[*]} " == *" $command "* ]] || echo "eval $command"
 	done
 }
