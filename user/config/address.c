@@ -6,6 +6,7 @@
 #include "config/placeholder.h"
 #include "config/reader.h"
 #include "net/endpoint.h"
+#include "util/array.h"
 
 #define LOCATED_MAX 16384 /* comparing all pairs takes a tenth of a second */
 
@@ -20,7 +21,7 @@ struct located {
 
 struct located_list {
 	struct located *items;
-	size_t count;
+	size_t count, room;
 	bool is_full; /* an address was left out, which is an error */
 };
 
@@ -117,15 +118,17 @@ static void collect(struct reader *reader, const struct subject *subject, const 
 			list->is_full = true;
 			break;
 		}
-		grown = array_grow(reader, list->items, &list->count, sizeof(*grown));
-		if (!grown)
+		grown = array_reserve(list->items, list->count, &list->room, 64, sizeof(*grown));
+		if (!grown) {
+			reader->failed = true;
 			break;
+		}
 		list->items = grown;
-		grown[list->count - 1] = (struct located){.endpoint = endpoint,
-							  .node = node,
-							  .instance = instance,
-							  .netns = expanded.netns ? strdup(expanded.netns) : NULL,
-							  .place = *place};
+		grown[list->count++] = (struct located){.endpoint = endpoint,
+							.node = node,
+							.instance = instance,
+							.netns = expanded.netns ? strdup(expanded.netns) : NULL,
+							.place = *place};
 	}
 	node_clear(&expanded);
 }

@@ -61,7 +61,7 @@ static void too_many_are_said(void **state)
 	for (int i = 0; i < 256; i++)
 		fprintf(out, "      - {name: n%d, address: ['10.{instance}.%d.1', '10.{instance}.%d.2']}\n", i, i, i);
 	fclose(out);
-	assert_refused(text, "7:29: error: more than 16384 addresses over all instances");
+	assert_refused(text, "7:30: error: more than 16384 addresses over all instances");
 }
 
 /* The placeholder makes the address wrong in each instance. */
