@@ -12,6 +12,7 @@
 #include "kernel/features.h"
 #include "kernel/live.h"
 #include "kernel/object.h"
+#include "plan/status.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
@@ -154,11 +155,11 @@ static int run_locked(struct campaign *campaign)
 	scope_sweep_stale(STALE_WAIT_NS);
 	if (prepare(campaign, &err) || start_guard(campaign, &err)) {
 		log_error("%s", err.text);
-		record_end(campaign, "interrupted", EXIT_HOST, json_object());
+		record_end(campaign, STATUS_INTERRUPTED, EXIT_HOST, json_object());
 		return EXIT_HOST;
 	}
 	if (campaign->resumed)
-		record_campaign(campaign, record_host_columns(campaign));
+		record_campaign(campaign, record_run_columns(campaign));
 	warn_of_missing_features(campaign);
 	announce(campaign);
 	campaign_loop(campaign);

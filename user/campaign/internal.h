@@ -3,6 +3,7 @@
 #pragma once
 
 #include "campaign/campaign.h"
+#include "plan/status.h"
 #include "process/guard.h"
 #include "process/pump.h"
 #include "process/scope.h"
@@ -131,5 +132,5 @@ void record_settle(struct campaign *campaign);
 void record_forget(struct campaign *campaign);
 void record_watch_file(struct campaign *campaign);
 /* Records the campaign's end; takes counts. */
-void record_end(struct campaign *campaign, const char *status, int exit_code, json_t *counts);
-json_t *record_host_columns(const struct campaign *campaign);
+void record_end(struct campaign *campaign, enum trial_status status, int exit_code, json_t *counts);
+json_t *record_run_columns(const struct campaign *campaign);

@@ -133,12 +133,13 @@ static int lost_store(struct campaign *campaign)
 
 static int interrupted(struct campaign *campaign)
 {
-	record_end(campaign, "interrupted", EXIT_INTERRUPTED, json_object());
+	record_end(campaign, STATUS_INTERRUPTED, EXIT_INTERRUPTED, json_object());
 	if (campaign->lost)
 		return lost_store(campaign);
 	progress_campaign(campaign->progress, "campaign_end",
-			  json_pack("{s:s, s:s}", "campaign", campaign->plan->campaign_id, "status", "interrupted"),
-			  "interrupted");
+			  json_pack("{s:s, s:s}", "campaign", campaign->plan->campaign_id, "status",
+				    status_name(STATUS_INTERRUPTED)),
+			  status_name(STATUS_INTERRUPTED));
 	end_output(campaign);
 	log_info("interrupted; all faults are inert. This resumes it:");
 	tell_how_to_resume(campaign);
@@ -163,7 +164,7 @@ int campaign_finish(struct campaign *campaign)
 {
 	_cleanup_json_ json_t *results = NULL, *counts = NULL;
 	struct error err = {};
-	const char *status;
+	enum trial_status status;
 	size_t unfinished, dirty;
 	int ret;
 
@@ -175,20 +176,20 @@ int campaign_finish(struct campaign *campaign)
 	results = collect_results(campaign, &err);
 	if (!results) {
 		log_error("%s", err.text);
-		record_end(campaign, "interrupted", EXIT_HOST, json_object());
+		record_end(campaign, STATUS_INTERRUPTED, EXIT_HOST, json_object());
 		return EXIT_HOST;
 	}
 	ret = dirty ? EXIT_INTERRUPTED : outcome_exit_code(results);
 	counts = outcome_count(results);
 	/* Trials whose workers something other than this campaign stopped. */
 	unfinished = (size_t)json_integer_at(counts, status_name(STATUS_INTERRUPTED));
-	status = unfinished || dirty ? "interrupted" : "completed";
+	status = unfinished || dirty ? STATUS_INTERRUPTED : STATUS_COMPLETED;
 	record_end(campaign, status, ret, json_incref(counts));
 	if (campaign->lost)
 		return lost_store(campaign);
 	progress_campaign(campaign->progress, "campaign_end",
-			  json_pack("{s:s, s:s, s:O, s:i}", "campaign", campaign->plan->campaign_id, "status", status,
-				    "trials", counts, "exit_code", ret),
+			  json_pack("{s:s, s:s, s:O, s:i}", "campaign", campaign->plan->campaign_id, "status",
+				    status_name(status), "trials", counts, "exit_code", ret),
 			  "done");
 	progress_clear(campaign->progress);
 	progress_table(campaign->progress, results);

@@ -149,7 +149,7 @@ static void bear_busy(struct campaign *campaign, const struct error *err)
 	if (!campaign->busy_since_ns) {
 		campaign->busy_since_ns = now_ns;
 		progress_clear(campaign->progress);
-		log_warning("%s; trying on for %d s", err->text, (int)(patience_ns / NSEC_PER_SEC));
+		log_warning("%s; retrying for up to %d s", err->text, (int)(patience_ns / NSEC_PER_SEC));
 	} else if (now_ns - campaign->busy_since_ns >= patience_ns) {
 		error_set(&given_up, -EBUSY, "given up after %d s: %.400s",
 			  (int)((now_ns - campaign->busy_since_ns) / NSEC_PER_SEC), err->text);
@@ -303,21 +303,21 @@ static void tell_guard_lost(struct campaign *campaign)
 	record_event(campaign, "guard_lost", text);
 }
 
-void record_end(struct campaign *campaign, const char *status, int exit_code, json_t *counts)
+void record_end(struct campaign *campaign, enum trial_status status, int exit_code, json_t *counts)
 {
 	uint64_t now_ns = clock_monotonic_ns();
 	char at[RFC3339_SIZE];
 
 	tell_guard_lost(campaign);
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
-	record_event(campaign, status, status);
+	record_event(campaign, status_name(status), status_name(status));
 	record_campaign(campaign,
-			json_pack("{s:s, s:i, s:s, s:I, s:o}", "status", status, "exit_code", exit_code, "ended_at", at,
-				  "ended_at_monotonic_ns", (json_int_t)now_ns, "summary", counts));
+			json_pack("{s:s, s:i, s:s, s:I, s:o}", "status", status_name(status), "exit_code", exit_code,
+				  "ended_at", at, "ended_at_monotonic_ns", (json_int_t)now_ns, "summary", counts));
 	record_settle(campaign);
 }
 
-json_t *record_host_columns(const struct campaign *campaign)
+json_t *record_run_columns(const struct campaign *campaign)
 {
 	uint64_t now_ns = clock_monotonic_ns();
 	struct utsname host = {};
@@ -326,8 +326,8 @@ json_t *record_host_columns(const struct campaign *campaign)
 	uname(&host);
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
 	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:n, s:n, s:n, s:n}", "config_path",
-			 campaign->config->path, "status", "running", "holder_pid", (int)getpid(), "host",
-			 host.nodename, "kernel", host.release, "boot_id", campaign->boot_id, "started_at", at,
+			 campaign->config->path, "status", status_name(STATUS_RUNNING), "holder_pid", (int)getpid(),
+			 "host", host.nodename, "kernel", host.release, "boot_id", campaign->boot_id, "started_at", at,
 			 "started_at_monotonic_ns", (json_int_t)now_ns, "ended_at", "ended_at_monotonic_ns",
 			 "exit_code", "summary");
 }

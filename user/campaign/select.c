@@ -220,7 +220,7 @@ static json_t *read_file(const char *path)
 
 static json_t *new_campaign_columns(struct campaign *campaign)
 {
-	json_t *columns = record_host_columns(campaign);
+	json_t *columns = record_run_columns(campaign);
 
 	json_object_set_new(columns, "config_text", read_file(campaign->config->path));
 	json_object_set_new(columns, "command_line", json_string(campaign->options->command_line));

@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "config/load.h"
 #include "kernel/live.h"
+#include "plan/status.h"
 #include "process/scope.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -313,6 +314,11 @@ static int run_cleanup(const json_t *campaign, const struct config *recorded, co
 	return clean_up_subjects(recorded, id);
 }
 
+static bool is_recorded_running(const json_t *campaign)
+{
+	return !strcmp(json_text_or(campaign, "status", ""), status_name(STATUS_RUNNING));
+}
+
 /* Call with the locks held. Returns how many problems there were. */
 static int bury_dead_run(struct store *store, const json_t *campaign)
 {
@@ -323,8 +329,8 @@ static int bury_dead_run(struct store *store, const json_t *campaign)
 	if (ret > 0)
 		fprintf(output_stdout(), "%s: %d running trial%s of a dead run marked interrupted\n", id, ret,
 			text_plural(ret));
-	if (ret >= 0 && !strcmp(json_text_or(campaign, "status", ""), "running")) {
-		_cleanup_json_ json_t *columns = json_pack("{s:s}", "status", "interrupted");
+	if (ret >= 0 && is_recorded_running(campaign)) {
+		_cleanup_json_ json_t *columns = json_pack("{s:s}", "status", status_name(STATUS_INTERRUPTED));
 
 		ret = store_campaign_set(store, id, columns, &err);
 	}
@@ -377,8 +383,8 @@ static int clean_up_dead(struct store *store, const struct cleanup *cleanup)
 		return 1;
 	}
 	json_array_foreach (campaigns, i, campaign)
-		if (!strcmp(json_text_or(campaign, "status", ""), "running") ||
-		    json_integer_at(json_object_get(campaign, "trials"), "running"))
+		if (is_recorded_running(campaign) ||
+		    json_integer_at(json_object_get(campaign, "trials"), status_name(STATUS_RUNNING)))
 			problems += clean_up_campaign(store, campaign, cleanup);
 	return problems;
 }

@@ -36,19 +36,22 @@ static void load_only(struct bpf_object *object, const char *name)
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
 }
 
-/* Loads one program of the probe object. On success the caller destroys *skel. */
-static int probe_load(struct probe_bpf **skel, const char *name)
+/* Loads one program of the probe object. On success the caller destroys *out. */
+static int probe_load(struct probe_bpf **out, const char *name)
 {
+	struct probe_bpf *skel = probe_bpf__open();
 	int ret;
 
-	*skel = probe_bpf__open();
-	if (!*skel)
+	if (!skel)
 		return -errno;
-	load_only((*skel)->obj, name);
-	ret = probe_bpf__load(*skel);
-	if (ret)
-		probe_bpf__destroy(TAKE_PTR(*skel));
-	return ret;
+	load_only(skel->obj, name);
+	ret = probe_bpf__load(skel);
+	if (ret) {
+		probe_bpf__destroy(skel);
+		return ret;
+	}
+	*out = skel;
+	return 0;
 }
 
 static int probe_link(const char *name, enum bpf_attach_type type)
@@ -108,20 +111,23 @@ static int probe_sch_fq(void)
 	return tc_try_fq(DEVICE_LOOPBACK_IFINDEX);
 }
 
-/* Loads one program of the disk probe object, or all if name is NULL. On success *skel stays open. */
-static int load_disk(struct probe_disk_bpf **skel, const char *name)
+/* Loads one program of the disk probe object, or all if name is NULL. On success *out stays open. */
+static int load_disk(struct probe_disk_bpf **out, const char *name)
 {
+	struct probe_disk_bpf *skel = probe_disk_bpf__open();
 	int ret;
 
-	*skel = probe_disk_bpf__open();
-	if (!*skel)
+	if (!skel)
 		return -errno;
 	if (name)
-		load_only((*skel)->obj, name);
-	ret = probe_disk_bpf__load(*skel);
-	if (ret)
-		probe_disk_bpf__destroy(TAKE_PTR(*skel));
-	return ret;
+		load_only(skel->obj, name);
+	ret = probe_disk_bpf__load(skel);
+	if (ret) {
+		probe_disk_bpf__destroy(skel);
+		return ret;
+	}
+	*out = skel;
+	return 0;
 }
 
 /*
@@ -213,10 +219,9 @@ static int check_namespaces(struct error *err)
 	int ret = clock_join_namespace();
 
 	if (ret)
-		return error_set_errno(
-			err, ret,
-			"cannot tell how far this process's time namespace shifts its clocks, and a fault's "
-			"end hangs on them: run eval in the host's time namespace");
+		return error_set_errno(err, ret,
+				       "cannot tell how far this process's time namespace shifts its clocks, and a "
+				       "fault's end depends on them: run eval in the host's time namespace");
 	if (!procfs_pid_namespace())
 		return error_set(
 			err, -EPERM,
