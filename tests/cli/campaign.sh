@@ -383,12 +383,12 @@ check "locked database: the trial runs" wait_for 10 test -e "$work/lock"
 (
 	echo 'BEGIN IMMEDIATE;'
 	echo ".shell touch $work/locked"
-	wait_for 20 grep -q 'trying on' "$work/busy.out"
+	wait_for 20 grep -q 'retrying for' "$work/busy.out"
 	echo 'ROLLBACK;'
 ) | sqlite3 -cmd '.timeout 5000' "$work/busy.db"
 end_of "$spawned"
 check_eq "locked database: the campaign waits" "$status $(trials busy)" "0 completed/pass completed/pass"
-check_match "locked database: says so" "$(cat "$work/busy.out")" "locked by another process.*trying on for 180 s"
+check_match "locked database: says so" "$(cat "$work/busy.out")" "locked by another process.*retrying for up to 180 s"
 check_eq "locked database: nothing is lost" "$(sql busy "SELECT count(*), count(DISTINCT trial_id || phase) FROM events
 	WHERE kind = 'phase'")" "12|12"
 

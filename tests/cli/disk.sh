@@ -19,7 +19,7 @@ available() { df -B1 --output=avail "$1" | tail -n 1; }
 
 mkdir "$work/folder" && touch "$work/file"
 here=(--data-dir "$work/folder")
-refused 'needs fill_percent or leave_bytes' "${here[@]}"
+refused 'needs either fill_percent or leave_bytes' "${here[@]}"
 refused 'fill_percent must be above 0' "${here[@]}" --fill-percent 0
 refused '100.1 is outside 0 to 100' "${here[@]}" --fill-percent 100.1
 refused "'90%' is not a plain number" "${here[@]}" --fill-percent 90%

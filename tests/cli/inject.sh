@@ -46,7 +46,7 @@ refused 2 "${argp}seed: 'x' is not a whole number" "${delay[@]}" --seed x "${the
 refused 2 "${argp}allow: 'everything' is none of gateway, root_fs, shared_fs, ssh, stacked" "${delay[@]}" --allow everything "${there[@]}"
 refused 2 "${argp}unrecognized option '--bogus'" "${delay[@]}" --bogus "${there[@]}"
 refused 2 "${argp}Too many arguments" "${delay[@]}" "${there[@]}" stray
-refused 2 "${error}'22' is no port to protect: write tcp/PORT or udp/PORT, like tcp/22" \
+refused 2 "${error}'22' is not a port to protect: write tcp/PORT or udp/PORT, like tcp/22" \
 	"${delay[@]}" --protect 22 "${there[@]}"
 check_fails "no type: exit 2" 2 "$eval_bin" inject
 check_match "no type: the help names all" "$output" 'latency .*network_partition '

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # time limit: 120 s
 # Root runs commands from campaign, subject and database files only if nobody else can write or replace them. How each command
-# of eval reacts; unit/test_trusted tests which files count.
+# of eval reacts; unit/util/trusted tests which files count.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
 need_root

@@ -152,11 +152,11 @@ with_database "$work/one/margin.db" margins
 overlay "$disk/renamed" "$work/renamed" || not_ok "an overlay whose upper folder is renamed"
 mv "$disk/renamed" "$disk/other"
 unknown="cannot tell whether .*, or a campaign's database"
-refused "it" "$unknown: overlay is stacked on '$disk/renamed/upper', which is not to be found.*allow: \[root_fs, shared_fs\]" "$work/renamed"
+refused "it" "$unknown: overlay is stacked on '$disk/renamed/upper', which is in no mount namespace that can be read.*allow: \[root_fs, shared_fs\]" "$work/renamed"
 # Another file system is mounted at the upper folder's old path.
 mkdir "$disk/renamed" && mount -t tmpfs -o size=8M tmpfs "$disk/renamed" && on_cleanup umount -l "$disk/renamed"
 mkdir "$disk/renamed/upper"
-refused "and what is now at its path is another" "$unknown: overlay is stacked on .*not to be found" "$work/renamed"
+refused "and what is now at its path is another" "$unknown: overlay is stacked on .*in no mount namespace" "$work/renamed"
 refused "one guard lifted" "$unknown" "$work/renamed" --allow root_fs
 ! tmpfile "$work/renamed" || check "both guards lifted" fill "$work/renamed" --allow root_fs --allow shared_fs
 mkdir "$disk/relative" && mkdir "$disk/relative/"{lower,upper,work} "$work/relative"
@@ -173,7 +173,7 @@ fuse_start() {
 if command -v bindfs >/dev/null && [[ -e /dev/fuse ]]; then
 	mkdir "$folder/upper" "$disk/upper"
 	if fuse_start bound bindfs "$folder/upper" fsname=bound; then
-		refused "a file system in user space" "$unknown: fuse.bindfs is no disk's" "$work/mount-bound"
+		refused "a file system in user space" "$unknown: fuse.bindfs is not on a disk" "$work/mount-bound"
 	else
 		skip "a file system in user space" "none can be mounted here"
 	fi

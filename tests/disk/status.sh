@@ -44,7 +44,7 @@ check_eq "what it did: fallocate refused, or every write" "$(cat "$work/grown" "
 check_eq "refusals by kind of call" "$(status '.disk.refused | "\(.fallocate) \(.append)"')" "$refused"
 check_number "answers of statfs that were shrunk" "$(status .disk.statfs_shrunk) >= 1"
 check_match "the same as text" "$("$eval_bin" bpf-status | sed -n "/ on ${disk//\//\\/}$/,/^[a-z]/p")" \
-	"disk_pressure \($engine\) on $disk.*hooks .*tracing disk_.*disk +$disk: [0-9]+ bytes left, [0-9]+ seem gone.*calls +seen [0-9]+; refused: write [0-9]+, append ${refused#* }, fallocate ${refused% *}; statfs shrunk [0-9]+"
+	"disk_pressure \($engine\) on $disk.*hooks .*tracing disk_.*disk +$disk: [0-9]+ bytes left, [0-9]+ are reported as used.*calls +seen [0-9]+; refused: write [0-9]+, append ${refused#* }, fallocate ${refused% *}; statfs shrunk [0-9]+"
 revert by
 check_eq "why it does not go by growth is recorded" "$(evidence by '.why_not_growth | type')" \
 	"$([[ $engine == hook ]] && echo null || echo string)"

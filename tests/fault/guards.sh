@@ -73,7 +73,7 @@ normal_within "a blind abort_if ends the chaos" 4000
 in_second() { [[ $(db blind "SELECT status FROM trials WHERE id LIKE '%-1'") == failed ]]; }
 check "a blind abort_if: the trial ends" wait_for 10 in_second
 check_match "a blind abort_if: the reason" "$(db blind "SELECT error_text FROM trials WHERE id LIKE '%-1'")" \
-	"^stopped, as abort_if cannot tell any more: timed out after 2"
+	"^stopped because abort_if failed: timed out after 2"
 check "a blind abort_if: it is dead" is_over "$(cat "$work/watch")"
 kill -INT $coordinator
 end_of $coordinator
@@ -85,7 +85,7 @@ unable() {
 	rm -f "$work"/unable.db*
 	check_fails "an abort_if that $1: the trial ends" 1 "$eval_bin" run campaign "$work/unable.yaml" --db "$work/unable.db" --only '*-1'
 	check_match "an abort_if that $1: the reason" "$(db unable "SELECT status, error_text FROM trials WHERE id LIKE '%-1'")" \
-		"^failed.stopped, as abort_if cannot tell any more: $3"
+		"^failed.stopped because abort_if failed: $3"
 }
 # shellcheck disable=SC2016 # its own shell's
 unable "is killed" 'kill -KILL $$' "signal 9"

@@ -61,7 +61,7 @@ check_match "text: holder" "$text" "holder    pid $(pid_of slow)"
 check_match "text: trial" "$text" "trial     none: injected by hand"
 check_match "text: time left" "$text" "time left 5[0-9][0-9]\.[0-9] s \(lease (1\.[0-9]|2\.0) s\)"
 check_match "text: hooks" "$text" "hooks     .*$hook/egress on device $ifindex"
-check_match "text: counters" "$text" "egress    seen [0-9]+, hit [0-9]+ \([0-9]+ bytes\), held now [0-9]+, line_dropped 0"
+check_match "text: counters" "$text" "egress    seen [0-9]+, hit [0-9]+ \([0-9]+ bytes\), [0-9]+ held, line_dropped 0"
 check_match "text: histogram" "$text" " 16 ms … 33 ms +\|#+ *\| [0-9]+"
 check "exit 0 also when something is live" "$eval_bin" bpf-status --json
 

@@ -59,7 +59,7 @@ check_match "… also where the engine is free" "$(value trial.any)" "^failed .*
 check_match "confidentiality: bpf-status says that the hooks are refused" "$(value secret)" "^false kernel lockdown"
 check_match "confidentiality: engine: hook names lockdown" "$(value secret.hook)" \
 	"engine: hook needs fmod_ret programs, which kernel lockdown refuses"
-check_match "confidentiality: auto takes fill" "$(value secret.auto)" "disk_pressure \(fill\).*by engine fill, as .*lockdown"
+check_match "confidentiality: auto takes fill" "$(value secret.auto)" "disk_pressure \(fill\).*by engine fill, because .*lockdown"
 diag "$(tail -n 5 "$out.error")"
 
 done_testing

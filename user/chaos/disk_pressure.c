@@ -26,7 +26,7 @@ static const struct chaos_field fields[] = {
 	 .type = FIELD_NUMBER,
 	 .max = 100,
 	 .arg = "PERCENT",
-	 .help = "share of the space available at the start that seems gone, above 0"},
+	 .help = "share of the space available at the start that appears to be used, above 0"},
 	{.name = "leave_bytes",
 	 .type = FIELD_INTEGER,
 	 .max = BYTES_MAX,
@@ -37,8 +37,7 @@ static const struct chaos_field fields[] = {
 	 .choices = engines,
 	 .fallback = "\"auto\"",
 	 .arg = "auto|hook|fill",
-	 .help = "hook refuses calls in the kernel, fill takes the space by a file (default: auto, hook where "
-		 "possible)"},
+	 .help = "hook refuses calls in the kernel, fill takes the space by a file (default: auto, hook if possible)"},
 	{.name = "errno",
 	 .type = FIELD_CHOICE,
 	 .choices = errnos,
@@ -50,7 +49,7 @@ static const struct chaos_field fields[] = {
 	 .choices = switches,
 	 .fallback = "\"auto\"",
 	 .arg = "auto|on|off",
-	 .help = "whether df and statvfs see it, too (default: auto, where possible)"},
+	 .help = "whether df and statvfs see it, too (default: auto, if possible)"},
 	{},
 };
 
@@ -77,7 +76,7 @@ static int check_amount(const json_t *params, const char **field, struct error *
 	if (percent && leave)
 		return error_set(err, -EINVAL, "fill_percent and leave_bytes exclude each other");
 	if (!percent && !leave)
-		return error_set(err, -EINVAL, "disk_pressure needs fill_percent or leave_bytes: how full?");
+		return error_set(err, -EINVAL, "disk_pressure needs either fill_percent or leave_bytes");
 	if (percent && json_number_value(percent) <= 0)
 		return error_set(err, -EINVAL, "fill_percent must be above 0");
 	return 0;
@@ -183,7 +182,7 @@ static json_t *disk_evidence(void *state)
 
 	if (evidence && disk->why_not_hook.code) {
 		json_object_set_new(evidence, "why_not_hook", json_string(disk->why_not_hook.text));
-		evidence_add_note(evidence, "by engine fill, as %s", disk->why_not_hook.text);
+		evidence_add_note(evidence, "by engine fill, because %s", disk->why_not_hook.text);
 	}
 	return evidence;
 }

@@ -70,7 +70,7 @@ static const struct chaos_field fields[] = {
 	 .choices = lines,
 	 .fallback = "\"auto\"",
 	 .arg = "auto|fq|tap",
-	 .help = "what holds the packets (default: fq where the kernel has it and max-ms is at most 1000, else tap)"},
+	 .help = "what holds the packets (default: fq if the kernel has it and max-ms is at most 1000, else tap)"},
 	{},
 };
 

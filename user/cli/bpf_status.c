@@ -66,7 +66,7 @@ static void print_direction(const json_t *fault, const char *direction)
 	       direction, json_integer_at(stats, "seen"), json_integer_at(stats, "hit"),
 	       json_integer_at(stats, "bytes"));
 	if (line)
-		printf(", held now %" JSON_INTEGER_FORMAT ", line_dropped %" JSON_INTEGER_FORMAT,
+		printf(", %" JSON_INTEGER_FORMAT " held, line_dropped %" JSON_INTEGER_FORMAT,
 		       json_integer_at(line, "held_packets"), json_integer_at(line, "line_dropped"));
 	putchar('\n');
 	if (json_integer_at(applied, "count")) {
@@ -173,7 +173,7 @@ static void print_other_versions(const json_t *others)
 
 	json_array_foreach (others, i, other)
 		printf("  of another version of eval (ABI %" JSON_INTEGER_FORMAT ", map %" JSON_INTEGER_FORMAT
-		       "): %s; that eval's bpf-status tells more\n",
+		       "): %s; run that version's bpf-status for details\n",
 		       json_integer_at(other, "abi_version"), json_integer_at(other, "map_id"),
 		       json_is_true(json_object_get(other, "stopped")) ? "stopped" : "'eval cleanup --now' stops it");
 }
@@ -282,7 +282,7 @@ int cmd_bpf_status(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options,
 		.parser = take_status_option,
-		.doc = "Shows every fault of ours that is live on this host, anything left over, and what this kernel "
+		.doc = "Show every fault of eval that is live on this host, anything left over, and what this kernel "
 		       "can "
 		       "and cannot do. Needs root.",
 	};

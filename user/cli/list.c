@@ -33,7 +33,7 @@ static error_t take_list_option(int key, char *arg, struct argp_state *state)
 		asked->json = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is too much; 'eval show %s' shows one campaign", arg, arg);
+		argp_error(state, "unexpected argument '%s' (did you mean 'eval show %s'?)", arg, arg);
 		return EINVAL;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -99,7 +99,7 @@ int cmd_list(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options,
 		.parser = take_list_option,
-		.doc = "Lists the campaigns of the database, newest first. Needs no root where the file is readable.",
+		.doc = "List the campaigns of the database, newest first. Needs no root if the file is readable.",
 	};
 	struct list_options asked = {};
 	_cleanup_json_ json_t *campaigns = NULL;

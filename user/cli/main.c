@@ -35,12 +35,13 @@ static const struct {
 static void print_help(FILE *out)
 {
 	fputs("Usage: eval COMMAND [OPTION...]\n"
-	      "In-kernel chaos for storage clusters: latency, partition, and the evidence of what it did.\n\n",
+	      "In-kernel chaos for storage clusters: latency, partitions, full disks, and the evidence of what they "
+	      "did.\n\n",
 	      out);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (commands[i].run)
 			fprintf(out, "  %-12s%s\n", commands[i].name, commands[i].summary);
-	fputs("\n'eval COMMAND --help' tells more. Exit: 0 all well; 1 a trial failed, was void or missed an\n"
+	fputs("\n'eval COMMAND --help' lists its options. Exit: 0 all well; 1 a trial failed, was void or missed an\n"
 	      "expectation; 2 bad usage or invalid file; 3 this host cannot do it; 130 interrupted.\n",
 	      out);
 }

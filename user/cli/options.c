@@ -17,6 +17,6 @@ unsigned int options_whole_number(const struct argp_state *state, const char *na
 	long number = strtol(arg, &end, 10);
 
 	if (end == arg || *end || number < 1 || number > (long)most)
-		argp_error(state, "%s: '%s' is no whole number from 1 to %u", name, arg, most);
+		argp_error(state, "%s: '%s' is not a whole number from 1 to %u", name, arg, most);
 	return (unsigned int)number;
 }

@@ -49,7 +49,7 @@ static error_t parse_argument(const char *arg, struct run *run, const struct arg
 	if (!run->what) {
 		run->what = arg;
 		if (strcmp(arg, "campaign"))
-			argp_error(state, "run what? 'campaign CONFIG' (not '%s')", arg);
+			argp_error(state, "cannot run '%s': usage is 'eval run campaign CONFIG'", arg);
 		return 0;
 	}
 	if (run->config)
@@ -95,7 +95,7 @@ static error_t take_run_option(int key, char *arg, struct argp_state *state)
 		return parse_argument(arg, run, state);
 	case ARGP_KEY_END:
 		if (!run->what || !run->config)
-			argp_error(state, "which file? run campaign CONFIG");
+			argp_error(state, "no file: usage is 'eval run campaign CONFIG'");
 		if (run->campaign.fresh && (run->campaign.resume || run->campaign.retry_failed))
 			argp_error(state, "--fresh excludes --resume and --retry-failed");
 		return 0;

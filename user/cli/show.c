@@ -34,7 +34,7 @@ static error_t take_show_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 1)
-			argp_error(state, "'%s' is too much: a campaign and a trial at most", arg);
+			argp_error(state, "unexpected argument '%s': at most a campaign and a trial", arg);
 		*(state->arg_num ? &asked->trial : &asked->id) = arg;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
@@ -125,10 +125,10 @@ int cmd_show(int argc, char **argv)
 		.options = options,
 		.parser = take_show_option,
 		.args_doc = "CAMPAIGN [TRIAL]\nTRIAL",
-		.doc = "Shows one campaign with its trials, or everything about one trial. A campaign may be given by "
+		.doc = "Show one campaign with its trials, or everything about one trial. A campaign may be given by "
 		       "a "
 		       "unique start of its id or by the eight digits at its end, a trial by a unique start or end or "
-		       "by its number. Needs no root where the file is readable.",
+		       "by its number. Needs no root if the file is readable.",
 	};
 	struct show_options asked = {};
 	struct store *store = NULL;

@@ -43,7 +43,7 @@ static void skip_params(struct reader *reader, const struct ynode *value, const 
 }
 
 static const struct key chaos_keys[] = {
-	{.name = "type", .read = read_chaos_type, .flags = KEY_REQUIRED, .why = "latency or network_partition, say"},
+	{.name = "type", .read = read_chaos_type, .flags = KEY_REQUIRED, .why = "such as latency or network_partition"},
 	{.name = "name", .read = read_chaos_name},
 	{.name = "params", .read = skip_params},
 	{.name = "default_target", .flags = KEY_ELSEWHERE, .why = "write 'target'"},

@@ -224,7 +224,7 @@ static void check_reach(const struct pairing *pairing, const struct ynode *peers
 	if (idle < candidates && pairing->reader->failed)
 		return;
 	if (idle < candidates)
-		problem_warning(pairing->reader, place, "%s would %s nothing where the target is '%s', its only peer",
+		problem_warning(pairing->reader, place, "%s would %s nothing if the target is '%s', its only peer",
 				chaos_shown(pairing), verb, idle_node->name);
 	else if (peers)
 		problem_error(pairing->reader, place, "%s would %s nothing: the only peer is the target itself",

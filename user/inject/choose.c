@@ -45,7 +45,7 @@ static int find_leader(const struct choice *choice, const struct node **out, str
 		return error_set(err, -ENOENT, "`roles` names no leader");
 	*out = node_find(choice->subject, choice->leader);
 	return *out ? 0
-		    : error_set(err, -ENOENT, "`roles` names '%s', which is no node of '%s'", choice->leader,
+		    : error_set(err, -ENOENT, "`roles` names '%s', which is not a node of '%s'", choice->leader,
 				choice->subject->name);
 }
 

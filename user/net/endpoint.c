@@ -99,7 +99,8 @@ int protect_parse(struct protect_port *out, const char *text, struct error *err)
 	if (parsed.protocol)
 		parsed.port = port_parse(text + 4);
 	if (!parsed.port)
-		return error_set(err, -EINVAL, "'%.*s' is no port to protect: write tcp/PORT or udp/PORT, like tcp/22",
+		return error_set(err, -EINVAL,
+				 "'%.*s' is not a port to protect: write tcp/PORT or udp/PORT, like tcp/22",
 				 text_cut(text, 80), text);
 	*out = parsed;
 	return 0;

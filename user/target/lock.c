@@ -229,7 +229,7 @@ static int lock_claims(struct host_lock *lock, const char *node, struct error *e
 	while ((ret = host_lock_take(lock, "claims", node, other, err)) == -EBUSY && clock_monotonic_ns() < end_ns)
 		poll(NULL, 0, CLAIM_STEP_MS);
 	return ret == -EBUSY ? error_set(err, ret,
-					 "another eval (pid %d) does not come to an end of looking for live faults: is "
+					 "another eval (pid %d) has not finished its search for live faults: is "
 					 "it stopped?",
 					 atoi(other))
 			     : ret;

@@ -40,7 +40,7 @@ static void judge_abort_if(struct trial *trial, const struct proc *proc)
 	if (proc_succeeded(proc))
 		error_set(&trial->chaos_error, -ECONNABORTED, "stopped by abort_if (%.400s)", why);
 	else
-		error_set(&trial->chaos_error, -EIO, "stopped, as abort_if cannot tell any more: %.400s", why);
+		error_set(&trial->chaos_error, -EIO, "stopped because abort_if failed: %.400s", why);
 }
 
 /* During the hold, starts abort_if when it is due and judges it when it has ended. */

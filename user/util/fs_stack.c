@@ -104,9 +104,7 @@ static int add_path(struct below *below, const char *path, struct error *err)
 
 static int not_found(const struct below *below, const char *path, struct error *err)
 {
-	return error_set(err, -EOPNOTSUPP,
-			 "%s is stacked on '%s', which is not to be found in any mount namespace that can be "
-			 "looked into",
+	return error_set(err, -EOPNOTSUPP, "%s is stacked on '%s', which is in no mount namespace that can be read",
 			 below->upper->type, path);
 }
 
@@ -231,7 +229,7 @@ static int add_fuse_overlayfs(struct below *below, struct error *err)
 			ret = not_found(below, upper, err);
 		return ret;
 	}
-	return error_set(err, -EOPNOTSUPP, "the server of %s, which would tell what is below, is not to be found",
+	return error_set(err, -EOPNOTSUPP, "the server of %s, which knows what is below, cannot be found",
 			 below->upper->type);
 }
 
@@ -251,7 +249,7 @@ static int add_below(struct fs_stack *out, int fd, const struct mount *mount, un
 		return add_fuse_overlayfs(&below, err);
 	if (!strcmp(mount->options, "ro") || !strncmp(mount->options, "ro,", 3))
 		return 0;
-	return error_set(err, -EOPNOTSUPP, "%s is no disk's, and what it is stacked on cannot be found out",
+	return error_set(err, -EOPNOTSUPP, "%s is not on a disk, and what it is stacked on cannot be determined",
 			 mount->type);
 }
 

@@ -73,9 +73,8 @@ static void idle_where_the_target_is_its_only_peer(void **state)
 	assert_accepted(CUT("n1", "[n2]"));
 	assert_accepted(CUT("random", "[n1, n2]"));
 	assert_accepted(CUT("random", "10.9.9.9"));
-	assert_one_problem(
-		CUT("random", "[n1]"), 0,
-		"7:73: warning: network_partition would cut nothing where the target is 'n1', its only peer");
+	assert_one_problem(CUT("random", "[n1]"), 0,
+			   "7:73: warning: network_partition would cut nothing if the target is 'n1', its only peer");
 	assert_refused(CUT("n2", "[n2]"),
 		       "7:69: error: network_partition would cut nothing: the only peer is the target");
 }

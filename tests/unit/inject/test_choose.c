@@ -106,9 +106,9 @@ static void the_leader(void **state)
 	choice.leader = "";
 	assert_refused(&choice, -ENOENT, "`roles` names no leader");
 	choice.leader = "n9";
-	assert_refused(&choice, -ENOENT, "`roles` names 'n9', which is no node of 'lab'");
+	assert_refused(&choice, -ENOENT, "`roles` names 'n9', which is not a node of 'lab'");
 	choice.target = "follower";
-	assert_refused(&choice, -ENOENT, "`roles` names 'n9', which is no node of 'lab'");
+	assert_refused(&choice, -ENOENT, "`roles` names 'n9', which is not a node of 'lab'");
 }
 
 static void no_roles(void **state)

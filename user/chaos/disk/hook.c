@@ -158,7 +158,7 @@ static json_t *hook_evidence(void *state)
 		return NULL;
 	if (!hook->by_growth) {
 		json_object_set_new(json, "why_not_growth", json_string(hook->why_not_growth.text));
-		evidence_add_note(json, "every write was refused, as %s", hook->why_not_growth.text);
+		evidence_add_note(json, "every write was refused, because %s", hook->why_not_growth.text);
 	}
 	if (*hook->why_no_statfs)
 		evidence_add_note(json, "statfs: off: %s", hook->why_no_statfs);

@@ -74,6 +74,6 @@ void disk_live(const struct live_fault *live, json_t *out)
 	json_object_set_new(out, "disk", json);
 	evidence_add_note_about(out, "disk", "%s: %" JSON_INTEGER_FORMAT " bytes left, %" JSON_INTEGER_FORMAT " %s",
 				json_text_or(json, "data_dirs", ""), (json_int_t)left, (json_int_t)reserved,
-				by_fill ? "are held by a file without a name" : "seem gone");
+				by_fill ? "are held by a file without a name" : "are reported as used");
 	hook_live(live, disk, json, out);
 }
