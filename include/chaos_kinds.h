@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The only list of chaos types: X(ENUM, name). `name` is the `type:` in the campaign file and the name of
- * user/chaos/<name>.c and, if it has programs, bpf/<name>.bpf.c. The order is part of the ABI (eval_ctl.kind): only append.
+ * user/chaos/<name>.c and, if it has programs, bpf/<name>.bpf.c. The order is part of the ABI (eval_ctl.kind): only
+ * append.
  */
 #pragma once
 

@@ -204,8 +204,8 @@ int filter_attach(struct filter *filter, int program_fd, enum hook hook, unsigne
 	if (ret == -EEXIST)
 		return error_set(
 			err, ret,
-			"%s has an ingress qdisc, which has no hook on the way out and is left alone: use direction: "
-			"ingress (latency) or in (network_partition), or replace it by clsact",
+			"%s has an ingress qdisc, which has no hook on the way out and is left alone: choose a "
+			"direction that needs only the way in, or replace it by clsact",
 			device);
 	if (ret)
 		return error_set_errno(
