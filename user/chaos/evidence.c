@@ -5,6 +5,7 @@
 
 #include "util/cleanup.h"
 #include "util/json.h"
+#include "util/text.h"
 
 void evidence_add(json_t *total, const json_t *part)
 {
@@ -33,6 +34,32 @@ void evidence_add_loss(json_t *evidence, json_int_t count, const char *format, .
 	json_array_append_new(list_of(evidence, "losses"),
 			      json_pack("{s:I, s:o}", "count", count, "text", json_vsprintf(format, args)));
 	va_end(args);
+}
+
+void evidence_count_line_losses(struct line_losses *sum, const json_t *evidence)
+{
+	static const char *const directions[] = {"egress", "ingress"};
+	const json_t *device;
+	size_t i;
+
+	json_array_foreach (json_object_get(evidence, "devices"), i, device)
+		for (size_t d = 0; d < ARRAY_SIZE(directions); d++) {
+			const json_t *counters = json_object_get(device, directions[d]);
+
+			sum->dropped += json_integer_at(json_object_get(counters, "line"), "line_dropped");
+			sum->failed += json_integer_at(counters, "failed");
+		}
+}
+
+void evidence_add_line_losses(json_t *evidence, const struct line_losses *losses)
+{
+	if (losses->dropped)
+		evidence_add_loss(evidence, losses->dropped,
+				  "the line dropped %lld packet%s: chaos was loss, not only delay",
+				  (long long)losses->dropped, text_plural(losses->dropped));
+	if (losses->failed)
+		evidence_add_loss(evidence, losses->failed, "%lld packet%s matched but passed untouched",
+				  (long long)losses->failed, text_plural(losses->failed));
 }
 
 void evidence_add_note(json_t *evidence, const char *format, ...)

@@ -7,6 +7,7 @@
 
 #include "chaos/type.h"
 #include "eval_abi.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
 
@@ -93,10 +94,9 @@ json_t *fault_evidence(struct fault *fault)
 {
 	json_t *evidence = fault->spec->ops->evidence(fault->state);
 
-	if (evidence && !json_object_get(evidence, "losses"))
-		json_object_set_new(evidence, "losses", json_array());
-	if (evidence && !json_object_get(evidence, "notes"))
-		json_object_set_new(evidence, "notes", json_array());
+	_cleanup_json_ json_t *empty = json_pack("{s:[], s:[]}", "losses", "notes");
+
+	json_object_update_missing(evidence, empty);
 	return evidence;
 }
 

@@ -16,13 +16,10 @@
 #include "kernel/live.h"
 #include "kernel/object.h"
 #include "kernel/session.h"
-#include "kernel/stats.h"
 #include "latency.skel.h"
 #include "net/device.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/json.h"
-#include "util/text.h"
 
 #define DELAY_MS_MAX 10000
 
@@ -274,23 +271,11 @@ static void latency_add_evidence(struct net_part *part, json_t *evidence)
 
 static json_t *latency_evidence(void *state)
 {
-	json_t *evidence = net_fault_evidence(state), *device;
-	json_int_t dropped = 0, failed = 0;
-	size_t i;
+	json_t *evidence = net_fault_evidence(state);
+	struct line_losses losses = {};
 
-	json_array_foreach (json_object_get(evidence, "devices"), i, device)
-		for (size_t d = 0; d < EVAL_DIRECTIONS; d++) {
-			const json_t *counters = json_object_get(device, directions[d]);
-
-			dropped += json_integer_at(json_object_get(counters, "line"), "line_dropped");
-			failed += json_integer_at(counters, "failed");
-		}
-	if (dropped)
-		evidence_add_loss(evidence, dropped, "the line dropped %lld packet%s: chaos was loss, not only delay",
-				  (long long)dropped, text_plural(dropped));
-	if (failed)
-		evidence_add_loss(evidence, failed, "%lld packet%s matched but passed untouched", (long long)failed,
-				  text_plural(failed));
+	evidence_count_line_losses(&losses, evidence);
+	evidence_add_line_losses(evidence, &losses);
 	return evidence;
 }
 

@@ -195,14 +195,7 @@ json_t *session_evidence(const struct session *session)
 	json_t *json = json_pack("{s:s, s:i}", "device", session->ctl->device, "ifindex", (int)session->ctl->ifindex);
 	struct eval_stats total = {};
 
-	for (size_t i = 0; i < EVAL_DIRECTIONS; i++) {
-		struct eval_stats stats;
-
-		if (stats_read(session->stats_fd, i, &stats))
-			continue;
-		json_object_set_new(json, stats_directions[i], stats_to_json(&stats, session->has_delays));
-		stats_sum(&total, &stats);
-	}
+	stats_set_directions(json, session->stats_fd, session->has_delays, &total);
 	json_object_set_new(json, "seen", json_integer((json_int_t)total.seen));
 	json_object_set_new(json, "hit", json_integer((json_int_t)total.hit));
 	json_object_set_new(json, "bytes", json_integer((json_int_t)total.bytes));

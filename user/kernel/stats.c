@@ -80,3 +80,16 @@ json_t *stats_to_json(const struct eval_stats *stats, bool with_delays)
 	}
 	return json;
 }
+
+void stats_set_directions(json_t *out, int stats_map_fd, bool with_delays, struct eval_stats *total)
+{
+	for (size_t i = 0; i < EVAL_DIRECTIONS; i++) {
+		struct eval_stats stats;
+
+		if (stats_read(stats_map_fd, i, &stats))
+			continue;
+		json_object_set_new(out, stats_directions[i], stats_to_json(&stats, with_delays));
+		if (total)
+			stats_sum(total, &stats);
+	}
+}

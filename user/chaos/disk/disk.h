@@ -57,7 +57,10 @@ struct disk_engine {
 	void (*free)(void *state);
 };
 
-/* For struct chaos_ops: live.c. */
+/* live.c. {"write", "append", "fallocate"}: how many calls were refused. */
+json_t *disk_refused(const struct eval_disk *disk);
+uint64_t disk_left_bytes(uint64_t limit_bytes, uint64_t charged_bytes);
+/* For struct chaos_ops. */
 void disk_describe(char *out, size_t size, const json_t *evidence);
 void disk_live(const struct live_fault *live, json_t *out);
 

@@ -121,14 +121,14 @@ static json_t *spaces_to_json(const struct disk_hook *hook)
 	for (size_t i = 0; i < hook->file_system_count; i++) {
 		const struct disk_file_system *fs = &hook->file_systems[i];
 		const struct eval_disk_space *space = &hook->shared->spaces[i];
-		uint64_t limit = space->limit_bytes, charged = space->charged_bytes;
+		uint64_t charged = space->charged_bytes;
 
 		json_array_append_new(spaces,
 				      json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "data_dir", fs->path, "file_system",
 						fs->type, "available_at_start_bytes", (json_int_t)fs->available_bytes,
 						"reserved_bytes", (json_int_t)fs->reserved_bytes, "charged_bytes",
 						(json_int_t)charged, "left_bytes",
-						(json_int_t)(limit > charged ? limit - charged : 0)));
+						(json_int_t)disk_left_bytes(space->limit_bytes, charged)));
 	}
 	return spaces;
 }
@@ -141,14 +141,11 @@ static json_t *hook_evidence(void *state)
 	json_t *json;
 
 	stats_read(object_map_fd(hook->skel->obj, EVAL_STATS_MAP), 0, &stats);
-	json = json_pack("{s:s, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:I}, s:I, s:o, s:o, s:f, s:f, s:[]}", "engine",
+	json = json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:I, s:o, s:o, s:f, s:f, s:[]}", "engine",
 			 hook->by_growth ? "hook" : "hook-all-writes", "seen", (json_int_t)stats.seen, "hit",
 			 (json_int_t)stats.hit, "bytes", (json_int_t)stats.bytes, "first_hit_ns",
 			 stats.first_hit_ns ? json_integer((json_int_t)stats.first_hit_ns) : json_null(), "refused",
-			 "write", (json_int_t)shared->refused[EVAL_DISK_WRITE], "append",
-			 (json_int_t)shared->refused[EVAL_DISK_APPEND], "fallocate",
-			 (json_int_t)shared->refused[EVAL_DISK_FALLOCATE], "statfs_shrunk",
-			 (json_int_t)shared->statfs_shrunk, "statfs",
+			 disk_refused(shared), "statfs_shrunk", (json_int_t)shared->statfs_shrunk, "statfs",
 			 hook->with_statfs      ? json_string("on")
 			 : *hook->why_no_statfs ? json_sprintf("off: %s", hook->why_no_statfs)
 						: json_string("off"),

@@ -28,26 +28,38 @@ void disk_describe(char *out, size_t size, const json_t *evidence)
 			    seen);
 }
 
+json_t *disk_refused(const struct eval_disk *disk)
+{
+	return json_pack("{s:I, s:I, s:I}", "write", (json_int_t)disk->refused[EVAL_DISK_WRITE], "append",
+			 (json_int_t)disk->refused[EVAL_DISK_APPEND], "fallocate",
+			 (json_int_t)disk->refused[EVAL_DISK_FALLOCATE]);
+}
+
+uint64_t disk_left_bytes(uint64_t limit_bytes, uint64_t charged_bytes)
+{
+	return limit_bytes > charged_bytes ? limit_bytes - charged_bytes : 0;
+}
+
 /* The fill engine has no programs, and thus no counters. */
 static void hook_live(const struct live_fault *live, const struct eval_disk *disk, json_t *json, json_t *out)
 {
 	_cleanup_close_ int stats_fd = live_fault_map_open(live, EVAL_STATS_MAP);
-	json_int_t write = (json_int_t)disk->refused[EVAL_DISK_WRITE];
-	json_int_t append = (json_int_t)disk->refused[EVAL_DISK_APPEND];
-	json_int_t fallocate = (json_int_t)disk->refused[EVAL_DISK_FALLOCATE];
 	struct eval_stats stats = {};
+	json_t *refused;
 
 	if (stats_fd < 0 || stats_read(stats_fd, 0, &stats))
 		return;
+	refused = disk_refused(disk);
 	json_object_set_new(json, "seen", json_integer((json_int_t)stats.seen));
-	json_object_set_new(json, "refused",
-			    json_pack("{s:I, s:I, s:I}", "write", write, "append", append, "fallocate", fallocate));
+	json_object_set_new(json, "refused", refused);
 	json_object_set_new(json, "statfs_shrunk", json_integer((json_int_t)disk->statfs_shrunk));
 	evidence_add_note_about(out, "calls",
 				"seen %" JSON_INTEGER_FORMAT "; refused: write %" JSON_INTEGER_FORMAT
 				", append %" JSON_INTEGER_FORMAT ", fallocate %" JSON_INTEGER_FORMAT
 				"; statfs shrunk %" JSON_INTEGER_FORMAT,
-				(json_int_t)stats.seen, write, append, fallocate, (json_int_t)disk->statfs_shrunk);
+				(json_int_t)stats.seen, json_integer_at(refused, "write"),
+				json_integer_at(refused, "append"), json_integer_at(refused, "fallocate"),
+				(json_int_t)disk->statfs_shrunk);
 }
 
 void disk_live(const struct live_fault *live, json_t *out)
@@ -63,10 +75,8 @@ void disk_live(const struct live_fault *live, json_t *out)
 	if (!disk)
 		return;
 	for (size_t i = 0; i < EVAL_DISK_DIRS; i++) {
-		const struct eval_disk_space *space = &disk->spaces[i];
-
-		left += space->limit_bytes > space->charged_bytes ? space->limit_bytes - space->charged_bytes : 0;
-		reserved += space->reserved_bytes;
+		left += disk_left_bytes(disk->spaces[i].limit_bytes, disk->spaces[i].charged_bytes);
+		reserved += disk->spaces[i].reserved_bytes;
 	}
 	json = json_pack("{s:o, s:I, s:I}", "data_dirs",
 			 json_text(disk->data_dirs, strnlen(disk->data_dirs, sizeof(disk->data_dirs))), "left_bytes",

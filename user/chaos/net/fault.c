@@ -225,12 +225,8 @@ void net_fault_live_directions(const struct live_fault *live, bool with_delays, 
 {
 	_cleanup_close_ int stats_fd = live_fault_map_open(live, EVAL_STATS_MAP);
 
-	for (__u32 i = 0; stats_fd >= 0 && i < EVAL_DIRECTIONS; i++) {
-		struct eval_stats stats;
-
-		if (!stats_read(stats_fd, i, &stats))
-			json_object_set_new(out, stats_directions[i], stats_to_json(&stats, with_delays));
-	}
+	if (stats_fd >= 0)
+		stats_set_directions(out, stats_fd, with_delays, NULL);
 }
 
 void net_fault_live(const struct live_fault *live, json_t *out)
