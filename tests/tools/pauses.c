@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Tells when the machine itself was late, so that a check of times that failed then can be told from a slow product. A
  * thread per processor, with the highest real-time priority, wakes every 50 ms and times a fixed piece of work. Prints
@@ -16,20 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STEP_NS 50000000L
-#define SECOND_NS 1000000000L
-#define LATE_NS 200000000L
+#include "util/clock.h"
+
+#define STEP_NS (50 * NSEC_PER_MSEC)
+#define LATE_NS (200 * NSEC_PER_MSEC)
 #define WINDOW 100 /* steps */
 #define SLOWER 3.0
 #define ROUNDS 200000
-
-static long ns_since(const struct timespec *then)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec - then->tv_sec) * SECOND_NS + now.tv_nsec - then->tv_nsec;
-}
 
 static const char *now_text(char text[16])
 {
@@ -42,60 +35,58 @@ static const char *now_text(char text[16])
 }
 
 /* The time that the same work takes each time, about 0.1 ms. */
-static long work_ns(void)
+static uint64_t work_ns(void)
 {
+	uint64_t start_ns = clock_monotonic_ns();
 	volatile unsigned int sum = 0;
-	struct timespec start;
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (unsigned int i = 0; i < ROUNDS; i++)
 		sum += i;
-	return ns_since(&start);
+	return clock_monotonic_ns() - start_ns;
 }
 
-static void step(struct timespec *next, long processor)
+static void step(uint64_t *next_ns, long processor)
 {
+	struct timespec next;
+	uint64_t late_ns;
 	char text[16];
-	long late;
 
-	next->tv_nsec += STEP_NS;
-	if (next->tv_nsec >= SECOND_NS) {
-		next->tv_nsec -= SECOND_NS;
-		next->tv_sec++;
-	}
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL);
-	late = ns_since(next);
-	if (late <= LATE_NS)
+	*next_ns += STEP_NS;
+	next = clock_monotonic_timespec(*next_ns);
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
+	late_ns = clock_monotonic_ns() - *next_ns;
+	if (late_ns <= LATE_NS)
 		return;
-	printf("%s processor %ld stood still for %ld ms\n", now_text(text), processor, late / 1000000);
-	clock_gettime(CLOCK_MONOTONIC, next);
+	printf("%s processor %ld stood still for %llu ms\n", now_text(text), processor,
+	       (unsigned long long)(late_ns / NSEC_PER_MSEC));
+	*next_ns += late_ns;
 }
 
 static void *watch(void *arg)
 {
-	long processor = (long)arg, best = work_ns();
-	struct timespec next;
+	uint64_t best_ns = work_ns(), next_ns;
+	long processor = (long)arg;
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET((int)processor, &set);
 	if (sched_setaffinity(0, sizeof(set), &set))
 		return NULL;
-	clock_gettime(CLOCK_MONOTONIC, &next);
+	next_ns = clock_monotonic_ns();
 	for (;;) {
-		char text[16];
+		uint64_t sum_ns = 0;
 		double slower;
-		long sum = 0;
+		char text[16];
 
 		for (int i = 0; i < WINDOW; i++) {
-			long took;
+			uint64_t took_ns;
 
-			step(&next, processor);
-			took = work_ns();
-			sum += took;
-			best = took < best ? took : best;
+			step(&next_ns, processor);
+			took_ns = work_ns();
+			sum_ns += took_ns;
+			best_ns = clock_earlier(best_ns, took_ns);
 		}
-		slower = (double)sum / WINDOW / (double)best;
+		slower = (double)sum_ns / WINDOW / (double)best_ns;
 		if (slower >= SLOWER)
 			printf("%s processor %ld was %.1f times slower for 5 s\n", now_text(text), processor, slower);
 	}

@@ -21,6 +21,13 @@ static void test_every_type_is_whole(void **state)
 		assert_ptr_equal(chaos_find(ops->name), ops);
 		assert_int_equal(ops->kind, count);
 		assert_non_null(ops->summary);
+		assert_non_null(ops->prepare);
+		assert_non_null(ops->activate);
+		assert_non_null(ops->renew);
+		assert_non_null(ops->stop);
+		assert_non_null(ops->revert);
+		assert_non_null(ops->evidence);
+		assert_non_null(ops->free);
 		assert_non_null(ops->requires);
 		assert_non_null(ops->verb);
 		assert_non_null(ops->nothing);
@@ -39,6 +46,9 @@ static void test_every_type_is_whole(void **state)
 			}
 		}
 	}
+	assert_int_equal(count, EVAL_KIND_COUNT - 1);
+	assert_null(chaos_find("netem"));
+	assert_non_null(chaos_find("disk_pressure"));
 	assert_null(chaos_of_kind(0));
 	assert_null(chaos_of_kind((unsigned int)count + 1));
 	assert_null(chaos_of_kind(UINT32_MAX));
