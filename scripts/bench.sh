@@ -29,11 +29,6 @@ and 'make bench-vm' build both.
 END
 }
 
-die() {
-	echo "bench: $*" >&2
-	exit 1
-}
-
 wrong_usage() {
 	echo "bench: $*" >&2
 	usage >&2

@@ -91,13 +91,19 @@ ask_all() {
 	http "$seconds" --parallel --no-progress-meter --write-out '\n' "$@" "${urls[@]}"
 }
 
+# post NODE PATH BODY: sends the request; the answer comes on descriptor 4. Call it in the client's namespace, in a child, because
+# a connect that is never answered would block without a timeout. Bash itself speaks HTTP: this runs many times a second, starting
+# curl with its 33 libraries takes longer than the rest, and would take the processors from the election of a leader.
+post() {
+	exec 2>/dev/null 4<>"/dev/tcp/10.77.$instance.${1#n}/2379" &&
+		printf 'POST %s HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s' "$2" "${#3}" "$3" >&4
+}
+
 # status_of NODE: prints the term that the node is in and the id of the leader that it follows; nothing if it follows none. Call it
-# in the client's namespace, in a child. Bash itself speaks HTTP: while a cluster has no leader, this runs many times a second, and
-# curl and jq would take the processors from the election.
+# as post.
 status_of() {
 	local answer='' leader
-	exec 2>/dev/null 4<>"/dev/tcp/10.77.$instance.${1#n}/2379" || return
-	printf 'POST /v3/maintenance/status HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}' >&4
+	post "$1" /v3/maintenance/status '{}' || return
 	read -r -d '' answer <&4
 	[[ $answer =~ \"leader\":\"([1-9][0-9]*)\" ]] || return
 	leader=${BASH_REMATCH[1]}
@@ -151,20 +157,18 @@ forget_leader() {
 	[[ $known != "$1" ]] || : >"$run/leader"
 }
 
-# write_to NODE SECONDS: call it in the client's namespace. Bash itself speaks HTTP, because starting curl with its 33 libraries
-# takes longer than the rest. In a child, because a connect that is never answered would block without a timeout.
+# write_to NODE SECONDS: call it in the client's namespace.
 write_to() {
-	local body='{"key":"cHV0","value":"bGFi"}' node=10.77.$instance.${1#n} status='' writer
+	local status='' writer
 	exec 3< <(
-		exec 2>/dev/null 4<>"/dev/tcp/$node/2379" || exit
-		printf 'POST /v3/kv/put HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s' "$node" "${#body}" "$body" >&4
+		post "$1" /v3/kv/put '{"key":"cHV0","value":"bGFi"}' || exit
 		read -r status <&4
 		echo "$status"
 	)
 	writer=$!
 	read -r -t "$2" status <&3 || kill "$writer" 2>/dev/null
 	exec 3<&-
-	[[ $status == "HTTP/1.1 200 "* ]]
+	[[ $status == HTTP/1.?" 200 "* ]]
 }
 
 # Writes as clients of a Raft store do (TiKV's, for example): to the leader last known and, if it does not answer, to the

@@ -56,7 +56,7 @@ peer_address=10.78.0.2
 stranger_address=10.78.0.77
 
 die() {
-	echo "$*" >&2
+	echo "bench: $*" >&2
 	exit 1
 }
 
