@@ -186,7 +186,7 @@ coverage:
 	$(Q)scripts/check/coverage.sh
 
 format:
-	$(Q)clang-format -i $(SOURCES) $(shell find user include bpf tests scripts -name '*.[ch]')
+	$(Q)clang-format -i $(shell find user include bpf tests scripts -name '*.[ch]')
 
 install: eval
 	install -D -m 0755 eval $(DESTDIR)$(PREFIX)/sbin/eval
