@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <signal.h>
+#include <sys/param.h>
 #include <time.h>
 
 #include "chaos/disk/hook.h"
@@ -14,8 +15,8 @@
 
 #define SAMPLE_NS (200 * NSEC_PER_MSEC)
 #define SAMPLE_TRIES 8
-#define LOW_PAUSE_NS NSEC_PER_MSEC
-#define LOW_PAUSE_NS_MAX (16 * NSEC_PER_MSEC)
+#define PAUSE_NS NSEC_PER_MSEC
+#define PAUSE_NS_MAX (16 * NSEC_PER_MSEC)
 
 static int available_now(const struct disk_file_system *fs, uint64_t *bytes)
 {
@@ -48,15 +49,12 @@ static bool wait_for_end(struct disk_hook *hook, uint64_t time_ns)
 	return !hook->end_sampling;
 }
 
-struct reading {
-	uint64_t charged, left;
-};
-
 /*
- * Charges made while the space is read are lost rather than counted twice: a refusal too early does more harm than one
- * too late. A read during which something was charged is repeated, up to SAMPLE_TRIES reads.
+ * What limit_bytes should be: the bytes charged and those left. Charges made while the space is read are lost rather
+ * than counted twice: a refusal too early does more harm than one too late. A read during which something was charged
+ * is repeated, up to SAMPLE_TRIES reads.
  */
-static int space_read(const struct disk_hook *hook, size_t index, struct reading *reading)
+static int limit_read(const struct disk_hook *hook, size_t index, uint64_t *limit)
 {
 	const struct eval_disk_space *space = &hook->shared->spaces[index];
 	uint64_t available, before, charged = __atomic_load_n(&space->charged_bytes, __ATOMIC_ACQUIRE);
@@ -70,37 +68,49 @@ static int space_read(const struct disk_hook *hook, size_t index, struct reading
 		available += ahead_now(hook, space);
 		charged = __atomic_load_n(&space->charged_bytes, __ATOMIC_ACQUIRE);
 	} while (charged != before && ++tries < SAMPLE_TRIES);
-	reading->charged = charged;
-	reading->left = available > space->reserved_bytes ? available - space->reserved_bytes : 0;
+	*limit = charged + (available > space->reserved_bytes ? available - space->reserved_bytes : 0);
 	return 0;
 }
 
-/*
- * For a moment ext4 counts blocks that it writes back twice (ext4_mb_mark_diskspace_used takes them, and
- * ext4_da_update_reserve_space later releases the reservation): less space than expected counts only if it lasts.
- */
-static void sample_space(struct disk_hook *hook, size_t index)
+/* Reads once more. *nearest is the reading that differs least from the limit so far; the limit if some lie on both
+ * sides. */
+static void look(const struct disk_hook *hook, size_t index, bool first, uint64_t *nearest)
 {
-	struct eval_disk_space *space = &hook->shared->spaces[index];
-	struct reading most, next;
+	uint64_t limit = hook->shared->spaces[index].limit_bytes, read = limit;
 
-	if (space_read(hook, index, &most))
+	if (limit_read(hook, index, &read) && !first)
 		return;
-	for (uint64_t pause_ns = LOW_PAUSE_NS; pause_ns <= LOW_PAUSE_NS_MAX; pause_ns *= 4) {
-		if (most.charged + most.left >= space->limit_bytes)
-			break;
-		if (!wait_for_end(hook, pause_ns))
-			return;
-		if (!space_read(hook, index, &next) && next.charged + next.left > most.charged + most.left)
-			most = next;
-	}
-	__atomic_store_n(&space->limit_bytes, most.charged + most.left, __ATOMIC_RELEASE);
+	if (first)
+		*nearest = read;
+	else if (*nearest > limit)
+		*nearest = MIN(*nearest, MAX(read, limit));
+	else
+		*nearest = MAX(*nearest, MIN(read, limit));
 }
 
+/*
+ * A difference from what was expected counts only if it lasts:
+ * - less space: for a moment ext4 counts blocks that it writes back twice (ext4_mb_mark_diskspace_used takes them, and
+ *   ext4_da_update_reserve_space later releases the reservation);
+ * - more space: a call that is charged takes its blocks a moment later, and would not count at all.
+ */
 static void sample(struct disk_hook *hook)
 {
-	for (size_t i = 0; i < hook->file_system_count && !hook->end_sampling; i++)
-		sample_space(hook, i);
+	uint64_t nearest[EVAL_DISK_DIRS], pause_ns = 0;
+	bool differs;
+
+	do {
+		if (pause_ns && !wait_for_end(hook, pause_ns))
+			return;
+		differs = false;
+		for (size_t i = 0; i < hook->file_system_count; i++) {
+			look(hook, i, !pause_ns, &nearest[i]);
+			differs |= nearest[i] != hook->shared->spaces[i].limit_bytes;
+		}
+		pause_ns = pause_ns ? 4 * pause_ns : PAUSE_NS;
+	} while (differs && pause_ns <= PAUSE_NS_MAX);
+	for (size_t i = 0; i < hook->file_system_count; i++)
+		__atomic_store_n(&hook->shared->spaces[i].limit_bytes, nearest[i], __ATOMIC_RELEASE);
 	__atomic_add_fetch(&hook->shared->samples, 1, __ATOMIC_RELEASE);
 }
 
