@@ -121,6 +121,35 @@ all_is "here alone" cli "" "1 passed, 0 failed, 0 skipped (0)"
 all_is "no such suite here" none good "5 passed, 1 failed, 1 skipped (1)"
 check_match "what failed here is told again at the end" "$text" $'\nfailed: this host: none: no such tests\nall of it in 0 min [0-9]+ s\n.*skipped$'
 
+# --- A machine that was late ----------------------------------------------------------------------------------
+
+# Fails at first, and passes once its file is there.
+# shellcheck disable=SC2016 # for the script
+once='[[ -e $0.ran ]] && echo "ok 1 - a" || echo "not ok 1 - a"; touch "$0.ran"; echo 1..1'
+for name in once twice thrice; do
+	printf '#!/bin/bash\n%s\n' "$once" >"$tree/tests/cli/$name.sh"
+	chmod +x "$tree/tests/cli/$name.sh"
+done
+mkdir -p "$tree/build/tools"
+printf '#!/bin/bash\necho "12:00:00 processor 0 stood still for 900 ms"\nexec sleep 60\n' >"$tree/build/tools/pauses"
+all_is "a machine that was never late: a failure is a failure" cli/once "" "0 passed, 1 failed, 0 skipped (1)"
+check_eq "… and is not run again" "$(grep -c 'Once more' <<<"$text")" 0
+chmod +x "$tree/build/tools/pauses"
+rm -f "$tree"/tests/cli/*.ran
+all_is "a machine that was late: two tests run again" "cli/once cli/twice" "" "2 passed, 0 failed, 0 skipped (0)"
+check_match "… and are named" "$text" $'\nfailed at first, passed when run again: this host: cli/once: a\n.*again: this host: cli/twice: a\n'
+check_match "… with their logs" "$(cat "$tree/build/first/test/cli-once.log")" "not ok 1 - a"
+rm -f "$tree"/tests/cli/*.ran
+all_is "… three do not" "cli/once cli/twice cli/thrice" "" "0 passed, 3 failed, 0 skipped (1)"
+printf '#!/bin/bash\necho "not ok 1 - a"; echo "ok 2 - b"; echo 1..2\n' >"$tree/tests/cli/once.sh"
+all_is "… one that fails again has failed" cli/once "" "1 passed, 1 failed, 0 skipped (1)"
+check_match "… and is named so" "$text" $'\nfailed: this host: cli/once: a\n'
+all_is "… in a guest: all that failed there runs again" "" bad "3 passed, 2 failed, 0 skipped (1)"
+check_match "… by name, in that guest" "$text" $'== Once more: bad net/a\nbad net/a\n'
+all_is "… not if no test is named" "" hung "0 passed, 1 failed, 0 skipped (1)"
+check_eq "… and nothing does" "$(grep -c 'Once more' <<<"$text")" 0
+rm -r "$tree"/tests/cli/{once,twice,thrice}.sh* "$tree/build/tools"
+
 # Another user's fault is live on the host.
 cat >"$tree/eval" <<'END'
 #!/bin/bash
