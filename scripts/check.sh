@@ -29,7 +29,7 @@ check_tidy() {
 tidy_file() {
 	local helper=(-include scripts/check/tidy.h)
 	[[ $1 != user/util/error.c ]] || helper=()
-	clang-tidy --quiet "$1" -- "${flags[@]}" "${helper[@]}" 2> >(grep -vE 'warnings? generated' >&2)
+	clang-tidy --quiet "$1" -- "${flags[@]}" -iquote tests/lib -iquote tests/tools "${helper[@]}" 2> >(grep -vE 'warnings? generated' >&2)
 }
 
 check_cppcheck() {

@@ -109,7 +109,6 @@ static void map_info(struct bpf_map_info *info, __u32 id)
 
 static void prog_info(struct bpf_prog_info *info)
 {
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr): as the kernel takes it */
 	__u32 *maps = (__u32 *)(uintptr_t)info->map_ids;
 	__u32 room = info->nr_map_ids;
 

@@ -341,6 +341,7 @@ static int tagger_load(int map_fd, int tci)
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = tci},
 		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_6},
+		/* NOLINTNEXTLINE(misc-redundant-expression): two of the names are 0 */
 		{.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_2, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map_fd},
 		{},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3},

@@ -36,31 +36,30 @@ static void load_only(struct bpf_object *object, const char *name)
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
 }
 
-/* Loads one program of the probe object. On success the caller destroys *out. */
-static int probe_load(struct probe_bpf **out, const char *name)
+/* Loads one program of the probe object. The caller destroys the result; NULL with errno on failure. */
+static struct probe_bpf *probe_load(const char *name)
 {
 	struct probe_bpf *skel = probe_bpf__open();
 	int ret;
 
 	if (!skel)
-		return -errno;
+		return NULL;
 	load_only(skel->obj, name);
 	ret = probe_bpf__load(skel);
-	if (ret) {
-		probe_bpf__destroy(skel);
-		return ret;
-	}
-	*out = skel;
-	return 0;
+	if (!ret)
+		return skel;
+	probe_bpf__destroy(skel);
+	errno = -ret;
+	return NULL;
 }
 
 static int probe_link(const char *name, enum bpf_attach_type type)
 {
-	struct probe_bpf *skel;
-	int ret = probe_load(&skel, name);
+	struct probe_bpf *skel = probe_load(name);
+	int ret;
 
-	if (ret)
-		return ret;
+	if (!skel)
+		return -errno;
 	ret = bpf_link_create(bpf_program__fd(bpf_object__find_program_by_name(skel->obj, name)),
 			      DEVICE_LOOPBACK_IFINDEX, type, NULL);
 	if (ret >= 0)
@@ -78,11 +77,11 @@ static int probe_clsact(void)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = DEVICE_LOOPBACK_IFINDEX, .attach_point = BPF_TC_EGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts);
-	struct probe_bpf *skel;
-	int ret = probe_load(&skel, "probe_tc");
+	struct probe_bpf *skel = probe_load("probe_tc");
+	int ret;
 
-	if (ret)
-		return ret;
+	if (!skel)
+		return -errno;
 	opts.prog_fd = bpf_program__fd(skel->progs.probe_tc);
 	ret = bpf_tc_hook_create(&hook);
 	if (!ret)
@@ -111,64 +110,57 @@ static int probe_sch_fq(void)
 	return tc_try_fq(DEVICE_LOOPBACK_IFINDEX);
 }
 
-/* Loads one program of the disk probe object, or all if name is NULL. On success *out stays open. */
-static int load_disk(struct probe_disk_bpf **out, const char *name)
+/* Loads one program of the disk probe object, or all if name is NULL. NULL with errno on failure. */
+static struct probe_disk_bpf *load_disk(const char *name)
 {
 	struct probe_disk_bpf *skel = probe_disk_bpf__open();
 	int ret;
 
 	if (!skel)
-		return -errno;
+		return NULL;
 	if (name)
 		load_only(skel->obj, name);
 	ret = probe_disk_bpf__load(skel);
-	if (ret) {
-		probe_disk_bpf__destroy(skel);
-		return ret;
-	}
-	*out = skel;
-	return 0;
+	if (!ret)
+		return skel;
+	probe_disk_bpf__destroy(skel);
+	errno = -ret;
+	return NULL;
 }
 
 /*
  * Loads all programs at once if possible, because each load reads vmlinux's BTF, which takes longer than all else. The
- * child's exit frees *skel.
+ * child's exit frees the result.
  */
-static int probe_disk(struct probe_disk_bpf **skel, const char *name)
+static struct probe_disk_bpf *probe_disk(const char *name)
 {
 	static struct probe_disk_bpf *all;
 	static bool tried;
 
 	if (!tried)
-		load_disk(&all, NULL);
+		all = load_disk(NULL);
 	tried = true;
-	*skel = all;
-	return all ? 0 : load_disk(skel, name);
+	return all ?: load_disk(name);
 }
 
 static int probe_fmod_ret(void)
 {
-	struct probe_disk_bpf *skel;
-
-	return probe_disk(&skel, "probe_fmod_ret");
+	return probe_disk("probe_fmod_ret") ? 0 : -errno;
 }
 
 static int probe_growth(void)
 {
-	struct probe_disk_bpf *skel;
-
-	return probe_disk(&skel, "probe_growth");
+	return probe_disk("probe_growth") ? 0 : -errno;
 }
 
 /* Also attaches, because a tracepoint needs tracefs. */
 static int probe_statfs(void)
 {
-	struct probe_disk_bpf *skel;
+	struct probe_disk_bpf *skel = probe_disk("probe_statfs");
 	struct bpf_link *link;
-	int ret = probe_disk(&skel, "probe_statfs");
 
-	if (ret)
-		return ret;
+	if (!skel)
+		return -errno;
 	link = bpf_program__attach(skel->progs.probe_statfs);
 	return link ? bpf_link__destroy(link) : -errno;
 }

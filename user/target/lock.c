@@ -212,8 +212,10 @@ static int compare_all(const char *ours, char other[HOST_LOCK_HOLDER_SIZE], stru
 {
 	_cleanup_closedir_ DIR *dir = opendir(HOST_LOCK_DIRECTORY);
 	const struct dirent *entry;
-	int ret = dir ? 0 : -errno;
+	int ret = 0;
 
+	if (!dir)
+		return -errno;
 	while (!ret && (entry = readdir(dir)))
 		if (!strncmp(entry->d_name, CLAIM_PREFIX, strlen(CLAIM_PREFIX)))
 			ret = compare_file(dirfd(dir), entry->d_name, ours, other, shared);

@@ -7,12 +7,18 @@
 #include "target/guards.h"
 #include "target/internal.h"
 
+static bool is_same(const struct protect_port *a, const struct protect_port *b)
+{
+	return a->protocol == b->protocol && a->port == b->port && a->local_only == b->local_only &&
+	       !memcmp(a->address, b->address, sizeof(a->address));
+}
+
 int target_protect_add(struct target *target, const struct protect_port *port)
 {
 	struct protect_port *grown;
 
 	for (size_t i = 0; i < target->protect_count; i++)
-		if (!memcmp(&target->protect[i], port, sizeof(*port)))
+		if (is_same(&target->protect[i], port))
 			return 0;
 	grown = realloc(target->protect, (target->protect_count + 1) * sizeof(*grown));
 	if (!grown)

@@ -213,6 +213,7 @@ static int add_fuse_overlayfs(struct below *below, struct error *err)
 	while ((entry = readdir(dir))) {
 		_cleanup_free_ char *upper = NULL;
 		struct mount as_server = *below->upper;
+		struct below found;
 		int ret;
 
 		if (!isdigit((unsigned char)entry->d_name[0]) ||
@@ -223,11 +224,10 @@ static int add_fuse_overlayfs(struct below *below, struct error *err)
 		if (!upper)
 			continue;
 		snprintf(as_server.pid, sizeof(as_server.pid), "%.20s", entry->d_name);
-		below->upper = &as_server;
-		ret = add_path(below, upper, err);
-		if (!ret && !below->found)
-			ret = not_found(below, upper, err);
-		return ret;
+		found = *below;
+		found.upper = &as_server;
+		ret = add_path(&found, upper, err);
+		return ret || found.found ? ret : not_found(&found, upper, err);
 	}
 	return error_set(err, -EOPNOTSUPP, "the server of %s, which knows what is below, cannot be found",
 			 below->upper->type);

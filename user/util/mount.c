@@ -191,7 +191,7 @@ int mount_each_namespace(const char *pid, mount_namespace_visit visit, void *dat
 	dir = ret ? NULL : opendir("/proc");
 	if (!ret && !dir)
 		ret = -errno;
-	while (!ret && (entry = readdir(dir)))
+	while (!ret && dir && (entry = readdir(dir)))
 		if (isdigit((unsigned char)entry->d_name[0]))
 			ret = visit_new(&namespaces, entry->d_name);
 	free(namespaces.seen);
