@@ -231,11 +231,6 @@ write options 4 <<END
 subjects: [{name: one, reset: "true", $nodes}]
 END
 cp "$eval_bin" "$work/eval" && chmod 755 "$work" "$work/eval" && chmod 644 "$work/options.yaml"
-status=0
-out=$(setpriv --reuid 65534 --clear-groups "$work/eval" run campaign "$work/options.yaml" --db "$work/none.db" --dry-run 2>&1) || status=$?
-check_eq "dry run: needs no root" "$status" 0
-check_match "dry run: the plan" "$out" "trial-one-baseline-4"
-check_fails "dry run: touches nothing" 1 test -e "$work/none.db"
 check_fails "without root" 3 setpriv --reuid 65534 --clear-groups "$work/eval" run campaign "$work/options.yaml" --db "$work/none.db"
 check_match "without root: says so" "$output" "root"
 check_fails "database not writable" 3 "$eval_bin" run campaign "$work/options.yaml" --db /proc/eval.db
@@ -245,20 +240,25 @@ check_fails "run what" 2 "$eval_bin" run plan "$work/options.yaml"
 check_fails "parallel 0" 2 "$eval_bin" run campaign "$work/options.yaml" --parallel 0
 check_fails "fresh and resume" 2 "$eval_bin" run campaign "$work/options.yaml" --fresh --resume
 check_fails "only: no such trial" 2 "$eval_bin" run campaign "$work/options.yaml" --db "$work/none.db" --only 'trial-two-*'
-check_fails "nothing to resume" 2 "$eval_bin" run campaign "$work/options.yaml" --db "$work/options.db" --resume
-
+check_fails "nothing to resume" 2 "$eval_bin" run campaign "$work/options.yaml" --db "$work/none.db" --resume
+check_fails "nothing to run again" 2 "$eval_bin" run campaign "$work/options.yaml" --db "$work/none.db" --retry-failed
+check_fails "what is refused leaves no database" 1 test -e "$work/none.db"
 run options --only '*-[12]' --json
 check_eq "only: exit status" "$status" 0
 check_eq "only: the others stay planned" "$(trials options)" "completed/pass completed/pass planned/none planned/none"
 check_eq "json: every line parses" "$(grep -v '^eval: ' <<<"$out" | jq -r .event | sort | uniq -c | tr -s ' \n' ' ')" \
 	" 1 campaign_end 1 campaign_start 2 command 12 phase 2 trial_end 2 trial_start "
-check_match "only: says how to run the others" "$out" "2 trials are left.*--resume=campaign-"
+check_match "only: says how to run the others" "$out" "2 trials are left.*--resume=campaign-[^ ]* --db $work/options.db$"
+check_eq "only: the campaign is not completed" "$(sql options 'SELECT status, exit_code FROM campaigns')" "interrupted|0"
+started=$(sql options 'SELECT started_at FROM campaigns')
 run options
 check_eq "unfinished: refused" "$status" 2
 check_match "unfinished: says how to go on" "$out" "unfinished .*--resume.*--fresh"
 run options --resume
 check_eq "resume: exit status" "$status" 0
 check_eq "resume: runs the rest" "$(trials options)" "completed/pass completed/pass completed/pass completed/pass"
+check_eq "resume: it started when it started first" "$(sql options "SELECT started_at, status, (SELECT count(*) FROM events
+	WHERE kind IN ('started', 'resumed')) FROM campaigns")" "$started|completed|2"
 check_eq "resume: each once" "$(sql options 'SELECT count(*), max(attempt) FROM attempts')" "4|1"
 
 # typed ANSWER [OPTION…]: runs asked.yaml on a terminal, with the screen in $out. Keys come from a FIFO that stays open, because
@@ -312,7 +312,7 @@ subjects:
     workload: "echo \$\$ >$work/stop-load; exec sleep 300"
     $nodes
 END
-start stop
+SUDO_UID=1000 start stop --only '*-[123]' --parallel 1
 check "stop: one trial ends" wait_for 10 sql_is stop "SELECT status FROM trials WHERE id = 'trial-one-baseline-1'" completed
 check "stop: the second runs" wait_for 10 sql_is stop "SELECT status FROM trials WHERE id = 'trial-one-baseline-2'" running
 check_fails "stop: one run at a time" 2 "$eval_bin" run campaign "$work/stop.yaml" --db "$work/stop.db" --fresh
@@ -322,7 +322,7 @@ kill -INT "$spawned"
 end_of "$spawned"
 check_eq "stop: exit status" "$status" 130
 check_match "stop: prints what resumes" "$(cat "$work/stop.out")" \
-	"eval run campaign $work/stop.yaml --resume=campaign-[^ ]* --db $work/stop.db"
+	"sudo /[^ ]*eval run campaign $work/stop.yaml --resume=campaign-[^ ]* --only '\*-\[123\]' --parallel 1 --db $work/stop.db"
 check_eq "stop: rows" "$(trials stop)" "completed/pass interrupted/none planned/none"
 check_eq "stop: campaign" "$(sql stop 'SELECT status, exit_code FROM campaigns')" "interrupted|130"
 check_fails "stop: no cleanup" 1 test -e "$work/stop-cleaned"

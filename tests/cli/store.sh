@@ -28,7 +28,7 @@ says() {
 # --- Campaigns and trials ----------------------------------------------------------------------------------------
 check_match 'list: a line a campaign' "$(list)" \
 	"$campaign +raft-network +2026-11-23T21:43:23Z +interrupted +5 +completed 3, failed 1, planned 1; verdict fail 1"
-check_eq 'list --json: counts by status' "$(list --json | jq -c '[.[] | [.id, .trials.completed, .trials.total]]')" \
+check_eq 'list --json: counts by status' "$(list --json | jq -c '[.campaigns[] | [.id, .trials.completed, .trials.total]]')" \
 	"[[\"$campaign\",3,5]]"
 check_eq 'EVAL_DB names the database' "$(EVAL_DB=$db "$eval_bin" list)" "$(list)"
 check_match 'show: the header' "$(show "$campaign")" $'config hash +3fd12c05aa8a[0-9a-f]+\n.*seed +7\n +host +lab1\n'
@@ -46,6 +46,30 @@ check_eq 'show --json: all of it' \
 	"[\"$campaign\",5,1,5]"
 check_eq 'a seed of 64 bits is exact' "$(show "$campaign" --json | jq -r '.trials[0].seed')" 18446744073709551615
 
+check_eq 'JSON: 64 bits are text, one name for one thing' \
+	"$(show "$campaign" --json | jq -c '[.format, (.seed | type), (.started_at_monotonic_ns | type), .trials[0].campaign]')" \
+	"[1,\"string\",\"string\",\"$campaign\"]"
+
+# --- A run that died ---------------------------------------------------------------------------------------------
+cp "$db" "$work/dead.db"
+# holder HOST PID START: who is recorded to run the campaign, in this boot.
+holder() {
+	sqlite3 "$work/dead.db" "UPDATE campaigns SET status = 'running', host = '$1', boot_id = '$(</proc/sys/kernel/random/boot_id)',
+		holder_pid = $2, holder_start_ticks = $3" ".exit"
+}
+dead_status() { "$eval_bin" list --db "$work/dead.db" | awk 'NR == 2 { print $4 }'; }
+sqlite3 "$work/dead.db" 'ALTER TABLE campaigns ADD COLUMN holder_start_ticks INTEGER'
+holder "$(uname -n)" $$ "$(cut -d ' ' -f 22 /proc/$$/stat)"
+check_eq 'it runs' "$(dead_status)" running
+check_eq 'it runs: says no more' "$("$eval_bin" show "$campaign" --db "$work/dead.db" | grep -c 'no longer runs')" 0
+holder elsewhere $$ 1
+check_eq 'it runs on another host' "$(dead_status)" running
+holder "$(uname -n)" $$ 1
+check_eq 'its pid is another process now' "$(dead_status)" dead
+check_eq 'dead, as JSON' "$("$eval_bin" list --json --db "$work/dead.db" | jq -c '[.campaigns[0] | .status, .alive]')" '["running",false]'
+check_match 'dead: how to go on and to clean up' "$("$eval_bin" show "$campaign" --db "$work/dead.db")" \
+	$'no longer runs: its process \\(pid [0-9]+\\) died.*\n  [^\n]*eval run campaign [^ ]+ --resume='"$campaign --db $work/dead.db"$'\n.*eval cleanup '"$campaign"
+
 # --- One trial ---------------------------------------------------------------------------------------------------
 trial=$(show 3fd12c05 2)
 for part in 'status +completed, verdict pass' 'target +n2 \(leader\), asked for: leader' 'engine +tap' \
@@ -56,6 +80,16 @@ for part in 'status +completed, verdict pass' 'target +n2 \(leader\), asked for:
 	check_match "show TRIAL has: ${part//$'\n'/ }" "$trial" "$part"
 done
 check_match 'output of a command cannot drive the terminal' "$trial" 'starting n2 \?\[31mred'
+check_eq 'show TRIAL --json: a sample' "$(show 3fd12c05 2 --json | jq -c '.samples[0] | [.attempt, .probe, (.scheduled_ns | type), .ok, .phase]')" \
+	"$(sqlite3 "$db" "SELECT json_array(attempt, probe, 'string', json(iif(ok, 'true', 'false')), phase) FROM samples WHERE trial_id LIKE '%-0002' ORDER BY rowid LIMIT 1")"
+check_eq 'show TRIAL --json: as many as are recorded' "$(show 3fd12c05 2 --json | jq '.samples | length')" \
+	"$(sqlite3 "$db" "SELECT count(*) FROM samples WHERE trial_id LIKE '%-0002'")"
+check_eq 'show TRIAL --json: none' "$(show 3fd12c05 4 --json | jq -c .samples)" '[]'
+cp "$db" "$work/odd.db"
+sqlite3 "$work/odd.db" "UPDATE samples SET error = 'a\"' || char(10, 27, 155)"
+"$eval_bin" show 3fd12c05 2 --json --db "$work/odd.db" >"$work/odd.json"
+check_eq 'show TRIAL --json: text from outside' \
+	"$(jq '.samples[0].error == "a\"\n\u001b\u009b"' "$work/odd.json") $(grep -c $'\033\|\xc2\x9b' "$work/odd.json")" "true 0"
 check_eq 'show TRIAL --json: samples, attempts, events' \
 	"$(show 3fd12c05 2 --json | jq -c '[.target_node, (.samples | length > 0), (.attempts | length), (.events | length)]')" \
 	'["n2",true,1,1]'
@@ -74,7 +108,7 @@ sqlite3 "$db" "INSERT INTO campaigns (id, hash, seed, config, created_at) VALUES
 	('campaign-20261124T000000Z-3fd12c05', 'x', '1', '{}', '2026-11-24T00:00:00.000000Z')"
 says 'an ambiguous campaign too, the newest first' 2 \
 	"campaign '3fd12c05' is ambiguous: campaign-20261124T000000Z-3fd12c05, $campaign" show 3fd12c05
-check_eq 'list: the newest first' "$(list --json | jq -r '.[0].id')" campaign-20261124T000000Z-3fd12c05
+check_eq 'list: the newest first' "$(list --json | jq -r '.campaigns[0].id')" campaign-20261124T000000Z-3fd12c05
 check_match 'show: a campaign without trials' "$(show campaign-20261124)" 'campaign-20261124T000000Z-3fd12c05'
 sqlite3 "$db" "DELETE FROM campaigns WHERE id LIKE 'campaign-20261124%'"
 
@@ -101,7 +135,7 @@ sqlite3 "$work/other.db" 'CREATE TABLE x (y)'
 says "another program's" 3 "database $work/other.db belongs to another program" "$eval_bin" list --db "$work/other.db"
 cp "$db" "$work/newer.db"
 sqlite3 "$work/newer.db" 'PRAGMA user_version = 99'
-says 'a newer schema' 3 'has schema 99, this eval .* knows up to 1; use the newer eval' "$eval_bin" show x --db "$work/newer.db"
+says 'a newer schema' 3 'has schema 99, this eval .* knows up to 2; use the newer eval' "$eval_bin" show x --db "$work/newer.db"
 cp "$db" "$work/damaged.db"
 dd if=/dev/urandom of="$work/damaged.db" bs=4096 seek=1 count=20 conv=notrunc status=none
 says 'a damaged one' 3 "database $work/damaged.db: cannot read it: it is damaged" "$eval_bin" list --db "$work/damaged.db"
@@ -130,14 +164,14 @@ exec {statements}>"$work/statements"
 echo "UPDATE trials SET status = 'void'; BEGIN IMMEDIATE; UPDATE trials SET status = 'running'; SELECT 'open';" >&"$statements"
 check 'a writer has a transaction open' wait_for 10 grep -q open "$work/said"
 check_eq 'a reader beside it sees what is committed' \
-	"$("$eval_bin" list --json --db "$work/busy.db" | jq -c '.[0].trials | [.void, .running]')" '[5,0]'
+	"$("$eval_bin" list --json --db "$work/busy.db" | jq -c '.campaigns[0].trials | [.void, .running]')" '[5,0]'
 if [[ $EUID == 0 ]]; then
 	check_eq 'without root as well' \
-		"$("${nobody[@]}" list --json --db "$work/busy.db" | jq -c '.[0].trials | [.void, .running]')" '[5,0]'
+		"$("${nobody[@]}" list --json --db "$work/busy.db" | jq -c '.campaigns[0].trials | [.void, .running]')" '[5,0]'
 fi
 echo 'COMMIT;' >&"$statements"
 exec {statements}>&-
-seen() { [[ $("$eval_bin" list --json --db "$work/busy.db" | jq '.[0].trials.running') == 5 ]]; }
+seen() { [[ $("$eval_bin" list --json --db "$work/busy.db" | jq '.campaigns[0].trials.running') == 5 ]]; }
 check 'and then the rest' wait_for 10 seen
 
 # --- The default place -------------------------------------------------------------------------------------------
@@ -146,7 +180,7 @@ if [[ $EUID == 0 ]]; then
 	apart() { unshare --mount -- bash -c "mount -t tmpfs none /var/lib && $1"; }
 	check_eq 'no campaigns yet' "$(apart "'$eval_bin' list")" \
 		'no campaigns yet (no database /var/lib/eval/eval.db; name one by --db or EVAL_DB)'
-	check_eq 'no campaigns yet, as JSON' "$(apart "'$eval_bin' list --json")" '[]'
+	check_eq 'no campaigns yet, as JSON' "$(apart "'$eval_bin' list --json" | jq -c .)" '{"format":1,"campaigns":[]}'
 	says 'show has nothing to show' 3 'no database /var/lib/eval/eval.db' apart "'$eval_bin' show x"
 fi
 done_testing

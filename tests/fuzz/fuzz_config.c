@@ -37,8 +37,8 @@ static void use(const struct config *config)
 		}
 	}
 	if (plan->trial_count <= TRIALS_PRINTED_MAX) {
-		plan_print(plan, nowhere);
-		json = plan_to_json(plan);
+		plan_print(plan, &(struct plan_view){}, nowhere);
+		json = plan_to_json(plan, &(struct plan_view){});
 		promise(json);
 		json_decref(json);
 	}

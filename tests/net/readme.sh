@@ -106,7 +106,7 @@ commands() {
 run_line() {
 	local line=$1
 	if [[ $line == *CAMPAIGN* ]]; then
-		line=${line//CAMPAIGN/$(./eval list --json | jq -r '.[0].id')}
+		line=${line//CAMPAIGN/$(./eval list --json | jq -r '.campaigns[0].id')}
 	fi
 	check "$line" bash -c "$line"
 }

@@ -29,6 +29,7 @@ int outcome_reason(char *out, size_t size, const json_t *trial)
 {
 	const char *stage = json_text_or(trial, "error_stage", NULL), *text = json_text_or(trial, "error_text", NULL);
 	enum trial_status status = status_of(trial);
+	const json_t *recovery;
 
 	out[0] = '\0';
 	if (text)
@@ -43,8 +44,8 @@ int outcome_reason(char *out, size_t size, const json_t *trial)
 	expectations_list_missed(out, size, json_object_get(trial, "expectations"));
 	if (*out)
 		return (int)strlen(out);
-	return snprintf(out, size,
-			json_text_or(trial, "recovered_at", NULL) ? "verdict fail" : "did not recover in time");
+	recovery = json_object_get(json_object_get(trial, "summary"), "recovery_seconds");
+	return snprintf(out, size, json_is_null(recovery) ? "did not recover in time" : "verdict fail");
 }
 
 enum exit_code outcome_exit_code(const json_t *trials)

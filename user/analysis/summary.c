@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "analysis/summary.h"
 
-#include <string.h>
+#include <errno.h>
 
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
 
 #define P99_SAMPLES_MIN 100
 
-enum window { WINDOW_BEFORE, WINDOW_DURING, WINDOW_AFTER, WINDOW_COUNT, WINDOW_NONE = -1 };
+#define SAMPLES_FIRST 256
+/* The windows of all probes together. */
+#define ALL_PROBES UINT32_MAX
+
+_Static_assert(sizeof(struct summary_sample) == 32, "a sample's size");
 
 static const char *const window_names[WINDOW_COUNT] = {
 	[WINDOW_BEFORE] = "before",
@@ -17,18 +22,25 @@ static const char *const window_names[WINDOW_COUNT] = {
 	[WINDOW_AFTER] = "after",
 };
 
-static enum window window_of(const struct summary_times *times, const json_t *sample)
+int summary_add(struct summary_samples *samples, const struct summary_sample *sample)
 {
-	uint64_t scheduled_ns = (uint64_t)json_integer_at(sample, "scheduled_ns");
-	json_int_t started_ns = json_integer_at(sample, "started_at_ns");
-	json_int_t latency_ns = json_integer_at(sample, "latency_ns");
-	uint64_t end_ns = (started_ns ? (uint64_t)started_ns : scheduled_ns) + (uint64_t)latency_ns;
+	struct summary_sample *items =
+		array_reserve(samples->items, samples->count, &samples->room, SAMPLES_FIRST, sizeof(*items));
 
-	if (scheduled_ns < times->healthy_ns || (times->ended_ns && scheduled_ns > times->ended_ns))
+	if (!items)
+		return -ENOMEM;
+	samples->items = items;
+	items[samples->count++] = *sample;
+	return 0;
+}
+
+enum summary_window summary_window(const struct summary_times *times, const struct summary_sample *sample)
+{
+	if (sample->scheduled_ns < times->healthy_ns || (times->ended_ns && sample->scheduled_ns > times->ended_ns))
 		return WINDOW_NONE;
-	if (!times->injected_ns || end_ns < times->injected_ns)
+	if (!times->injected_ns || sample->started_ns + sample->latency_ns < times->injected_ns)
 		return WINDOW_BEFORE;
-	return times->reverted_ns && scheduled_ns >= times->reverted_ns ? WINDOW_AFTER : WINDOW_DURING;
+	return times->reverted_ns && sample->scheduled_ns >= times->reverted_ns ? WINDOW_AFTER : WINDOW_DURING;
 }
 
 double summary_percentile(const double *values, size_t count, unsigned int percent)
@@ -50,21 +62,20 @@ static json_t *number_if(size_t enough, double number)
 	return enough ? json_real(number) : json_null();
 }
 
-/* latencies has room for every sample. A NULL probe means all probes. */
-static json_t *summarize_window(const json_t *samples, const struct summary_times *times, enum window window,
-				const char *probe, double *latencies)
+/* latencies has room for every sample. */
+static json_t *summarize_window(const struct summary_samples *samples, const struct summary_times *times,
+				enum summary_window window, uint32_t probe, double *latencies)
 {
-	size_t count = 0, good = 0, i;
-	const json_t *sample;
+	size_t count = 0, good = 0;
 
-	json_array_foreach (samples, i, sample) {
-		const char *name = json_string_value(json_object_get(sample, "probe"));
+	for (size_t i = 0; i < samples->count; i++) {
+		const struct summary_sample *sample = &samples->items[i];
 
-		if (window_of(times, sample) != window || (probe && (!name || strcmp(name, probe))))
+		if (summary_window(times, sample) != window || (probe != ALL_PROBES && sample->probe != probe))
 			continue;
 		count++;
-		if (json_is_true(json_object_get(sample, "ok")))
-			latencies[good++] = (double)json_integer_at(sample, "latency_ns") / (double)NSEC_PER_MSEC;
+		if (sample->ok)
+			latencies[good++] = (double)sample->latency_ns / (double)NSEC_PER_MSEC;
 	}
 	qsort(latencies, good, sizeof(*latencies), compare_doubles);
 	return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "count", (json_int_t)count, "good", (json_int_t)good,
@@ -74,46 +85,43 @@ static json_t *summarize_window(const json_t *samples, const struct summary_time
 			 "max_ms", number_if(good, good ? latencies[good - 1] : 0));
 }
 
-static int add_windows(json_t *out, const json_t *samples, const struct summary_times *times, const char *probe,
-		       double *latencies)
+static int add_windows(json_t *out, const struct summary_samples *samples, const struct summary_times *times,
+		       uint32_t probe, double *latencies)
 {
-	for (enum window window = 0; window < WINDOW_COUNT; window++)
+	for (enum summary_window window = 0; window < WINDOW_COUNT; window++)
 		if (json_object_set_new(out, window_names[window],
 					summarize_window(samples, times, window, probe, latencies)))
 			return -ENOMEM;
 	return 0;
 }
 
-/* Adds a key for each probe that has samples, in the order of its first sample. */
-static int add_probes(json_t *out, const json_t *samples, const struct summary_times *times, double *latencies)
+static bool has_samples(const struct summary_samples *samples, uint32_t probe)
 {
-	const json_t *sample;
-	size_t i;
-
-	json_array_foreach (samples, i, sample) {
-		const char *probe = json_string_value(json_object_get(sample, "probe"));
-		json_t *windows;
-
-		if (!probe || json_object_get(out, probe))
-			continue;
-		windows = json_object();
-		if (json_object_set_new(out, probe, windows) || add_windows(windows, samples, times, probe, latencies))
-			return -ENOMEM;
-	}
-	return 0;
+	for (size_t i = 0; i < samples->count; i++)
+		if (samples->items[i].probe == probe)
+			return true;
+	return false;
 }
 
-json_t *summary_make(const json_t *samples, const struct summary_times *times)
+json_t *summary_make(const struct summary_samples *samples, const char *const *probes, size_t probe_count,
+		     const struct summary_times *times)
 {
-	_cleanup_free_ double *latencies = calloc(json_array_size(samples) + 1, sizeof(*latencies));
+	_cleanup_free_ double *latencies = calloc(samples->count + 1, sizeof(*latencies));
 	_cleanup_json_ json_t *summary = json_object();
-	json_t *probes = json_object(), *recovery = json_null();
+	json_t *of_probes = json_object(), *recovery = json_null();
 
 	if (times->recovered_ns && times->reverted_ns && times->recovered_ns >= times->reverted_ns)
 		recovery = json_real((double)(times->recovered_ns - times->reverted_ns) / (double)NSEC_PER_SEC);
-	if (json_object_set_new(summary, "probes", probes) ||
+	if (json_object_set_new(summary, "probes", of_probes) ||
 	    json_object_set_new(summary, "recovery_seconds", recovery) || !latencies ||
-	    add_windows(summary, samples, times, NULL, latencies) || add_probes(probes, samples, times, latencies))
+	    add_windows(summary, samples, times, ALL_PROBES, latencies))
 		return NULL;
+	for (uint32_t i = 0; i < probe_count; i++) {
+		json_t *windows = has_samples(samples, i) ? json_object() : NULL;
+
+		if (windows && (json_object_set_new(of_probes, probes[i], windows) ||
+				add_windows(windows, samples, times, i, latencies)))
+			return NULL;
+	}
 	return TAKE_PTR(summary);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,14 +16,38 @@ struct summary_times {
 	uint64_t ended_ns; /* end of "after"; 0: the last sample */
 };
 
+/* 32 bytes, because a trial of days keeps all of its samples. */
+struct summary_sample {
+	uint64_t scheduled_ns, started_ns; /* CLOCK_MONOTONIC */
+	uint64_t latency_ns;
+	uint32_t probe; /* index in the list of names */
+	bool ok;
+};
+
+struct summary_samples {
+	struct summary_sample *items;
+	size_t count, room;
+};
+
+/* Returns 0 or -ENOMEM. */
+int summary_add(struct summary_samples *samples, const struct summary_sample *sample);
+
+enum summary_window { WINDOW_BEFORE, WINDOW_DURING, WINDOW_AFTER, WINDOW_COUNT, WINDOW_NONE = -1 };
 /*
- * Returns the trial's `summary` from its samples (rows as store_samples_add takes them), a new reference; NULL if out
- * of memory: {"before": W, "during": W, "after": W, "probes": {NAME: {"before": W, …}}, "recovery_seconds": s or null},
- * where W is {"count", "good", "availability", "p50_ms", "p99_ms", "max_ms"}. A sample belongs to the window in which
- * it was scheduled; a sample still running at the injection belongs to "during". Latencies are those of good samples. A
- * value with too few samples is null (p99: fewer than 100 good). Without an injection all samples are "before".
+ * The one rule for a phase's edge, also for the phase that is recorded with a sample. "during": its end is not before
+ * the injection, and it was scheduled before the revert. "after": it was scheduled at the revert or later. "before":
+ * all others since the subject was healthy. Without an injection all are "before". Call once the sample has ended.
  */
-json_t *summary_make(const json_t *samples, const struct summary_times *times);
+enum summary_window summary_window(const struct summary_times *times, const struct summary_sample *sample);
+
+/*
+ * Returns the trial's `summary` from its samples, a new reference; NULL if out of memory: {"before": W, "during": W,
+ * "after": W, "probes": {NAME: {"before": W, …}}, "recovery_seconds": s or null}, where W is {"count", "good",
+ * "availability", "p50_ms", "p99_ms", "max_ms"}. "probes" has those with samples. Latencies are those of good samples.
+ * A value with too few samples is null (p99: fewer than 100 good).
+ */
+json_t *summary_make(const struct summary_samples *samples, const char *const *probes, size_t probe_count,
+		     const struct summary_times *times);
 
 /*
  * Nearest rank: the smallest value that at least percent % of the values do not exceed; always a measured value. values

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "campaign/internal.h"
@@ -28,6 +29,23 @@ void campaign_boot_id(char *out, size_t size)
 	if (!f || !fgets(out, (int)size, f))
 		out[0] = '\0';
 	out[strcspn(out, "\n")] = '\0';
+}
+
+bool campaign_is_alive(const json_t *row)
+{
+	pid_t pid = (pid_t)json_integer_at(row, "holder_pid");
+	uint64_t recorded = (uint64_t)json_integer_at(row, "holder_start_ticks"), ticks;
+	struct utsname host = {};
+	char boot_id[40];
+
+	uname(&host);
+	if (status_find(json_text_or(row, "status", "")) != STATUS_RUNNING ||
+	    strcmp(json_text_or(row, "host", ""), host.nodename) != 0)
+		return true;
+	campaign_boot_id(boot_id, sizeof(boot_id));
+	ticks = pid > 0 ? procfs_start_ticks(pid) : 0;
+	/* An older eval recorded no start. */
+	return !strcmp(json_text_or(row, "boot_id", ""), boot_id) && ticks && (!recorded || recorded == ticks);
 }
 
 static bool runs_chaos(const struct campaign *campaign)
@@ -56,7 +74,7 @@ static json_t *features_to_json(const struct feature features[FEATURE_COUNT])
 
 	for (size_t i = 0; i < FEATURE_COUNT; i++)
 		json_object_set_new(json, features[i].name,
-				    features[i].usable ? json_true() : json_string(features[i].reason));
+				    features[i].usable ? json_true() : json_outside(features[i].reason));
 	return json;
 }
 
@@ -125,10 +143,10 @@ static void announce(struct campaign *campaign)
 		 plan->campaign_id, campaign->resumed ? " goes on" : "", campaign->to_run, plan->trial_count,
 		 campaign->lane_count, (unsigned long long)plan->seed, store_path(campaign->store));
 	progress_campaign(campaign->progress, "campaign_start",
-			  json_pack("{s:s, s:b, s:i, s:i, s:i, s:o, s:s}", "campaign", plan->campaign_id, "resumed",
+			  json_pack("{s:s, s:b, s:i, s:i, s:i, s:o, s:o}", "campaign", plan->campaign_id, "resumed",
 				    campaign->resumed, "to_run", (int)campaign->to_run, "trials",
 				    (int)plan->trial_count, "parallel", (int)campaign->lane_count, "seed",
-				    store_u64(plan->seed), "database", store_path(campaign->store)),
+				    store_u64(plan->seed), "database", json_outside(store_path(campaign->store))),
 			  text);
 	record_event(campaign, campaign->resumed ? "resumed" : "started", text);
 }
@@ -188,6 +206,34 @@ static void campaign_clear(struct campaign *campaign)
 	plan_free(campaign->plan);
 }
 
+/* Locks the campaign, then opens its database: a run that is refused leaves none behind. */
+static int open_campaign(struct campaign *campaign, struct error *err)
+{
+	const struct campaign_options *options = campaign->options;
+	bool resumes = options->resume || options->retry_failed;
+	int ret = campaign_lock(&campaign->locks, campaign->plan->hash, campaign->plan->campaign_id, err);
+
+	if (!ret)
+		ret = campaign_lock_subjects(&campaign->locks, campaign->config, campaign->plan->campaign_id, err);
+	if (ret)
+		return ret == -EBUSY ? EXIT_USAGE : EXIT_HOST;
+	ret = store_open(&campaign->store, options->db, resumes ? STORE_UPDATE : STORE_WRITE, err);
+	return !ret ? EXIT_OK : ret == -ENOENT && resumes ? EXIT_USAGE : EXIT_HOST;
+}
+
+/* Makes the plan and checks the selection. Returns an exit code, having logged why. */
+static int start(struct campaign *campaign)
+{
+	struct error err = {};
+
+	campaign->records_end = &campaign->records;
+	campaign_boot_id(campaign->boot_id, sizeof(campaign->boot_id));
+	if (!plan_new(&campaign->plan, campaign->config, clock_realtime_ns(), NULL, &err))
+		return campaign_check_selection(campaign);
+	log_error("%s", err.text);
+	return EXIT_HOST;
+}
+
 int campaign_run(const struct config *config, const struct campaign_options *options)
 {
 	struct campaign campaign = {
@@ -198,28 +244,58 @@ int campaign_run(const struct config *config, const struct campaign_options *opt
 	struct error err = {};
 	int ret;
 
-	campaign.records_end = &campaign.records;
 	object_log_init();
-	campaign_boot_id(campaign.boot_id, sizeof(campaign.boot_id));
-	ret = plan_new(&campaign.plan, config, clock_realtime_ns(), NULL, &err);
-	if (!ret)
-		ret = store_open(&campaign.store, options->db, STORE_WRITE, &err);
-	if (ret) {
-		log_error("%s", err.text);
-		campaign_clear(&campaign);
-		return EXIT_HOST;
+	ret = start(&campaign);
+	if (!ret) {
+		ret = open_campaign(&campaign, &err);
+		if (ret)
+			log_error("%s", err.text);
 	}
-	ret = campaign_lock(&campaign.locks, campaign.plan->hash, campaign.plan->campaign_id, &err);
-	if (!ret)
-		ret = campaign_lock_subjects(&campaign.locks, config, campaign.plan->campaign_id, &err);
-	if (ret) {
-		log_error("%s", err.text);
-		campaign_clear(&campaign);
-		return ret == -EBUSY ? EXIT_USAGE : EXIT_HOST;
+	if (!ret) {
+		sched_go_first();
+		ret = run_locked(&campaign);
 	}
-	sched_go_first();
-	ret = run_locked(&campaign);
 	campaign_unlock(&campaign.locks);
+	campaign_clear(&campaign);
+	return ret;
+}
+
+static void print_plan(const struct campaign *campaign, FILE *out)
+{
+	const struct campaign_options *options = campaign->options;
+	_cleanup_free_ bool *runs = calloc(campaign->plan->trial_count, sizeof(*runs));
+	struct plan_view view = {.runs = runs, .parallel = options->parallel ?: campaign->config->parallel};
+
+	for (size_t i = 0; runs && i < campaign->entry_count; i++)
+		runs[i] = campaign->entries[i].state == ENTRY_PENDING;
+	if (options->progress == PROGRESS_JSON) {
+		_cleanup_json_ json_t *plan = plan_to_json(campaign->plan, &view), *document = json_document(plan);
+
+		json_print(document, JSON_COMPACT | JSON_REAL_PRECISION(15), out);
+		fputc('\n', out);
+	} else {
+		plan_print(campaign->plan, &view, out);
+	}
+}
+
+int campaign_dry_run(const struct config *config, const struct campaign_options *options)
+{
+	struct campaign campaign = {
+		.config = config,
+		.options = options,
+		.guard = {.fd = -1},
+	};
+	struct error err = {};
+	int ret = start(&campaign);
+
+	if (!ret && (options->resume || options->retry_failed) &&
+	    store_open(&campaign.store, options->db, STORE_READ, &err)) {
+		log_error("%s", err.text);
+		ret = err.code == -ENOENT ? EXIT_USAGE : EXIT_HOST;
+	}
+	ret = ret ?: campaign_look(&campaign);
+	if (!ret)
+		print_plan(&campaign, stdout);
 	campaign_clear(&campaign);
 	return ret;
 }

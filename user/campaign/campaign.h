@@ -22,6 +22,8 @@ struct campaign_options {
 
 /* Runs the campaign and prints all messages; returns an exit code. */
 int campaign_run(const struct config *config, const struct campaign_options *options);
+/* Prints what campaign_run would run, and changes nothing; returns an exit code. */
+int campaign_dry_run(const struct config *config, const struct campaign_options *options);
 
 /* The configuration's lock first, then one per subject. */
 struct campaign_locks {
@@ -35,17 +37,30 @@ int campaign_lock_subjects(struct campaign_locks *locks, const struct config *co
 			   struct error *err);
 void campaign_unlock(struct campaign_locks *locks);
 
+/* A command line of this program; NULL and 0 leave a part out. */
+struct campaign_command {
+	const char *verb; /* "run campaign" */
+	const char *file;
+	const char *id_option, *id; /* "--resume=" and the id; without an option the id alone */
+	const char *only;
+	unsigned int parallel;
+	const char *db; /* NULL: $EVAL_DB, if that is set */
+};
 /*
- * Logs a command line, quoted for a shell: this program's path (a mere "eval" is a shell builtin), verb, file (may be
- * NULL), id_option ("--resume=") with id, and --db if db is not NULL.
+ * Quoted for a shell, with absolute paths and with sudo if that was used or is needed: it can be pasted into any shell.
+ * NULL if out of memory. campaign_tell_command logs it.
  */
-void campaign_tell_command(const char *verb, const char *file, const char *id_option, const char *id, const char *db);
+char *campaign_command_text(const struct campaign_command *command);
+void campaign_tell_command(const struct campaign_command *command);
+
+/*
+ * False if the campaign's row says that it runs, on this host, but its process does not: it died. For another host's
+ * campaigns true.
+ */
+bool campaign_is_alive(const json_t *row);
 
 /* The kernel's random id of this boot; "" if it cannot be read. 40 bytes are enough. */
 void campaign_boot_id(char *out, size_t size);
-
-/* Marks a dead coordinator's running trials interrupted; the caller holds the lock. Returns how many, or -errno. */
-int campaign_bury_running(struct store *store, const char *campaign_id, struct error *err);
 
 /* Runs a subject's `cleanup` for one instance. Appends its record (as in commands_json) to records unless NULL. */
 int campaign_cleanup_subject(const struct subject *subject, unsigned int instance, const char *campaign_id,

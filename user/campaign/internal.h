@@ -77,8 +77,13 @@ struct campaign {
 	struct error store_error;
 };
 
-/* campaign/select.c: creates or resumes the campaign, selects its trials. Returns an exit code, having logged why. */
+/* campaign/select.c; each returns an exit code, having logged why */
+/* Refuses an --only that matches no trial. */
+int campaign_check_selection(const struct campaign *campaign);
+/* Creates or resumes the campaign and selects its trials. */
 int campaign_select(struct campaign *campaign);
+/* Selects the same trials, but records nothing. */
+int campaign_look(struct campaign *campaign);
 
 /* campaign/stop.c */
 /* Call before anything is recorded: from here on, a signal stops the campaign instead of killing this process. */

@@ -134,7 +134,7 @@ static void set_death(struct lane *lane, const char *text, bool stopping)
 			    json_string(status_name(stopping ? STATUS_INTERRUPTED : STATUS_FAILED)));
 	json_object_set_new(lane->columns, "verdict", json_string(verdict_name(VERDICT_NONE)));
 	json_object_set_new(lane->columns, "error_stage", json_string(phase));
-	json_object_set_new(lane->columns, "error_text", json_string(text));
+	json_object_set_new(lane->columns, "error_text", json_outside(text));
 }
 
 static void describe_death(struct lane *lane, const siginfo_t *info, bool stopping)

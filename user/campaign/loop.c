@@ -9,6 +9,7 @@
 #include "plan/status.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 #include "util/output.h"
 #include "util/pidfd.h"
 
@@ -137,9 +138,9 @@ static void start_assigned(struct campaign *campaign)
 			end_trial(campaign, lane);
 		} else if (lane_fork(campaign, lane, &err)) {
 			json_object_update_new(lane->columns,
-					       json_pack("{s:s, s:s, s:i, s:s}", "status", status_name(STATUS_FAILED),
+					       json_pack("{s:s, s:s, s:i, s:o}", "status", status_name(STATUS_FAILED),
 							 "error_stage", "reset", "error_errno", -err.code, "error_text",
-							 err.text));
+							 json_outside(err.text)));
 			end_trial(campaign, lane);
 		} else {
 			campaign_watch_worker(i, lane->pidfd);

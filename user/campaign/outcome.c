@@ -2,10 +2,8 @@
 /* A campaign's end: its results, its exit code and the commands that continue it. */
 #include <errno.h>
 #include <fnmatch.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "analysis/losses.h"
 #include "analysis/outcome.h"
@@ -15,98 +13,75 @@
 #include "util/json.h"
 #include "util/output.h"
 
-/* Keeps only the columns that the table and the exit code need, to save memory in long campaigns. */
-static json_t *slim_row(const json_t *row)
+/* Reduces a row to what the table and the exit code need, to save memory in long campaigns. */
+static void slim_row(json_t *row)
 {
-	static const char *const kept[] = {"id",         "status",       "verdict",     "error_stage",
-					   "error_text", "recovered_at", "expectations"};
-	json_t *slim = json_object();
-	_cleanup_json_ json_t *summary = json_copy(json_object_get(row, "summary"));
-	json_t *evidence = json_object_get(row, "evidence"), *hits = json_object_get(evidence, "hit");
+	json_t *summary = json_object_get(row, "summary"), *evidence = json_object_get(row, "evidence");
+	json_t *hits = json_object_get(evidence, "hit");
 	char loss[256];
 
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-		if (!json_is_null(json_object_get(row, kept[i])))
-			json_object_set(slim, kept[i], json_object_get(row, kept[i]));
-	if (json_is_object(summary)) {
+	if (json_is_object(summary))
 		json_object_del(summary, "probes");
-		json_object_set(slim, "summary", summary);
-	}
 	if (losses_describe(loss, sizeof(loss), evidence) > 0)
-		json_object_set(slim, "evidence", evidence);
-	else if (hits)
-		json_object_set_new(slim, "evidence", json_pack("{s:O}", "hit", hits));
-	return slim;
-}
-
-static json_t *collect_results(struct campaign *campaign, struct error *err)
-{
-	json_t *results = json_array();
-
-	for (size_t i = 0; i < campaign->entry_count; i++) {
-		const char *id = campaign->entries[i].plan->id;
-		_cleanup_json_ json_t *row = NULL;
-
-		if (campaign->options->only && fnmatch(campaign->options->only, id, 0))
-			continue;
-		row = store_trial(campaign->store, campaign->plan->campaign_id, id, err);
-		if (!row) {
-			json_decref(results);
-			return NULL;
-		}
-		json_array_append_new(results, slim_row(row));
-	}
-	return results;
-}
-
-/* Prints a word so that a shell reads it unchanged. */
-static void print_quoted(FILE *out, const char *word)
-{
-	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-=+,:@%";
-
-	if (*word && !word[strspn(word, safe)]) {
-		fputs(word, out);
 		return;
-	}
-	fputc('\'', out);
-	for (; *word; word++) {
-		if (*word == '\'')
-			fputs("'\\'", out);
-		fputc(*word, out);
-	}
-	fputc('\'', out);
+	json_object_set_new(row, "evidence", hits ? json_pack("{s:O}", "hit", hits) : json_null());
 }
 
-void campaign_tell_command(const char *verb, const char *file, const char *id_option, const char *id, const char *db)
-{
-	_cleanup_free_ char *command = NULL;
-	char program[PATH_MAX] = "";
-	size_t size;
-	FILE *out = open_memstream(&command, &size);
+struct results {
+	const struct campaign *campaign;
+	bool heeds_signals;
+	size_t seen; /* rows, in plan order */
+	json_t *rows;
+};
 
-	if (!out)
-		return;
-	if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
-		snprintf(program, sizeof(program), "%s", program_invocation_name);
-	print_quoted(out, program);
-	fprintf(out, " %s ", verb);
-	if (file) {
-		print_quoted(out, file);
-		fputc(' ', out);
-	}
-	fprintf(out, "%s%s", id_option, id);
-	if (db) {
-		fputs(" --db ", out);
-		print_quoted(out, db);
-	}
-	fclose(out);
-	log_info("%s", command);
+static int collect_result(json_t *row, void *data, struct error *err)
+{
+	struct results *results = data;
+	const struct campaign *campaign = results->campaign;
+	const char *only = campaign->options->only, *id = json_text_or(row, "id", "");
+	size_t at = results->seen++;
+
+	if (results->heeds_signals && campaign_interrupted())
+		return error_set(err, -ECANCELED, "interrupted");
+	if (at >= campaign->entry_count || strcmp(id, campaign->entries[at].plan->id) != 0)
+		return error_set(err, -EUCLEAN, "%s: trial %zu is '%s', it was '%s'", campaign->plan->campaign_id,
+				 at + 1, id, at < campaign->entry_count ? campaign->entries[at].plan->id : "none");
+	if (only && fnmatch(only, id, 0))
+		return 0;
+	slim_row(row);
+	return json_array_append(results->rows, row) ? error_set(err, -ENOMEM, "out of memory") : 0;
 }
 
-static void tell_how_to_resume(const struct campaign *campaign)
+/* NULL with -ECANCELED if a signal came, unless it came before. */
+static json_t *collect_results(const struct campaign *campaign, struct error *err)
 {
-	campaign_tell_command("run campaign", campaign->options->config_path, "--resume=", campaign->plan->campaign_id,
-			      campaign->options->db);
+	struct results results = {.campaign = campaign, .heeds_signals = !campaign_interrupted(), .rows = json_array()};
+
+	if (!store_visit_trials(campaign->store, campaign->plan->campaign_id, STORE_TRIAL_RESULTS, collect_result,
+				&results, err)) {
+		if (results.seen == campaign->entry_count)
+			return results.rows;
+		error_set(err, -EUCLEAN, "%s has %zu trials, it had %zu", campaign->plan->campaign_id, results.seen,
+			  campaign->entry_count);
+	}
+	json_decref(results.rows);
+	return NULL;
+}
+
+/* all: also the trials that --only left out. */
+static void tell_how_to_resume(const struct campaign *campaign, bool all)
+{
+	const struct campaign_options *options = campaign->options;
+
+	campaign_tell_command(&(struct campaign_command){
+		.verb = "run campaign",
+		.file = options->config_path,
+		.id_option = "--resume=",
+		.id = campaign->plan->campaign_id,
+		.only = all ? NULL : options->only,
+		.parallel = options->parallel,
+		.db = options->db,
+	});
 }
 
 /* Ends the output, and records how many lines were lost. */
@@ -127,7 +102,7 @@ static int lost_store(struct campaign *campaign)
 	progress_end(campaign->progress);
 	log_error("the campaign stops, all faults are inert: %s", campaign->store_error.text);
 	log_info("what was recorded before is kept; go on when the database is writable again:");
-	tell_how_to_resume(campaign);
+	tell_how_to_resume(campaign, false);
 	return EXIT_HOST;
 }
 
@@ -142,7 +117,7 @@ static int interrupted(struct campaign *campaign)
 			  status_name(STATUS_INTERRUPTED));
 	end_output(campaign);
 	log_info("interrupted; all faults are inert. This resumes it:");
-	tell_how_to_resume(campaign);
+	tell_how_to_resume(campaign, false);
 	return EXIT_INTERRUPTED;
 }
 
@@ -150,13 +125,16 @@ static int interrupted(struct campaign *campaign)
 static void tell_what_is_left(const struct campaign *campaign, size_t trials, size_t instances)
 {
 	if (trials) {
-		log_info("%zu trials are left; this runs them:", trials);
-		tell_how_to_resume(campaign);
+		log_info("%zu trial%s left; this runs %s:", trials, trials == 1 ? " is" : "s are",
+			 trials == 1 ? "it" : "them");
+		tell_how_to_resume(campaign, campaign->left_out);
 	}
 	if (instances) {
 		log_info("interrupted: %zu instance%s left to be cleaned up; this does it:", instances,
 			 instances == 1 ? " is" : "s are");
-		campaign_tell_command("cleanup", NULL, "", campaign->plan->campaign_id, campaign->options->db);
+		campaign_tell_command(&(struct campaign_command){.verb = "cleanup",
+								 .id = campaign->plan->campaign_id,
+								 .db = campaign->options->db});
 	}
 }
 
@@ -174,6 +152,8 @@ int campaign_finish(struct campaign *campaign)
 		return interrupted(campaign);
 	dirty = campaign_cleanup_used(campaign);
 	results = collect_results(campaign, &err);
+	if (!results && err.code == -ECANCELED)
+		return interrupted(campaign);
 	if (!results) {
 		log_error("%s", err.text);
 		record_end(campaign, STATUS_INTERRUPTED, EXIT_HOST, json_object());
@@ -183,7 +163,7 @@ int campaign_finish(struct campaign *campaign)
 	counts = outcome_count(results);
 	/* Trials whose workers something other than this campaign stopped. */
 	unfinished = (size_t)json_integer_at(counts, status_name(STATUS_INTERRUPTED));
-	status = unfinished || dirty ? STATUS_INTERRUPTED : STATUS_COMPLETED;
+	status = unfinished || dirty || campaign->left_out ? STATUS_INTERRUPTED : STATUS_COMPLETED;
 	record_end(campaign, status, ret, json_incref(counts));
 	if (campaign->lost)
 		return lost_store(campaign);

@@ -9,12 +9,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "campaign/internal.h"
 #include "plan/status.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
+#include "util/moment.h"
+#include "util/procfs.h"
 
 /* If another process holds the lock for longer, the database is lost. Each try itself waits STORE_BUSY_TIMEOUT_MS. */
 #define BUSY_PATIENCE_NS (180 * NSEC_PER_SEC)
@@ -52,8 +55,9 @@ static const char *const forgotten[] = {
 
 /* The columns that are copied from a trial's row to its attempt's row. */
 static const char *const attempt_columns[] = {
-	"status", "verdict",  "error_stage",           "error_errno",   "error_text", "target_node",
-	"engine", "ended_at", "ended_at_monotonic_ns", "commands_json", "evidence",   "summary",
+	"status",      "verdict", "error_stage",  "error_errno",           "error_text",
+	"target_node", "engine",  "ended_at",     "ended_at_monotonic_ns", "commands_json",
+	"evidence",    "summary", "expectations",
 };
 
 /* A change that waits for the next commit, so that no transaction stays open while commands run. */
@@ -78,9 +82,14 @@ static void lose(struct campaign *campaign, const struct error *err)
 /* Takes data. */
 static void add_record(struct campaign *campaign, const struct record *record)
 {
-	struct record *added = campaign->lost ? NULL : malloc(sizeof(*added));
+	struct record *added;
 	struct error err = {};
 
+	if (!record->data) {
+		log_warning("%s: a record could not be made", record->trial_id ?: "the campaign");
+		return;
+	}
+	added = campaign->lost ? NULL : malloc(sizeof(*added));
 	if (!added) {
 		json_decref(record->data);
 		error_set(&err, -ENOMEM, "out of memory");
@@ -319,45 +328,17 @@ void record_end(struct campaign *campaign, enum trial_status status, int exit_co
 
 json_t *record_run_columns(const struct campaign *campaign)
 {
-	uint64_t now_ns = clock_monotonic_ns();
 	struct utsname host = {};
-	char at[RFC3339_SIZE];
+	json_t *columns;
 
 	uname(&host);
-	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
-	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:n, s:n, s:n, s:n}", "config_path",
-			 campaign->config->path, "status", status_name(STATUS_RUNNING), "holder_pid", (int)getpid(),
-			 "host", host.nodename, "kernel", host.release, "boot_id", campaign->boot_id, "started_at", at,
-			 "started_at_monotonic_ns", (json_int_t)now_ns, "ended_at", "ended_at_monotonic_ns",
-			 "exit_code", "summary");
-}
-
-int campaign_bury_running(struct store *store, const char *campaign_id, struct error *err)
-{
-	_cleanup_json_ json_t *trials = store_trials(store, campaign_id, err);
-	_cleanup_json_ json_t *columns = json_pack("{s:s, s:s}", "status", status_name(STATUS_INTERRUPTED),
-						   "error_text", "the coordinator died while it ran");
-	const json_t *trial;
-	int buried = 0, ret;
-	size_t i;
-
-	if (!trials)
-		return err->code;
-	ret = store_begin(store, err);
-	json_array_foreach (trials, i, trial) {
-		const char *id = json_text_or(trial, "id", "");
-
-		if (ret || status_find(json_text_or(trial, "status", "")) != STATUS_RUNNING)
-			continue;
-		ret = store_trial_set(store, campaign_id, id, columns, err);
-		if (!ret)
-			ret = store_attempt_set(store, campaign_id, id, (unsigned int)json_integer_at(trial, "attempt"),
-						columns, err);
-		buried++;
-	}
-	if (!ret)
-		ret = store_commit(store, err);
-	if (ret)
-		store_rollback(store);
-	return ret ? ret : buried;
+	columns = json_pack("{s:o, s:s, s:i, s:I, s:s, s:s, s:s, s:n, s:n, s:n, s:n}", "config_path",
+			    json_outside(campaign->config->path), "status", status_name(STATUS_RUNNING), "holder_pid",
+			    (int)getpid(), "holder_start_ticks", (json_int_t)procfs_start_ticks(getpid()), "host",
+			    host.nodename, "kernel", host.release, "boot_id", campaign->boot_id, "ended_at",
+			    "ended_at_monotonic_ns", "exit_code", "summary");
+	/* A resumed campaign started earlier; its event "resumed" has the time. */
+	if (!campaign->resumed)
+		moment_add(columns, "started_at", clock_monotonic_ns());
+	return columns;
 }

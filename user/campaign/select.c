@@ -62,7 +62,7 @@ static json_t *find_newest(struct campaign *campaign, bool (*wanted)(const struc
 
 	json_array_foreach (rows, i, row)
 		if (wanted(campaign, row))
-			return json_incref(row);
+			return store_campaign(campaign->store, json_text_or(row, "id", ""), err);
 	return NULL;
 }
 
@@ -141,26 +141,47 @@ static void add_entry(struct campaign *campaign, const struct plan_trial *plan, 
 	campaign->left_out += entry->state == ENTRY_SKIPPED && !status_is_final(status);
 }
 
-/* rows: the recorded trials of a resumed campaign; NULL for a new one. */
-static int fill_entries(struct campaign *campaign, const json_t *rows, struct error *err)
+static int allocate_entries(struct campaign *campaign, struct error *err)
+{
+	campaign->entries = calloc(campaign->plan->trial_count + 1, sizeof(*campaign->entries));
+	return campaign->entries ? 0 : error_set(err, -ENOMEM, "out of memory");
+}
+
+static int fill_entries(struct campaign *campaign, struct error *err)
+{
+	int ret = allocate_entries(campaign, err);
+
+	for (size_t i = 0; !ret && i < campaign->plan->trial_count; i++)
+		add_entry(campaign, &campaign->plan->trials[i], NULL);
+	return ret;
+}
+
+static int add_recorded(json_t *row, void *data, struct error *err)
+{
+	struct campaign *campaign = data;
+	const struct plan *plan = campaign->plan;
+	size_t at = campaign->entry_count;
+	const char *id = json_text_or(row, "id", "?");
+
+	if (at >= plan->trial_count || strcmp(id, plan->trials[at].id) != 0)
+		return error_set(err, -EUCLEAN, "%s: trial %zu is '%s', the file plans '%s'", plan->campaign_id, at + 1,
+				 id, at < plan->trial_count ? plan->trials[at].id : "none");
+	add_entry(campaign, &plan->trials[at], row);
+	return 0;
+}
+
+static int fill_recorded_entries(struct campaign *campaign, struct error *err)
 {
 	const struct plan *plan = campaign->plan;
+	int ret = allocate_entries(campaign, err);
 
-	if (rows && json_array_size(rows) != plan->trial_count)
+	ret = ret
+		      ?: store_visit_trials(campaign->store, plan->campaign_id, STORE_TRIAL_STATE, add_recorded,
+					    campaign, err);
+	if (!ret && campaign->entry_count != plan->trial_count)
 		return error_set(err, -EUCLEAN, "%s has %zu trials, the file plans %zu", plan->campaign_id,
-				 json_array_size(rows), plan->trial_count);
-	campaign->entries = calloc(plan->trial_count + 1, sizeof(*campaign->entries));
-	if (!campaign->entries)
-		return error_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < plan->trial_count; i++) {
-		const json_t *row = rows ? json_array_get(rows, i) : NULL;
-
-		if (row && strcmp(json_text_or(row, "id", ""), plan->trials[i].id))
-			return error_set(err, -EUCLEAN, "%s: trial %zu is '%s', the file plans '%s'", plan->campaign_id,
-					 i + 1, json_text_or(row, "id", "?"), plan->trials[i].id);
-		add_entry(campaign, &plan->trials[i], row);
-	}
-	return 0;
+				 campaign->entry_count, plan->trial_count);
+	return ret;
 }
 
 /* Plans again with the recorded seed, for the same draws, and keeps the recorded id. */
@@ -185,9 +206,9 @@ static int replan(struct campaign *campaign, const json_t *row, struct error *er
 	return 0;
 }
 
-static int resume(struct campaign *campaign)
+static int resume(struct campaign *campaign, bool only_look)
 {
-	_cleanup_json_ json_t *row = NULL, *rows = NULL;
+	_cleanup_json_ json_t *row = NULL;
 	struct error err = {};
 	int ret = find_resumed(campaign, &row);
 
@@ -195,10 +216,10 @@ static int resume(struct campaign *campaign)
 		return ret;
 	campaign->resumed = true;
 	ret = replan(campaign, row, &err);
-	if (!ret)
-		ret = campaign_bury_running(campaign->store, campaign->plan->campaign_id, &err);
-	rows = ret < 0 ? NULL : store_trials(campaign->store, campaign->plan->campaign_id, &err);
-	ret = rows ? fill_entries(campaign, rows, &err) : err.code;
+	if (!ret && !only_look)
+		ret = store_bury_running(campaign->store, campaign->plan->campaign_id, &err);
+	if (ret >= 0)
+		ret = fill_recorded_entries(campaign, &err);
 	if (ret) {
 		log_error("cannot resume: %s", err.text);
 		return EXIT_HOST;
@@ -223,7 +244,7 @@ static json_t *new_campaign_columns(struct campaign *campaign)
 	json_t *columns = record_run_columns(campaign);
 
 	json_object_set_new(columns, "config_text", read_file(campaign->config->path));
-	json_object_set_new(columns, "command_line", json_string(campaign->options->command_line));
+	json_object_set_new(columns, "command_line", json_outside(campaign->options->command_line));
 	return columns;
 }
 
@@ -247,7 +268,7 @@ static int create(struct campaign *campaign)
 			break;
 	}
 	if (!ret)
-		ret = fill_entries(campaign, NULL, &err);
+		ret = fill_entries(campaign, &err);
 	if (!ret)
 		return EXIT_OK;
 	log_error("%s", *err.text ? err.text : "cannot find a free campaign id");
@@ -303,6 +324,27 @@ static bool selects_any(const struct campaign *campaign)
 	return false;
 }
 
+int campaign_check_selection(const struct campaign *campaign)
+{
+	if (selects_any(campaign))
+		return EXIT_OK;
+	log_error("--only %s: no trial's id matches; the ids look like %s", campaign->options->only,
+		  campaign->plan->trials[0].id);
+	return EXIT_USAGE;
+}
+
+int campaign_look(struct campaign *campaign)
+{
+	struct error err = {};
+
+	if (campaign->options->resume || campaign->options->retry_failed)
+		return resume(campaign, true);
+	if (!fill_entries(campaign, &err))
+		return EXIT_OK;
+	log_error("%s", err.text);
+	return EXIT_HOST;
+}
+
 int campaign_select(struct campaign *campaign)
 {
 	const struct campaign_options *options = campaign->options;
@@ -310,11 +352,6 @@ int campaign_select(struct campaign *campaign)
 	struct error err = {};
 	int ret = EXIT_OK;
 
-	if (!selects_any(campaign)) {
-		log_error("--only %s: no trial's id matches; the ids look like %s", options->only,
-			  campaign->plan->trials[0].id);
-		return EXIT_USAGE;
-	}
 	if (!options->fresh && !options->resume && !options->retry_failed)
 		ret = choose(campaign, &choice);
 	if (ret)
@@ -324,5 +361,5 @@ int campaign_select(struct campaign *campaign)
 		log_error("%s", err.text);
 		return EXIT_HOST;
 	}
-	return choice == CHOICE_RESUME ? resume(campaign) : create(campaign);
+	return choice == CHOICE_RESUME ? resume(campaign, false) : create(campaign);
 }

@@ -181,7 +181,7 @@ static json_t *disk_evidence(void *state)
 	json_t *evidence = disk->engine->evidence(disk->state);
 
 	if (evidence && disk->why_not_hook.code) {
-		json_object_set_new(evidence, "why_not_hook", json_string(disk->why_not_hook.text));
+		json_object_set_new(evidence, "why_not_hook", json_outside(disk->why_not_hook.text));
 		evidence_add_note(evidence, "by engine fill, because %s", disk->why_not_hook.text);
 	}
 	return evidence;

@@ -26,13 +26,22 @@ static json_t *list_of(json_t *evidence, const char *key)
 	return json_object_get(evidence, key);
 }
 
+/* The text may quote names from outside. */
+static json_t *formatted(const char *format, va_list args)
+{
+	char text[512];
+
+	vsnprintf(text, sizeof(text), format, args);
+	return json_outside(text);
+}
+
 void evidence_add_loss(json_t *evidence, json_int_t count, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
 	json_array_append_new(list_of(evidence, "losses"),
-			      json_pack("{s:I, s:o}", "count", count, "text", json_vsprintf(format, args)));
+			      json_pack("{s:I, s:o}", "count", count, "text", formatted(format, args)));
 	va_end(args);
 }
 
@@ -67,7 +76,7 @@ void evidence_add_note(json_t *evidence, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	json_array_append_new(list_of(evidence, "notes"), json_vsprintf(format, args));
+	json_array_append_new(list_of(evidence, "notes"), formatted(format, args));
 	va_end(args);
 }
 
@@ -77,6 +86,6 @@ void evidence_add_note_about(json_t *fault, const char *about, const char *forma
 
 	va_start(args, format);
 	json_array_append_new(list_of(fault, "notes"),
-			      json_pack("{s:s, s:o}", "about", about, "text", json_vsprintf(format, args)));
+			      json_pack("{s:s, s:o}", "about", about, "text", formatted(format, args)));
 	va_end(args);
 }

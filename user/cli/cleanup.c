@@ -267,7 +267,7 @@ static void print_recorded(const struct config *recorded, const json_t *campaign
 		fputc('\n', output_stdout());
 	}
 	log_info("this runs it:");
-	campaign_tell_command("cleanup --recorded", NULL, "", id, cleanup->db);
+	campaign_tell_command(&(struct campaign_command){.verb = "cleanup --recorded", .id = id, .db = cleanup->db});
 }
 
 /* Refuses folders that others than root can change: a recorded command may be a path relative to its folder. */
@@ -324,7 +324,7 @@ static int bury_dead_run(struct store *store, const json_t *campaign)
 {
 	const char *id = json_text_or(campaign, "id", "");
 	struct error err = {};
-	int ret = campaign_bury_running(store, id, &err);
+	int ret = store_bury_running(store, id, &err);
 
 	if (ret > 0)
 		fprintf(output_stdout(), "%s: %d running trial%s of a dead run marked interrupted\n", id, ret,
@@ -369,6 +369,18 @@ static int clean_up_campaign(struct store *store, const json_t *campaign, const 
 	return problems;
 }
 
+/* Returns how many problems there were. */
+static int clean_up_id(struct store *store, const char *id, const struct cleanup *cleanup)
+{
+	struct error err = {};
+	_cleanup_json_ json_t *campaign = store_campaign(store, id, &err);
+
+	if (campaign)
+		return clean_up_campaign(store, campaign, cleanup);
+	log_error("%s", err.text);
+	return 1;
+}
+
 /* Without an ID: cleans up every campaign that is recorded as running or has a running trial. */
 static int clean_up_dead(struct store *store, const struct cleanup *cleanup)
 {
@@ -385,7 +397,7 @@ static int clean_up_dead(struct store *store, const struct cleanup *cleanup)
 	json_array_foreach (campaigns, i, campaign)
 		if (is_recorded_running(campaign) ||
 		    json_integer_at(json_object_get(campaign, "trials"), status_name(STATUS_RUNNING)))
-			problems += clean_up_campaign(store, campaign, cleanup);
+			problems += clean_up_id(store, json_text_or(campaign, "id", ""), cleanup);
 	return problems;
 }
 

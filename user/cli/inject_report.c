@@ -15,12 +15,16 @@
 
 static void print_event(const char *event, json_t *fields)
 {
+	_cleanup_json_ json_t *document = NULL;
 	char at[RFC3339_SIZE];
 
+	if (!fields)
+		log_warning("the event '%s' could not be made", event);
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
 	json_object_set_new(fields, "at", json_string(at));
 	json_object_set_new(fields, "event", json_string(event));
-	json_print(fields, JSON_COMPACT, output_stdout());
+	document = json_document(fields);
+	json_print(document, JSON_COMPACT, output_stdout());
 	fputc('\n', output_stdout());
 }
 
@@ -44,9 +48,9 @@ void inject_report_started(const struct inject_report *report, const char *engin
 		_cleanup_json_ json_t *fields = NULL;
 
 		for (size_t i = 0; i < target->device_count; i++)
-			json_array_append_new(devices, json_string(target->devices[i].name));
+			json_array_append_new(devices, json_outside(target->devices[i].name));
 		for (size_t i = 0; i < target->directory_count; i++)
-			json_array_append_new(data_dirs, json_string(target->directories[i].path));
+			json_array_append_new(data_dirs, json_outside(target->directories[i].path));
 		fields = json_pack("{s:s, s:s, s:O, s:O, s:o, s:O, s:f, s:o}", "type", report->spec->ops->name,
 				   "engine", engine, "devices", devices, "data_dirs", data_dirs, "protect",
 				   target_protect_json(target), "params", report->spec->params, "seconds",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analysis/outcome.h"
+#include "campaign/campaign.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "store/store.h"
@@ -12,7 +13,7 @@
 
 static const struct argp_option options[] = {
 	OPTION_DB_ROW,
-	{"json", OPTION_JSON, NULL, 0, "print a JSON array, with every column", 0},
+	{"json", OPTION_JSON, NULL, 0, "print JSON; 'eval show --json' has more of each campaign", 0},
 	{},
 };
 
@@ -59,6 +60,12 @@ static json_t *read_campaigns(const struct list_options *asked, struct error *er
 	return campaigns;
 }
 
+/* "dead": it is recorded as running, but its process is gone. */
+static const char *status_of(const json_t *campaign)
+{
+	return campaign_is_alive(campaign) ? json_text_or(campaign, "status", "?") : "dead";
+}
+
 static size_t width_of(const json_t *campaigns, const char *column, const char *title)
 {
 	size_t width = strlen(title), i;
@@ -89,9 +96,22 @@ static void print_campaigns(const json_t *campaigns)
 		snprintf(started, sizeof(started), "%.19sZ",
 			 json_text_or(campaign, "started_at", json_text_or(campaign, "created_at", "-")));
 		printf("%-*s  %-*s  %-20s  %-11s  %6d  %s\n", id_width, json_text_or(campaign, "id", "?"), label_width,
-		       json_text_or(campaign, "label", "-"), started, json_text_or(campaign, "status", "?"),
+		       json_text_or(campaign, "label", "-"), started, status_of(campaign),
 		       (int)json_integer_at(counts, "total"), outcome_progress(progress, sizeof(progress), counts));
 	}
+}
+
+static void print_json(json_t *campaigns)
+{
+	_cleanup_json_ json_t *all = json_pack("{s:O}", "campaigns", campaigns), *document = NULL;
+	json_t *campaign;
+	size_t i;
+
+	json_array_foreach (campaigns, i, campaign)
+		json_object_set_new(campaign, "alive", json_boolean(campaign_is_alive(campaign)));
+	document = json_document(all);
+	json_print(document, JSON_INDENT(2), stdout);
+	putchar('\n');
 }
 
 int cmd_list(int argc, char **argv)
@@ -113,8 +133,7 @@ int cmd_list(int argc, char **argv)
 		return EXIT_HOST;
 	}
 	if (asked.json) {
-		json_print(campaigns, JSON_INDENT(2), stdout);
-		putchar('\n');
+		print_json(campaigns);
 	} else if (json_array_size(campaigns)) {
 		print_campaigns(campaigns);
 	} else {

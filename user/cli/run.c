@@ -11,8 +11,6 @@
 #include "config/load.h"
 #include "kernel/features.h"
 #include "util/cleanup.h"
-#include "util/clock.h"
-#include "util/json.h"
 
 enum option_key {
 	OPTION_RESUME = OPTION_OWN,
@@ -32,7 +30,7 @@ static const struct argp_option options[] = {
 	{"only", OPTION_ONLY, "GLOB", 0, "only trials whose id matches", 0},
 	{"parallel", OPTION_PARALLEL, "N", 0, "run N trials at once (default: the file's)", 0},
 	OPTION_DB_ROW,
-	{"dry-run", OPTION_DRY_RUN, NULL, 0, "print the plan and run nothing; needs no root", 0},
+	{"dry-run", OPTION_DRY_RUN, NULL, 0, "print what would run, and run nothing; needs no root", 0},
 	{"json", OPTION_JSON, NULL, 0, "print one JSON event a line (with --dry-run: the plan as JSON)", 0},
 	{"quiet", OPTION_QUIET, NULL, 0, "print the table at the end only", 0},
 	{0},
@@ -104,33 +102,12 @@ static error_t take_run_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static int dry_run(const struct run *run, const struct config *config)
-{
-	struct error err = {};
-	struct plan *plan;
-
-	if (plan_new(&plan, config, clock_realtime_ns(), NULL, &err)) {
-		log_error("%s", err.text);
-		return EXIT_USAGE;
-	}
-	if (run->campaign.progress == PROGRESS_JSON) {
-		_cleanup_json_ json_t *json = plan_to_json(plan);
-
-		json_print(json, JSON_COMPACT | JSON_REAL_PRECISION(15), stdout);
-		putchar('\n');
-	} else {
-		plan_print(plan, stdout);
-	}
-	plan_free(plan);
-	return EXIT_OK;
-}
-
 static int run_config(struct run *run, const struct config *config)
 {
 	struct error err = {};
 
 	if (run->dry_run)
-		return dry_run(run, config);
+		return campaign_dry_run(config, &run->campaign);
 	if (features_check_host(&err)) {
 		log_error("%s", err.text);
 		return EXIT_HOST;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* eval show: shows one campaign or one trial. */
 #include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
+#include "campaign/campaign.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "report/report.h"
@@ -44,16 +47,98 @@ static error_t take_show_option(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static void print_json(const json_t *value)
+static void print_document(const json_t *value)
 {
-	json_print(value, JSON_INDENT(2), stdout);
+	_cleanup_json_ json_t *document = json_document(value);
+
+	json_print(document, JSON_INDENT(2), stdout);
 	putchar('\n');
+}
+
+/* A JSON string, kept because the next sample most likely has the same. */
+struct quoted {
+	char *text, *json;
+};
+
+static const char *quote(struct quoted *kept, const char *text)
+{
+	_cleanup_json_ json_t *value = NULL;
+	size_t size;
+	FILE *out;
+
+	if (kept->text && !strcmp(kept->text, text))
+		return kept->json;
+	free(kept->text);
+	free(kept->json);
+	kept->json = NULL;
+	kept->text = strdup(text);
+	value = json_text(text, strlen(text));
+	out = open_memstream(&kept->json, &size);
+	if (out) {
+		json_print(value, JSON_ENCODE_ANY, out);
+		fclose(out);
+	}
+	return kept->json ?: "null";
+}
+
+struct sample_printer {
+	struct quoted probe, error, phase;
+	bool any;
+};
+
+static int print_sample(const struct store_sample *sample, void *data)
+{
+	struct sample_printer *printer = data;
+
+	printf("%s\n    {\"attempt\": %u, \"probe\": %s, \"scheduled_ns\": \"%" PRId64
+	       "\", \"started_at_ns\": \"%" PRId64 "\", \"latency_ns\": \"%" PRId64
+	       "\", \"ok\": %s, \"error\": %s, \"phase\": %s}",
+	       printer->any ? "," : "", sample->attempt, quote(&printer->probe, sample->probe), sample->scheduled_ns,
+	       sample->started_at_ns, sample->latency_ns, sample->ok ? "true" : "false",
+	       sample->error ? quote(&printer->error, sample->error) : "null", quote(&printer->phase, sample->phase));
+	printer->any = true;
+	/* Ends early if nobody reads on. */
+	return ferror(stdout) ? -EPIPE : 0;
+}
+
+static void free_printer(struct sample_printer *printer)
+{
+	struct quoted *const all[] = {&printer->probe, &printer->error, &printer->phase};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		free(all[i]->text);
+		free(all[i]->json);
+	}
+}
+
+/* Prints the samples one by one, because there may be millions: a trial's other members first. */
+static int print_trial(struct store *store, const json_t *trial, struct error *err)
+{
+	_cleanup_json_ json_t *document = json_document(trial);
+	_cleanup_free_ char *text = NULL;
+	struct sample_printer printer = {};
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int ret;
+
+	if (!out)
+		return error_set(err, -ENOMEM, "out of memory");
+	json_print(document, JSON_INDENT(2), out);
+	fclose(out);
+	/* All but the brace that ends the object. */
+	printf("%.*s,\n  \"samples\": [", (int)(size - strlen("\n}")), text);
+	ret = store_visit_samples(store, json_text_or(trial, "campaign_id", ""), json_text_or(trial, "id", ""),
+				  print_sample, &printer, err);
+	if (!ret)
+		printf("%s]\n}\n", printer.any ? "\n  " : "");
+	free_printer(&printer);
+	return ret == -EPIPE ? 0 : ret;
 }
 
 static int show_trial(struct store *store, const json_t *trial, bool json, struct error *err)
 {
 	const char *campaign = json_text_or(trial, "campaign_id", ""), *id = json_text_or(trial, "id", "");
-	_cleanup_json_ json_t *attempts = store_attempts(store, campaign, id, err), *events = NULL, *samples = NULL;
+	_cleanup_json_ json_t *attempts = store_attempts(store, campaign, id, err), *events = NULL;
 
 	events = attempts ? store_events(store, campaign, id, err) : NULL;
 	if (!events)
@@ -62,17 +147,30 @@ static int show_trial(struct store *store, const json_t *trial, bool json, struc
 		report_trial(stdout, trial, attempts, events);
 		return 0;
 	}
-	samples = store_samples(store, campaign, id, err);
-	if (!samples)
-		return err->code;
 	json_object_set((json_t *)trial, "attempts", attempts);
 	json_object_set((json_t *)trial, "events", events);
-	json_object_set((json_t *)trial, "samples", samples);
-	print_json(trial);
-	return 0;
+	return print_trial(store, trial, err);
 }
 
-static int show_campaign(struct store *store, json_t *campaign, bool json, struct error *err)
+/* A run that died is recorded as running: says so, and how to go on. */
+static void tell_dead(const json_t *campaign, const char *db)
+{
+	const char *id = json_text_or(campaign, "id", "");
+	_cleanup_free_ char *resume = NULL, *cleanup = NULL;
+
+	if (campaign_is_alive(campaign))
+		return;
+	resume = campaign_command_text(&(struct campaign_command){.verb = "run campaign",
+								  .file = json_text_or(campaign, "config_path", NULL),
+								  .id_option = "--resume=",
+								  .id = id,
+								  .db = db});
+	cleanup = campaign_command_text(&(struct campaign_command){.verb = "cleanup", .id = id, .db = db});
+	printf("\nIt no longer runs: its process (pid %d) died. To go on:\n  %s\nTo clean up:\n  %s\n",
+	       (int)json_integer_at(campaign, "holder_pid"), resume ?: "?", cleanup ?: "?");
+}
+
+static int show_campaign(struct store *store, json_t *campaign, const struct show_options *asked, struct error *err)
 {
 	const char *id = json_text_or(campaign, "id", "");
 	_cleanup_json_ json_t *trials = store_trials(store, id, err), *events = NULL;
@@ -80,14 +178,16 @@ static int show_campaign(struct store *store, json_t *campaign, bool json, struc
 	events = trials ? store_events(store, id, NULL, err) : NULL;
 	if (!events)
 		return err->code;
-	if (json) {
+	if (asked->json) {
+		json_object_set_new(campaign, "alive", json_boolean(campaign_is_alive(campaign)));
 		json_object_set(campaign, "trial_counts", json_object_get(campaign, "trials"));
 		json_object_set(campaign, "trials", trials);
 		json_object_set(campaign, "events", events);
-		print_json(campaign);
+		print_document(campaign);
 		return 0;
 	}
 	report_campaign(stdout, campaign);
+	tell_dead(campaign, asked->db);
 	putchar('\n');
 	report_table(stdout, trials);
 	return 0;
@@ -105,7 +205,7 @@ static int show(struct store *store, const struct show_options *asked, struct er
 	}
 	campaign = store_campaign(store, asked->id, err);
 	if (campaign)
-		return show_campaign(store, campaign, asked->json, err);
+		return show_campaign(store, campaign, asked, err);
 	if (err->code != -ENOENT)
 		return err->code;
 	trial = store_trial(store, NULL, asked->id, &trial_err);

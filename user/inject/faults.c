@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "chaos/evidence.h"
 #include "target/target.h"
@@ -89,6 +90,10 @@ uint64_t fault_set_read_evidence(struct fault_set *set)
 		struct fault_slot *slot = &set->slots[i];
 		json_t *evidence = slot->fault ? fault_evidence(slot->fault) : NULL;
 
+		if (!evidence && !slot->evidence) {
+			slot->evidence = json_pack("{s:i}", "hit", 0);
+			evidence_add_note(slot->evidence, "the evidence could not be read");
+		}
 		if (!evidence)
 			continue;
 		json_decref(slot->evidence);
@@ -125,19 +130,44 @@ json_int_t fault_set_hits(const struct fault_set *set)
 	return hits;
 }
 
+static json_t *devices_of(const struct target *target)
+{
+	json_t *devices = json_array();
+
+	for (size_t i = 0; i < target->device_count; i++)
+		json_array_append_new(devices, json_outside(target->devices[i].name));
+	return devices;
+}
+
+static json_t *directories_of(const struct target *target)
+{
+	json_t *directories = json_array();
+
+	for (size_t i = 0; i < target->directory_count; i++)
+		json_array_append_new(directories, json_outside(target->directories[i].path));
+	return directories;
+}
+
+static json_t *endpoints_of(const struct endpoint *endpoints, size_t count)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_string(endpoint_format(&endpoints[i], text)));
+	return list;
+}
+
 static json_t *describe_slot(const struct fault_slot *slot)
 {
 	const struct target *target = slot->target;
-	json_t *devices = json_array(), *data_dirs = json_array();
 
-	for (size_t i = 0; i < target->directory_count; i++)
-		json_array_append_new(data_dirs, json_string(target->directories[i].path));
-	for (size_t i = 0; i < target->device_count; i++)
-		json_array_append_new(devices, json_string(target->devices[i].name));
-	return json_pack("{s:s, s:s, s:o, s:I, s:o, s:o, s:o}", "target", slot->node, "engine",
+	return json_pack("{s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "target", slot->node, "engine",
 			 fault_engine(slot->fault), "seed", json_sprintf("%" PRIu64, slot->spec.seed), "netns_ino",
-			 (json_int_t)target->netns_ino, "devices", devices, "data_dirs", data_dirs, "protect",
-			 target_protect_json(target));
+			 (json_int_t)target->netns_ino, "devices", devices_of(target), "addresses",
+			 endpoints_of(target->locals, target->local_count), "peers",
+			 target->peers_all ? json_string("all") : endpoints_of(target->peers, target->peer_count),
+			 "data_dirs", directories_of(target), "protect", target_protect_json(target));
 }
 
 json_t *fault_set_describe(const struct fault_set *set)
@@ -147,6 +177,29 @@ json_t *fault_set_describe(const struct fault_set *set)
 	for (size_t i = 0; i < set->count; i++)
 		json_array_append_new(faults, describe_slot(&set->slots[i]));
 	return faults;
+}
+
+json_t *fault_set_effective(const struct fault_set *set, const json_t *params)
+{
+	static const char *const chosen[] = {"engine", "line"};
+	const struct fault_slot *slot = &set->slots[0];
+	const struct target *target = slot->target;
+	json_t *effective = json_copy((json_t *)params);
+
+	for (size_t i = 0; i < ARRAY_SIZE(chosen); i++)
+		if (!strcmp(json_text_or(effective, chosen[i], ""), "auto"))
+			json_object_set_new(effective, chosen[i], json_outside(fault_engine(slot->fault)));
+	if (set->count > 1)
+		return effective;
+	if (target->device_count) {
+		json_object_set_new(effective, "devices", devices_of(target));
+		json_object_set_new(effective, "addresses", endpoints_of(target->locals, target->local_count));
+		if (!target->peers_all)
+			json_object_set_new(effective, "peers", endpoints_of(target->peers, target->peer_count));
+	}
+	if (target->directory_count)
+		json_object_set_new(effective, "data_dirs", directories_of(target));
+	return effective;
 }
 
 void fault_set_close(struct fault_set *set)

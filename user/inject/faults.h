@@ -47,8 +47,13 @@ uint64_t fault_set_read_evidence(struct fault_set *set);
 json_t *fault_set_evidence(const struct fault_set *set);
 /* The hits of all faults, as last read. */
 json_int_t fault_set_hits(const struct fault_set *set);
-/* [{"target": node, "engine", "seed", "netns_ino", "devices", "data_dirs", "protect"}] */
+/* [{"target": node, "engine", "seed", "netns_ino", "devices", "addresses", "peers", "data_dirs", "protect"}] */
 json_t *fault_set_describe(const struct fault_set *set);
+/*
+ * params with what was chosen in place of "auto" and, for a single target, with its devices, addresses, peers and
+ * data_dirs as they were found. Call once a fault is active.
+ */
+json_t *fault_set_effective(const struct fault_set *set, const json_t *params);
 /* Frees faults and targets, last opened first. Keeps the evidence. */
 void fault_set_close(struct fault_set *set);
 /* Closes the set, and frees its evidence and slots. */

@@ -15,6 +15,7 @@
 #include "kernel/table.h"
 #include "net/netns.h"
 #include "util/cleanup.h"
+#include "util/json.h"
 
 /* Per holder: the host's network namespace, those of its faults' targets and of its lines. */
 #define LINE_NAMESPACES_MAX 16
@@ -60,12 +61,12 @@ static void hooks_add(json_t *hooks, const struct live_table *table, const struc
 	size_t before = json_array_size(hooks);
 
 	while ((link = live_table_next_link(table, program, link)))
-		json_array_append_new(hooks, json_pack("{s:s, s:i, s:s, s:i}", "hook", hook_name(link), "ifindex",
-						       (int)link->ifindex, "program", program->name, "link_id",
-						       (int)link->id));
+		json_array_append_new(hooks, json_pack("{s:s, s:i, s:o, s:i}", "hook", hook_name(link), "ifindex",
+						       (int)link->ifindex, "program", json_outside(program->name),
+						       "link_id", (int)link->id));
 	if (json_array_size(hooks) == before && is_on_tracepoint(program, holder_pid))
-		json_array_append_new(hooks, json_pack("{s:s, s:i, s:s}", "hook", "tracepoint", "ifindex", 0, "program",
-						       program->name));
+		json_array_append_new(hooks, json_pack("{s:s, s:i, s:o}", "hook", "tracepoint", "ifindex", 0, "program",
+						       json_outside(program->name)));
 }
 
 static void filters_add_in(json_t *hooks, int netns_fd, const struct eval_ctl *ctl, unsigned int map_id)
@@ -79,10 +80,11 @@ static void filters_add_in(json_t *hooks, int netns_fd, const struct eval_ctl *c
 		if (program_read(&program, filters[i].program_id))
 			continue;
 		json_array_append_new(hooks,
-				      json_pack("{s:s, s:i, s:s, s:i, s:I}", "hook",
+				      json_pack("{s:s, s:i, s:o, s:i, s:I}", "hook",
 						filters[i].parent == TC_PARENT_EGRESS ? "tc/egress" : "tc/ingress",
-						"ifindex", (int)filters[i].ifindex, "program", program.name, "priority",
-						(int)filters[i].priority, "handle", (json_int_t)filters[i].handle));
+						"ifindex", (int)filters[i].ifindex, "program",
+						json_outside(program.name), "priority", (int)filters[i].priority,
+						"handle", (json_int_t)filters[i].handle));
 	}
 }
 

@@ -82,5 +82,12 @@ int hook_error(int code, enum hook hook, const char *device, struct error *err)
 				 device);
 	if (hook == HOOK_XDP)
 		return error_set_errno(err, code, "cannot attach XDP to %s", device);
+	/* The kernel's BPF_MPROG_MAX. */
+	if (code == -ERANGE)
+		return error_set(
+			err, code,
+			"cannot attach to %s: its tc hook already has %d programs, the kernel's limit; 'bpftool "
+			"net' lists them",
+			device, HOOK_PROGRAMS_MAX);
 	return error_set_errno(err, code, "cannot attach to %s", device);
 }

@@ -17,6 +17,7 @@
 #include "net/device.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 #include "util/procfs.h"
 
 /* Two on the device, and three on each of two fq lines. */
@@ -192,7 +193,8 @@ void session_drain(struct session *session)
 
 json_t *session_evidence(const struct session *session)
 {
-	json_t *json = json_pack("{s:s, s:i}", "device", session->ctl->device, "ifindex", (int)session->ctl->ifindex);
+	json_t *json = json_pack("{s:o, s:i}", "device", json_outside(session->ctl->device), "ifindex",
+				 (int)session->ctl->ifindex);
 	struct eval_stats total = {};
 
 	stats_set_directions(json, session->stats_fd, session->has_delays, &total);

@@ -2,6 +2,7 @@
 /* The plan of a campaign: the expanded matrix with ids, seeds and effective parameters. Changes nothing on the host. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "config/config.h"
@@ -38,9 +39,14 @@ int plan_new(struct plan **out, const struct config *config, uint64_t realtime_n
 	     struct error *err);
 void plan_free(struct plan *plan);
 
-/* For --dry-run: as text, one block per trial with effective settings and parameters, or as one JSON object. */
-void plan_print(const struct plan *plan, FILE *out);
-json_t *plan_to_json(const struct plan *plan);
+/* What --dry-run shows: the trials that would run. */
+struct plan_view {
+	const bool *runs; /* per trial of the plan; NULL: all */
+	unsigned int parallel;
+};
+/* As text, one block per trial with effective settings and parameters, or as one JSON object. */
+void plan_print(const struct plan *plan, const struct plan_view *view, FILE *out);
+json_t *plan_to_json(const struct plan *plan, const struct plan_view *view);
 
 /* Draws a number in 0…count-1 from a trial's seed; each `stream` of the trial is an independent draw. */
 size_t plan_draw(uint64_t seed, unsigned int stream, size_t count);

@@ -124,20 +124,39 @@ static void print_subject(const struct subject *subject, FILE *out)
 	print_nodes(out, "peer", subject->peers, subject->peer_count);
 }
 
+static bool is_shown(const struct plan_view *view, size_t trial)
+{
+	return !view->runs || view->runs[trial];
+}
+
+/* "8 trials", or "3 of 8 trials". */
+static void print_count(const struct plan *plan, const struct plan_view *view, FILE *out)
+{
+	size_t shown = 0;
+
+	for (size_t i = 0; i < plan->trial_count; i++)
+		shown += is_shown(view, i);
+	if (shown != plan->trial_count)
+		fprintf(out, "%zu of ", shown);
+	fprintf(out, "%zu trial%s", plan->trial_count, text_plural((long long)plan->trial_count));
+}
+
 /* Marks a drawn seed, because the next run draws another one. */
-void plan_print(const struct plan *plan, FILE *out)
+void plan_print(const struct plan *plan, const struct plan_view *view, FILE *out)
 {
 	const struct config *config = plan->config;
 
-	fprintf(out, "%s%s%s%s: %zu trial%s, parallel %u, cooldown " NUMBER_FORMAT " s, seed %llu (%s)\n",
-		plan->campaign_id, config->name ? " (" : "", config->name ?: "", config->name ? ")" : "",
-		plan->trial_count, text_plural((long long)plan->trial_count), config->parallel,
+	fprintf(out, "%s%s%s%s: ", plan->campaign_id, config->name ? " (" : "", config->name ?: "",
+		config->name ? ")" : "");
+	print_count(plan, view, out);
+	fprintf(out, ", parallel %u, cooldown " NUMBER_FORMAT " s, seed %llu (%s)\n", view->parallel,
 		config->cooldown_seconds, (unsigned long long)plan->seed,
 		config->seed_given ? "from the file" : "drawn; set `seed` to repeat it");
 	for (size_t i = 0; i < config->subject_count; i++)
 		print_subject(&config->subjects[i], out);
 	for (size_t i = 0; i < plan->trial_count; i++)
-		print_trial(&plan->trials[i], out);
+		if (is_shown(view, i))
+			print_trial(&plan->trials[i], out);
 }
 
 /* Adds the members of part to object and takes part. */
@@ -164,14 +183,15 @@ static json_t *trial_to_json(const struct plan_trial *trial)
 	return object;
 }
 
-json_t *plan_to_json(const struct plan *plan)
+json_t *plan_to_json(const struct plan *plan, const struct plan_view *view)
 {
 	json_t *trials = json_array();
 
 	for (size_t i = 0; i < plan->trial_count; i++)
-		json_array_append_new(trials, trial_to_json(&plan->trials[i]));
-	return json_pack("{s:s, s:s?, s:s, s:I, s:b, s:i, s:f, s:o}", "campaign_id", plan->campaign_id, "name",
+		if (is_shown(view, i))
+			json_array_append_new(trials, trial_to_json(&plan->trials[i]));
+	return json_pack("{s:s, s:s?, s:s, s:I, s:b, s:i, s:f, s:i, s:o}", "campaign", plan->campaign_id, "label",
 			 plan->config->name, "hash", plan->hash, "seed", (json_int_t)plan->seed, "seed_given",
-			 plan->config->seed_given, "parallel", plan->config->parallel, "cooldown_seconds",
-			 plan->config->cooldown_seconds, "trials", trials);
+			 plan->config->seed_given, "parallel", view->parallel, "cooldown_seconds",
+			 plan->config->cooldown_seconds, "trial_count", (int)plan->trial_count, "trials", trials);
 }

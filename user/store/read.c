@@ -26,6 +26,19 @@ static json_t *select_rows(struct store *store, enum store_table_id table, const
 	return store_rows(store, table, statement, err);
 }
 
+/* The same, but visits the rows. */
+static int visit_rows(struct store *store, enum store_table_id table, const char *sql, const char *first,
+		      store_row_visit visit, void *data, struct error *err)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	int ret = store_prepare(store, &statement, sql, err);
+
+	if (ret)
+		return ret;
+	sqlite3_bind_text(statement, 1, first, -1, SQLITE_STATIC);
+	return store_visit(store, table, statement, visit, data, err);
+}
+
 static const char *text_of(const json_t *row, const char *column)
 {
 	return json_text_or(row, column, "");
@@ -109,14 +122,59 @@ static int add_counts(struct store *store, json_t *campaign, struct error *err)
 	return json_object_set(campaign, "trials", counts) ? error_set_errno(err, -ENOMEM, "trials") : 0;
 }
 
-/* Orders by rowid, because created_at misleads if the clock was set back. */
+static bool is_large(const char *column)
+{
+	static const char *const large[] = {"config", "config_text", "features", "summary"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(large); i++)
+		if (!strcmp(column, large[i]))
+			return true;
+	return false;
+}
+
+/* Selects what the file has: an older one, which is only read, lacks columns. */
+static char *campaigns_query(struct store *store, struct error *err)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	sqlite3_str *sql;
+	int result;
+
+	if (store_prepare(store, &statement, "SELECT name FROM pragma_table_info('campaigns')", err))
+		return NULL;
+	sql = sqlite3_str_new(store->db);
+	sqlite3_str_appendall(sql, "SELECT id");
+	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+		const char *name = (const char *)sqlite3_column_text(statement, 0);
+
+		if (name && strcmp(name, "id") != 0 && !is_large(name))
+			sqlite3_str_appendf(sql, ", \"%w\"", name);
+	}
+	sqlite3_str_appendall(sql, " FROM campaigns ORDER BY rowid DESC");
+	if (result != SQLITE_DONE) {
+		sqlite3_free(sqlite3_str_finish(sql));
+		store_fail(store, err, "read it");
+		return NULL;
+	}
+	return sqlite3_str_finish(sql);
+}
+
+static int append_row(json_t *row, void *data, struct error *err)
+{
+	return json_array_append((json_t *)data, row) ? error_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+/* Leaves out the large columns: a file's text may have 1 MiB. Orders by rowid: clocks are set back. */
 json_t *store_campaigns(struct store *store, struct error *err)
 {
-	_cleanup_json_ json_t *campaigns =
-		select_rows(store, TABLE_CAMPAIGNS, "SELECT * FROM campaigns ORDER BY rowid DESC", NULL, NULL, err);
+	_cleanup_json_ json_t *campaigns = json_array();
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	_cleanup_sqlite_ char *sql = campaigns_query(store, err);
 	json_t *campaign;
 	size_t i;
 
+	if (!sql || store_prepare(store, &statement, sql, err) ||
+	    store_visit(store, TABLE_CAMPAIGNS, statement, append_row, campaigns, err))
+		return NULL;
 	json_array_foreach (campaigns, i, campaign)
 		if (add_counts(store, campaign, err))
 			return NULL;
@@ -145,8 +203,10 @@ json_t *store_trials(struct store *store, const char *campaign_id, struct error 
 /* Searches all campaigns if campaign is NULL; an ambiguous id is then reported with the campaigns that have it. */
 static json_t *find_trial(struct store *store, const char *campaign, const char *asked, struct error *err)
 {
+	/* By the primary key, unless the campaign is unknown. */
 	json_t *rows = select_rows(store, TABLE_TRIALS,
-				   "SELECT * FROM trials WHERE id = ?2 AND ifnull(?1, campaign_id) = campaign_id",
+				   campaign ? "SELECT * FROM trials WHERE campaign_id = ?1 AND id = ?2"
+					    : "SELECT * FROM trials WHERE id = ?2",
 				   campaign, asked, err);
 
 	if (rows && !json_array_size(rows) && asked[0]) {
@@ -196,14 +256,6 @@ json_t *store_attempts(struct store *store, const char *campaign_id, const char 
 			     campaign_id, trial_id, err);
 }
 
-json_t *store_samples(struct store *store, const char *campaign_id, const char *trial_id, struct error *err)
-{
-	return rows_of_trial(store, TABLE_SAMPLES,
-			     "SELECT * FROM samples WHERE campaign_id = ?1 AND trial_id = ?2 "
-			     "ORDER BY attempt, scheduled_ns, rowid",
-			     campaign_id, trial_id, err);
-}
-
 json_t *store_events(struct store *store, const char *campaign_id, const char *trial_id, struct error *err)
 {
 	_cleanup_json_ json_t *campaign = NULL;
@@ -237,4 +289,55 @@ json_t *store_unfinished(struct store *store, const char *hash, struct error *er
 	if (!campaign || add_counts(store, campaign, err))
 		return NULL;
 	return json_incref(campaign);
+}
+
+int store_visit_trials(struct store *store, const char *campaign_id, enum store_trial_part part, store_row_visit visit,
+		       void *data, struct error *err)
+{
+	static const char *const queries[] = {
+		[STORE_TRIAL_STATE] = "SELECT id, status, attempt, instance FROM trials WHERE campaign_id = ?1 "
+				      "ORDER BY trial_index",
+		[STORE_TRIAL_RESULTS] =
+			"SELECT id, status, verdict, error_stage, error_text, evidence, summary, expectations "
+			"FROM trials WHERE campaign_id = ?1 ORDER BY trial_index",
+	};
+
+	return visit_rows(store, TABLE_TRIALS, queries[part], campaign_id, visit, data, err);
+}
+
+static const char *column_text(sqlite3_stmt *statement, int at)
+{
+	return (const char *)sqlite3_column_text(statement, at);
+}
+
+int store_visit_samples(struct store *store, const char *campaign_id, const char *trial_id,
+			int (*visit)(const struct store_sample *sample, void *data), void *data, struct error *err)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	int result, ret = store_prepare(store, &statement,
+					"SELECT attempt, probe, scheduled_ns, started_at_ns, latency_ns, ok, error, "
+					"phase FROM samples WHERE campaign_id = ?1 AND trial_id = ?2 ORDER BY rowid",
+					err);
+
+	if (ret)
+		return ret;
+	sqlite3_bind_text(statement, 1, campaign_id, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 2, trial_id, -1, SQLITE_STATIC);
+	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct store_sample sample = {
+			.attempt = (unsigned int)sqlite3_column_int(statement, 0),
+			.probe = column_text(statement, 1) ?: "",
+			.scheduled_ns = sqlite3_column_int64(statement, 2),
+			.started_at_ns = sqlite3_column_int64(statement, 3),
+			.latency_ns = sqlite3_column_int64(statement, 4),
+			.ok = sqlite3_column_int(statement, 5),
+			.error = column_text(statement, 6),
+			.phase = column_text(statement, 7) ?: "",
+		};
+
+		ret = visit(&sample, data);
+		if (ret)
+			return ret;
+	}
+	return result == SQLITE_DONE ? 0 : store_fail(store, err, "read it");
 }

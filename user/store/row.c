@@ -298,11 +298,12 @@ static json_t *read_value(sqlite3_stmt *statement, int at, enum store_type type)
 	}
 }
 
-static json_t *read_row(const struct store_table *table, sqlite3_stmt *statement)
+/* whole: columns that the file lacks become null, as of a SELECT *. */
+static json_t *read_row(const struct store_table *table, sqlite3_stmt *statement, bool whole)
 {
 	_cleanup_json_ json_t *row = json_object();
 
-	for (const struct store_column *column = table->columns; column->name; column++)
+	for (const struct store_column *column = table->columns; whole && column->name; column++)
 		json_object_set_new(row, column->name, json_null());
 	for (int at = 0; at < sqlite3_column_count(statement); at++) {
 		const struct store_column *column = store_column_find(table, sqlite3_column_name(statement, at));
@@ -314,13 +315,28 @@ static json_t *read_row(const struct store_table *table, sqlite3_stmt *statement
 	return TAKE_PTR(row);
 }
 
+int store_visit(struct store *store, enum store_table_id id, sqlite3_stmt *statement, store_row_visit visit, void *data,
+		struct error *err)
+{
+	int result;
+
+	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+		_cleanup_json_ json_t *row = read_row(&store_tables[id], statement, false);
+		int ret = row ? visit(row, data, err) : error_set_errno(err, -ENOMEM, "database %s", store->path);
+
+		if (ret)
+			return ret;
+	}
+	return result == SQLITE_DONE ? 0 : store_fail(store, err, "read it");
+}
+
 json_t *store_rows(struct store *store, enum store_table_id id, sqlite3_stmt *statement, struct error *err)
 {
 	_cleanup_json_ json_t *rows = json_array();
 	int result;
 
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW)
-		if (json_array_append_new(rows, read_row(&store_tables[id], statement))) {
+		if (json_array_append_new(rows, read_row(&store_tables[id], statement, true))) {
 			error_set_errno(err, -ENOMEM, "database %s", store->path);
 			return NULL;
 		}

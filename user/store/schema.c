@@ -36,8 +36,9 @@ static const struct store_column campaign_columns[] = {
 	{"kernel", STORE_TEXT, NULL},
 	{"boot_id", STORE_TEXT, NULL},
 	{"eval_version", STORE_TEXT, NULL},
-	{"features", STORE_JSON, NULL},      /* which features the kernel had */
-	{"holder_pid", STORE_INTEGER, NULL}, /* pid of the last coordinator */
+	{"features", STORE_JSON, NULL},              /* which features the kernel had */
+	{"holder_pid", STORE_INTEGER, NULL},         /* pid of the last coordinator */
+	{"holder_start_ticks", STORE_INTEGER, NULL}, /* its start, as procfs_start_ticks() */
 	{"exit_code", STORE_INTEGER, NULL},
 	{"summary", STORE_JSON, NULL},
 	{"created_at", STORE_TEXT, "NOT NULL"},
@@ -109,6 +110,7 @@ static const struct store_column attempt_columns[] = {
 	{"commands_json", STORE_JSON, NULL},
 	{"evidence", STORE_JSON, NULL},
 	{"summary", STORE_JSON, NULL},
+	{"expectations", STORE_JSON, NULL},
 	{NULL},
 };
 

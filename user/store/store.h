@@ -17,6 +17,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "plan/plan.h"
@@ -65,19 +66,45 @@ int store_samples_add(struct store *store, const char *campaign_id, const char *
 int store_event_add(struct store *store, const char *campaign_id, const char *trial_id, const json_t *event,
 		    struct error *err);
 
+/* Marks a dead coordinator's running trials interrupted; the caller holds its lock. Returns how many, or -errno. */
+int store_bury_running(struct store *store, const char *campaign_id, struct error *err);
+
 /*
  * New references; NULL with err on failure. campaign_id may be a unique prefix or the hash suffix; trial_id may be a
  * unique prefix or suffix, or the index. "campaign-" and "trial-" can be left out of a prefix. Campaigns have a member
  * "trials": {"planned": n, …, "total": n, "verdict_fail": n}.
  */
-json_t *store_campaigns(struct store *store, struct error *err); /* array, newest first */
+/* Array, newest first, without the columns config, config_text, features and summary. */
+json_t *store_campaigns(struct store *store, struct error *err);
 json_t *store_campaign(struct store *store, const char *campaign_id, struct error *err);
 json_t *store_trials(struct store *store, const char *campaign_id, struct error *err); /* array in plan order */
 /* Returns one trial; searches all campaigns if campaign_id is NULL. */
 json_t *store_trial(struct store *store, const char *campaign_id, const char *trial_id, struct error *err);
 json_t *store_attempts(struct store *store, const char *campaign_id, const char *trial_id, struct error *err);
-json_t *store_samples(struct store *store, const char *campaign_id, const char *trial_id, struct error *err);
 /* Returns all events of the campaign and its trials if trial_id is NULL. */
 json_t *store_events(struct store *store, const char *campaign_id, const char *trial_id, struct error *err);
 /* Returns the newest campaign with this hash and a trial that is not final; NULL with err->code 0 if none exists. */
 json_t *store_unfinished(struct store *store, const char *hash, struct error *err);
+
+/*
+ * For many rows: calls visit for each, which borrows the row, until it returns other than 0, which is then returned.
+ * Returns 0, that result or a negative errno. Ids are exact.
+ */
+typedef int (*store_row_visit)(json_t *row, void *data, struct error *err);
+enum store_trial_part {
+	STORE_TRIAL_STATE,   /* id, status, attempt, instance */
+	STORE_TRIAL_RESULTS, /* id, status, verdict, error_stage, error_text, evidence, summary, expectations */
+};
+/* In plan order. */
+int store_visit_trials(struct store *store, const char *campaign_id, enum store_trial_part part, store_row_visit visit,
+		       void *data, struct error *err);
+
+struct store_sample {
+	unsigned int attempt;
+	const char *probe, *error, *phase; /* of untrusted text; error is NULL if there was none */
+	int64_t scheduled_ns, started_at_ns, latency_ns;
+	bool ok;
+};
+/* In the order in which the samples were recorded, which is that in which they ended. */
+int store_visit_samples(struct store *store, const char *campaign_id, const char *trial_id,
+			int (*visit)(const struct store_sample *sample, void *data), void *data, struct error *err);

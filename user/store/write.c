@@ -204,3 +204,39 @@ int store_event_add(struct store *store, const char *campaign_id, const char *tr
 	}
 	return insert_new(store, TABLE_EVENTS, row, err);
 }
+
+static int update_running(struct store *store, const char *sql, const char *campaign_id, struct error *err)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	int ret = store_prepare(store, &statement, sql, err);
+
+	if (ret)
+		return ret;
+	sqlite3_bind_text(statement, 1, campaign_id, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 2, "the coordinator died while it ran", -1, SQLITE_STATIC);
+	if (sqlite3_step(statement) != SQLITE_DONE)
+		return store_fail(store, err, "write to table trials");
+	return sqlite3_changes(store->db);
+}
+
+int store_bury_running(struct store *store, const char *campaign_id, struct error *err)
+{
+	bool own;
+	int ret = store_enter(store, &own, err), count = 0;
+
+	if (ret)
+		return ret;
+	/* The attempts first: the trials say which of them ran. */
+	ret = update_running(store,
+			     "UPDATE attempts SET status = 'interrupted', error_text = ?2 WHERE campaign_id = ?1 AND "
+			     "EXISTS (SELECT 1 FROM trials WHERE trials.campaign_id = ?1 AND id = trial_id AND "
+			     "trials.attempt = attempts.attempt AND trials.status = 'running')",
+			     campaign_id, err);
+	if (ret >= 0)
+		ret = count = update_running(store,
+					     "UPDATE trials SET status = 'interrupted', error_text = ?2 WHERE "
+					     "campaign_id = ?1 AND status = 'running'",
+					     campaign_id, err);
+	ret = store_leave(store, own, ret < 0 ? ret : 0, err);
+	return ret ?: count;
+}

@@ -5,6 +5,16 @@
 #include "plan/status.h"
 #include "trial/internal.h"
 
+static json_t *summarize(const struct trial *trial)
+{
+	const struct subject *subject = trial->subject;
+	const char *names[subject->probe_count + 1];
+
+	for (size_t i = 0; i < subject->probe_count; i++)
+		names[i] = subject->probes[i].name;
+	return summary_make(&trial->samples, names, subject->probe_count, &trial->times);
+}
+
 void trial_check(struct trial *trial, bool recovered)
 {
 	const struct expectations *expect = &trial->settings->expect;
@@ -14,7 +24,7 @@ void trial_check(struct trial *trial, bool recovered)
 		.recover_within_seconds = expect->recover_within_seconds,
 	};
 	json_t *expectations = json_array();
-	json_t *summary = summary_make(trial->samples, &trial->times);
+	json_t *summary = summarize(trial);
 	bool met = expectations_judge(&asked, summary, expectations);
 	json_t *columns =
 		json_pack("{s:o, s:o}", "summary", summary ? summary : json_null(), "expectations", expectations);

@@ -94,10 +94,12 @@ int trial_resolve_target(struct trial *trial, struct error *err)
 
 static void set_metadata(struct trial *trial, uint64_t activate_ns)
 {
-	trial_set(trial, json_pack("{s:s, s:{s:o, s:f, s:f}}", "engine", fault_engine(trial->faults.slots[0].fault),
-				   "chaos_metadata", "faults", fault_set_describe(&trial->faults), "activate_ms",
-				   (double)activate_ns / NSEC_PER_MSEC, "duration_seconds",
-				   trial->settings->duration_seconds));
+	trial_set(trial,
+		  json_pack("{s:s, s:o, s:{s:o, s:f, s:f}}", "engine", fault_engine(trial->faults.slots[0].fault),
+			    "params_effective", fault_set_effective(&trial->faults, trial->plan->params),
+			    "chaos_metadata", "faults", fault_set_describe(&trial->faults), "activate_ms",
+			    (double)activate_ns / NSEC_PER_MSEC, "duration_seconds",
+			    trial->settings->duration_seconds));
 }
 
 static int activate_next(struct trial *trial, uint64_t duration_ns, struct error *err)
@@ -148,10 +150,14 @@ int trial_inject(struct trial *trial, struct error *err)
 static void tell_first_effect(struct trial *trial, uint64_t first_ns)
 {
 	trial->effect_told = true;
+	/* A packet may come between the store that activates the fault and the look at the clock. */
+	if (first_ns < trial->times.injected_ns) {
+		trial->times.injected_ns = first_ns;
+		trial_set_moment(trial, "chaos_injected_at", first_ns);
+	}
 	trial_set_moment(trial, "first_effect_at", first_ns);
 	trial_event(trial, "first_effect", "the kernel counted the first hit %.3f ms after the injection",
-		    first_ns > trial->times.injected_ns ? (double)(first_ns - trial->times.injected_ns) / NSEC_PER_MSEC
-							: 0.0);
+		    (double)(first_ns - trial->times.injected_ns) / NSEC_PER_MSEC);
 }
 
 /* Reads the evidence, and records the first hit once. */

@@ -47,7 +47,7 @@ struct trial {
 
 	struct outbox outbox;
 	size_t messages_lost;
-	json_t *samples; /* all samples of the trial */
+	struct summary_samples samples; /* all of the trial */
 	struct summary_times times;
 	char leader[64]; /* as `roles` last printed it; "" if not known */
 };

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A trial's load: the workload and the probes, with every process that they start, in one scope. */
 #include <errno.h>
+#include <string.h>
 
 #include "trial/internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 
 /* How long to wait until the scope's processes have died; the guard takes over after that. */
 #define SCOPE_WAIT_NS (2 * NSEC_PER_SEC)
@@ -67,14 +69,49 @@ static void send_samples_part(struct trial *trial, const json_t *samples, size_t
 	trial_send(trial, "samples", json_pack("{s:o, s:o}", "samples", part, "state", probes_state(trial->probes)));
 }
 
+static uint32_t probe_index(const struct trial *trial, const char *name)
+{
+	uint32_t index = 0;
+
+	while (index < trial->subject->probe_count && strcmp(trial->subject->probes[index].name, name) != 0)
+		index++;
+	return index;
+}
+
+/* Keeps the sample for the summary, and records it with the phase that the summary counts it in. */
+static int keep_sample(struct trial *trial, json_t *row)
+{
+	static const enum trial_phase phases[WINDOW_COUNT] = {
+		[WINDOW_BEFORE] = PHASE_WARMUP,
+		[WINDOW_DURING] = PHASE_HOLD,
+		[WINDOW_AFTER] = PHASE_RECOVER,
+	};
+	const struct summary_sample sample = {
+		.scheduled_ns = (uint64_t)json_integer_at(row, "scheduled_ns"),
+		.started_ns = (uint64_t)json_integer_at(row, "started_at_ns"),
+		.latency_ns = (uint64_t)json_integer_at(row, "latency_ns"),
+		.probe = probe_index(trial, json_text_or(row, "probe", "")),
+		.ok = json_is_true(json_object_get(row, "ok")),
+	};
+	enum summary_window window = summary_window(&trial->times, &sample);
+
+	if (window != WINDOW_NONE)
+		json_object_set_new(row, "phase", json_string(trial_phase_name(phases[window])));
+	return summary_add(&trial->samples, &sample);
+}
+
 void trial_send_samples(struct trial *trial)
 {
 	_cleanup_json_ json_t *samples = trial->probes ? probes_take_samples(trial->probes) : NULL;
+	size_t lost = 0, index;
+	json_t *row;
 
+	json_array_foreach (samples, index, row)
+		lost += keep_sample(trial, row) < 0;
+	if (lost)
+		trial_event(trial, "record_lost", "%zu samples do not count in the summary: out of memory", lost);
 	for (size_t i = 0; i < json_array_size(samples); i += SAMPLES_A_MESSAGE)
 		send_samples_part(trial, samples, i);
-	if (samples)
-		json_array_extend(trial->samples, samples);
 }
 
 void trial_stop_load(struct trial *trial)

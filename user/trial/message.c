@@ -74,6 +74,11 @@ static void tell_messages_lost(struct trial *trial)
 
 void trial_send(struct trial *trial, const char *message, json_t *body)
 {
+	/* Out of memory, or a text that is not UTF-8: jansson does not tell which. */
+	if (!body) {
+		body = event_new(trial, "record_lost", "a record could not be made");
+		message = "event";
+	}
 	trial_flush(trial);
 	if (trial->outbox.bytes < OUTBOX_MAX) {
 		tell_messages_lost(trial);
@@ -158,7 +163,7 @@ void trial_event(struct trial *trial, const char *kind, const char *fmt, ...)
 /* Takes columns. */
 void trial_set(struct trial *trial, json_t *columns)
 {
-	trial_send(trial, "columns", json_pack("{s:o}", "columns", columns));
+	trial_send(trial, "columns", columns ? json_pack("{s:o}", "columns", columns) : NULL);
 }
 
 void trial_set_moment(struct trial *trial, const char *name, uint64_t monotonic_ns)

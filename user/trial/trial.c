@@ -254,7 +254,6 @@ void trial_run(const struct trial_job *job)
 		.subject = job->plan->subject,
 		.settings = job->plan->settings,
 		.scope = {.cgroup_fd = -1},
-		.samples = json_array(),
 	};
 	struct error err = {};
 	int ret;

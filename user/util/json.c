@@ -26,6 +26,11 @@ json_t *json_text(const char *bytes, size_t size)
 	return json_stringn(text, used);
 }
 
+json_t *json_outside(const char *text)
+{
+	return text ? json_text(text, strlen(text)) : json_null();
+}
+
 const char *json_text_or(const json_t *object, const char *key, const char *fallback)
 {
 	return json_string_value(json_object_get(object, key)) ?: fallback;
@@ -44,6 +49,51 @@ json_t *json_text_or_null(const char *text)
 json_t *json_number_or_null(double number)
 {
 	return isnan(number) ? json_null() : json_real(number);
+}
+
+static bool is_wide(const char *key)
+{
+	size_t length = strlen(key);
+
+	return !strcmp(key, "seed") || (length > 3 && !strcmp(key + length - 3, "_ns"));
+}
+
+static const char *name_in_documents(const char *key)
+{
+	return !strcmp(key, "campaign_id") ? "campaign" : !strcmp(key, "trial_id") ? "trial" : key;
+}
+
+/* Copies value, the member `key` of an object or of one of its arrays. */
+static json_t *copy_for_document(const char *key, const json_t *value)
+{
+	const json_t *item;
+	const char *name;
+	json_t *copy;
+	size_t i;
+
+	if (json_is_integer(value) && is_wide(key))
+		return json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	if (json_is_array(value)) {
+		copy = json_array();
+		json_array_foreach (value, i, item)
+			json_array_append_new(copy, copy_for_document(key, item));
+		return copy;
+	}
+	if (!json_is_object(value))
+		return json_incref((json_t *)value);
+	copy = json_object();
+	json_object_foreach ((json_t *)value, name, item)
+		json_object_set_new(copy, name_in_documents(name), copy_for_document(name, item));
+	return copy;
+}
+
+json_t *json_document(const json_t *object)
+{
+	_cleanup_json_ json_t *members = copy_for_document("", object);
+	json_t *document = json_pack("{s:i}", "format", JSON_DOCUMENT_FORMAT);
+
+	json_object_update(document, members);
+	return document;
 }
 
 /* Escapes DEL and C1, which jansson does not; they occur only inside strings. */

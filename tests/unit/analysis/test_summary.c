@@ -17,12 +17,27 @@
 #include "util/clock.h"
 #include "util/json.h"
 
-#define MS ((json_int_t)NSEC_PER_MSEC)
+#define MS NSEC_PER_MSEC
 
-static void add_sample(json_t *samples, const char *probe, json_int_t scheduled_ms, json_int_t latency_ms, bool ok)
+static const char *const probes[] = {"put", "get"};
+
+static void add_sample(struct summary_samples *samples, const char *probe, uint64_t scheduled_ms, uint64_t latency_ms,
+		       bool ok)
 {
-	json_array_append_new(samples, json_pack("{s:s, s:I, s:I, s:b}", "probe", probe, "scheduled_ns",
-						 scheduled_ms * MS, "latency_ns", latency_ms * MS, "ok", ok));
+	const struct summary_sample sample = {
+		.scheduled_ns = scheduled_ms * MS,
+		.started_ns = scheduled_ms * MS,
+		.latency_ns = latency_ms * MS,
+		.probe = strcmp(probe, "put") ? 1 : 0,
+		.ok = ok,
+	};
+
+	assert_int_equal(summary_add(samples, &sample), 0);
+}
+
+static json_t *make(const struct summary_samples *samples, const struct summary_times *times)
+{
+	return summary_make(samples, probes, ARRAY_SIZE(probes), times);
 }
 
 static const json_t *window(const json_t *summary, const char *probe, const char *name)
@@ -66,70 +81,77 @@ static void test_percentile(void **state)
 static void test_windows_by_schedule(void **state)
 {
 	const struct summary_times times = {100 * MS, 200 * MS, 300 * MS, 350 * MS, 400 * MS};
-	_cleanup_json_ json_t *samples = json_array(), *summary = NULL;
+	_cleanup_json_ json_t *summary = NULL;
+	struct summary_samples samples = {};
 
-	add_sample(samples, "put", 99, 1000, true); /* before healthy: in no window */
-	add_sample(samples, "put", 100, 1, true);
-	add_sample(samples, "put", 199, 500, true); /* ran when chaos began */
-	add_sample(samples, "put", 200, 3, true);
-	add_sample(samples, "put", 299, 1000, false);
-	add_sample(samples, "put", 300, 5, true);
-	add_sample(samples, "put", 400, 6, true);
-	add_sample(samples, "put", 401, 7, true); /* after the end */
-	summary = summary_make(samples, &times);
+	add_sample(&samples, "put", 99, 1000, true); /* before healthy: in no window */
+	add_sample(&samples, "put", 100, 1, true);
+	add_sample(&samples, "put", 199, 500, true); /* ran when chaos began */
+	add_sample(&samples, "put", 200, 3, true);
+	add_sample(&samples, "put", 299, 1000, false);
+	add_sample(&samples, "put", 300, 5, true);
+	add_sample(&samples, "put", 400, 6, true);
+	add_sample(&samples, "put", 401, 7, true); /* after the end */
+	summary = make(&samples, &times);
 	assert_window(window(summary, NULL, "before"), 1, 1, 1, NAN, 1);
 	assert_window(window(summary, NULL, "during"), 3, 2.0 / 3, 3, NAN, 500);
 	assert_window(window(summary, "put", "after"), 2, 1, 5, NAN, 6);
 	assert_true(fabs(json_number_value(json_object_get(summary, "recovery_seconds")) - 0.05) < 1e-9);
+	free(samples.items);
 }
 
 static void test_probes_apart_and_in_total(void **state)
 {
 	const struct summary_times times = {1, 1000 * MS, 2000 * MS, 0, 0};
-	_cleanup_json_ json_t *samples = json_array(), *summary = NULL;
+	_cleanup_json_ json_t *summary = NULL;
+	struct summary_samples samples = {};
 
-	for (int i = 0; i < 100; i++) {
-		add_sample(samples, "put", 1 + i, 100 - i, true);
-		add_sample(samples, "get", 1 + i, 500, i % 4 != 0);
+	for (uint64_t i = 0; i < 100; i++) {
+		add_sample(&samples, "put", 1 + i, 100 - i, true);
+		add_sample(&samples, "get", 1 + i, 500, i % 4 != 0);
 	}
-	summary = summary_make(samples, &times);
+	summary = make(&samples, &times);
 	assert_window(window(summary, "put", "before"), 100, 1, 50, 99, 100);
 	assert_window(window(summary, "get", "before"), 100, 0.75, 500, NAN, 500);
 	assert_window(window(summary, NULL, "before"), 200, 0.875, 88, 500, 500);
 	assert_window(window(summary, "get", "during"), 0, NAN, NAN, NAN, NAN);
 	assert_true(json_is_null(json_object_get(summary, "recovery_seconds")));
+	free(samples.items);
 }
 
 static void test_phases_that_never_came(void **state)
 {
-	_cleanup_json_ json_t *samples = json_array(), *baseline = NULL, *cut_short = NULL, *none = NULL,
-			      *empty = json_array();
+	_cleanup_json_ json_t *baseline = NULL, *cut_short = NULL, *none = NULL;
+	struct summary_samples samples = {}, empty = {};
 	const struct summary_times no_chaos = {10 * MS, 0, 0, 0, 90 * MS},
 				   no_revert = {10 * MS, 50 * MS, 0, 0, 90 * MS};
 
-	for (int i = 0; i < 10; i++)
-		add_sample(samples, "put", 10 * i, 2, i != 9);
-	baseline = summary_make(samples, &no_chaos);
+	for (uint64_t i = 0; i < 10; i++)
+		add_sample(&samples, "put", 10 * i, 2, i != 9);
+	baseline = make(&samples, &no_chaos);
 	assert_window(window(baseline, NULL, "before"), 9, 8.0 / 9, 2, NAN, 2);
 	assert_window(window(baseline, NULL, "during"), 0, NAN, NAN, NAN, NAN);
-	cut_short = summary_make(samples, &no_revert);
+	cut_short = make(&samples, &no_revert);
 	assert_window(window(cut_short, NULL, "before"), 4, 1, 2, NAN, 2);
 	assert_window(window(cut_short, NULL, "during"), 5, 0.8, 2, NAN, 2);
 	assert_window(window(cut_short, NULL, "after"), 0, NAN, NAN, NAN, NAN);
-	none = summary_make(empty, &no_revert);
+	none = make(&empty, &no_revert);
 	assert_window(window(none, NULL, "during"), 0, NAN, NAN, NAN, NAN);
 	assert_int_equal(json_object_size(json_object_get(none, "probes")), 0);
+	free(samples.items);
 }
 
 static void test_only_bad_samples(void **state)
 {
 	const struct summary_times times = {1, 2, 0, 0, 0};
-	_cleanup_json_ json_t *samples = json_array(), *summary = NULL;
+	_cleanup_json_ json_t *summary = NULL;
+	struct summary_samples samples = {};
 
-	for (int i = 0; i < 150; i++)
-		add_sample(samples, "put", 10 + i, 1000, false);
-	summary = summary_make(samples, &times);
+	for (uint64_t i = 0; i < 150; i++)
+		add_sample(&samples, "put", 10 + i, 1000, false);
+	summary = make(&samples, &times);
 	assert_window(window(summary, "put", "during"), 150, 0, NAN, NAN, NAN);
+	free(samples.items);
 }
 
 static void assert_judged(const struct expectations_asked *asked, const json_t *summary, bool met, const char *missed)
@@ -224,7 +246,7 @@ static void test_reason(void **state)
 		{"completed", "pass", NULL, NULL, "", true},
 		{"completed", "none", NULL, NULL, "", true},
 		{"completed", NULL, NULL, NULL, "", true},
-		{"completed", "fail", NULL, NULL, "did not recover in time", false},
+		{"completed", "fail", NULL, NULL, "verdict fail", false},
 		{"failed", "none", "ready", "no answer", "failed in ready: no answer", false},
 		{"failed", "none", "ready", NULL, "failed in ready, no text recorded", false},
 		{"failed", "none", NULL, NULL, "failed, no text recorded", false},
@@ -253,9 +275,13 @@ static void test_reason_of_a_failed_verdict(void **state)
 	_cleanup_json_ json_t *row = row_of("completed", "fail", NULL, NULL);
 	char reason[128];
 
-	json_object_set_new(row, "recovered_at", json_string("2026-11-23T21:56:43Z"));
+	/* A trial's row and an attempt's both have the summary. */
+	json_object_set_new(row, "summary", json_pack("{s:f}", "recovery_seconds", 1.5));
 	outcome_reason(reason, sizeof(reason), row);
 	assert_string_equal(reason, "verdict fail");
+	json_object_set_new(row, "summary", json_pack("{s:n}", "recovery_seconds"));
+	outcome_reason(reason, sizeof(reason), row);
+	assert_string_equal(reason, "did not recover in time");
 	json_object_set_new(row, "expectations",
 			    json_pack("[{s:s, s:f, s:f, s:b}, {s:s, s:f, s:f, s:b}]", "name", "availability_min",
 				      "asked", 0.5, "measured", 0.75, "ok", 1, "name", "p99_ms_max", "asked", 0.5,

@@ -70,7 +70,7 @@ static void test_ends(void **state)
 		{{"completed", "failed", "completed"}, NULL, "completed", 0, EXIT_TRIALS, NULL},
 		{{"completed", "void", "completed"}, NULL, "completed", 0, EXIT_TRIALS, NULL},
 		{{"completed", "failed", "completed"}, "*-[13]", "completed", 0, EXIT_OK, NULL},
-		{{"completed", "planned", "completed"}, "*-[13]", "completed", 1, EXIT_OK, "1 trials are left"},
+		{{"completed", "planned", "completed"}, "*-[13]", "interrupted", 1, EXIT_OK, "1 trial is left"},
 		{{"interrupted", "planned", "completed"}, "*-1", "interrupted", 1, EXIT_TRIALS, "2 trials are left"},
 	};
 	_cleanup_fclose_ FILE *nowhere = fopen("/dev/null", "w");
@@ -246,21 +246,50 @@ static void test_signal(void **state)
 static void test_commands_are_quoted(void **state)
 {
 	static const struct {
-		const char *file, *db, *text;
+		struct campaign_command command;
+		const char *text;
 	} cases[] = {
-		{"lab.yaml", NULL, " run campaign lab.yaml --resume=ID\n"},
-		{NULL, NULL, " run campaign --resume=ID\n"},
-		{"a b.yaml", "/var/lib/x.db", " run campaign 'a b.yaml' --resume=ID --db /var/lib/x.db\n"},
-		{"it's", "", " run campaign 'it'\\''s' --resume=ID --db ''\n"},
-		{"$(x)", "a;b", " run campaign '$(x)' --resume=ID --db 'a;b'\n"},
+		{{.file = "lab.yaml"}, " run campaign lab.yaml --resume=ID\n"},
+		{{}, " run campaign --resume=ID\n"},
+		{{.file = "a b.yaml", .db = "/var/lib/x.db"},
+		 " run campaign 'a b.yaml' --resume=ID --db /var/lib/x.db\n"},
+		{{.file = "it's", .db = ""}, " run campaign 'it'\\''s' --resume=ID --db ''\n"},
+		{{.file = "$(x)", .db = "a;b"}, " run campaign '$(x)' --resume=ID --db 'a;b'\n"},
+		{{.file = "/proc/../proc/version", .only = "trial-*", .parallel = 3},
+		 " run campaign /proc/version --resume=ID --only 'trial-*' --parallel 3\n"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct campaign_command command = cases[i].command;
+
+		command.verb = "run campaign";
+		command.id_option = "--resume=";
+		command.id = "ID";
 		start_telling();
-		campaign_tell_command("run campaign", cases[i].file, "--resume=", "ID", cases[i].db);
+		campaign_tell_command(&command);
 		end_telling();
 		assert_told(cases[i].text);
 	}
+}
+
+static void test_commands_for_sudo_and_another_shell(void **state)
+{
+	const struct campaign_command command = {.verb = "cleanup", .id = "ID"}, named = {.verb = "x", .db = "/y.db"};
+	_cleanup_free_ char *plain = NULL, *sudo = NULL, *own = NULL;
+
+	unsetenv("SUDO_UID");
+	unsetenv("EVAL_DB");
+	plain = campaign_command_text(&command);
+	setenv("SUDO_UID", "1000", 1);
+	setenv("EVAL_DB", "/x.db", 1);
+	sudo = campaign_command_text(&command);
+	own = campaign_command_text(&named);
+	unsetenv("SUDO_UID");
+	unsetenv("EVAL_DB");
+	assert_int_equal(plain[0], '/');
+	assert_memory_equal(sudo, "sudo /", 6);
+	assert_non_null(strstr(sudo, " cleanup ID --db /x.db"));
+	assert_non_null(strstr(own, " x --db /y.db"));
 }
 
 int main(void)
@@ -274,6 +303,7 @@ int main(void)
 		TEST(test_lost_database),
 		TEST(test_missing_row),
 		cmocka_unit_test(test_commands_are_quoted),
+		cmocka_unit_test(test_commands_for_sudo_and_another_shell),
 	};
 
 	return cmocka_run_group_tests_name("outcome", tests, catch_told, NULL);

@@ -99,7 +99,9 @@ static void test_only(void **state)
 	prepare_run(run, SIX);
 	run->options.fresh = true;
 	run->options.only = "latency";
-	assert_int_equal(select_trials(run), EXIT_USAGE);
+	start_telling();
+	assert_int_equal(campaign_check_selection(&run->campaign), EXIT_USAGE);
+	end_telling();
 	assert_told("--only latency: no trial's id matches; the ids look like trial-lab-latency-1\n");
 	end_run(run);
 }

@@ -209,7 +209,7 @@ static char *printed(const struct plan *plan)
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	plan_print(plan, out);
+	plan_print(plan, &(struct plan_view){.parallel = 3}, out);
 	fclose(out);
 	return text;
 }
@@ -252,13 +252,15 @@ static void not_fresh_is_said(void **state)
 static void json(void **state)
 {
 	struct plan *plan = plan_of("seed: 7\ninclude_baseline: true\n" LAB LATENCY, NULL);
-	json_t *object = plan_to_json(plan), *trials = json_object_get(object, "trials");
+	const bool runs[] = {true, true}, second[] = {false, true};
+	json_t *object = plan_to_json(plan, &(struct plan_view){.runs = runs, .parallel = 3}),
+	       *trials = json_object_get(object, "trials");
 	json_t *baseline = json_array_get(trials, 0), *latency = json_array_get(trials, 1);
 
 	assert_int_equal(json_array_size(trials), 2);
 	assert_string_equal(json_string_value(json_object_get(object, "hash")), plan->hash);
 	assert_int_equal(json_integer_at(object, "seed"), 7);
-	assert_true(json_is_null(json_object_get(object, "name")));
+	assert_true(json_is_null(json_object_get(object, "label")));
 	assert_true(json_is_true(json_object_get(baseline, "baseline")));
 	assert_true(json_is_null(json_object_get(baseline, "params")));
 	assert_true(json_is_null(json_object_get(baseline, "target")));
@@ -266,6 +268,13 @@ static void json(void **state)
 	assert_string_equal(json_string_value(json_object_get(latency, "type")), "latency");
 	assert_int_equal(json_integer_at(json_object_get(latency, "params"), "min_ms"), 1);
 	assert_true(json_integer_at(latency, "seed") == (json_int_t)plan->trials[1].seed);
+	assert_int_equal(json_integer_at(object, "parallel"), 3);
+	json_decref(object);
+	object = plan_to_json(plan, &(struct plan_view){.runs = second, .parallel = 1});
+	trials = json_object_get(object, "trials");
+	assert_int_equal(json_array_size(trials), 1);
+	assert_int_equal(json_integer_at(object, "trial_count"), 2);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(trials, 0), "id")), "trial-lab-latency-2");
 	json_decref(object);
 	plan_drop(plan);
 }

@@ -138,7 +138,9 @@ static void test_end_lines(void **state)
 		 " \"recovery_seconds\": 1.25}}",
 		 "completed, pass, 98.0 % available, recovered in 1.25 s\n"},
 		{"{\"status\": \"completed\", \"verdict\": \"none\"}", "completed\n"},
-		{"{\"status\": \"completed\", \"verdict\": \"fail\"}", "did not recover in time\n"},
+		{"{\"status\": \"completed\", \"verdict\": \"fail\"}", "verdict fail\n"},
+		{"{\"status\": \"completed\", \"verdict\": \"fail\", \"summary\": {\"recovery_seconds\": null}}",
+		 "did not recover in time\n"},
 		{"{\"status\": \"failed\", \"error_stage\": \"ready\", \"error_text\": \"no answer\"}",
 		 "failed in ready: no answer\n"},
 		{"{\"status\": \"interrupted\"}", "interrupted\n"},
@@ -168,7 +170,9 @@ static void assert_json(struct reader *reader, const char *wanted_text)
 
 	assert_true(found && wanted && strchr(line, '\n') == line + strlen(line) - 1);
 	assert_int_equal(strlen(json_text_or(found, "at", "")), strlen("2026-11-23T21:56:43.123456Z"));
+	assert_int_equal(json_integer_at(found, "format"), JSON_DOCUMENT_FORMAT);
 	json_object_del(found, "at");
+	json_object_del(found, "format");
 	json_object_foreach (wanted, key, value)
 		if (!json_equal(value, json_object_get(found, key)))
 			fail_msg("no %s as wanted in %s", key, line);

@@ -89,7 +89,9 @@ static void test_table(void **state)
 			    json_pack("[{s:s, s:f, s:f, s:b}]", "name", "availability_min", "asked", 0.9, "measured",
 				      0.5, "ok", 0));
 	json_array_append_new(trials, trial);
-	json_array_append_new(trials, trial_row("trial-lab-latency-0005", "completed", "fail"));
+	trial = trial_row("trial-lab-latency-0005", "completed", "fail");
+	json_object_set_new(trial, "summary", json_pack("{s:n}", "recovery_seconds"));
+	json_array_append_new(trials, trial);
 	text = print_table(trials);
 	assert_string_equal(
 		text, "                                            availability         p50                   p99\n"

@@ -16,6 +16,7 @@
 #include "kernel/session.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 
 /* A single call for all could not be interrupted: we check between steps whether to go on. */
 #define FILL_STEP_BYTES (64ULL << 20)
@@ -315,12 +316,13 @@ static json_t *fill_evidence(void *state)
 
 		hit += file->asked_bytes && is_seen(file);
 		bytes += (json_int_t)file->filled_bytes;
-		json_array_append_new(spaces, json_pack("{s:s, s:b, s:I, s:I, s:I, s:I}", "data_dir",
-							file->directory->path, "keeps_margin", file->keeps_margin,
-							"available_at_start_bytes", (json_int_t)file->available_bytes,
-							"asked_bytes", (json_int_t)file->asked_bytes, "filled_bytes",
-							(json_int_t)file->filled_bytes, "fell_bytes",
-							(json_int_t)file->fell_bytes));
+		json_array_append_new(spaces,
+				      json_pack("{s:o, s:b, s:I, s:I, s:I, s:I}", "data_dir",
+						json_outside(file->directory->path), "keeps_margin", file->keeps_margin,
+						"available_at_start_bytes", (json_int_t)file->available_bytes,
+						"asked_bytes", (json_int_t)file->asked_bytes, "filled_bytes",
+						(json_int_t)file->filled_bytes, "fell_bytes",
+						(json_int_t)file->fell_bytes));
 	}
 	return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:[]}", "engine", "fill", "seen", (json_int_t)fill->file_count,
 			 "hit", hit, "bytes", bytes, "first_hit_ns",

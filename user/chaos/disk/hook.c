@@ -14,6 +14,7 @@
 #include "kernel/session.h"
 #include "kernel/stats.h"
 #include "util/cleanup.h"
+#include "util/json.h"
 
 static void hook_free(void *state)
 {
@@ -123,12 +124,12 @@ static json_t *spaces_to_json(const struct disk_hook *hook)
 		const struct eval_disk_space *space = &hook->shared->spaces[i];
 		uint64_t charged = space->charged_bytes;
 
-		json_array_append_new(spaces,
-				      json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "data_dir", fs->path, "file_system",
-						fs->type, "available_at_start_bytes", (json_int_t)fs->available_bytes,
-						"reserved_bytes", (json_int_t)fs->reserved_bytes, "charged_bytes",
-						(json_int_t)charged, "left_bytes",
-						(json_int_t)disk_left_bytes(space->limit_bytes, charged)));
+		json_array_append_new(spaces, json_pack("{s:o, s:s, s:I, s:I, s:I, s:I}", "data_dir",
+							json_outside(fs->path), "file_system", fs->type,
+							"available_at_start_bytes", (json_int_t)fs->available_bytes,
+							"reserved_bytes", (json_int_t)fs->reserved_bytes,
+							"charged_bytes", (json_int_t)charged, "left_bytes",
+							(json_int_t)disk_left_bytes(space->limit_bytes, charged)));
 	}
 	return spaces;
 }
@@ -154,7 +155,7 @@ static json_t *hook_evidence(void *state)
 	if (!json)
 		return NULL;
 	if (!hook->by_growth) {
-		json_object_set_new(json, "why_not_growth", json_string(hook->why_not_growth.text));
+		json_object_set_new(json, "why_not_growth", json_outside(hook->why_not_growth.text));
 		evidence_add_note(json, "every write was refused, because %s", hook->why_not_growth.text);
 	}
 	if (*hook->why_no_statfs)
