@@ -19,8 +19,8 @@ available() { df -B1 --output=avail "$1" | tail -n 1; }
 
 mkdir "$work/folder" && touch "$work/file"
 here=(--data-dir "$work/folder")
-refused 'needs either fill_percent or leave_bytes' "${here[@]}"
-refused 'fill_percent must be above 0' "${here[@]}" --fill-percent 0
+refused 'needs either --fill-percent or --leave-bytes' "${here[@]}"
+refused 'eval: error: --fill-percent must be above 0' "${here[@]}" --fill-percent 0
 refused '100.1 is outside 0 to 100' "${here[@]}" --fill-percent 100.1
 refused "'90%' is not a plain number" "${here[@]}" --fill-percent 90%
 refused "'nan' is not a plain number" "${here[@]}" --fill-percent nan

@@ -25,25 +25,30 @@ error=': error: '
 # --- Usage ----------------------------------------------------------------------------------------------------
 refused 2 "${error}no chaos type 'packet_loss'; 'eval inject --help' lists them" packet_loss --for 1s
 refused 2 "${error}how long? --for 30s" latency --min-ms 1 --max-ms 2 "${there[@]}"
-refused 2 "${error}latency needs 'min_ms' (shortest delay, decimals allowed)" latency --for 1s --max-ms 2 "${there[@]}"
-refused 2 "${error}latency needs 'max_ms' (longest delay, decimals allowed)" latency --for 1s --min-ms 2 "${there[@]}"
-refused 2 "${error}min_ms (3.5) is greater than max_ms (3)" latency --for 1s --min-ms 3.5 --max-ms 3 "${there[@]}"
-refused 2 "${argp}min_ms: '50ms' is not a plain number" "${delay[@]}" --min-ms 50ms "${there[@]}"
-refused 2 "${argp}min_ms: '' is not a plain number" "${delay[@]}" --min-ms '' "${there[@]}"
-refused 2 "${argp}max_ms: 'nan' is not a plain number" "${delay[@]}" --max-ms nan "${there[@]}"
-refused 2 "${argp}min_ms: -1 is outside 0 to 10000" "${delay[@]}" --min-ms -1 "${there[@]}"
-refused 2 "${argp}max_ms: 10000.1 is outside 0 to 10000" "${delay[@]}" --max-ms 10000.1 "${there[@]}"
-refused 2 "${argp}for: '1 parsec' is not a time like 30s, 500ms or 5m (at most 24h)" \
+refused 2 "${error}latency needs --min-ms MS (shortest delay, decimals allowed)" latency --for 1s --max-ms 2 "${there[@]}"
+refused 2 "${error}latency needs --max-ms MS (longest delay, decimals allowed)" latency --for 1s --min-ms 2 "${there[@]}"
+refused 2 "${error}--min-ms (3.5) is greater than --max-ms (3)" latency --for 1s --min-ms 3.5 --max-ms 3 "${there[@]}"
+refused 2 "${error}--min-ms: '50ms' is not a plain number" "${delay[@]}" --min-ms 50ms "${there[@]}"
+refused 2 "${error}--min-ms: '' is not a plain number" "${delay[@]}" --min-ms '' "${there[@]}"
+refused 2 "${error}--max-ms: 'nan' is not a plain number" "${delay[@]}" --max-ms nan "${there[@]}"
+refused 2 "${error}--min-ms: -1 is outside 0 to 10000" "${delay[@]}" --min-ms -1 "${there[@]}"
+refused 2 "${error}--max-ms: 10000.1 is outside 0 to 10000" "${delay[@]}" --max-ms 10000.1 "${there[@]}"
+refused 2 "${error}--for: '1 parsec' is not a time like 30s, 500ms or 5m (at most 24h)" \
 	"${delay[@]}" --for '1 parsec' "${there[@]}"
-refused 2 "${argp}for: '0s' is not a time like 30s, 500ms or 5m (at most 24h)" "${delay[@]}" --for 0s "${there[@]}"
-refused 2 "${argp}for: '25h' is not a time like 30s, 500ms or 5m (at most 24h)" "${delay[@]}" --for 25h "${there[@]}"
-refused 2 "${argp}ports: '0' is not a list of ports (1 to 65535, with commas)" "${delay[@]}" --ports 0 "${there[@]}"
-refused 2 "${argp}ports: '65536' is not a list of ports (1 to 65535, with commas)" \
+refused 2 "${error}--for: '0s' is not a time like 30s, 500ms or 5m (at most 24h)" "${delay[@]}" --for 0s "${there[@]}"
+refused 2 "${error}--for: '25h' is not a time like 30s, 500ms or 5m (at most 24h)" "${delay[@]}" --for 25h "${there[@]}"
+refused 2 "${error}--ports: '0' is not a list of ports (1 to 65535, with commas)" "${delay[@]}" --ports 0 "${there[@]}"
+refused 2 "${error}--ports: '65536' is not a list of ports (1 to 65535, with commas)" \
 	"${delay[@]}" --ports 80,65536 "${there[@]}"
-refused 2 "${argp}protocol: 'sctp' is none of any|tcp|udp|icmp" "${delay[@]}" --protocol sctp "${there[@]}"
-refused 2 "${argp}direction: 'out' is none of egress|ingress|both" "${delay[@]}" --direction out "${there[@]}"
-refused 2 "${argp}seed: 'x' is not a whole number" "${delay[@]}" --seed x "${there[@]}"
-refused 2 "${argp}allow: 'everything' is none of gateway, root_fs, shared_fs, ssh, stacked" "${delay[@]}" --allow everything "${there[@]}"
+refused 2 "${error}--protocol: 'sctp' is none of any|tcp|udp|icmp" "${delay[@]}" --protocol sctp "${there[@]}"
+refused 2 "${error}--direction: 'up' is none of egress|ingress|both" "${delay[@]}" --direction up "${there[@]}"
+refused 2 "${error}--min-ms: 'x' is not a plain number
+eval: error: --protocol: 'sctp' is none of any|tcp|udp|icmp
+eval: error: --seed: 'y' is not a whole number
+eval: error: how long? --for 30s
+eval: error: latency needs --max-ms MS (longest delay, decimals allowed)" latency --min-ms x --protocol sctp --seed y "${there[@]}"
+refused 2 "${error}--seed: 'x' is not a whole number" "${delay[@]}" --seed x "${there[@]}"
+refused 2 "${error}--allow: 'everything' is none of gateway, root_fs, shared_fs, ssh, stacked" "${delay[@]}" --allow everything "${there[@]}"
 refused 2 "${argp}unrecognized option '--bogus'" "${delay[@]}" --bogus "${there[@]}"
 refused 2 "${argp}Too many arguments" "${delay[@]}" "${there[@]}" stray
 refused 2 "${error}'22' is not a port to protect: write tcp/PORT or udp/PORT, like tcp/22" \
@@ -168,13 +173,14 @@ done
 inject full latency --for 60s --line tap --min-ms 10000 --max-ms 10000 "${there[@]}"
 # Packets that arrive faster than the line copies them are lost before it, so that one burst may not fill it. After 10 s, its
 # delay, the line drains.
+line_is_full() { (($(our_faults | jq .egress.line.line_dropped) > 0)); }
 for _ in 1 2 3 4; do
 	in_ns n1 "$traffic" datagrams -n 20000 -s 15000 -i 0 10.99.0.2
-	kib=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(pid_of full)/status")
-	((kib < 200 * 1024)) || break
+	! line_is_full || break
 done
-line_is_full() { (($(our_faults | jq .egress.line.line_dropped) > 0)); }
 check "full line: counted while live" wait_for 10 line_is_full
+# Its peak, once the line was full: what waits in the TAP device comes later.
+kib=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(pid_of full)/status")
 check_number "full line: memory is bounded, $((kib / 1024)) MiB at most" "$kib > 200 * 1024 && $kib < 300 * 1024"
 revert full
 check_eq "full line: ends well" "$inject_status" 130
@@ -183,4 +189,29 @@ check_eq "full line: what was hit was delivered or counted as dropped" "$got" "t
 check_match "full line: said" "$(cat "$work/full.err")" \
 	"^eval: warning: the line dropped [1-9][0-9]* packets: chaos was loss, not only delay$"
 check "nothing is left" wait_for 3 nothing_left_in n1
+
+# --- What is said while it holds ------------------------------------------------------------------------------
+in_ns n1 ip link set eth0 mtu 1500
+spawn_in n1 ping -n -i 0.02 10.99.0.2
+screen=$(script -qec "$eval_bin inject latency --min-ms 1 --max-ms 2 --for 2s --netns $n1 --peer 10.99.0.2" /dev/null </dev/null)
+check_match "on a terminal: the target and its peers" "$screen" $'\ntarget: '"$n1"$'\r?\npeers: 10.99.0.2\r?\n'
+check_match "on a terminal: the parameters" "$screen" $'\nparameters:.* min_ms=1.0 max_ms=2.0|\nparameters:.*min_ms'
+check_match "on a terminal: the time left and the hits" "$screen" $'\r\033\\[K[12] s left, hits: [1-9][0-9]*'
+check_match "at the end: the delays" "$screen" $'eth0 egress\r?\n +delay drawn, mean 1\\.[0-9]+ ms.*delay applied, mean'
+silent=$("$eval_bin" inject latency --min-ms 1 --max-ms 2 --for 1s --netns "$n1" --peer 10.99.0.2)
+check_eq "into a file: no line is rewritten" "$(grep -c 's left' <<<"$silent")" 0
+
+# --- Other words ----------------------------------------------------------------------------------------------
+check_eq "other tools' words: status" "$("$eval_bin" status 2>&1)" "eval: error: no command 'status'; did you mean 'eval bpf-status'?"
+check_eq "a slip of the finger" "$("$eval_bin" valdate 2>&1)" "eval: error: no command 'valdate'; did you mean 'eval validate'?"
+check_eq "no such word" "$("$eval_bin" qqqqqq 2>&1)" "eval: error: no command 'qqqqqq'; 'eval --help' lists them"
+cat >"$work/words.yaml" <<END
+include_baseline: true
+chaos_types: []
+subjects:
+  - {name: a, reset: none, nodes: [{name: n1, address: 10.1.1.1}]}
+  - {name: b, reset: none, nodes: [{name: n1, address: 10.1.1.2}, {name: n2, address: 10.1.1.3}]}
+END
+check_eq "no such node: which there are" "$("$eval_bin" inject "${delay[@]}" --config "$work/words.yaml" --node n9 2>&1)" \
+	"eval: error: no node 'n9' in the file; there are a/n1, b/n1, b/n2"
 done_testing

@@ -118,7 +118,8 @@ hold=1 write hungry <<END
   - {name: one, reset: "true", $nodes, workload: "sleep 0.3; $grow", probes: [{name: p, exec: "$grow", every_ms: 200, timeout_ms: 1000}]}
 END
 run hungry
-check_eq "out of memory: a workload and probes" "$status $(sql hungry 'SELECT verdict FROM trials')" "1 fail"
+check_eq "out of memory: a workload and probes" "$status $(sql hungry 'SELECT status, error_stage, error_text FROM trials')" \
+	"1 failed|hold|the workload failed in the hold: signal 9 (Killed)"
 check_eq "out of memory: the workload's signal" "$(sql hungry "SELECT json_extract(value, '\$.signal') FROM trials, json_each(commands_json)
 	WHERE json_extract(value, '\$.name') = 'workload'")" 9
 check_number "out of memory: probes were killed, too" "$(oom_kills) >= 3"

@@ -119,9 +119,9 @@ check_fails "a guest that hangs on its way up: started again" 7 \
 	env PATH="$work/bin:$PATH" EVAL_BOOT_LIMIT=30 "$vm" run "$kernel" -- sh -c 'exit 7'
 check_match "a guest that hangs on its way up: said so" "$output" "vm: $kernel: not up after 30 s: killed, and started again"
 
-check_fails "a guest that hangs: exit 124" 124 "$vm" run --timeout 25 "$kernel" -- sh -c 'echo waiting; sleep 1000'
+check_fails "a guest that hangs: exit 124" 124 "$vm" run --timeout 60 "$kernel" -- sh -c 'echo waiting; sleep 1000'
 check_match "a guest that hangs: what it printed until then" "$output" 'waiting'
-check_match "a guest that hangs: said so" "$output" "vm: $kernel: still running after 25 s: killed"
+check_match "a guest that hangs: said so" "$output" "vm: $kernel: still running after 60 s: killed"
 
 output=$("$vm" run "$kernel" -- sh -c 'head -c 5000000 /dev/zero | tr "\0" x' | wc -c)
 check_eq "much output: all of it" "$output" 5000000

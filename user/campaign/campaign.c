@@ -48,26 +48,6 @@ bool campaign_is_alive(const json_t *row)
 	return !strcmp(json_text_or(row, "boot_id", ""), boot_id) && ticks && (!recorded || recorded == ticks);
 }
 
-static bool runs_chaos(const struct campaign *campaign)
-{
-	for (size_t i = 0; i < campaign->entry_count; i++)
-		if (campaign->entries[i].state == ENTRY_PENDING && campaign->entries[i].plan->chaos)
-			return true;
-	return false;
-}
-
-static bool is_needed(const struct campaign *campaign, const struct chaos_ops *ops, const struct chaos_requirement *row)
-{
-	for (size_t i = 0; i < campaign->entry_count; i++) {
-		const struct plan_trial *plan = campaign->entries[i].plan;
-
-		if (plan->chaos && plan->chaos->ops == ops &&
-		    (!row->param || !strcmp(json_text_or(plan->params, row->param, ""), row->value)))
-			return true;
-	}
-	return false;
-}
-
 static json_t *features_to_json(const struct feature features[FEATURE_COUNT])
 {
 	json_t *json = json_object();
@@ -76,21 +56,6 @@ static json_t *features_to_json(const struct feature features[FEATURE_COUNT])
 		json_object_set_new(json, features[i].name,
 				    features[i].usable ? json_true() : json_outside(features[i].reason));
 	return json;
-}
-
-/* Only warns: a missing feature fails the trials that need it, not the campaign. */
-static void warn_of_missing_features(struct campaign *campaign)
-{
-	struct feature features[FEATURE_COUNT] = {};
-
-	if (!runs_chaos(campaign) || features_probe(features))
-		return;
-	for (const struct chaos_ops *ops = chaos_next(NULL); ops; ops = chaos_next(ops))
-		for (const struct chaos_requirement *row = ops->requires; row->feature; row++)
-			if (!row->gives && !features_suffice(features, row->feature) && is_needed(campaign, ops, row))
-				log_warning("this kernel has no %s (%s): %s trials will fail",
-					    feature_name(row->feature), features[row->feature].reason, ops->name);
-	record_campaign(campaign, json_pack("{s:o}", "features", features_to_json(features)));
 }
 
 /* Marks the instances that an earlier run used, so that they are cleaned up too. */
@@ -134,14 +99,27 @@ static int prepare(struct campaign *campaign, struct error *err)
 	return pump_add(&campaign->pump, &campaign_source, campaign, err) ?: campaign_watch_workers(campaign, err);
 }
 
+/* Per trial of the plan; NULL if out of memory. */
+static bool *pending_trials(const struct campaign *campaign)
+{
+	bool *runs = calloc(campaign->plan->trial_count + 1, sizeof(*runs));
+
+	for (size_t i = 0; runs && i < campaign->entry_count; i++)
+		runs[i] = campaign->entries[i].state == ENTRY_PENDING;
+	return runs;
+}
+
 static void announce(struct campaign *campaign)
 {
 	const struct plan *plan = campaign->plan;
-	char text[512];
+	_cleanup_free_ bool *runs = pending_trials(campaign);
+	struct plan_time time = plan_time(plan, runs, campaign->lane_count);
+	char text[512], how_long[PLAN_TIME_SIZE];
 
-	snprintf(text, sizeof(text), "%s%s: %zu of %zu trials to run, %u at a time, seed %llu, database %s",
+	snprintf(text, sizeof(text), "%s%s: %zu of %zu trials to run, %u at a time, %s, seed %llu, database %s",
 		 plan->campaign_id, campaign->resumed ? " goes on" : "", campaign->to_run, plan->trial_count,
-		 campaign->lane_count, (unsigned long long)plan->seed, store_path(campaign->store));
+		 campaign->lane_count, plan_time_text(how_long, &time), (unsigned long long)plan->seed,
+		 store_path(campaign->store));
 	progress_campaign(campaign->progress, "campaign_start",
 			  json_pack("{s:s, s:b, s:i, s:i, s:i, s:o, s:o}", "campaign", plan->campaign_id, "resumed",
 				    campaign->resumed, "to_run", (int)campaign->to_run, "trials",
@@ -178,7 +156,8 @@ static int run_locked(struct campaign *campaign)
 	}
 	if (campaign->resumed)
 		record_campaign(campaign, record_run_columns(campaign));
-	warn_of_missing_features(campaign);
+	if (campaign->check.has_features)
+		record_campaign(campaign, json_pack("{s:o}", "features", features_to_json(campaign->check.features)));
 	announce(campaign);
 	campaign_loop(campaign);
 	ret = campaign_finish(campaign);
@@ -206,21 +185,6 @@ static void campaign_clear(struct campaign *campaign)
 	plan_free(campaign->plan);
 }
 
-/* Locks the campaign, then opens its database: a run that is refused leaves none behind. */
-static int open_campaign(struct campaign *campaign, struct error *err)
-{
-	const struct campaign_options *options = campaign->options;
-	bool resumes = options->resume || options->retry_failed;
-	int ret = campaign_lock(&campaign->locks, campaign->plan->hash, campaign->plan->campaign_id, err);
-
-	if (!ret)
-		ret = campaign_lock_subjects(&campaign->locks, campaign->config, campaign->plan->campaign_id, err);
-	if (ret)
-		return ret == -EBUSY ? EXIT_USAGE : EXIT_HOST;
-	ret = store_open(&campaign->store, options->db, resumes ? STORE_UPDATE : STORE_WRITE, err);
-	return !ret ? EXIT_OK : ret == -ENOENT && resumes ? EXIT_USAGE : EXIT_HOST;
-}
-
 /* Makes the plan and checks the selection. Returns an exit code, having logged why. */
 static int start(struct campaign *campaign)
 {
@@ -232,6 +196,61 @@ static int start(struct campaign *campaign)
 		return campaign_check_selection(campaign);
 	log_error("%s", err.text);
 	return EXIT_HOST;
+}
+
+/* Logs what this host lacks. Returns an exit code. */
+static int check(struct campaign *campaign, bool tells_unchecked)
+{
+	_cleanup_free_ bool *selected = calloc(campaign->plan->trial_count + 1, sizeof(*selected));
+
+	for (size_t i = 0; selected && i < campaign->plan->trial_count; i++)
+		selected[i] = campaign_selects(campaign, &campaign->plan->trials[i]);
+	campaign->check = (struct check){
+		.plan = campaign->plan,
+		.runs = selected,
+		.database = store_choose_path(campaign->options->db),
+		.tells_unchecked = tells_unchecked,
+	};
+	check_host(&campaign->check);
+	campaign->check.runs = NULL;
+	campaign->check.plan = NULL;
+	return campaign->check.errors ? EXIT_USAGE : EXIT_OK;
+}
+
+int campaign_check(const struct config *config, const struct campaign_options *options)
+{
+	struct campaign campaign = {
+		.config = config,
+		.options = options,
+		.guard = {.fd = -1},
+	};
+	int ret;
+
+	object_log_init();
+	ret = start(&campaign) ?: check(&campaign, true);
+	if (!ret)
+		printf("%s: this host can run it%s\n", options->config_path,
+		       campaign.check.warnings ? ", see the warnings" : "");
+	campaign_clear(&campaign);
+	return ret;
+}
+
+/* Locks the campaign, then opens its database: a run that is refused leaves none behind. */
+static int open_campaign(struct campaign *campaign, struct error *err)
+{
+	const struct campaign_options *options = campaign->options;
+	bool resumes = options->resume || options->retry_failed;
+	int ret = campaign_lock(&campaign->locks, campaign->plan->hash, campaign->plan->campaign_id, err);
+
+	if (!ret)
+		ret = campaign_lock_subjects(&campaign->locks, campaign->config, campaign->plan->campaign_id, err);
+	if (ret)
+		return ret == -EBUSY ? EXIT_USAGE : EXIT_HOST;
+	ret = check(campaign, false);
+	if (ret && !options->no_check)
+		return error_set(err, -EINVAL, "nothing was started; --no-check starts all the same"), ret;
+	ret = store_open(&campaign->store, options->db, resumes ? STORE_UPDATE : STORE_WRITE, err);
+	return !ret ? EXIT_OK : ret == -ENOENT && resumes ? EXIT_USAGE : EXIT_HOST;
 }
 
 int campaign_run(const struct config *config, const struct campaign_options *options)
@@ -263,11 +282,9 @@ int campaign_run(const struct config *config, const struct campaign_options *opt
 static void print_plan(const struct campaign *campaign, FILE *out)
 {
 	const struct campaign_options *options = campaign->options;
-	_cleanup_free_ bool *runs = calloc(campaign->plan->trial_count, sizeof(*runs));
+	_cleanup_free_ bool *runs = pending_trials(campaign);
 	struct plan_view view = {.runs = runs, .parallel = options->parallel ?: campaign->config->parallel};
 
-	for (size_t i = 0; runs && i < campaign->entry_count; i++)
-		runs[i] = campaign->entries[i].state == ENTRY_PENDING;
 	if (options->progress == PROGRESS_JSON) {
 		_cleanup_json_ json_t *plan = plan_to_json(campaign->plan, &view), *document = json_document(plan);
 

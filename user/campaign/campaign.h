@@ -14,6 +14,7 @@ struct campaign_options {
 	const char *config_path; /* as the user gave it */
 	const char *command_line;
 	bool resume, fresh, retry_failed;
+	bool no_check;         /* start although check_host finds errors */
 	const char *resume_id; /* NULL: the newest unfinished campaign of this file */
 	const char *only;      /* glob over trial ids; NULL: all */
 	unsigned int parallel; /* 0: the file's value */
@@ -22,6 +23,8 @@ struct campaign_options {
 
 /* Runs the campaign and prints all messages; returns an exit code. */
 int campaign_run(const struct config *config, const struct campaign_options *options);
+/* Logs what check_host finds, without options the file's whole plan; returns an exit code. */
+int campaign_check(const struct config *config, const struct campaign_options *options);
 /* Prints what campaign_run would run, and changes nothing; returns an exit code. */
 int campaign_dry_run(const struct config *config, const struct campaign_options *options);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "campaign/campaign.h"
+#include "check/check.h"
 #include "plan/status.h"
 #include "process/guard.h"
 #include "process/pump.h"
@@ -55,6 +56,7 @@ struct campaign {
 	char boot_id[40];
 
 	bool resumed;
+	struct check check;
 	struct entry *entries; /* in plan order */
 	size_t entry_count, to_run, first_pending;
 	size_t left_out;     /* unfinished trials that --only does not select */
@@ -78,6 +80,8 @@ struct campaign {
 };
 
 /* campaign/select.c; each returns an exit code, having logged why */
+/* True unless --only leaves the trial out. */
+bool campaign_selects(const struct campaign *campaign, const struct plan_trial *trial);
 /* Refuses an --only that matches no trial. */
 int campaign_check_selection(const struct campaign *campaign);
 /* Creates or resumes the campaign and selects its trials. */

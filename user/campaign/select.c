@@ -19,7 +19,7 @@
 /* Campaigns of one file that start in the same second get the same id; later seconds are then tried. */
 #define ID_TRIES 10
 
-static bool is_selected(const struct campaign *campaign, const struct plan_trial *trial)
+bool campaign_selects(const struct campaign *campaign, const struct plan_trial *trial)
 {
 	const char *only = campaign->options->only;
 
@@ -134,8 +134,8 @@ static void add_entry(struct campaign *campaign, const struct plan_trial *plan, 
 		.plan = plan,
 		.attempt = row ? (unsigned int)json_integer_at(row, "attempt") : 0,
 		.instance = json_is_integer(instance) ? (int)json_integer_value(instance) : -1,
-		.state = is_selected(campaign, plan) && (again || !status_is_final(status)) ? ENTRY_PENDING
-											    : ENTRY_SKIPPED,
+		.state = campaign_selects(campaign, plan) && (again || !status_is_final(status)) ? ENTRY_PENDING
+												 : ENTRY_SKIPPED,
 	};
 	campaign->to_run += entry->state == ENTRY_PENDING;
 	campaign->left_out += entry->state == ENTRY_SKIPPED && !status_is_final(status);
@@ -319,7 +319,7 @@ static int choose(struct campaign *campaign, enum choice *choice)
 static bool selects_any(const struct campaign *campaign)
 {
 	for (size_t i = 0; i < campaign->plan->trial_count; i++)
-		if (is_selected(campaign, &campaign->plan->trials[i]))
+		if (campaign_selects(campaign, &campaign->plan->trials[i]))
 			return true;
 	return false;
 }

@@ -98,6 +98,22 @@ static int disk_check(const json_t *params, const char **field, struct error *er
 	return 0;
 }
 
+/* Drops the advice to use engine: fill, where that is used already or is refused, too. */
+static void cut_advice(struct error *err)
+{
+	static const char advice[] = ": use engine: fill", other[] = ", or ";
+	char *at = strstr(err->text, advice), *after = at ? at + strlen(advice) : NULL;
+
+	if (!at)
+		return;
+	if (strncmp(after, other, strlen(other))) {
+		*at = '\0';
+		return;
+	}
+	after += strlen(other);
+	memmove(at + strlen(": "), after, strlen(after) + 1);
+}
+
 /* The errors of disk_hook_load() for a kernel that refuses hooks: only then does auto fall back to fill. */
 static bool kernel_refuses(int code)
 {
@@ -115,6 +131,7 @@ static int open_any(struct disk_fault *disk, const struct fault_spec *spec, cons
 		if (!ret || !strcmp(asked, "hook") || !kernel_refuses(ret))
 			return ret;
 		disk->why_not_hook = *err;
+		cut_advice(&disk->why_not_hook);
 		*err = (struct error){0};
 	}
 	if (strcmp(fault_text_param(spec, "errno"), "ENOSPC") || !strcmp(fault_text_param(spec, "statfs"), "off"))
@@ -122,6 +139,30 @@ static int open_any(struct disk_fault *disk, const struct fault_spec *spec, cons
 				 disk->why_not_hook.text);
 	disk->engine = &disk_fill_engine;
 	return disk->engine->open(&disk->state, spec, shown, err);
+}
+
+/* Why engine: fill would be refused, too; false if it would not. */
+static bool fill_is_refused(const struct target *target, struct error *why)
+{
+	bool keeps_margin;
+
+	for (size_t i = 0; i < target->directory_count; i++)
+		if (disk_guard_fill(target, &target->directories[i], &keeps_margin, why))
+			return true;
+	return false;
+}
+
+/* Says why no engine could be used. */
+static int refuse(struct disk_fault *disk, const struct target *target, int code, struct error *own, struct error *err)
+{
+	struct error fill = {};
+
+	if (disk->why_not_hook.code)
+		return error_set(err, code, "%.240s (engine: fill, as %.200s)", own->text, disk->why_not_hook.text);
+	if (!strstr(own->text, ": use engine: fill") || !fill_is_refused(target, &fill))
+		return error_set(err, code, "%s", own->text);
+	cut_advice(own);
+	return error_set(err, code, "%.240s; and %.240s", own->text, fill.text);
 }
 
 static int disk_prepare(struct fault *fault, void **state, struct error *err)
@@ -135,10 +176,7 @@ static int disk_prepare(struct fault *fault, void **state, struct error *err)
 		return error_set(err, -ENOMEM, "out of memory");
 	ret = open_any(disk, fault_get_spec(fault), &shown, &own);
 	if (ret) {
-		if (disk->why_not_hook.code)
-			error_set(err, ret, "%.240s (engine: fill, as %.200s)", own.text, disk->why_not_hook.text);
-		else
-			error_set(err, ret, "%s", own.text);
+		ret = refuse(disk, fault_get_spec(fault)->target, ret, &own, err);
 		free(disk);
 		return ret;
 	}

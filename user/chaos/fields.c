@@ -42,15 +42,33 @@ static int parse_number(const struct chaos_field *field, const char *text, json_
 	return 0;
 }
 
+const char *chaos_choice(const struct chaos_field *field, const char *text)
+{
+	/* Other tools, and the types among themselves, have two vocabularies for directions. */
+	static const char *const synonyms[][2] = {{"in", "ingress"}, {"out", "egress"}};
+	const char *other = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(synonyms); i++)
+		for (size_t word = 0; word < 2; word++)
+			if (!strcmp(text, synonyms[i][word]))
+				other = synonyms[i][!word];
+	for (const char *const *choice = field->choices; *choice; choice++)
+		if (!strcmp(*choice, text))
+			return *choice;
+	for (const char *const *choice = field->choices; other && *choice; choice++)
+		if (!strcmp(*choice, other))
+			return *choice;
+	return NULL;
+}
+
 static int parse_choice(const struct chaos_field *field, const char *text, json_t **out, struct error *err)
 {
-	for (const char *const *choice = field->choices; *choice; choice++) {
-		if (!strcmp(*choice, text)) {
-			*out = json_string(text);
-			return 0;
-		}
-	}
-	return error_set(err, -EINVAL, "'%s' is none of %s", text, field->arg);
+	const char *choice = chaos_choice(field, text);
+
+	if (!choice)
+		return error_set(err, -EINVAL, "'%s' is none of %s", text, field->arg);
+	*out = json_string(choice);
+	return 0;
 }
 
 static int parse_ports(const char *text, json_t **out, struct error *err)

@@ -90,5 +90,7 @@ const struct chaos_field *chaos_field_find(const struct chaos_ops *ops, const ch
 /* Returns a new object with the fallback of every field that has one. */
 json_t *chaos_defaults(const struct chaos_ops *ops);
 
+/* FIELD_CHOICE: the choice that text means, "in" also for "ingress" and "out" for "egress"; NULL if none. */
+const char *chaos_choice(const struct chaos_field *field, const char *text);
 /* Parses a field's value from the command line (--min-ms 50) into the JSON that params holds. Not for FIELD_PEERS. */
 int chaos_field_parse(const struct chaos_field *field, const char *text, json_t **out, struct error *err);

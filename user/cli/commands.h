@@ -6,6 +6,7 @@
 #define EVAL_COMMANDS(X) \
 	X(run, "run", "run campaign CONFIG: run every trial of a campaign file, record each") \
 	X(validate, "validate", "check a campaign file; needs no root, touches nothing") \
+	X(check, "check", "look whether this host can run a campaign file; injects nothing") \
 	X(inject, "inject", "one fault by hand, ends on Ctrl+C or at its time") \
 	X(bpf_status, "bpf-status", "show every live fault of ours, leftovers, and what this kernel can do") \
 	X(cleanup, "cleanup", "remove what a crashed run left; --now: stop every fault on this host") \

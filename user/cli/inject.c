@@ -39,10 +39,11 @@ static void print_types(FILE *out)
 	fputs("\n'eval inject TYPE --help' lists a type's options.\n", out);
 }
 
-/* Returns after `seconds`, after a signal, or with err set if the fault ended by itself. */
-static void hold_faults(struct fault_set *faults, const sigset_t *unblocked, double seconds, struct error *err)
+/* Returns after its time, after a signal, or with err set if the fault ended by itself. */
+static void hold_faults(struct fault_set *faults, const sigset_t *unblocked, struct inject_report *report,
+			struct error *err)
 {
-	uint64_t end_ns = clock_monotonic_ns() + clock_from_seconds(seconds);
+	uint64_t end_ns = clock_monotonic_ns() + clock_from_seconds(report->seconds);
 
 	while (!stop_requested) {
 		uint64_t now_ns = clock_monotonic_ns();
@@ -59,6 +60,12 @@ static void hold_faults(struct fault_set *faults, const sigset_t *unblocked, dou
 		output_flush_standard();
 		if (fault_set_renew(faults, err))
 			return;
+		now_ns = clock_monotonic_ns();
+		if (now_ns < end_ns) {
+			fault_set_read_evidence(faults);
+			inject_report_holding(report, faults->slots[0].evidence,
+					      (double)(end_ns - now_ns) / (double)NSEC_PER_SEC);
+		}
 	}
 }
 
@@ -133,7 +140,7 @@ static int inject_and_hold(const struct inject_options *options, struct target *
 	sched_go_first();
 	report.spec = &faults.slots[0].spec;
 	inject_report_started(&report, fault_engine(faults.slots[0].fault));
-	hold_faults(&faults, unblocked, options->seconds, &err);
+	hold_faults(&faults, unblocked, &report, &err);
 	sched_take_turns();
 	report.interrupted = stop_requested;
 	ret = fault_set_revert(&faults, err.code ? NULL : &err) ?: err.code;

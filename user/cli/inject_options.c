@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/options.h"
@@ -84,16 +86,79 @@ static int word_add(const char **list, const char *word)
 	return 0;
 }
 
-static void parse_field_option(int key, const char *arg, struct inject_options *options, const struct argp_state *state)
+/* Writes a field's name as it is typed: "--min-ms". */
+static void option_name(char *out, size_t size, const struct chaos_field *field)
+{
+	snprintf(out, size, "--%s", field->name);
+	for (char *c = out; *c; c++)
+		if (*c == '_')
+			*c = '-';
+}
+
+/* The field whose name stands at text, as a word of its own and, if it is an ordinary word, in quotes. */
+static const struct chaos_field *field_at(const struct chaos_ops *ops, const char *start, const char *text)
+{
+	char before = text > start ? text[-1] : ' ';
+
+	for (const struct chaos_field *field = ops->fields; field->name; field++) {
+		size_t length = strlen(field->name);
+		bool quoted = before == '\'' && text[length] == '\'';
+
+		if (!strncmp(text, field->name, length) && (strchr(field->name, '_') || quoted) &&
+		    !isalnum((unsigned char)before) && !isalnum((unsigned char)text[length]) && text[length] != '_')
+			return field;
+	}
+	return NULL;
+}
+
+/* Prints a message of the type's, which names fields as in a campaign file, with options as they are typed. */
+static void print_as_typed(FILE *out, const struct chaos_ops *ops, const char *text)
+{
+	for (const char *at = text; *at;) {
+		const struct chaos_field *field = field_at(ops, text, at);
+		char name[40];
+
+		if (!field) {
+			fputc(*at++, out);
+			continue;
+		}
+		option_name(name, sizeof(name), field);
+		fputs(name, out);
+		at += strlen(field->name);
+	}
+}
+
+/* Problems are collected, so that all are printed at once. */
+static void add_problem(struct inject_options *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add_problem(struct inject_options *options, const char *format, ...)
+{
+	va_list args;
+
+	if (!options->problems)
+		options->problems = open_memstream(&options->problem_text, &options->problem_size);
+	if (!options->problems)
+		return;
+	va_start(args, format);
+	vfprintf(options->problems, format, args);
+	va_end(args);
+	fputc('\n', options->problems);
+}
+
+static void parse_field_option(int key, const char *arg, struct inject_options *options)
 {
 	const struct chaos_field *field = &options->ops->fields[key - FIELD_OPTION_BASE];
 	struct error err = {};
+	char name[40];
 	json_t *value;
 
-	if (chaos_field_parse(field, arg ? arg : "true", &value, &err))
-		argp_error(state, "%s: %s", field->name, err.text);
-	else
+	if (!chaos_field_parse(field, arg ? arg : "true", &value, &err)) {
 		json_object_set_new(options->params, field->name, value);
+		return;
+	}
+	option_name(name, sizeof(name), field);
+	add_problem(options, "%s: %s", name, err.text);
+	/* Not missing, but wrong. */
+	json_object_set_new(options->params, field->name, json_null());
 }
 
 static bool is_guard(const char *word)
@@ -104,7 +169,7 @@ static bool is_guard(const char *word)
 	return false;
 }
 
-static error_t parse_where(int key, char *arg, struct inject_options *options, const struct argp_state *state)
+static error_t parse_where(int key, char *arg, struct inject_options *options)
 {
 	struct inject_where *where = &options->where;
 	unsigned long number;
@@ -135,7 +200,7 @@ static error_t parse_where(int key, char *arg, struct inject_options *options, c
 		break;
 	case OPTION_ALLOW:
 		if (!is_guard(arg))
-			argp_error(state, "allow: '%s' is none of " TARGET_GUARDS_TEXT, arg);
+			add_problem(options, "--allow: '%s' is none of " TARGET_GUARDS_TEXT, arg);
 		ret = word_add(where->allow, arg);
 		break;
 	case OPTION_CONFIG:
@@ -147,14 +212,14 @@ static error_t parse_where(int key, char *arg, struct inject_options *options, c
 	case OPTION_INSTANCE:
 		number = strtoul(arg, &end, 10);
 		if (!isdigit((unsigned char)*arg) || *end || number > UINT_MAX)
-			argp_error(state, "instance: '%s' is not a whole number", arg);
+			add_problem(options, "--instance: '%s' is not a whole number", arg);
 		where->instance = (unsigned int)number;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 	if (ret)
-		argp_error(state, "more than %d of an option", INJECT_WORDS_MAX - 1);
+		add_problem(options, "more than %d of an option", INJECT_WORDS_MAX - 1);
 	return 0;
 }
 
@@ -164,45 +229,44 @@ static error_t parse_inject_option(int key, char *arg, struct argp_state *state)
 	char *end;
 
 	if (key >= FIELD_OPTION_BASE && key < FIELD_OPTION_BASE + OPTIONS_MAX) {
-		parse_field_option(key, arg, options, state);
+		parse_field_option(key, arg, options);
 		return 0;
 	}
 	switch (key) {
 	case OPTION_FOR:
-		if (parse_duration(arg, &options->seconds))
-			argp_error(state, "for: '%s' is not a time like 30s, 500ms or 5m (at most 24h)", arg);
+		if (parse_duration(arg, &options->seconds)) {
+			add_problem(options, "--for: '%s' is not a time like 30s, 500ms or 5m (at most 24h)", arg);
+			options->seconds = NAN;
+		}
 		return 0;
 	case OPTION_SEED:
 		errno = 0;
 		options->seed = strtoull(arg, &end, 10);
 		options->seed_given = true;
 		if (!isdigit((unsigned char)*arg) || *end || errno)
-			argp_error(state, "seed: '%s' is not a whole number", arg);
+			add_problem(options, "--seed: '%s' is not a whole number", arg);
 		return 0;
 	case OPTION_JSON:
 		options->json = true;
 		return 0;
 	default:
-		return parse_where(key, arg, options, state);
+		return parse_where(key, arg, options);
 	}
 }
 
 /* Makes the type's fields options (min_ms becomes --min-ms) and adds the common ones. */
 static void build_options(const struct chaos_ops *ops, struct argp_option *out)
 {
-	static char names[OPTIONS_MAX][32];
+	static char names[OPTIONS_MAX][40];
 	size_t used = 0, field_index = 0;
 
 	out[used++] = (struct argp_option){.doc = "What:", .group = 0};
 	for (const struct chaos_field *field = ops->fields; field->name; field++, field_index++) {
 		if (field->type == FIELD_PEERS)
 			continue;
-		snprintf(names[field_index], sizeof(names[0]), "%s", field->name);
-		for (char *c = names[field_index]; *c; c++)
-			if (*c == '_')
-				*c = '-';
+		option_name(names[field_index], sizeof(names[0]), field);
 		out[used++] = (struct argp_option){
-			.name = names[field_index],
+			.name = names[field_index] + strlen("--"),
 			.key = FIELD_OPTION_BASE + (int)field_index,
 			.arg = field->type == FIELD_BOOL ? NULL : field->arg,
 			.doc = field->help,
@@ -211,26 +275,51 @@ static void build_options(const struct chaos_ops *ops, struct argp_option *out)
 	memcpy(out + used, common_options, sizeof(common_options));
 }
 
-static int check_complete(struct inject_options *options)
+static void check_fields(struct inject_options *options)
 {
 	const char *field = NULL;
+	bool complete = true;
 	struct error err = {};
 
-	if (options->seconds <= 0) {
-		log_error("how long? --for 30s");
-		return EXIT_USAGE;
-	}
 	for (const struct chaos_field *f = options->ops->fields; f->name; f++) {
-		if (f->required && !json_object_get(options->params, f->name)) {
-			log_error("%s needs '%s' (%s)", options->ops->name, f->name, f->help);
-			return EXIT_USAGE;
+		const json_t *value = json_object_get(options->params, f->name);
+		char name[40];
+
+		option_name(name, sizeof(name), f);
+		if (f->required && !value)
+			add_problem(options, "%s needs %s %s (%s)", options->ops->name, name, f->arg ?: "", f->help);
+		complete = complete && (value ? !json_is_null(value) : !f->required);
+	}
+	/* The type checks only what is complete and valid. */
+	if (complete && options->ops->check && options->ops->check(options->params, &field, &err))
+		add_problem(options, "%s", err.text);
+}
+
+/* Prints all problems. Returns an exit code. */
+static int check_complete(struct inject_options *options)
+{
+	char *line, *rest;
+
+	if (!isnan(options->seconds) && options->seconds <= 0)
+		add_problem(options, "how long? --for 30s");
+	check_fields(options);
+	if (!options->problems)
+		return EXIT_OK;
+	fclose(options->problems);
+	rest = options->problem_text;
+	while ((line = strsep(&rest, "\n")) && rest) {
+		_cleanup_free_ char *typed = NULL;
+		size_t size;
+		FILE *out = open_memstream(&typed, &size);
+
+		if (out) {
+			print_as_typed(out, options->ops, line);
+			fclose(out);
 		}
+		log_error("%s", typed ?: line);
 	}
-	if (options->ops->check && options->ops->check(options->params, &field, &err)) {
-		log_error("%s", err.text);
-		return EXIT_USAGE;
-	}
-	return EXIT_OK;
+	free(options->problem_text);
+	return EXIT_USAGE;
 }
 
 int inject_options_parse(struct inject_options *options, int argc, char **argv)

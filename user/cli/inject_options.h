@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "chaos/type.h"
 #include "cli/inject_target.h"
@@ -16,6 +17,9 @@ struct inject_options {
 	double seconds;
 	uint64_t seed;
 	bool seed_given, json;
+	FILE *problems; /* while parsing: a line per problem; NULL: none */
+	char *problem_text;
+	size_t problem_size;
 };
 
 /* Sets everything but ops. Returns an exit code, having logged what is missing; a wrong option exits the process. */

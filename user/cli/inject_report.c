@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "cli/inject_report.h"
 
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "chaos/type.h"
 #include "net/endpoint.h"
+#include "report/report.h"
 #include "target/target.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/json.h"
 #include "util/output.h"
+#include "util/terminal.h"
+
+#define ENDPOINTS_SHOWN 8
 
 static void print_event(const char *event, json_t *fields)
 {
@@ -35,6 +40,41 @@ static void print_never_touched(const struct target *target)
 	fprintf(output_stdout(), "never touched:%s", target->protect_count ? "" : " nothing is protected");
 	for (size_t i = 0; i < target->protect_count; i++)
 		fprintf(output_stdout(), "%s %s", i ? "," : "", protect_format(&target->protect[i], text));
+	fputc('\n', output_stdout());
+}
+
+static void print_endpoints(const char *title, const struct endpoint *endpoints, size_t count)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+
+	fprintf(output_stdout(), "%s:", title);
+	for (size_t i = 0; i < count && i < ENDPOINTS_SHOWN; i++)
+		fprintf(output_stdout(), "%s %s", i ? "," : "", endpoint_format(&endpoints[i], text));
+	if (count > ENDPOINTS_SHOWN)
+		fprintf(output_stdout(), " and %zu more", count - ENDPOINTS_SHOWN);
+	fputc('\n', output_stdout());
+}
+
+/* What the fault acts on, and how. */
+static void print_what(const struct fault_spec *spec)
+{
+	const struct target *target = spec->target;
+	const char *key;
+	json_t *value;
+
+	fprintf(output_stdout(), "target: %s\n", *target->node ? target->node : "this host");
+	if (target->local_count)
+		print_endpoints("its addresses", target->locals, target->local_count);
+	if (target->peers_all)
+		fputs("peers: all\n", output_stdout());
+	else if (target->peer_count)
+		print_endpoints("peers", target->peers, target->peer_count);
+	fputs("parameters:", output_stdout());
+	json_object_foreach ((json_t *)spec->params, key, value) {
+		_cleanup_free_ char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+
+		fprintf(output_stdout(), " %s=%s", key, json_is_string(value) ? json_string_value(value) : text ?: "?");
+	}
 	fputc('\n', output_stdout());
 }
 
@@ -66,8 +106,30 @@ void inject_report_started(const struct inject_report *report, const char *engin
 		fprintf(output_stdout(), "%s %s", i ? "," : "", target->directories[i].path);
 	fprintf(output_stdout(), " for %g s, seed %llu; Ctrl+C ends it\n", report->seconds,
 		(unsigned long long)report->spec->seed);
+	print_what(report->spec);
 	if (target->device_count)
 		print_never_touched(target);
+}
+
+void inject_report_holding(struct inject_report *report, const json_t *evidence, double seconds_left)
+{
+	char hits[REPORT_CELL_SIZE];
+
+	if (report->json || isatty(STDOUT_FILENO) != 1)
+		return;
+	terminal_code(output_stdout(), "\r\033[K");
+	fprintf(output_stdout(), "%.0f s left, hits: %s", ceil(seconds_left),
+		report_count(hits, json_object_get(evidence, "hit")));
+	fflush(output_stdout());
+	report->line_open = true;
+}
+
+/* Ends the line of inject_report_holding. */
+static void end_line(struct inject_report *report)
+{
+	if (report->line_open)
+		terminal_code(output_stdout(), "\r\033[K");
+	report->line_open = false;
 }
 
 static void print_reasons(const json_t *evidence)
@@ -88,10 +150,11 @@ static void warn_of_losses(const json_t *evidence)
 		log_warning("%s", json_text_or(loss, "text", ""));
 }
 
-int inject_report_reverted(const struct inject_report *report, json_t *evidence)
+int inject_report_reverted(struct inject_report *report, json_t *evidence)
 {
 	json_int_t hit = json_integer_at(evidence, "hit");
 
+	end_line(report);
 	if (report->json) {
 		_cleanup_json_ json_t *fields =
 			json_pack("{s:O, s:b}", "evidence", evidence, "interrupted", report->interrupted);
@@ -103,6 +166,7 @@ int inject_report_reverted(const struct inject_report *report, json_t *evidence)
 		report->spec->ops->describe(text, sizeof(text), evidence);
 		fprintf(output_stdout(), "reverted%s: %s\n", report->interrupted ? " early" : "", text);
 		print_reasons(evidence);
+		report_delays(output_stdout(), evidence);
 	}
 	warn_of_losses(evidence);
 	if (report->interrupted)

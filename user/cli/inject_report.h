@@ -10,8 +10,11 @@ struct inject_report {
 	const struct fault_spec *spec;
 	double seconds;
 	bool json, interrupted;
+	bool line_open; /* inject_report_holding has written a line without an end */
 };
 
 void inject_report_started(const struct inject_report *report, const char *engine);
+/* On a terminal: rewrites the line that says how long the fault still holds and what it hit so far. */
+void inject_report_holding(struct inject_report *report, const json_t *evidence, double seconds_left);
 /* Prints what the fault did. Returns the exit code: EXIT_TRIALS if the fault hit nothing. */
-int inject_report_reverted(const struct inject_report *report, json_t *evidence);
+int inject_report_reverted(struct inject_report *report, json_t *evidence);

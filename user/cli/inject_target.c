@@ -7,6 +7,7 @@
 #include "config/load.h"
 #include "inject/node.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 int inject_target_exit_code(int code)
 {
@@ -87,12 +88,27 @@ static int open_by_hand(struct target **out, const struct chaos_ops *ops, const 
 	return target_open(out, &spec, err);
 }
 
+/* "n1, n2", with their subjects if there are several. */
+static void list_nodes(char *out, size_t size, const struct config *config)
+{
+	out[0] = '\0';
+	for (size_t i = 0; i < config->subject_count; i++) {
+		const struct subject *subject = &config->subjects[i];
+
+		for (size_t j = 0; j < subject->node_count; j++)
+			text_append(out, size, "%s%s%s%s", *out ? ", " : "",
+				    config->subject_count > 1 ? subject->name : "",
+				    config->subject_count > 1 ? "/" : "", subject->nodes[j].name);
+	}
+}
+
 /* Finds "NODE", or "SUBJECT/NODE", which is needed if several subjects have a node of that name. */
 static const struct subject *find_subject(const struct config *config, const char *node, const char **name,
 					  struct error *err)
 {
 	const char *slash = strchr(node, '/');
 	const struct subject *found = NULL;
+	char nodes[512];
 
 	*name = slash ? slash + 1 : node;
 	for (size_t i = 0; i < config->subject_count; i++) {
@@ -112,8 +128,10 @@ static const struct subject *find_subject(const struct config *config, const cha
 			found = subject;
 		}
 	}
-	if (!found)
-		error_set(err, -ENOENT, "no node '%s' in the file", node);
+	if (!found) {
+		list_nodes(nodes, sizeof(nodes), config);
+		error_set(err, -ENOENT, "no node '%s' in the file; there are %s", node, nodes);
+	}
 	return found;
 }
 

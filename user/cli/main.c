@@ -81,6 +81,40 @@ static int run_command(size_t index, int argc, char **argv)
 	return ret;
 }
 
+/* Names the command that is meant by a word that other tools have, or the nearest. */
+static int unknown_command(const char *word)
+{
+	static const char *const elsewhere[][2] = {
+		{"status", "bpf-status"},
+		{"ps", "bpf-status"},
+		{"stop", "cleanup --now"},
+		{"destroy", "cleanup --now"},
+		{"recover", "cleanup"},
+		{"create", "run campaign"},
+		{"attack", "inject"},
+		{"resume", "run campaign CONFIG --resume"},
+		{"ls", "list"},
+		{"describe", "show"},
+		{"lint", "validate"},
+		{"campaign", "run campaign"},
+	};
+	const char *known[ARRAY_SIZE(commands)], *meant = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++)
+		if (!strcmp(word, elsewhere[i][0]))
+			meant = elsewhere[i][1];
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (commands[i].run)
+			known[count++] = commands[i].name;
+	meant = meant ?: text_nearest(word, known, count);
+	if (meant)
+		log_error("no command '%s'; did you mean 'eval %s'?", word, meant);
+	else
+		log_error("no command '%s'; 'eval --help' lists them", word);
+	return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	/* Keeps files opened later from landing on descriptor 0, 1 or 2. */
@@ -111,6 +145,5 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return run_command(i, argc - 1, argv + 1);
-	log_error("no command '%s'; 'eval --help' lists them", argv[1]);
-	return EXIT_USAGE;
+	return unknown_command(argv[1]);
 }

@@ -19,6 +19,7 @@ enum option_key {
 	OPTION_ONLY,
 	OPTION_PARALLEL,
 	OPTION_DRY_RUN,
+	OPTION_NO_CHECK,
 	OPTION_QUIET,
 };
 
@@ -31,6 +32,7 @@ static const struct argp_option options[] = {
 	{"parallel", OPTION_PARALLEL, "N", 0, "run N trials at once (default: the file's)", 0},
 	OPTION_DB_ROW,
 	{"dry-run", OPTION_DRY_RUN, NULL, 0, "print what would run, and run nothing; needs no root", 0},
+	{"no-check", OPTION_NO_CHECK, NULL, 0, "start although 'eval check' finds errors", 0},
 	{"json", OPTION_JSON, NULL, 0, "print one JSON event a line (with --dry-run: the plan as JSON)", 0},
 	{"quiet", OPTION_QUIET, NULL, 0, "print the table at the end only", 0},
 	{0},
@@ -82,6 +84,9 @@ static error_t take_run_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_DRY_RUN:
 		run->dry_run = true;
+		return 0;
+	case OPTION_NO_CHECK:
+		run->campaign.no_check = true;
 		return 0;
 	case OPTION_JSON:
 		run->campaign.progress = PROGRESS_JSON;

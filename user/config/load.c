@@ -192,6 +192,9 @@ static int read_config(struct reader *reader, const char *path, FILE *problems, 
 	reader->directory = reader->documents[index].directory;
 	if (reader->documents[index].root)
 		decode_campaign(reader, reader->documents[index].root);
+	for (size_t i = 0; reader->failed && i < reader->document_count; i++)
+		if (reader->documents[i].text)
+			characters_explain(reader, reader->documents[i].file, reader->documents[i].text);
 	problems_print(reader, problems);
 	if (reader->failed)
 		return error_set(err, -EINVAL, "%s is not a valid campaign file", path);

@@ -83,6 +83,9 @@ static json_t *decode_field(struct reader *reader, const struct ynode *value, co
 	case FIELD_BOOL:
 		return scalar_bool(reader, value, field->name, &flag) ? json_boolean(flag) : NULL;
 	case FIELD_CHOICE:
+		choice = value->kind == YNODE_SCALAR ? chaos_choice(field, value->text) : NULL;
+		if (choice)
+			return json_string(choice);
 		return scalar_choice(reader, value, field->name, field->choices, &choice) ? json_string(choice) : NULL;
 	case FIELD_PEERS:
 		return decode_peers(reader, value, field);

@@ -46,6 +46,7 @@ struct document {
 	struct ynode *root;
 	char *file;      /* as the user gave it */
 	char *directory; /* absolute */
+	char *text;
 };
 
 /* One chaos type's parameters as given at one level (defaults, subject or chaos type). */
@@ -113,6 +114,12 @@ void problems_clear(struct reader *reader);
  */
 int document_read(struct reader *reader, const char *path, size_t *out, struct error *err);
 void documents_free(struct reader *reader);
+
+/*
+ * config/characters.c: reports tabs in the indentation, and characters that look like a space, a quote or a dash. Only
+ * for a file with errors: all of them may be meant, for example in the text of a command.
+ */
+void characters_explain(struct reader *reader, const char *file, const char *text);
 
 /* config/scalar.c: each returns false after reporting a problem. name is the key that the message shows. */
 enum number_kind {

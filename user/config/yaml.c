@@ -11,6 +11,8 @@
 #include "util/text.h"
 #include "util/trusted.h"
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 struct builder {
 	struct reader *reader;
 	const char *file;
@@ -214,6 +216,11 @@ static struct ynode *parse_text(struct reader *reader, const char *file, const c
 		problem_error(reader, &start, "out of memory");
 		return NULL;
 	}
+	/* libyaml refuses a byte order mark if the encoding is set. */
+	if (size >= strlen(BYTE_ORDER_MARK) && !memcmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK))) {
+		text += strlen(BYTE_ORDER_MARK);
+		size -= strlen(BYTE_ORDER_MARK);
+	}
 	yaml_parser_set_encoding(&builder.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&builder.parser, (const unsigned char *)text, size);
 	ret = builder_run(&builder);
@@ -351,8 +358,11 @@ int document_read(struct reader *reader, const char *path, size_t *out, struct e
 		problem_error(reader, &start, "the file is larger than 1 MiB");
 		return 0;
 	}
-	if (check_bytes(reader, start.file, (const unsigned char *)text, size))
-		reader->documents[*out].root = parse_text(reader, start.file, text, size);
+	if (!check_bytes(reader, start.file, (const unsigned char *)text, size))
+		return 0;
+	text[size] = '\0';
+	reader->documents[*out].root = parse_text(reader, start.file, text, size);
+	reader->documents[*out].text = TAKE_PTR(text);
 	return 0;
 }
 
@@ -362,6 +372,7 @@ void documents_free(struct reader *reader)
 		ynode_free(reader->documents[i].root);
 		free(reader->documents[i].file);
 		free(reader->documents[i].directory);
+		free(reader->documents[i].text);
 	}
 	free(reader->documents);
 	reader->documents = NULL;

@@ -39,6 +39,19 @@ int plan_new(struct plan **out, const struct config *config, uint64_t realtime_n
 	     struct error *err);
 void plan_free(struct plan *plan);
 
+/*
+ * How long the plan's trials take, in seconds: at least their warm-ups, holds and cooldowns, at most also the timeouts
+ * of `ready`, with retries, and of recovery. Without the time of reset and cleanup. runs as in plan_view.
+ */
+struct plan_time {
+	double least, most;
+};
+struct plan_time plan_time(const struct plan *plan, const bool *runs, unsigned int parallel);
+/* "0:37 to 1:52", "2:00:00" if both are the same. */
+#define PLAN_TIME_SIZE 64
+const char *plan_time_text(char out[PLAN_TIME_SIZE], const struct plan_time *time);
+#define PLAN_READY_SECONDS 30 /* the timeout of a `ready` that has none */
+
 /* What --dry-run shows: the trials that would run. */
 struct plan_view {
 	const bool *runs; /* per trial of the plan; NULL: all */

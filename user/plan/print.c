@@ -145,6 +145,8 @@ static void print_count(const struct plan *plan, const struct plan_view *view, F
 void plan_print(const struct plan *plan, const struct plan_view *view, FILE *out)
 {
 	const struct config *config = plan->config;
+	char text[PLAN_TIME_SIZE];
+	struct plan_time time;
 
 	fprintf(out, "%s%s%s%s: ", plan->campaign_id, config->name ? " (" : "", config->name ?: "",
 		config->name ? ")" : "");
@@ -152,6 +154,8 @@ void plan_print(const struct plan *plan, const struct plan_view *view, FILE *out
 	fprintf(out, ", parallel %u, cooldown " NUMBER_FORMAT " s, seed %llu (%s)\n", view->parallel,
 		config->cooldown_seconds, (unsigned long long)plan->seed,
 		config->seed_given ? "from the file" : "drawn; set `seed` to repeat it");
+	time = plan_time(plan, view->runs, view->parallel);
+	fprintf(out, "takes %s, and what reset and cleanup need\n", plan_time_text(text, &time));
 	for (size_t i = 0; i < config->subject_count; i++)
 		print_subject(&config->subjects[i], out);
 	for (size_t i = 0; i < plan->trial_count; i++)
@@ -185,13 +189,15 @@ static json_t *trial_to_json(const struct plan_trial *trial)
 
 json_t *plan_to_json(const struct plan *plan, const struct plan_view *view)
 {
+	struct plan_time time = plan_time(plan, view->runs, view->parallel);
 	json_t *trials = json_array();
 
 	for (size_t i = 0; i < plan->trial_count; i++)
 		if (is_shown(view, i))
 			json_array_append_new(trials, trial_to_json(&plan->trials[i]));
-	return json_pack("{s:s, s:s?, s:s, s:I, s:b, s:i, s:f, s:i, s:o}", "campaign", plan->campaign_id, "label",
-			 plan->config->name, "hash", plan->hash, "seed", (json_int_t)plan->seed, "seed_given",
+	return json_pack("{s:s, s:s?, s:s, s:I, s:b, s:i, s:f, s:f, s:f, s:i, s:o}", "campaign", plan->campaign_id,
+			 "label", plan->config->name, "hash", plan->hash, "seed", (json_int_t)plan->seed, "seed_given",
 			 plan->config->seed_given, "parallel", view->parallel, "cooldown_seconds",
-			 plan->config->cooldown_seconds, "trial_count", (int)plan->trial_count, "trials", trials);
+			 plan->config->cooldown_seconds, "seconds_least", time.least, "seconds_most", time.most,
+			 "trial_count", (int)plan->trial_count, "trials", trials);
 }

@@ -55,3 +55,8 @@ bool probes_healthy(const struct probes *probes, char *reason, size_t size);
  * last sample and totals. "ok" and "latency_ms" are null before the first sample, "error" is null without an error.
  */
 json_t *probes_state(const struct probes *probes);
+/*
+ * [{"text", "count", "output": of the last one, or null}] of a probe's bad samples: the first 20 texts that occurred,
+ * and "others". index is that of probes_new's list.
+ */
+json_t *probes_errors(const struct probes *probes, size_t index);

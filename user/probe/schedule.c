@@ -15,6 +15,17 @@
 /* Running samples per probe: more could starve the host that probe and subject share. */
 #define SAMPLES_AT_ONCE 64
 
+/* Kinds of errors kept per probe; errors of further kinds are counted together. */
+#define ERRORS_MAX 20
+#define ERROR_OUTPUT_MAX 1000
+
+/* Samples that failed with the same text. */
+struct probe_error {
+	char *text;
+	json_int_t count;
+	json_t *output; /* of the last one; NULL: none */
+};
+
 struct sample {
 	struct sample *next;
 	struct proc *proc;
@@ -35,6 +46,9 @@ struct probe_run {
 	unsigned int last_good; /* one bit per sample, bit 0 the newest */
 	double latency_ms;      /* of the last sample */
 	char error[224];
+	struct probe_error errors[ERRORS_MAX];
+	size_t error_count;
+	json_int_t other_errors;
 };
 
 struct probes {
@@ -84,6 +98,10 @@ void probes_free(struct probes *probes)
 			probes->runs[i].running = sample->next;
 			sample_free(sample);
 		}
+		for (size_t j = 0; j < probes->runs[i].error_count; j++) {
+			free(probes->runs[i].errors[j].text);
+			json_decref(probes->runs[i].errors[j].output);
+		}
 	}
 	json_decref(probes->samples);
 	free(probes->runs);
@@ -120,12 +138,49 @@ static void count_sample(struct probe_run *run, bool good, uint64_t started_ns, 
 	snprintf(run->error, sizeof(run->error), "%s", good ? "" : error);
 }
 
+static struct probe_error *find_error(struct probe_run *run, const char *text)
+{
+	for (size_t i = 0; i < run->error_count; i++)
+		if (!strcmp(run->errors[i].text, text))
+			return &run->errors[i];
+	if (run->error_count == ERRORS_MAX)
+		return NULL;
+	run->errors[run->error_count].text = strdup(text);
+	return run->errors[run->error_count].text ? &run->errors[run->error_count++] : NULL;
+}
+
+/* The end of the output, which usually says why. */
+static json_t *end_of(const json_t *output)
+{
+	const char *text = json_string_value(output) ?: "";
+	size_t length = json_string_length(output), kept = length < ERROR_OUTPUT_MAX ? length : ERROR_OUTPUT_MAX;
+
+	return length ? json_text(text + length - kept, kept) : NULL;
+}
+
+/* proc is NULL for a sample that could not start. */
+static void count_error(struct probe_run *run, const char *text, const struct proc *proc)
+{
+	_cleanup_json_ json_t *output = proc ? proc_output(proc) : NULL;
+	struct probe_error *error = find_error(run, text);
+
+	if (!error) {
+		run->other_errors++;
+		return;
+	}
+	error->count++;
+	json_decref(error->output);
+	error->output = end_of(output);
+}
+
 static void record_sample(struct probes *probes, struct probe_run *run, const struct sample *sample,
 			  uint64_t started_ns, uint64_t ended_ns, const char *error)
 {
 	json_t *row;
 
 	count_sample(run, !error, started_ns, error);
+	if (error)
+		count_error(run, error, sample->proc);
 	run->latency_ms = (double)(ended_ns - started_ns) / NSEC_PER_MSEC;
 	row = json_pack("{s:s, s:I, s:I, s:I, s:b, s:s}", "probe", run->probe->name, "scheduled_ns",
 			(json_int_t)sample->scheduled_ns, "started_at_ns", (json_int_t)started_ns, "latency_ns",
@@ -312,4 +367,19 @@ json_t *probes_state(const struct probes *probes)
 		json_object_set_new(state, run->probe->name, one);
 	}
 	return state;
+}
+
+json_t *probes_errors(const struct probes *probes, size_t index)
+{
+	const struct probe_run *run = &probes->runs[index];
+	json_t *errors = json_array();
+
+	for (size_t i = 0; i < run->error_count; i++)
+		json_array_append_new(errors,
+				      json_pack("{s:o, s:I, s:O?}", "text", json_outside(run->errors[i].text), "count",
+						run->errors[i].count, "output", run->errors[i].output));
+	if (run->other_errors)
+		json_array_append_new(errors, json_pack("{s:s, s:I, s:n}", "text", "others", "count", run->other_errors,
+							"output"));
+	return errors;
 }

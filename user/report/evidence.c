@@ -19,11 +19,25 @@ static void print_direction_loss(FILE *out, const json_t *counters)
 		fprintf(out, "    matched but passed untouched: %s\n", report_count(cell, failed));
 }
 
+static void print_delays(FILE *out, const json_t *counters)
+{
+	static const char *const histograms[] = {"drawn", "applied"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(histograms); i++) {
+		const json_t *histogram = json_object_get(counters, histograms[i]);
+
+		if (!json_integer_at(histogram, "count"))
+			continue;
+		fprintf(out, "    delay %s, mean %.3f ms\n", histograms[i],
+			json_number_value(json_object_get(histogram, "mean_us")) / 1000);
+		report_histogram(out, histogram, "      ");
+	}
+}
+
 /* with_loss: for older records, whose evidence has no "losses". */
 static void print_direction(FILE *out, const char *device, const char *direction, const json_t *counters,
 			    bool with_loss)
 {
-	static const char *const histograms[] = {"drawn", "applied"};
 	char seen[REPORT_CELL_SIZE], hit[REPORT_CELL_SIZE], bytes[REPORT_CELL_SIZE];
 
 	if (!json_is_object(counters))
@@ -34,15 +48,24 @@ static void print_direction(FILE *out, const char *device, const char *direction
 		report_count(bytes, json_object_get(counters, "bytes")));
 	if (with_loss)
 		print_direction_loss(out, counters);
-	for (size_t i = 0; i < ARRAY_SIZE(histograms); i++) {
-		const json_t *histogram = json_object_get(counters, histograms[i]);
+	print_delays(out, counters);
+}
 
-		if (!json_integer_at(histogram, "count"))
-			continue;
-		fprintf(out, "    delay %s, mean %.3f ms\n", histograms[i],
-			json_number_value(json_object_get(histogram, "mean_us")) / 1000);
-		report_histogram(out, histogram, "      ");
-	}
+void report_delays(FILE *out, const json_t *evidence)
+{
+	static const char *const directions[] = {"egress", "ingress"};
+	const json_t *device;
+	size_t i;
+
+	json_array_foreach (json_object_get(evidence, "devices"), i, device)
+		for (size_t j = 0; j < ARRAY_SIZE(directions); j++) {
+			const json_t *counters = json_object_get(device, directions[j]);
+
+			if (!json_integer_at(json_object_get(counters, "drawn"), "count"))
+				continue;
+			fprintf(out, "  %s %s\n", json_text_or(device, "device", "?"), directions[j]);
+			print_delays(out, counters);
+		}
 }
 
 /* Prints the members of evidence that no other line shows. */

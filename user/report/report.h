@@ -12,6 +12,9 @@ void report_table_for(FILE *out, int reader_fd, const json_t *trials);
 /* Prints {"count", "mean_us", "log2_us"} from fault_evidence, one line per bucket. */
 void report_histogram(FILE *out, const json_t *histogram, const char *indent);
 
+/* Prints the distribution of the delays in a fault's evidence, per device and direction; nothing without delays. */
+void report_delays(FILE *out, const json_t *evidence);
+
 /* Format a value as "99.8 %", "2.1 ms", "1.40 s" or "123.4k"; "-" if it is not a number. Return out. */
 #define REPORT_CELL_SIZE 32
 const char *report_percent(char out[REPORT_CELL_SIZE], const json_t *value);

@@ -108,6 +108,18 @@ static void print_windows(FILE *out, const char *probe, const json_t *summary)
 	}
 }
 
+static void print_probe_errors(FILE *out, const json_t *errors)
+{
+	const json_t *error;
+	size_t i;
+
+	json_array_foreach (errors, i, error) {
+		fprintf(out, "  %-16s%lld times: ", "", (long long)json_integer_at(error, "count"));
+		report_text(out, json_text_or(error, "text", ""), FIELD_INDENT);
+		fputc('\n', out);
+	}
+}
+
 static void print_summary(FILE *out, const json_t *summary)
 {
 	json_t *probes = json_object_get(summary, "probes"), *value;
@@ -117,8 +129,10 @@ static void print_summary(FILE *out, const json_t *summary)
 	if (!json_is_object(summary))
 		return;
 	fprintf(out, "\n%-18s%-8s%8s%14s%10s%10s%10s\n", "probes", "", "samples", "availability", "p50", "p99", "max");
-	json_object_foreach (probes, probe, value)
+	json_object_foreach (probes, probe, value) {
 		print_windows(out, probe, value);
+		print_probe_errors(out, json_object_get(value, "errors"));
+	}
 	if (json_object_size(probes) > 1)
 		print_windows(out, "in total", summary);
 	fprintf(out, "  %-16s%s\n", "time to recover",

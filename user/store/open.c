@@ -108,15 +108,19 @@ static int open_file(struct store *store, struct error *err)
 	return ret || store->mode == STORE_READ ? ret : setup_writer(store, version, err);
 }
 
+const char *store_choose_path(const char *path)
+{
+	if (!path)
+		path = getenv("EVAL_DB");
+	return path && path[0] ? path : DEFAULT_PATH;
+}
+
 int store_open(struct store **out, const char *path, enum store_mode mode, struct error *err)
 {
 	struct store *store = calloc(1, sizeof(*store));
 	int ret;
 
-	if (!path)
-		path = getenv("EVAL_DB");
-	if (!path || !path[0])
-		path = DEFAULT_PATH;
+	path = store_choose_path(path);
 	if (!store)
 		return error_set_errno(err, -ENOMEM, "database %s", path);
 	store->mode = mode;

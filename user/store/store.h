@@ -31,7 +31,9 @@ enum store_mode {
 	STORE_UPDATE, /* as STORE_WRITE, but the file must exist */
 };
 
-/* A NULL path means $EVAL_DB or, if that is unset or empty, /var/lib/eval/eval.db. */
+/* path or, if it is NULL, $EVAL_DB or, if that is unset or empty, /var/lib/eval/eval.db. */
+const char *store_choose_path(const char *path);
+/* By store_choose_path(path). */
 int store_open(struct store **out, const char *path, enum store_mode mode, struct error *err);
 void store_close(struct store *store);
 const char *store_path(const struct store *store);

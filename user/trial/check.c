@@ -9,10 +9,15 @@ static json_t *summarize(const struct trial *trial)
 {
 	const struct subject *subject = trial->subject;
 	const char *names[subject->probe_count + 1];
+	json_t *summary;
 
 	for (size_t i = 0; i < subject->probe_count; i++)
 		names[i] = subject->probes[i].name;
-	return summary_make(&trial->samples, names, subject->probe_count, &trial->times);
+	summary = summary_make(&trial->samples, names, subject->probe_count, &trial->times);
+	for (size_t i = 0; trial->probes && i < subject->probe_count; i++)
+		json_object_set_new(json_object_get(json_object_get(summary, "probes"), names[i]), "errors",
+				    probes_errors(trial->probes, i));
+	return summary;
 }
 
 void trial_check(struct trial *trial, bool recovered)

@@ -126,11 +126,21 @@ int trial_reset(struct trial *trial, struct error *err)
 	return ret;
 }
 
+/* A shell's exit code for a program that does not exist or may not be executed: waiting does not help. */
+static bool cannot_run(const struct proc *proc)
+{
+	int code = proc_get_result(proc)->exit_code;
+
+	return code == 126 || code == 127;
+}
+
 static int ready_failed(const struct proc *proc, unsigned int tries, struct error *err)
 {
 	char why[512];
 
 	proc_describe(proc, why, sizeof(why));
+	if (cannot_run(proc))
+		return error_set(err, -ENOEXEC, "ready cannot be run: %.400s", why);
 	return error_set(err, -ETIMEDOUT, "not ready in time, after %u tries: %.400s", tries, why);
 }
 
@@ -153,7 +163,7 @@ int trial_wait_ready(struct trial *trial, uint64_t end_ns, struct error *err)
 			return ret;
 		ready = proc_succeeded(proc);
 		last = clock_monotonic_ns() + READY_EVERY_NS > end_ns;
-		if (ready || last) {
+		if (ready || last || cannot_run(proc)) {
 			trial_record_command(trial, "ready", command, proc, tries);
 			ret = ready ? 0 : ready_failed(proc, tries, err);
 			proc_free(proc);

@@ -82,8 +82,10 @@ extern const struct pump_source trial_command_source, trial_drains_source, trial
 
 /* trial/load.c */
 int trial_start_load(struct trial *trial, struct error *err);
-/* Fails if the workload has ended without success. */
-int trial_check_workload(const struct trial *trial, struct error *err);
+/* True if the workload has ended without success. */
+bool trial_workload_failed(const struct trial *trial);
+/* Fails if it has; when completes "the workload failed …". */
+int trial_check_workload(const struct trial *trial, const char *when, struct error *err);
 void trial_send_samples(struct trial *trial);
 /* Kills the workload, the probes and every process that they started. */
 void trial_stop_load(struct trial *trial);

@@ -50,14 +50,19 @@ int trial_start_load(struct trial *trial, struct error *err)
 	return ret;
 }
 
-int trial_check_workload(const struct trial *trial, struct error *err)
+bool trial_workload_failed(const struct trial *trial)
+{
+	return trial->workload && proc_ended(trial->workload) && !proc_succeeded(trial->workload);
+}
+
+int trial_check_workload(const struct trial *trial, const char *when, struct error *err)
 {
 	char why[512];
 
-	if (!trial->workload || !proc_ended(trial->workload) || proc_succeeded(trial->workload))
+	if (!trial_workload_failed(trial))
 		return 0;
 	proc_describe(trial->workload, why, sizeof(why));
-	return error_set(err, -EIO, "the workload failed before any chaos: %.400s", why);
+	return error_set(err, -EIO, "the workload failed %s: %.400s", when, why);
 }
 
 static void send_samples_part(struct trial *trial, const json_t *samples, size_t from)

@@ -12,8 +12,6 @@
 #include "util/clock.h"
 #include "util/json.h"
 
-#define READY_TIMEOUT_SECONDS 30
-
 /* In the order in which their steps run. */
 static const struct pump_source *const sources[] = {
 	/* The lease first: its renewal must not wait for the other steps. */
@@ -24,8 +22,8 @@ static const struct pump_source *const sources[] = {
 
 static int reset_and_wait(struct trial *trial, struct error *err)
 {
-	double seconds = trial->subject->ready.timeout_seconds > 0 ? trial->subject->ready.timeout_seconds
-								   : READY_TIMEOUT_SECONDS;
+	double seconds =
+		trial->subject->ready.timeout_seconds > 0 ? trial->subject->ready.timeout_seconds : PLAN_READY_SECONDS;
 	int ret;
 
 	trial_enter(trial, PHASE_RESET, 0);
@@ -61,13 +59,14 @@ static int warm_up(struct trial *trial, struct error *err)
 	if (!ret)
 		ret = trial_pump(trial, clock_monotonic_ns() + clock_from_seconds(seconds), NULL);
 	if (!ret)
-		ret = trial_check_workload(trial, err);
+		ret = trial_check_workload(trial, "before any chaos", err);
 	return ret ? ret : trial_record_initial_state(trial, err);
 }
 
-static bool chaos_ended_early(const struct trial *trial)
+/* Without its load the subject is another one: what is measured then is no answer. */
+static bool hold_ended_early(const struct trial *trial)
 {
-	return trial->chaos_error.code;
+	return trial->chaos_error.code || trial_workload_failed(trial);
 }
 
 static int end_faults(struct trial *trial, struct error *err)
@@ -99,7 +98,7 @@ static int hold_chaos(struct trial *trial, struct error *err)
 	}
 	from_ns = trial->times.injected_ns;
 	trial_enter(trial, PHASE_HOLD, trial->settings->duration_seconds);
-	ret = trial_pump(trial, from_ns + clock_from_seconds(trial->settings->duration_seconds), chaos_ended_early);
+	ret = trial_pump(trial, from_ns + clock_from_seconds(trial->settings->duration_seconds), hold_ended_early);
 	if (ret && ret != -ETIMEDOUT)
 		return error_set(err, ret, "stopped");
 	/* A last renewal sets chaos_error if the faults were not live until now. */
@@ -109,6 +108,9 @@ static int hold_chaos(struct trial *trial, struct error *err)
 		*err = trial->chaos_error;
 		return err->code;
 	}
+	ret = trial_check_workload(trial, trial->plan->chaos ? "under chaos" : "in the hold", err);
+	if (ret)
+		return ret;
 	if (!trial->plan->chaos) {
 		trial->times.reverted_ns = clock_monotonic_ns();
 		trial_abort_end(trial);

@@ -73,7 +73,13 @@ static void choices_and_lists(void **state)
 	assert_string_equal(json_string_value(direction), "both");
 	json_decref(ports);
 	json_decref(direction);
-	assert_refused("latency", "direction", "in");
+	assert_refused("latency", "direction", "up");
+	direction = parse("latency", "direction", "in");
+	assert_string_equal(json_string_value(direction), "ingress");
+	json_decref(direction);
+	direction = parse("network_partition", "direction", "egress");
+	assert_string_equal(json_string_value(direction), "out");
+	json_decref(direction);
 	assert_refused("latency", "ports", "0");
 	assert_refused("latency", "ports", "65536");
 	assert_refused("latency", "ports", "80;81");

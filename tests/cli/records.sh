@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# What a trial records of its samples and of its workload: the phases agree with the summary, errors are counted by their text,
+# and a workload that dies under chaos is the trial's reason.
+# shellcheck source=tests/lib/lib.sh
+source "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/lib/net.sh
+source "$(dirname "$0")/../lib/net.sh"
+
+make_nodes 2
+nodes="nodes: [{name: n1, address: 10.99.0.1, netns: $(ns n1)}, {name: n2, address: 10.99.0.2, netns: $(ns n2)}]"
+# Each sample of the probe `slow` takes longer than the time between two, so that some are under way at each phase's edge.
+cat >"$work/trials.yaml" <<END
+defaults: {warmup_seconds: 1, duration_seconds: 2, recovery_seconds: 5}
+subjects:
+  - name: lab
+    reset: "true"
+    workload: "exec ip netns exec $(ns n1) ping -n -i 0.002 10.99.0.2 >/dev/null"
+    probes:
+      - {name: slow, exec: "sleep 0.2", every_ms: 50, timeout_ms: 2000}
+      - name: mixed
+        exec: 'test "\$EVAL_PHASE" != hold || { n=\$(date +%N); echo "kind \$((\${n#0} % 2))"; echo detail; echo "last \$((\${n#0} % 2))" >&2; exit 4; }'
+        every_ms: 100
+        timeout_ms: 1000
+    $nodes
+trials_per_combination: 3
+chaos_types: [{type: latency, target: n1, params: {min_ms: 1, max_ms: 2}}]
+END
+db=$work/trials.db
+sql() { sqlite3 "$db" "$1"; }
+check "three trials" "$eval_bin" run campaign "$work/trials.yaml" --db "$db" --quiet
+check_eq "no effect before the injection" "$(sql "SELECT count(*), sum(first_effect_at_monotonic_ns >= chaos_injected_at_monotonic_ns AND
+	first_effect_at >= chaos_injected_at) FROM trials WHERE status = 'completed'")" "3|3"
+# The summary by the phase that each sample was recorded with.
+for window in before/warmup during/hold after/recover; do
+	check_eq "samples and summary agree: ${window#*/}" "$(sql "SELECT trials.id, probe, count(*), sum(ok) FROM samples JOIN trials ON
+		trials.id = trial_id WHERE phase = '${window#*/}' GROUP BY trials.id, probe ORDER BY 1, 2")" \
+		"$(sql "SELECT trials.id, key, json_extract(value, '\$.${window%/*}.count'), json_extract(value, '\$.${window%/*}.good')
+			FROM trials, json_each(summary, '\$.probes') ORDER BY 1, 2")"
+done
+check_eq "a sample that ends under chaos belongs to it" "$(sql "SELECT count(*) FROM samples JOIN trials ON trials.id = trial_id
+	WHERE (phase = 'warmup') != (started_at_ns + latency_ns < chaos_injected_at_monotonic_ns)")" 0
+check_eq "errors by their text, with the output of the last one" \
+	"$(sql "SELECT DISTINCT json_extract(error.value, '\$.text') || ': ' || replace(json_extract(error.value, '\$.output'), char(10), ',')
+		FROM trials, json_each(summary, '\$.probes.mixed.errors') AS error ORDER BY 1")" \
+	$'exit 4: last 0: kind 0,detail,last 0,\nexit 4: last 1: kind 1,detail,last 1,'
+check_eq "… each of them" "$(sql "SELECT sum(json_extract(error.value, '\$.count')) FROM trials, json_each(summary, '\$.probes.mixed.errors') AS error")" \
+	"$(sql "SELECT count(*) FROM samples WHERE probe = 'mixed' AND NOT ok")"
+check_eq "no errors, none told" "$(sql "SELECT DISTINCT json_extract(summary, '\$.probes.slow.errors') FROM trials")" "[]"
+check_match "show prints them" "$("$eval_bin" show latency-1 --db "$db")" $'\n +[0-9]+ times: exit 4: last [01]\n'
+check_eq "what was taken is recorded" "$(sql "SELECT DISTINCT json_extract(params_asked, '\$.line'), json_extract(params_effective, '\$.line') IN ('fq', 'tap'),
+	json_extract(params_effective, '\$.devices[0]'), json_extract(params_effective, '\$.peers[0]') FROM trials")" "auto|1|eth0|10.99.0.2"
+check_eq "an attempt says the same as its trial" "$(sql "SELECT count(*) FROM attempts JOIN trials ON trials.id = trial_id AND
+	attempts.expectations IS NOT trials.expectations")" 0
+
+# --- A device with another's text for a name ------------------------------------------------------------------
+
+if in_ns n1 ip link add $'d\xff' type veth peer name far0 2>/dev/null; then
+	in_ns n1 ip link set $'d\xff' up
+	in_ns n1 ip link set far0 up
+	in_ns n1 ip addr add 10.98.0.1/24 dev $'d\xff'
+	spawn_in n1 ping -n -i 0.02 10.98.0.2
+	"$eval_bin" inject network_partition --for 1s --netns "$(ns n1)" --dev $'d\xff' --peer 10.98.0.2 --direction out --json >"$work/odd" 2>"$work/odd.err"
+	check_eq "a device's name is not UTF-8: the evidence is kept" "$(jq -c 'select(.event == "reverted") | .evidence | [(.seen > 0), .devices[0].device]' "$work/odd")" \
+		"[true,\"d�\"]"
+fi
+
+# --- A workload that dies -------------------------------------------------------------------------------------
+
+sed 's|workload: .*|workload: "sleep 1.5; echo the load gave up; exit 7"|; s/trials_per_combination: 3/trials_per_combination: 1/; s/duration_seconds: 2/duration_seconds: 20/' \
+	"$work/trials.yaml" >"$work/dies.yaml"
+db=$work/dies.db
+before=$SECONDS
+check_fails "a workload dies under chaos: exit 1" 1 "$eval_bin" run campaign "$work/dies.yaml" --db "$db"
+check_match "… the table says why" "$output" "failed in hold: the workload failed under chaos: exit 7: the load gave up"
+check_number "… the trial ends at once" "$((SECONDS - before)) < 15"
+check_eq "… and is recorded" "$(sql 'SELECT status, error_stage, error_text FROM trials')" \
+	"failed|hold|the workload failed under chaos: exit 7: the load gave up"
+sed -i 's/exit 7/exit 0/; s/duration_seconds: 20/duration_seconds: 2/' "$work/dies.yaml"
+db=$work/ends.db
+"$eval_bin" run campaign "$work/dies.yaml" --db "$db" --quiet >/dev/null 2>&1
+check_eq "a workload that ends well is no reason" "$(sql 'SELECT error_text FROM trials WHERE error_stage IS NOT NULL AND error_text LIKE "%workload%"')" ""
+done_testing

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "check/check.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "check/internal.h"
+#include "util/cleanup.h"
+#include "util/json.h"
+#include "util/text.h"
+
+/* A sample's row with its keys, and what SQLite needs beside rows. */
+#define SAMPLE_BYTES 160
+#define DATABASE_BYTES_LEAST (4ULL << 20)
+#define P99_SAMPLES 100
+
+static bool is_needed(const struct check *check, const struct chaos_ops *ops, const struct chaos_requirement *row)
+{
+	for (size_t i = 0; i < check->plan->trial_count; i++) {
+		const struct plan_trial *trial = &check->plan->trials[i];
+
+		if (check_has(check, i) && trial->chaos && trial->chaos->ops == ops &&
+		    (!row->param || !strcmp(json_text_or(trial->params, row->param, ""), row->value)))
+			return true;
+	}
+	return false;
+}
+
+static bool runs_chaos(const struct check *check)
+{
+	for (size_t i = 0; i < check->plan->trial_count; i++)
+		if (check_has(check, i) && check->plan->trials[i].chaos)
+			return true;
+	return false;
+}
+
+/* Only warns: a missing feature fails the trials that need it, not the campaign. */
+static void check_features(struct check *check)
+{
+	if (!runs_chaos(check) || features_probe(check->features))
+		return;
+	check->has_features = true;
+	for (const struct chaos_ops *ops = chaos_next(NULL); ops; ops = chaos_next(ops))
+		for (const struct chaos_requirement *row = ops->requires; row->feature; row++)
+			if (!row->gives && !features_suffice(check->features, row->feature) &&
+			    is_needed(check, ops, row))
+				check_warning(check, "this kernel has no %s (%s): %s trials will fail",
+					      feature_name(row->feature), check->features[row->feature].reason,
+					      ops->name);
+}
+
+/* Samples of all probes of a trial in `seconds`. */
+static double samples_in(const struct subject *subject, double seconds)
+{
+	double count = 0;
+
+	for (size_t i = 0; i < subject->probe_count; i++)
+		count += seconds * 1000 / (subject->probes[i].every_ms ?: 1);
+	return count;
+}
+
+static void check_percentile(struct check *check, const struct subject *subject, const struct chaos *chaos)
+{
+	const struct config *config = check->plan->config;
+	const struct settings *settings =
+		&config_effective(config, (size_t)(subject - config->subjects), (size_t)(chaos - config->chaos))
+			 ->settings;
+	double samples = samples_in(subject, settings->duration_seconds);
+
+	if (!isnan(settings->expect.p99_ms_max) && samples < P99_SAMPLES && check_runs(check, subject, chaos))
+		check_warning(check,
+			      "%s, %s: p99_ms_max needs %d good samples, %.0f come in %g s: the slowest one would be "
+			      "judged",
+			      subject->name, chaos->name, P99_SAMPLES, samples, settings->duration_seconds);
+}
+
+static void check_percentiles(struct check *check)
+{
+	const struct config *config = check->plan->config;
+
+	for (size_t i = 0; i < config->subject_count; i++)
+		for (size_t j = 0; j < config->chaos_count; j++)
+			check_percentile(check, &config->subjects[i], &config->chaos[j]);
+}
+
+static uint64_t database_bytes(const struct check *check)
+{
+	double samples = 0;
+
+	for (size_t i = 0; i < check->plan->trial_count; i++) {
+		const struct plan_trial *trial = &check->plan->trials[i];
+		const struct settings *settings = trial->settings;
+
+		if (check_has(check, i))
+			samples += samples_in(trial->subject, settings->warmup_seconds + settings->duration_seconds +
+								      settings->recovery_seconds);
+	}
+	return DATABASE_BYTES_LEAST + (uint64_t)(samples * SAMPLE_BYTES);
+}
+
+/* The database itself may not exist yet, nor its folder. */
+static void check_database(struct check *check)
+{
+	_cleanup_free_ char *path = check->database ? strdup(check->database) : NULL;
+	uint64_t needed = database_bytes(check), left;
+	struct statvfs fs;
+
+	if (!path)
+		return;
+	while (statvfs(path, &fs)) {
+		char *slash = strrchr(path, '/');
+
+		if (errno != ENOENT || !slash) {
+			strcpy(path, ".");
+			if (statvfs(path, &fs))
+				return;
+			break;
+		}
+		slash[slash == path] = '\0';
+	}
+	left = (uint64_t)fs.f_bavail * fs.f_frsize;
+	/* No blocks: what is there is no disk, and cannot be written anyway. */
+	if (fs.f_blocks && left < needed)
+		check_error(check, "database %s: %" PRIu64 " MiB are left there, the campaign may need %" PRIu64 " MiB",
+			    check->database, left >> 20, (needed >> 20) + 1);
+}
+
+static void tell_unchecked(const struct check *check)
+{
+	const struct config *config = check->plan->config;
+	char names[512] = "";
+
+	for (size_t i = 0; i < config->subject_count; i++)
+		if (config->subjects[i].fresh && check_runs(check, &config->subjects[i], NULL))
+			text_append(names, sizeof(names), "%s%s", *names ? ", " : "", config->subjects[i].name);
+	if (*names)
+		log_info("not checked, because reset makes them: namespaces, devices, data_dirs and cgroups of %s",
+			 names);
+}
+
+void check_host(struct check *check)
+{
+	const struct config *config = check->plan->config;
+
+	check->errors = check->warnings = 0;
+	for (size_t i = 0; i < config->subject_count; i++) {
+		const struct subject *subject = &config->subjects[i];
+
+		if (!check_runs(check, subject, NULL))
+			continue;
+		check_commands(check, subject);
+		if (!subject->fresh)
+			check_targets(check, subject);
+	}
+	check_features(check);
+	check_percentiles(check);
+	check_database(check);
+	if (check->tells_unchecked)
+		tell_unchecked(check);
+}

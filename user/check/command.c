@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The commands of a subject: their programs, and those that can be tried at once. */
+#include <poll.h>
+#include <string.h>
+
+#include "check/internal.h"
+#include "process/environment.h"
+#include "process/proc.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+/* For a `ready` without a timeout: in a trial it may take longer, but this subject is meant to be up. */
+#define READY_SECONDS 30
+
+static void check_program(struct check *check, const struct subject *subject, const char *name,
+			  const struct command *command)
+{
+	char program[PROGRAM_SIZE], why[512];
+
+	if (command->exec && program_of(program, command->exec) &&
+	    program_is_missing(program, command->directory, why, sizeof(why)))
+		check_error(check, "%s: %s: %s", subject->name, name, why);
+}
+
+static void wait_for(struct proc *proc)
+{
+	while (!proc_handle(proc)) {
+		struct pollfd fds[PROC_POLL_MAX];
+		size_t count = proc_poll_fds(proc, fds);
+		uint64_t now_ns = clock_monotonic_ns(),
+			 at_ns = clock_earlier(proc_wake_ns(proc), now_ns + NSEC_PER_SEC);
+
+		poll(fds, count, at_ns > now_ns ? (int)((at_ns - now_ns) / NSEC_PER_MSEC) + 1 : 0);
+	}
+}
+
+static void try_command(struct check *check, const struct subject *subject, unsigned int instance, const char *name,
+			const struct command *command, uint64_t timeout_ns)
+{
+	struct environment_values values = {.instance = instance, .subject = subject->name, .phase = "check"};
+	_cleanup_free_ char **environment = environment_build(&values);
+	struct proc_spec spec = {
+		.exec = command->exec,
+		.directory = command->directory,
+		.environment = environment,
+		.timeout_ns = timeout_ns,
+		.cgroup_fd = -1,
+	};
+	char program[PROGRAM_SIZE], why[512];
+	struct error err = {};
+	struct proc *proc;
+
+	/* Said already. */
+	if (!command->exec ||
+	    (program_of(program, command->exec) && program_is_missing(program, command->directory, why, sizeof(why))))
+		return;
+	if (!environment || proc_start(&proc, &spec, &err)) {
+		check_error(check, "%s: %s: %s", subject->name, name, *err.text ? err.text : "out of memory");
+		return;
+	}
+	wait_for(proc);
+	proc_describe(proc, why, sizeof(why));
+	if (!proc_succeeded(proc))
+		check_error(check, "%s, instance %u: %s failed: %s", subject->name, instance, name, why);
+	proc_free(proc);
+}
+
+/* A subject that is never reset must be up now. */
+static void try_instance(struct check *check, const struct subject *subject, unsigned int instance)
+{
+	double seconds = subject->ready.timeout_seconds > 0 ? subject->ready.timeout_seconds : READY_SECONDS;
+
+	try_command(check, subject, instance, "ready", &subject->ready, clock_from_seconds(seconds));
+	for (size_t i = 0; i < subject->probe_count; i++) {
+		const struct probe *probe = &subject->probes[i];
+		char name[96];
+
+		snprintf(name, sizeof(name), "probe '%s'", probe->name);
+		try_command(check, subject, instance, name, &probe->command, probe->timeout_ms * NSEC_PER_MSEC);
+	}
+}
+
+void check_commands(struct check *check, const struct subject *subject)
+{
+	const struct {
+		const char *name;
+		const struct command *command;
+	} commands[] = {
+		{"reset", &subject->reset},       {"ready", &subject->ready},     {"roles", &subject->roles},
+		{"workload", &subject->workload}, {"cleanup", &subject->cleanup},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		check_program(check, subject, commands[i].name, commands[i].command);
+	for (size_t i = 0; i < subject->probe_count; i++) {
+		char name[96];
+
+		snprintf(name, sizeof(name), "probe '%s'", subject->probes[i].name);
+		check_program(check, subject, name, &subject->probes[i].command);
+	}
+	for (unsigned int i = 0; !subject->fresh && i < subject->instances; i++)
+		try_instance(check, subject, i);
+}
