@@ -149,6 +149,13 @@ check_eq "drops ran before delays" "$(evidence two .hit) $(our_faults | jq .egre
 revert one
 check "the last of two takes the clsact along" no_filters
 
+# --- As many programs as the kernel takes -----------------------------------------------------------------------------
+if "$eval_bin" bpf-status --json | jq -e '.features[] | select(.name == "tcx").usable' >/dev/null && other_start full; then
+	check_fails "64 programs on the hook: exit 1" 1 "$eval_bin" inject latency --min-ms 1 --max-ms 2 --for 1s --netns "$(ns n1)" --peer "$(address4 n2)"
+	check_match "… and why" "$output" "cannot attach to eth0: its tc hook already has 64 programs, the kernel's limit"
+	other_end
+fi
+
 # --- Filters that another program removed ------------------------------------------------------------------------------
 flush() { in_ns n1 tc filter del dev eth0 ingress; in_ns n1 tc filter del dev eth0 egress; }
 if ! has_tcx; then

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A program of another owner on a hook: hook DEVICE ingress|egress|tag|xdp [MARK [PRIORITY]]
+ * A program of another owner on a hook: hook DEVICE ingress|egress|tag|xdp|full [MARK [PRIORITY]]
  * The program counts packets and lets them pass; `tag` attaches to egress and gives each packet a tag with VLAN 0 and a
- * priority. Prints "ready", then "seen N marked N" for each line on standard input, where marked counts packets with
- * skb->mark MARK. Exits after a line "end" or the end of input. Before Linux 6.6 (no tcx) the program is a clsact
- * filter with PRIORITY (default 10).
+ * priority; `full` attaches to egress until the kernel takes no more. Prints "ready", then "seen N marked N" for each
+ * line on standard input, where marked counts packets with skb->mark MARK. Exits after a line "end" or the end of
+ * input. Before Linux 6.6 (no tcx) the program is a clsact filter with PRIORITY (default 10).
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -104,6 +104,16 @@ static void clsact_detach(struct clsact *clsact)
 		bpf_tc_hook_destroy(&clsact->hook);
 }
 
+/* The links stay open until this process ends. Returns how many programs were attached. */
+static int fill(int map_fd, int ifindex)
+{
+	int count = 0;
+
+	while (bpf_link_create(program_load(map_fd, false, 0), ifindex, TCX_EGRESS, NULL) >= 0)
+		count++;
+	return count;
+}
+
 static void answer(int map_fd)
 {
 	char line[16];
@@ -130,11 +140,17 @@ int main(int argc, char **argv)
 	int map_fd, program_fd, attached;
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: hook DEVICE ingress|egress|tag|xdp [MARK [PRIORITY]]\n");
+		fprintf(stderr, "usage: hook DEVICE ingress|egress|tag|xdp|full [MARK [PRIORITY]]\n");
 		return 2;
 	}
 	hook = xdp ? BPF_XDP : (enum bpf_attach_type)(strcmp(argv[2], "ingress") ? TCX_EGRESS : TCX_INGRESS);
 	map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "someone_count", 4, 8, 2, NULL);
+	if (!strcmp(argv[2], "full") && !fill(map_fd, (int)if_nametoindex(argv[1])))
+		return 1;
+	if (!strcmp(argv[2], "full")) {
+		answer(map_fd);
+		return 0;
+	}
 	program_fd = tag ? tag_load() : program_load(map_fd, xdp, mark);
 	attached = bpf_link_create(program_fd, (int)if_nametoindex(argv[1]), hook, NULL);
 	if (attached == -EINVAL && !xdp)
