@@ -90,6 +90,7 @@ check_match "a program that is not in PATH" "$output" "lab: reset: 'none-such-pr
 sed "s|ready: ./good.sh|ready: 'X=1 exec $work/data'|" fresh.yaml >folder.yaml
 check_file folder 2
 check_match "a folder is no program" "$output" "lab: ready: '$work/data' in $work may not be executed"
+# shellcheck disable=SC2016 # the shell's own variable
 for exec in 'cd /nowhere \&\& ./x' '$X/y' 'test -e x' '"./a b"' 'for i in 1; do x; done'; do
 	sed "s|ready: ./good.sh|ready: '$exec'|" fresh.yaml >shell.yaml
 	"$eval_bin" check shell.yaml --db x/y.db >out 2>&1

@@ -201,6 +201,15 @@ check_match "at the end: the delays" "$screen" $'eth0 egress\r?\n +delay drawn, 
 silent=$("$eval_bin" inject latency --min-ms 1 --max-ms 2 --for 1s --netns "$n1" --peer 10.99.0.2)
 check_eq "into a file: no line is rewritten" "$(grep -c 's left' <<<"$silent")" 0
 
+check_fails "another address: exit 1" 1 "$eval_bin" inject network_partition --for 1s --netns "$n1" --dev eth0 --peer 10.99.0.77
+check_match "… says what passed instead" "$output" \
+	"touched nothing: no packet matched while it was live; [1-9][0-9]* packets passed \(eth0 egress [1-9][0-9]*, ingress [1-9][0-9]*\), none of them between"
+in_ns n1 ip link add quiet0 type veth peer name quiet1
+in_ns n1 ip link set quiet0 up
+in_ns n1 sysctl -qw net.ipv6.conf.quiet0.disable_ipv6=1
+check_fails "another device: exit 1" 1 "$eval_bin" inject network_partition --for 300ms --netns "$n1" --dev quiet0 --peer 10.99.0.2
+check_match "… says that nothing passed there" "$output" "no packet at all passed quiet0: is it another device, or another namespace\?"
+
 # --- Other words ----------------------------------------------------------------------------------------------
 check_eq "other tools' words: status" "$("$eval_bin" status 2>&1)" "eval: error: no command 'status'; did you mean 'eval bpf-status'?"
 check_eq "a slip of the finger" "$("$eval_bin" valdate 2>&1)" "eval: error: no command 'valdate'; did you mean 'eval validate'?"

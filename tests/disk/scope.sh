@@ -27,15 +27,22 @@ print(by_path.f_bavail * by_path.f_frsize, by_fd.f_bavail * by_fd.f_frsize, by_p
       by_path.f_blocks * by_path.f_frsize)' "$1"
 }
 
-# grow_in_scope FILE [BYTES]: grow, but without the feature growth (5.10) up to ten times: the engine then only samples, so
-# space that the file system frees in between can be used up before writes are refused.
-grow_in_scope() {
+# in_scope COMMAND…: a command like grow, but without the feature growth (5.10) up to ten times: the engine then only samples,
+# so space that the file system frees in between can be used up before writes are refused.
+in_scope() {
 	local tries got
 	for ((tries = have_growth ? 1 : 10; tries; tries--)); do
-		got=$(grow "$@")
+		got=$("$@")
 		[[ $got == ok ]] || break
 	done
 	echo "$got"
+}
+grow_in_scope() { in_scope grow "$@"; }
+# grow_by DESCRIPTOR: as grow, without opening the file again.
+grow_by() {
+	local message
+	message=$(head -c 65536 /dev/zero 2>/dev/null | dd bs=64k iflag=fullblock 2>&1 >&"$1") && echo ok && return
+	sed -n 's/^dd: .*: //p' <<<"$message"
 }
 have_growth=$([[ $(feature growth) == true ]] && echo 1 || echo 0)
 
@@ -59,9 +66,9 @@ check_files() {
 	check_eq "$fs: through a bind mount" "$(grow_in_scope "$disk/bound/new2")" "$full"
 	check_eq "$fs: opened before" "$(grow_in_scope "/proc/self/fd/$opened")" "$full"
 	check_eq "$fs: opened before, by that descriptor" \
-		"$(head -c 65536 /dev/zero 2>/dev/null | dd bs=64k 2>&1 >&"$opened" | sed -n 's/^dd: .*: //p')" "$full"
+		"$(in_scope grow_by "$opened")" "$full"
 	check_eq "$fs: deleted, but open" \
-		"$(head -c 65536 /dev/zero 2>/dev/null | dd bs=64k 2>&1 >&"$deleted" | sed -n 's/^dd: .*: //p')" "$full"
+		"$(in_scope grow_by "$deleted")" "$full"
 	check_eq "$fs: the second data_dir" "$(grow_in_scope "$disk/data2/new")" "$full"
 	check_eq "$fs: a sibling" "$(grow "$disk/outside/new")" ok
 	check_eq "$fs: a sibling whose name begins alike" "$(grow "$disk/database/new")" ok

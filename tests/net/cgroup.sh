@@ -51,7 +51,7 @@ for direction in both in; do
 	check "$direction: while there is none, a process of no cgroup reaches n2 from the node's address" \
 		bash -c "echo \$\$ >'$root/cgroup.procs' && exec ip netns exec '$(ns n1)' '$traffic' reach -t 800 -p 7000 $(address4 n2) | grep -q yes"
 	mkdir "$root/$group"
-	check "$direction: it is found again" wait_for 2 not node_reaches n1 n2 7000
+	check "$direction: it is found again" wait_for 5 not node_reaches n1 n2 7000
 	revert cut
 	check_eq "$direction: ends well" "$inject_status" 130
 	check "$direction: the node reaches n2 again" node_reaches n1 n2 7000

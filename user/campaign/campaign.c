@@ -214,6 +214,8 @@ static int check(struct campaign *campaign, bool tells_unchecked)
 	check_host(&campaign->check);
 	campaign->check.runs = NULL;
 	campaign->check.plan = NULL;
+	if (campaign->check.disk_is_full)
+		return EXIT_HOST;
 	return campaign->check.errors ? EXIT_USAGE : EXIT_OK;
 }
 

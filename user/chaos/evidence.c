@@ -89,3 +89,37 @@ void evidence_add_note_about(json_t *fault, const char *about, const char *forma
 			      json_pack("{s:s, s:o}", "about", about, "text", formatted(format, args)));
 	va_end(args);
 }
+
+/* The packets that the hooks of a direction saw; 0 if it has none. */
+static json_int_t seen_in(const json_t *device, const char *direction)
+{
+	return json_integer_at(json_object_get(device, direction), "seen");
+}
+
+void evidence_explain_nothing(char *out, size_t size, const json_t *evidence)
+{
+	json_int_t seen = json_integer_at(evidence, "seen");
+	char passed[256] = "", names[128] = "";
+	const json_t *device;
+	size_t i;
+
+	out[0] = '\0';
+	if (json_integer_at(evidence, "hit") || !json_array_size(json_object_get(evidence, "devices")))
+		return;
+	json_array_foreach (json_object_get(evidence, "devices"), i, device) {
+		const char *name = json_text_or(device, "device", "?");
+
+		text_append(names, sizeof(names), "%s%s", *names ? ", " : "", name);
+		text_append(passed, sizeof(passed), "%s%s egress %lld, ingress %lld", *passed ? "; " : "", name,
+			    (long long)seen_in(device, "egress"), (long long)seen_in(device, "ingress"));
+	}
+	if (!seen)
+		text_append(out, size, "no packet at all passed %s: is it another device, or another namespace?",
+			    names);
+	else
+		text_append(
+			out, size,
+			"%lld packet%s passed (%s), none of them between the target and its peers: is there a service "
+			"address or NAT between them, or a VLAN with a device of its own?",
+			(long long)seen, text_plural(seen), passed);
+}

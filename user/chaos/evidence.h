@@ -22,3 +22,9 @@ void evidence_add_note(json_t *evidence, const char *format, ...) __attribute__(
 /* Appends {"about", "text"} to the "notes" of a live fault in chaos/inventory.h. about: at most 9 characters. */
 void evidence_add_note_about(json_t *fault, const char *about, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * For a fault on devices that hit nothing: writes what passed instead, and the usual causes: "no packet passed eth0: is
+ * it another device or namespace?". "" for other faults, and if something was hit.
+ */
+void evidence_explain_nothing(char *out, size_t size, const json_t *evidence);

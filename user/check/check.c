@@ -15,7 +15,7 @@
 
 /* A sample's row with its keys, and what SQLite needs beside rows. */
 #define SAMPLE_BYTES 160
-#define DATABASE_BYTES_LEAST (4ULL << 20)
+#define DATABASE_BYTES_LEAST (1ULL << 20)
 #define P99_SAMPLES 100
 
 static bool is_needed(const struct check *check, const struct chaos_ops *ops, const struct chaos_requirement *row)
@@ -125,8 +125,12 @@ static void check_database(struct check *check)
 	left = (uint64_t)fs.f_bavail * fs.f_frsize;
 	/* No blocks: what is there is no disk, and cannot be written anyway. */
 	if (fs.f_blocks && left < needed)
-		check_error(check, "database %s: %" PRIu64 " MiB are left there, the campaign may need %" PRIu64 " MiB",
-			    check->database, left >> 20, (needed >> 20) + 1);
+		check_error(check,
+			    "database %s: the disk is full, or nearly: %" PRIu64
+			    " KiB are left there, the campaign may need "
+			    "%" PRIu64 " KiB",
+			    check->database, left >> 10, needed >> 10);
+	check->disk_is_full = fs.f_blocks && left < needed;
 }
 
 static void tell_unchecked(const struct check *check)
@@ -147,6 +151,7 @@ void check_host(struct check *check)
 	const struct config *config = check->plan->config;
 
 	check->errors = check->warnings = 0;
+	check->disk_is_full = false;
 	for (size_t i = 0; i < config->subject_count; i++) {
 		const struct subject *subject = &config->subjects[i];
 

@@ -17,6 +17,7 @@ struct check {
 	bool tells_unchecked; /* log what could not be looked at before a reset */
 	/* Set by check_host: */
 	size_t errors, warnings;
+	bool disk_is_full; /* the database's; one of the errors */
 	bool has_features; /* some trial has chaos, and the kernel was asked */
 	struct feature features[FEATURE_COUNT];
 };

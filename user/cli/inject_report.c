@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chaos/evidence.h"
 #include "chaos/type.h"
 #include "net/endpoint.h"
 #include "report/report.h"
@@ -153,6 +154,7 @@ static void warn_of_losses(const json_t *evidence)
 int inject_report_reverted(struct inject_report *report, json_t *evidence)
 {
 	json_int_t hit = json_integer_at(evidence, "hit");
+	char instead[512];
 
 	end_line(report);
 	if (report->json) {
@@ -173,6 +175,8 @@ int inject_report_reverted(struct inject_report *report, json_t *evidence)
 		return EXIT_INTERRUPTED;
 	if (hit)
 		return EXIT_OK;
-	log_warning("the fault touched nothing: no %s while it was live", report->spec->ops->nothing);
+	evidence_explain_nothing(instead, sizeof(instead), evidence);
+	log_warning("the fault touched nothing: no %s while it was live%s%s", report->spec->ops->nothing,
+		    *instead ? "; " : "", instead);
 	return EXIT_TRIALS;
 }

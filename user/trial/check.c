@@ -2,8 +2,11 @@
 /* A trial's status and verdict, from its evidence and samples. */
 #include "analysis/expectations.h"
 #include "analysis/losses.h"
+#include "chaos/evidence.h"
 #include "plan/status.h"
 #include "trial/internal.h"
+#include "util/json.h"
+#include "util/text.h"
 
 static json_t *summarize(const struct trial *trial)
 {
@@ -18,6 +21,18 @@ static json_t *summarize(const struct trial *trial)
 		json_object_set_new(json_object_get(json_object_get(summary, "probes"), names[i]), "errors",
 				    probes_errors(trial->probes, i));
 	return summary;
+}
+
+/* Of several targets, only the first that explains it. */
+static json_t *why_void(const struct trial *trial)
+{
+	char text[640] = "the evidence shows no hit: the chaos touched nothing", instead[512] = "";
+
+	for (size_t i = 0; !*instead && i < trial->faults.count; i++)
+		evidence_explain_nothing(instead, sizeof(instead), trial->faults.slots[i].evidence);
+	if (*instead)
+		text_append(text, sizeof(text), "; %s", instead);
+	return json_outside(text);
 }
 
 void trial_check(struct trial *trial, bool recovered)
@@ -37,8 +52,7 @@ void trial_check(struct trial *trial, bool recovered)
 	if (trial->plan->chaos && !fault_set_hits(&trial->faults)) {
 		json_object_set_new(columns, "status", json_string(status_name(STATUS_VOID)));
 		json_object_set_new(columns, "error_stage", json_string(trial_phase_name(trial->phase)));
-		json_object_set_new(columns, "error_text",
-				    json_string("the evidence shows no hit: the chaos touched nothing"));
+		json_object_set_new(columns, "error_text", why_void(trial));
 	} else {
 		json_object_set_new(columns, "status", json_string(status_name(STATUS_COMPLETED)));
 		json_object_set_new(columns, "verdict",
