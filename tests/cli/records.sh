@@ -19,7 +19,7 @@ subjects:
     probes:
       - {name: slow, exec: "sleep 0.2", every_ms: 50, timeout_ms: 2000}
       - name: mixed
-        exec: 'test "\$EVAL_PHASE" != hold || { n=\$(date +%N); echo "kind \$((\${n#0} % 2))"; echo detail; echo "last \$((\${n#0} % 2))" >&2; exit 4; }'
+        exec: 'test "\$EVAL_PHASE" != hold || { n=\$((1\$(date +%N) % 2)); echo "kind \$n"; echo detail; echo "last \$n" >&2; exit 4; }'
         every_ms: 100
         timeout_ms: 1000
     $nodes

@@ -117,7 +117,9 @@ start stop
 check "cleanup --now: the chaos bites" wait_for 15 bites 1
 # From another session, without a terminal, an environment or the campaign's folder.
 check "cleanup --now: from anywhere" env -i setsid sh -c "cd / && '$eval_bin' cleanup --now"
-normal_within "cleanup --now: the chaos has ended" 200
+# Tries, not milliseconds: on a slow host, a ping's own processes take longer than the fault.
+reaches_soon() { reaches || reaches || reaches; }
+check "cleanup --now: the chaos has ended" reaches_soon
 failed() { [[ $(db stop "SELECT status FROM trials WHERE id LIKE '%-1'") == failed ]]; }
 check "cleanup --now: the trial failed" wait_for 10 failed
 check_match "cleanup --now: the trial says why" "$(db stop "SELECT error_text FROM trials WHERE id LIKE '%-1'")" "cleanup --now"
