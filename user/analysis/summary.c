@@ -8,8 +8,6 @@
 #include "util/clock.h"
 #include "util/json.h"
 
-#define P99_SAMPLES_MIN 100
-
 #define SAMPLES_FIRST 256
 /* The windows of all probes together. */
 #define ALL_PROBES UINT32_MAX
@@ -81,7 +79,7 @@ static json_t *summarize_window(const struct summary_samples *samples, const str
 	return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "count", (json_int_t)count, "good", (json_int_t)good,
 			 "availability", number_if(count, (double)good / (double)(count ?: 1)), "p50_ms",
 			 number_if(good, good ? summary_percentile(latencies, good, 50) : 0), "p99_ms",
-			 number_if(good >= P99_SAMPLES_MIN, good ? summary_percentile(latencies, good, 99) : 0),
+			 number_if(good >= SUMMARY_P99_SAMPLES, good ? summary_percentile(latencies, good, 99) : 0),
 			 "max_ms", number_if(good, good ? latencies[good - 1] : 0));
 }
 

@@ -29,6 +29,9 @@ struct summary_samples {
 	size_t count, room;
 };
 
+/* Fewer good samples have no p99. */
+#define SUMMARY_P99_SAMPLES 100
+
 /* Returns 0 or -ENOMEM. */
 int summary_add(struct summary_samples *samples, const struct summary_sample *sample);
 

@@ -186,10 +186,11 @@ static void campaign_clear(struct campaign *campaign)
 }
 
 /* Makes the plan and checks the selection. Returns an exit code, having logged why. */
-static int start(struct campaign *campaign)
+static int start(struct campaign *campaign, const struct config *config, const struct campaign_options *options)
 {
 	struct error err = {};
 
+	*campaign = (struct campaign){.config = config, .options = options, .guard = {.fd = -1}};
 	campaign->records_end = &campaign->records;
 	campaign_boot_id(campaign->boot_id, sizeof(campaign->boot_id));
 	if (!plan_new(&campaign->plan, campaign->config, clock_realtime_ns(), NULL, &err))
@@ -221,15 +222,11 @@ static int check(struct campaign *campaign, bool tells_unchecked)
 
 int campaign_check(const struct config *config, const struct campaign_options *options)
 {
-	struct campaign campaign = {
-		.config = config,
-		.options = options,
-		.guard = {.fd = -1},
-	};
+	struct campaign campaign;
 	int ret;
 
 	object_log_init();
-	ret = start(&campaign) ?: check(&campaign, true);
+	ret = start(&campaign, config, options) ?: check(&campaign, true);
 	if (!ret)
 		printf("%s: this host can run it%s\n", options->config_path,
 		       campaign.check.warnings ? ", see the warnings" : "");
@@ -257,16 +254,12 @@ static int open_campaign(struct campaign *campaign, struct error *err)
 
 int campaign_run(const struct config *config, const struct campaign_options *options)
 {
-	struct campaign campaign = {
-		.config = config,
-		.options = options,
-		.guard = {.fd = -1},
-	};
+	struct campaign campaign;
 	struct error err = {};
 	int ret;
 
 	object_log_init();
-	ret = start(&campaign);
+	ret = start(&campaign, config, options);
 	if (!ret) {
 		ret = open_campaign(&campaign, &err);
 		if (ret)
@@ -288,9 +281,9 @@ static void print_plan(const struct campaign *campaign, FILE *out)
 	struct plan_view view = {.runs = runs, .parallel = options->parallel ?: campaign->config->parallel};
 
 	if (options->progress == PROGRESS_JSON) {
-		_cleanup_json_ json_t *plan = plan_to_json(campaign->plan, &view), *document = json_document(plan);
+		_cleanup_json_ json_t *plan = plan_to_json(campaign->plan, &view);
 
-		json_print(document, JSON_COMPACT | JSON_REAL_PRECISION(15), out);
+		json_print_document(plan, JSON_COMPACT | JSON_REAL_PRECISION(15), out);
 		fputc('\n', out);
 	} else {
 		plan_print(campaign->plan, &view, out);
@@ -299,13 +292,9 @@ static void print_plan(const struct campaign *campaign, FILE *out)
 
 int campaign_dry_run(const struct config *config, const struct campaign_options *options)
 {
-	struct campaign campaign = {
-		.config = config,
-		.options = options,
-		.guard = {.fd = -1},
-	};
+	struct campaign campaign;
 	struct error err = {};
-	int ret = start(&campaign);
+	int ret = start(&campaign, config, options);
 
 	if (!ret && (options->resume || options->retry_failed) &&
 	    store_open(&campaign.store, options->db, STORE_READ, &err)) {

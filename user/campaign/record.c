@@ -227,12 +227,12 @@ void record_event(struct campaign *campaign, const char *kind, const char *text)
 	char at[RFC3339_SIZE];
 
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
-	add_record(campaign, &(struct record){
-				     .write = write_event,
-				     .data = json_pack("{s:s, s:s, s:o, s:I}", "at", at, "kind", kind, "text",
-						       json_text(text, strlen(text)), "monotonic_ns",
-						       (json_int_t)clock_monotonic_ns()),
-			     });
+	add_record(campaign,
+		   &(struct record){
+			   .write = write_event,
+			   .data = json_pack("{s:s, s:s, s:o, s:I}", "at", at, "kind", kind, "text", json_outside(text),
+					     "monotonic_ns", (json_int_t)clock_monotonic_ns()),
+		   });
 }
 
 /* Takes data. */

@@ -36,12 +36,6 @@ static void protect_add(json_t *fault, const struct live_fault *live)
 	json_object_set_new(fault, "protect", list);
 }
 
-/* A device's name may have any bytes, JSON text may not: such a name must not hide a fault. */
-static json_t *text_of(const char *bytes)
-{
-	return json_text(bytes, strlen(bytes));
-}
-
 static json_t *netns_name(uint64_t ino)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/run/netns");
@@ -50,7 +44,7 @@ static json_t *netns_name(uint64_t ino)
 
 	while (dir && (entry = readdir(dir)))
 		if (!fstatat(dirfd(dir), entry->d_name, &st, 0) && st.st_ino == ino)
-			return text_of(entry->d_name);
+			return json_outside(entry->d_name);
 	return json_null();
 }
 
@@ -59,6 +53,7 @@ static double seconds_until(uint64_t at_ns, uint64_t now_ns)
 	return at_ns > now_ns ? (double)(at_ns - now_ns) / (double)NSEC_PER_SEC : 0;
 }
 
+/* A device's name may have any bytes, JSON text may not: such a name must not hide a fault. */
 static json_t *fault_to_json(const struct live_fault *fault)
 {
 	const struct eval_ctl *ctl = fault->ctl;
@@ -66,11 +61,11 @@ static json_t *fault_to_json(const struct live_fault *fault)
 	bool live = now_ns < ctl->deadline_ns && now_ns < ctl->lease_ns;
 
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:I, s:o, s:i, s:b, s:b, s:f, s:f, s:i, s:o}", "type",
-			 live_kind_name(ctl->kind), "campaign", text_of(ctl->campaign), "trial", text_of(ctl->trial),
-			 "target", text_of(ctl->target), "engine", text_of(ctl->engine), "device", text_of(ctl->device),
-			 "ifindex", (int)ctl->ifindex, "netns_ino", (json_int_t)ctl->netns_ino, "netns",
-			 netns_name(ctl->netns_ino), "holder_pid", (int)ctl->holder_pid, "holder_alive",
-			 live_holder_is_alive(ctl), "live", live, "seconds_left",
+			 live_kind_name(ctl->kind), "campaign", json_outside(ctl->campaign), "trial",
+			 json_outside(ctl->trial), "target", json_outside(ctl->target), "engine",
+			 json_outside(ctl->engine), "device", json_outside(ctl->device), "ifindex", (int)ctl->ifindex,
+			 "netns_ino", (json_int_t)ctl->netns_ino, "netns", netns_name(ctl->netns_ino), "holder_pid",
+			 (int)ctl->holder_pid, "holder_alive", live_holder_is_alive(ctl), "live", live, "seconds_left",
 			 seconds_until(ctl->deadline_ns, now_ns), "lease_seconds_left",
 			 seconds_until(ctl->lease_ns, now_ns), "map_id", (int)fault->map_id, "hooks",
 			 live_fault_hooks(fault));

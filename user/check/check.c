@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "analysis/summary.h"
 #include "check/internal.h"
 #include "util/cleanup.h"
 #include "util/json.h"
@@ -16,7 +18,6 @@
 /* A sample's row with its keys, and what SQLite needs beside rows. */
 #define SAMPLE_BYTES 160
 #define DATABASE_BYTES_LEAST (1ULL << 20)
-#define P99_SAMPLES 100
 
 static bool is_needed(const struct check *check, const struct chaos_ops *ops, const struct chaos_requirement *row)
 {
@@ -71,11 +72,11 @@ static void check_percentile(struct check *check, const struct subject *subject,
 			 ->settings;
 	double samples = samples_in(subject, settings->duration_seconds);
 
-	if (!isnan(settings->expect.p99_ms_max) && samples < P99_SAMPLES && check_runs(check, subject, chaos))
+	if (!isnan(settings->expect.p99_ms_max) && samples < SUMMARY_P99_SAMPLES && check_runs(check, subject, chaos))
 		check_warning(check,
 			      "%s, %s: p99_ms_max needs %d good samples, %.0f come in %g s: the slowest one would be "
 			      "judged",
-			      subject->name, chaos->name, P99_SAMPLES, samples, settings->duration_seconds);
+			      subject->name, chaos->name, SUMMARY_P99_SAMPLES, samples, settings->duration_seconds);
 }
 
 static void check_percentiles(struct check *check)
@@ -102,35 +103,36 @@ static uint64_t database_bytes(const struct check *check)
 	return DATABASE_BYTES_LEAST + (uint64_t)(samples * SAMPLE_BYTES);
 }
 
-/* The database itself may not exist yet, nor its folder. */
+/* The file system of a path that need not exist yet, nor its folder. */
+static int statvfs_above(const char *path, struct statvfs *fs)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	const char *above = copy;
+
+	while (above && statvfs(above, fs)) {
+		if (errno != ENOENT)
+			return -errno;
+		above = dirname((char *)above);
+	}
+	return above ? 0 : -ENOMEM;
+}
+
 static void check_database(struct check *check)
 {
-	_cleanup_free_ char *path = check->database ? strdup(check->database) : NULL;
 	uint64_t needed = database_bytes(check), left;
 	struct statvfs fs;
 
-	if (!path)
-		return;
-	while (statvfs(path, &fs)) {
-		char *slash = strrchr(path, '/');
-
-		if (errno != ENOENT || !slash) {
-			strcpy(path, ".");
-			if (statvfs(path, &fs))
-				return;
-			break;
-		}
-		slash[slash == path] = '\0';
-	}
-	left = (uint64_t)fs.f_bavail * fs.f_frsize;
 	/* No blocks: what is there is no disk, and cannot be written anyway. */
-	if (fs.f_blocks && left < needed)
+	if (!check->database || statvfs_above(check->database, &fs) || !fs.f_blocks)
+		return;
+	left = (uint64_t)fs.f_bavail * fs.f_frsize;
+	check->disk_is_full = left < needed;
+	if (check->disk_is_full)
 		check_error(check,
 			    "database %s: the disk is full, or nearly: %" PRIu64
 			    " KiB are left there, the campaign may need "
 			    "%" PRIu64 " KiB",
 			    check->database, left >> 10, needed >> 10);
-	check->disk_is_full = fs.f_blocks && left < needed;
 }
 
 static void tell_unchecked(const struct check *check)

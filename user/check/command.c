@@ -9,16 +9,20 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* For a `ready` without a timeout: in a trial it may take longer, but this subject is meant to be up. */
-#define READY_SECONDS 30
+/* Says in why what is wrong with the command's program; false if nothing is, or if only a shell could tell. */
+static bool lacks_program(const struct command *command, char *why, size_t size)
+{
+	char program[PROGRAM_SIZE];
+
+	return program_of(program, command->exec) && program_is_missing(program, command->directory, why, size);
+}
 
 static void check_program(struct check *check, const struct subject *subject, const char *name,
 			  const struct command *command)
 {
-	char program[PROGRAM_SIZE], why[512];
+	char why[512];
 
-	if (command->exec && program_of(program, command->exec) &&
-	    program_is_missing(program, command->directory, why, sizeof(why)))
+	if (command->exec && lacks_program(command, why, sizeof(why)))
 		check_error(check, "%s: %s: %s", subject->name, name, why);
 }
 
@@ -46,13 +50,12 @@ static void try_command(struct check *check, const struct subject *subject, unsi
 		.timeout_ns = timeout_ns,
 		.cgroup_fd = -1,
 	};
-	char program[PROGRAM_SIZE], why[512];
+	char why[512];
 	struct error err = {};
 	struct proc *proc;
 
 	/* Said already. */
-	if (!command->exec ||
-	    (program_of(program, command->exec) && program_is_missing(program, command->directory, why, sizeof(why))))
+	if (!command->exec || lacks_program(command, why, sizeof(why)))
 		return;
 	if (!environment || proc_start(&proc, &spec, &err)) {
 		check_error(check, "%s: %s: %s", subject->name, name, *err.text ? err.text : "out of memory");
@@ -68,9 +71,8 @@ static void try_command(struct check *check, const struct subject *subject, unsi
 /* A subject that is never reset must be up now. */
 static void try_instance(struct check *check, const struct subject *subject, unsigned int instance)
 {
-	double seconds = subject->ready.timeout_seconds > 0 ? subject->ready.timeout_seconds : READY_SECONDS;
-
-	try_command(check, subject, instance, "ready", &subject->ready, clock_from_seconds(seconds));
+	try_command(check, subject, instance, "ready", &subject->ready,
+		    clock_from_seconds(plan_ready_seconds(subject)));
 	for (size_t i = 0; i < subject->probe_count; i++) {
 		const struct probe *probe = &subject->probes[i];
 		char name[96];

@@ -5,27 +5,32 @@
 
 #include "check/internal.h"
 
-void check_error(struct check *check, const char *format, ...)
+/* Logs a finding by log_error or log_warning. */
+static void tell(void (*log)(const char *fmt, ...), const char *format, va_list args)
 {
 	char text[1024];
+
+	vsnprintf(text, sizeof(text), format, args);
+	log("%s", text);
+}
+
+void check_error(struct check *check, const char *format, ...)
+{
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	tell(log_error, format, args);
 	va_end(args);
-	log_error("%s", text);
 	check->errors++;
 }
 
 void check_warning(struct check *check, const char *format, ...)
 {
-	char text[1024];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	tell(log_warning, format, args);
 	va_end(args);
-	log_warning("%s", text);
 	check->warnings++;
 }
 

@@ -249,7 +249,7 @@ static json_t *find_leftovers(const json_t *faults)
 
 static int print_status(const struct status_options *asked, const json_t *features, int swept)
 {
-	_cleanup_json_ json_t *faults = NULL, *status = NULL, *document = NULL;
+	_cleanup_json_ json_t *faults = NULL, *status = NULL;
 	struct error err = {};
 	struct utsname kernel;
 
@@ -263,8 +263,7 @@ static int print_status(const struct status_options *asked, const json_t *featur
 			   inventory_other_versions(), "leftovers", find_leftovers(faults), "swept", swept, "kernel",
 			   kernel.release, "features", features);
 	if (asked->json) {
-		document = json_document(status);
-		json_print(document, asked->watch ? JSON_COMPACT : JSON_INDENT(2), stdout);
+		json_print_document(status, asked->watch ? JSON_COMPACT : JSON_INDENT(2), stdout);
 		putchar('\n');
 	} else {
 		print_faults(faults);

@@ -7,7 +7,6 @@
 #include "campaign/campaign.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "config/load.h"
 #include "kernel/features.h"
 
 enum option_key { OPTION_ONLY = OPTION_OWN };
@@ -61,13 +60,9 @@ int cmd_check(int argc, char **argv)
 
 	if (options_parse(&argp, argc, argv, &asked))
 		return EXIT_USAGE;
-	ret = config_load(&config, asked.config_path, CONFIG_TO_RUN, stderr, &err);
-	if (ret) {
-		/* -EINVAL: config_load has printed the problems. */
-		if (ret != -EINVAL)
-			log_error("%s", err.text);
-		return EXIT_USAGE;
-	}
+	ret = options_load_config(&config, asked.config_path, CONFIG_TO_RUN);
+	if (ret)
+		return ret;
 	ret = features_check_host(&err);
 	if (ret)
 		log_error("%s", err.text);

@@ -61,7 +61,7 @@ static void hold_faults(struct fault_set *faults, const sigset_t *unblocked, str
 		if (fault_set_renew(faults, err))
 			return;
 		now_ns = clock_monotonic_ns();
-		if (now_ns < end_ns) {
+		if (now_ns < end_ns && inject_report_redraws(report)) {
 			fault_set_read_evidence(faults);
 			inject_report_holding(report, faults->slots[0].evidence,
 					      (double)(end_ns - now_ns) / (double)NSEC_PER_SEC);

@@ -19,9 +19,10 @@
 
 #define ENDPOINTS_SHOWN 8
 
+/* Takes fields. */
 static void print_event(const char *event, json_t *fields)
 {
-	_cleanup_json_ json_t *document = NULL;
+	_cleanup_json_ json_t *owned = fields;
 	char at[RFC3339_SIZE];
 
 	if (!fields)
@@ -29,8 +30,7 @@ static void print_event(const char *event, json_t *fields)
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
 	json_object_set_new(fields, "at", json_string(at));
 	json_object_set_new(fields, "event", json_string(event));
-	document = json_document(fields);
-	json_print(document, JSON_COMPACT, output_stdout());
+	json_print_document(fields, JSON_COMPACT, output_stdout());
 	fputc('\n', output_stdout());
 }
 
@@ -84,20 +84,12 @@ void inject_report_started(const struct inject_report *report, const char *engin
 	const struct target *target = report->spec->target;
 
 	if (report->json) {
-		_cleanup_json_ json_t *devices = json_array();
-		_cleanup_json_ json_t *data_dirs = json_array();
-		_cleanup_json_ json_t *fields = NULL;
-
-		for (size_t i = 0; i < target->device_count; i++)
-			json_array_append_new(devices, json_outside(target->devices[i].name));
-		for (size_t i = 0; i < target->directory_count; i++)
-			json_array_append_new(data_dirs, json_outside(target->directories[i].path));
-		fields = json_pack("{s:s, s:s, s:O, s:O, s:o, s:O, s:f, s:o}", "type", report->spec->ops->name,
-				   "engine", engine, "devices", devices, "data_dirs", data_dirs, "protect",
-				   target_protect_json(target), "params", report->spec->params, "seconds",
-				   report->seconds, "seed",
-				   json_sprintf("%llu", (unsigned long long)report->spec->seed));
-		print_event("injected", fields);
+		print_event("injected",
+			    json_pack("{s:s, s:s, s:o, s:o, s:o, s:O, s:f, s:o}", "type", report->spec->ops->name,
+				      "engine", engine, "devices", target_devices_json(target), "data_dirs",
+				      target_directories_json(target), "protect", target_protect_json(target), "params",
+				      report->spec->params, "seconds", report->seconds, "seed",
+				      json_sprintf("%llu", (unsigned long long)report->spec->seed)));
 		return;
 	}
 	fprintf(output_stdout(), "%s (%s) on", report->spec->ops->name, engine);
@@ -112,12 +104,15 @@ void inject_report_started(const struct inject_report *report, const char *engin
 		print_never_touched(target);
 }
 
+bool inject_report_redraws(const struct inject_report *report)
+{
+	return !report->json && isatty(STDOUT_FILENO) == 1;
+}
+
 void inject_report_holding(struct inject_report *report, const json_t *evidence, double seconds_left)
 {
 	char hits[REPORT_CELL_SIZE];
 
-	if (report->json || isatty(STDOUT_FILENO) != 1)
-		return;
 	terminal_code(output_stdout(), "\r\033[K");
 	fprintf(output_stdout(), "%.0f s left, hits: %s", ceil(seconds_left),
 		report_count(hits, json_object_get(evidence, "hit")));
@@ -158,10 +153,8 @@ int inject_report_reverted(struct inject_report *report, json_t *evidence)
 
 	end_line(report);
 	if (report->json) {
-		_cleanup_json_ json_t *fields =
-			json_pack("{s:O, s:b}", "evidence", evidence, "interrupted", report->interrupted);
-
-		print_event("reverted", fields);
+		print_event("reverted",
+			    json_pack("{s:O, s:b}", "evidence", evidence, "interrupted", report->interrupted));
 	} else {
 		char text[256];
 

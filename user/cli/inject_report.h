@@ -14,7 +14,9 @@ struct inject_report {
 };
 
 void inject_report_started(const struct inject_report *report, const char *engine);
-/* On a terminal: rewrites the line that says how long the fault still holds and what it hit so far. */
+/* True on a terminal: only there is inject_report_holding to be called. */
+bool inject_report_redraws(const struct inject_report *report);
+/* Rewrites the line that says how long the fault still holds and what it hit so far. */
 void inject_report_holding(struct inject_report *report, const json_t *evidence, double seconds_left);
 /* Prints what the fault did. Returns the exit code: EXIT_TRIALS if the fault hit nothing. */
 int inject_report_reverted(struct inject_report *report, json_t *evidence);

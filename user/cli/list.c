@@ -103,14 +103,13 @@ static void print_campaigns(const json_t *campaigns)
 
 static void print_json(json_t *campaigns)
 {
-	_cleanup_json_ json_t *all = json_pack("{s:O}", "campaigns", campaigns), *document = NULL;
+	_cleanup_json_ json_t *all = json_pack("{s:O}", "campaigns", campaigns);
 	json_t *campaign;
 	size_t i;
 
 	json_array_foreach (campaigns, i, campaign)
 		json_object_set_new(campaign, "alive", json_boolean(campaign_is_alive(campaign)));
-	document = json_document(all);
-	json_print(document, JSON_INDENT(2), stdout);
+	json_print_document(all, JSON_INDENT(2), stdout);
 	putchar('\n');
 }
 

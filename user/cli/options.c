@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "cli/options.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "util/error.h"
@@ -19,4 +20,15 @@ unsigned int options_whole_number(const struct argp_state *state, const char *na
 	if (end == arg || *end || number < 1 || number > (long)most)
 		argp_error(state, "%s: '%s' is not a whole number from 1 to %u", name, arg, most);
 	return (unsigned int)number;
+}
+
+int options_load_config(struct config **out, const char *path, enum config_use use)
+{
+	struct error err = {};
+	int ret = config_load(out, path, use, stderr, &err);
+
+	/* -EINVAL: config_load has printed the problems. */
+	if (ret && ret != -EINVAL)
+		log_error("%s", err.text);
+	return ret ? EXIT_USAGE : EXIT_OK;
 }

@@ -4,6 +4,8 @@
 
 #include <argp.h>
 
+#include "config/load.h"
+
 enum { OPTION_DB = 256, OPTION_JSON, OPTION_OWN /* a command's own begin here */ };
 
 #define OPTION_DB_ROW \
@@ -15,3 +17,6 @@ enum { OPTION_DB = 256, OPTION_JSON, OPTION_OWN /* a command's own begin here */
 int options_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* 1 to most; what else arg says ends the process. */
 unsigned int options_whole_number(const struct argp_state *state, const char *name, const char *arg, unsigned int most);
+
+/* config_load() for a command: prints all that is wrong. EXIT_OK or EXIT_USAGE. */
+int options_load_config(struct config **out, const char *path, enum config_use use);

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* eval run campaign CONFIG: runs the trials of a campaign file. */
 #include <argp.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "campaign/campaign.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "config/load.h"
 #include "kernel/features.h"
 #include "util/cleanup.h"
 
@@ -150,20 +148,15 @@ int cmd_run(int argc, char **argv)
 	_cleanup_free_ char *command_line = join(argc, argv);
 	struct run run = {};
 	struct config *config;
-	struct error err = {};
 	int ret;
 
 	if (options_parse(&argp, argc, argv, &run))
 		return EXIT_USAGE;
 	run.campaign.config_path = run.config;
 	run.campaign.command_line = command_line ?: "";
-	ret = config_load(&config, run.config, run.dry_run ? CONFIG_TO_READ : CONFIG_TO_RUN, stderr, &err);
-	if (ret) {
-		/* -EINVAL: config_load has printed the problems. */
-		if (ret != -EINVAL)
-			log_error("%s", err.text);
-		return EXIT_USAGE;
-	}
+	ret = options_load_config(&config, run.config, run.dry_run ? CONFIG_TO_READ : CONFIG_TO_RUN);
+	if (ret)
+		return ret;
 	ret = run_config(&run, config);
 	config_free(config);
 	return ret;

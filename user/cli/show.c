@@ -49,9 +49,7 @@ static error_t take_show_option(int key, char *arg, struct argp_state *state)
 
 static void print_document(const json_t *value)
 {
-	_cleanup_json_ json_t *document = json_document(value);
-
-	json_print(document, JSON_INDENT(2), stdout);
+	json_print_document(value, JSON_INDENT(2), stdout);
 	putchar('\n');
 }
 
@@ -72,7 +70,7 @@ static const char *quote(struct quoted *kept, const char *text)
 	free(kept->json);
 	kept->json = NULL;
 	kept->text = strdup(text);
-	value = json_text(text, strlen(text));
+	value = json_outside(text);
 	out = open_memstream(&kept->json, &size);
 	if (out) {
 		json_print(value, JSON_ENCODE_ANY, out);
@@ -114,7 +112,6 @@ static void free_printer(struct sample_printer *printer)
 /* Prints the samples one by one, because there may be millions: a trial's other members first. */
 static int print_trial(struct store *store, const json_t *trial, struct error *err)
 {
-	_cleanup_json_ json_t *document = json_document(trial);
 	_cleanup_free_ char *text = NULL;
 	struct sample_printer printer = {};
 	size_t size;
@@ -123,7 +120,7 @@ static int print_trial(struct store *store, const json_t *trial, struct error *e
 
 	if (!out)
 		return error_set(err, -ENOMEM, "out of memory");
-	json_print(document, JSON_INDENT(2), out);
+	json_print_document(trial, JSON_INDENT(2), out);
 	fclose(out);
 	/* All but the brace that ends the object. */
 	printf("%.*s,\n  \"samples\": [", (int)(size - strlen("\n}")), text);

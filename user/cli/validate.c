@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* eval validate CONFIG: checks a campaign file. */
 #include <argp.h>
-#include <errno.h>
 #include <string.h>
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "config/load.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -36,18 +34,14 @@ int cmd_validate(int argc, char **argv)
 {
 	struct config *config = NULL;
 	const char *path = NULL;
-	struct error err = {0};
 	size_t trials;
 	int ret;
 
 	if (options_parse(&argp, argc, argv, &path))
 		return EXIT_USAGE;
-	ret = config_load(&config, path, CONFIG_TO_READ, stderr, &err);
-	if (ret < 0) {
-		if (ret != -EINVAL)
-			log_error("%s", err.text);
-		return EXIT_USAGE;
-	}
+	ret = options_load_config(&config, path, CONFIG_TO_READ);
+	if (ret)
+		return ret;
 	trials = config->subject_count * (config->chaos_count + config->include_baseline) *
 		 config->trials_per_combination;
 	printf("%s: valid: %zu subject%s, %zu chaos type%s%s, %zu trial%s\n", path, config->subject_count,

@@ -130,24 +130,6 @@ json_int_t fault_set_hits(const struct fault_set *set)
 	return hits;
 }
 
-static json_t *devices_of(const struct target *target)
-{
-	json_t *devices = json_array();
-
-	for (size_t i = 0; i < target->device_count; i++)
-		json_array_append_new(devices, json_outside(target->devices[i].name));
-	return devices;
-}
-
-static json_t *directories_of(const struct target *target)
-{
-	json_t *directories = json_array();
-
-	for (size_t i = 0; i < target->directory_count; i++)
-		json_array_append_new(directories, json_outside(target->directories[i].path));
-	return directories;
-}
-
 static json_t *endpoints_of(const struct endpoint *endpoints, size_t count)
 {
 	char text[ENDPOINT_TEXT_SIZE];
@@ -164,10 +146,10 @@ static json_t *describe_slot(const struct fault_slot *slot)
 
 	return json_pack("{s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "target", slot->node, "engine",
 			 fault_engine(slot->fault), "seed", json_sprintf("%" PRIu64, slot->spec.seed), "netns_ino",
-			 (json_int_t)target->netns_ino, "devices", devices_of(target), "addresses",
+			 (json_int_t)target->netns_ino, "devices", target_devices_json(target), "addresses",
 			 endpoints_of(target->locals, target->local_count), "peers",
 			 target->peers_all ? json_string("all") : endpoints_of(target->peers, target->peer_count),
-			 "data_dirs", directories_of(target), "protect", target_protect_json(target));
+			 "data_dirs", target_directories_json(target), "protect", target_protect_json(target));
 }
 
 json_t *fault_set_describe(const struct fault_set *set)
@@ -192,13 +174,13 @@ json_t *fault_set_effective(const struct fault_set *set, const json_t *params)
 	if (set->count > 1)
 		return effective;
 	if (target->device_count) {
-		json_object_set_new(effective, "devices", devices_of(target));
+		json_object_set_new(effective, "devices", target_devices_json(target));
 		json_object_set_new(effective, "addresses", endpoints_of(target->locals, target->local_count));
 		if (!target->peers_all)
 			json_object_set_new(effective, "peers", endpoints_of(target->peers, target->peer_count));
 	}
 	if (target->directory_count)
-		json_object_set_new(effective, "data_dirs", directories_of(target));
+		json_object_set_new(effective, "data_dirs", target_directories_json(target));
 	return effective;
 }
 

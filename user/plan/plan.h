@@ -50,7 +50,8 @@ struct plan_time plan_time(const struct plan *plan, const bool *runs, unsigned i
 /* "0:37 to 1:52", "2:00:00" if both are the same. */
 #define PLAN_TIME_SIZE 64
 const char *plan_time_text(char out[PLAN_TIME_SIZE], const struct plan_time *time);
-#define PLAN_READY_SECONDS 30 /* the timeout of a `ready` that has none */
+/* The timeout of `ready`, also if the file gives none. */
+double plan_ready_seconds(const struct subject *subject);
 
 /* What --dry-run shows: the trials that would run. */
 struct plan_view {

@@ -8,16 +8,22 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
+#define READY_SECONDS 30
+
+double plan_ready_seconds(const struct subject *subject)
+{
+	return subject->ready.timeout_seconds > 0 ? subject->ready.timeout_seconds : READY_SECONDS;
+}
+
 static struct plan_time trial_time(const struct plan *plan, const struct plan_trial *trial)
 {
 	const struct settings *settings = trial->settings;
-	const struct command *ready = &trial->subject->ready;
 	double least = settings->warmup_seconds + settings->duration_seconds + plan->config->cooldown_seconds;
-	double patience = ready->timeout_seconds > 0 ? ready->timeout_seconds : PLAN_READY_SECONDS;
+	double patience = trial->subject->ready.exec ? plan_ready_seconds(trial->subject) : 0;
 
 	return (struct plan_time){
 		.least = least,
-		.most = least + settings->recovery_seconds + (ready->exec ? patience * (1 + settings->retries) : 0),
+		.most = least + settings->recovery_seconds + patience * (1 + settings->retries),
 	};
 }
 

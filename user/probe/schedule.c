@@ -185,7 +185,7 @@ static void record_sample(struct probes *probes, struct probe_run *run, const st
 	row = json_pack("{s:s, s:I, s:I, s:I, s:b, s:s}", "probe", run->probe->name, "scheduled_ns",
 			(json_int_t)sample->scheduled_ns, "started_at_ns", (json_int_t)started_ns, "latency_ns",
 			(json_int_t)(ended_ns - started_ns), "ok", !error, "phase", sample->phase);
-	json_object_set_new(row, "error", error ? json_text(error, strlen(error)) : json_null());
+	json_object_set_new(row, "error", json_outside(error));
 	if (!probes->samples)
 		probes->samples = json_array();
 	json_array_append_new(probes->samples, row);
@@ -362,8 +362,7 @@ json_t *probes_state(const struct probes *probes)
 					(json_int_t)run->missed, "latency_ms",
 					run->count ? json_real(run->latency_ms) : json_null());
 
-		json_object_set_new(one, "error",
-				    *run->error ? json_text(run->error, strlen(run->error)) : json_null());
+		json_object_set_new(one, "error", json_outside(*run->error ? run->error : NULL));
 		json_object_set_new(state, run->probe->name, one);
 	}
 	return state;

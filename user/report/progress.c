@@ -116,7 +116,7 @@ void progress_clear(struct progress *progress)
 
 static void print_json(struct progress *progress, const char *event, const char *trial, json_t *fields)
 {
-	_cleanup_json_ json_t *line = json_pack("{s:s}", "event", event), *document = NULL;
+	_cleanup_json_ json_t *line = json_pack("{s:s}", "event", event);
 	char at[RFC3339_SIZE];
 
 	clock_format_rfc3339(at, sizeof(at), clock_realtime_ns());
@@ -126,8 +126,7 @@ static void print_json(struct progress *progress, const char *event, const char 
 	if (fields)
 		json_object_update_missing(line, fields);
 	json_decref(fields);
-	document = json_document(line);
-	json_print(document, JSON_COMPACT, progress->file);
+	json_print_document(line, JSON_COMPACT, progress->file);
 	fputc('\n', progress->file);
 	emit(progress);
 }

@@ -19,6 +19,7 @@
 #include "target/guards.h"
 #include "target/internal.h"
 #include "util/cleanup.h"
+#include "util/json.h"
 
 /* Each device carries hooks, maps and perhaps a delay line: more than this is a mistake. */
 #define DEVICES_MAX 32
@@ -294,6 +295,24 @@ int target_open(struct target **out, const struct target_spec *spec, struct erro
 	}
 	*out = target;
 	return 0;
+}
+
+json_t *target_devices_json(const struct target *target)
+{
+	json_t *devices = json_array();
+
+	for (size_t i = 0; i < target->device_count; i++)
+		json_array_append_new(devices, json_outside(target->devices[i].name));
+	return devices;
+}
+
+json_t *target_directories_json(const struct target *target)
+{
+	json_t *directories = json_array();
+
+	for (size_t i = 0; i < target->directory_count; i++)
+		json_array_append_new(directories, json_outside(target->directories[i].path));
+	return directories;
 }
 
 uint64_t target_cgroup_id(const struct target *target)

@@ -31,7 +31,7 @@ static void enqueue(struct trial *trial, const char *message, json_t *body)
 static json_t *event_new(const struct trial *trial, const char *kind, const char *text)
 {
 	json_t *body = json_pack("{s:s, s:s, s:o}", "kind", kind, "phase", trial_phase_name(trial->phase), "text",
-				 json_text(text, strlen(text)));
+				 json_outside(text));
 
 	moment_add_now(body);
 	return body;

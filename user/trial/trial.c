@@ -22,8 +22,7 @@ static const struct pump_source *const sources[] = {
 
 static int reset_and_wait(struct trial *trial, struct error *err)
 {
-	double seconds =
-		trial->subject->ready.timeout_seconds > 0 ? trial->subject->ready.timeout_seconds : PLAN_READY_SECONDS;
+	double seconds = plan_ready_seconds(trial->subject);
 	int ret;
 
 	trial_enter(trial, PHASE_RESET, 0);
@@ -165,7 +164,7 @@ static void set_outcome(struct trial *trial, enum trial_status status, const cha
 {
 	json_t *columns =
 		json_pack("{s:s, s:s, s:s, s:o}", "status", status_name(status), "verdict", verdict_name(VERDICT_NONE),
-			  "error_stage", trial_phase_name(trial->phase), "error_text", json_text(text, strlen(text)));
+			  "error_stage", trial_phase_name(trial->phase), "error_text", json_outside(text));
 
 	if (code)
 		json_object_set_new(columns, "error_errno", json_integer(-code));

@@ -87,15 +87,6 @@ static json_t *copy_for_document(const char *key, const json_t *value)
 	return copy;
 }
 
-json_t *json_document(const json_t *object)
-{
-	_cleanup_json_ json_t *members = copy_for_document("", object);
-	json_t *document = json_pack("{s:i}", "format", JSON_DOCUMENT_FORMAT);
-
-	json_object_update(document, members);
-	return document;
-}
-
 /* Escapes DEL and C1, which jansson does not; they occur only inside strings. */
 void json_print(const json_t *value, size_t flags, FILE *out)
 {
@@ -111,4 +102,13 @@ void json_print(const json_t *value, size_t flags, FILE *out)
 		else
 			fputc(first, out);
 	}
+}
+
+void json_print_document(const json_t *object, size_t flags, FILE *out)
+{
+	_cleanup_json_ json_t *members = copy_for_document("", object);
+	_cleanup_json_ json_t *document = json_pack("{s:i}", "format", JSON_DOCUMENT_FORMAT);
+
+	json_object_update(document, members);
+	json_print(document, flags, out);
 }

@@ -21,10 +21,10 @@ json_int_t json_integer_at(const json_t *object, const char *key);
 json_t *json_text_or_null(const char *text);
 json_t *json_number_or_null(double number);
 /*
- * Copies an object for programs that read it: {"format": 1, …}; integers that may need 64 bits (keys "seed" and "…_ns")
+ * Prints an object for programs that read it: {"format": 1, …}; integers that may need 64 bits (keys "seed" and "…_ns")
  * as strings of digits, because readers keep 53 bits; campaign_id and trial_id are called campaign and trial.
  */
 #define JSON_DOCUMENT_FORMAT 1
-json_t *json_document(const json_t *object);
+void json_print_document(const json_t *object, size_t flags, FILE *out);
 /* Prints like json_dumpf(), and also escapes DEL and C1, which control a terminal. */
 void json_print(const json_t *value, size_t flags, FILE *out);
