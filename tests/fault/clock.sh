@@ -79,7 +79,7 @@ check_eq "the delay was 100 ms all along" "$(db "SELECT json_extract(value, '\$.
 sed -i 's/^chaos_types:.*/chaos_types: []/; /{type:/d; s/combination: 1/combination: 2/; s/\(warmup\|duration\)_seconds: [0-9]*/\1_seconds: 0.1/g' \
 	"$work/clock.yaml"
 half() { "$eval_bin" run campaign "$work/clock.yaml" --db "$work/clock.db" --fresh --only '*-1' >/dev/null 2>&1; }
-newest() { "$eval_bin" list --db "$work/clock.db" --json | jq -r '.[0].id'; }
+newest() { "$eval_bin" list --db "$work/clock.db" --json | jq -r '.campaigns[0].id'; }
 half
 first=$(newest)
 date -s "@$(($(date +%s) - 7200))" >/dev/null

@@ -135,4 +135,25 @@ check_eq "$name: exit status" "$?" 130
 check_number "$name: the record has the time of its end, not that of the disk's" \
 	"$(sqlite3 "$work/frozen/disk.db" "SELECT (julianday(chaos_reverted_at) - 2440587.5) * 86400 FROM trials") < $asked + 0.5"
 
+# --- inject, on the disk of its output ------------------------------------------------------------------------
+
+name="inject's output hangs"
+exec 8>"$work/frozen/out"
+"$eval_bin" inject latency --for 6s --netns "$(ns n1)" --address 10.98.0.1 --peer 10.98.0.2 --min-ms 300 --max-ms 300 \
+	>&8 2>"$work/inject.err" &
+injected=$!
+test_pids+=("$injected")
+exec 8>&-
+fsfreeze -f "$work/frozen" || exit 1
+is_slow() { in_ns n1 ping -c 1 -W 1 -q 10.98.0.2 | grep -q 'min/avg.*= [3-9][0-9][0-9]\.'; }
+check "$name: chaos is live" wait_for 5 is_slow
+sleep 3
+check "$name: … and still is after more than a lease" is_slow
+check "$name: it ends" wait_for 10 nothing_live
+fsfreeze -u "$work/frozen"
+status=0
+wait "$injected" || status=$?
+check_eq "$name: exit status" "$status $(cat "$work/inject.err")" "0 "
+check_match "$name: the output is whole" "$(tr '\n' ' ' <"$work/frozen/out")" "^latency .*never touched: .*reverted: "
+
 done_testing

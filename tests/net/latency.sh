@@ -166,6 +166,10 @@ check_eq "and counted" "$(evidence drained .devices[0].egress.line.delivered)" "
 
 # --- Order and integrity --------------------------------------------------------------------------------------
 iperf_start
+# On one processor: what a process sends over veth waits in a queue of its processor, and one that is moved to another may
+# overtake itself there, with or without a fault.
+processors=$(taskset -pc "$$" | sed 's/.*: //')
+taskset -pc 0 "$$" >/dev/null
 # Counted at the receiver: the sender may take its own retransmit after a jump in the delay for reordering.
 out_of_order() { counter n2 TcpExtTCPOFOQueue; }
 delay order "${peers[@]}" --min-ms 20 --max-ms 80
@@ -178,6 +182,7 @@ check_number "TCP bulk under 20 to 80 ms: data went through" \
 	"$(jq '.end.sum_received.bytes' "$work/iperf") > $bulk_bytes"
 revert order
 check_eq "TCP bulk: the line dropped nothing" "$(evidence order .devices[0].egress.line.line_dropped)" 0
+taskset -pc "$processors" "$$" >/dev/null
 delay reorder "${peers[@]}" --min-ms 5 --max-ms 40 --reorder
 before=$(out_of_order)
 iperf -t 1

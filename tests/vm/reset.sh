@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# time limit: 300 s
+# time limit: 600 s
 # A power failure during a trial: a guest with its database on a disk is killed, and the next boot resumes the campaign.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
@@ -62,7 +62,7 @@ second_boot() {
 	echo "left=$(ip netns list | sort | tr '\n' ' ')$(find /sys/fs/cgroup -name 'eval-*')"
 }
 boot() {
-	(cd "$top" && "$vm" run --timeout 200 --disk "$work/disk" "$kernel" -- bash -c "top=${top@Q}; $(declare -f setup "$1"); $1")
+	(cd "$top" && "$vm" run --timeout 280 --disk "$work/disk" "$kernel" -- bash -c "top=${top@Q}; $(declare -f setup "$1"); $1")
 }
 
 boot first_boot >"$work/first" 2>"$work/first.error" &
@@ -70,7 +70,7 @@ booted=$!
 test_pids+=("$booted")
 # Waits for the hold of the second trial, so that the first one is recorded and must survive.
 ended_or_held() { is_over "$booted" || jq -c 'select(.phase == "hold" and (.trial | endswith("-2")))' "$work/first" | grep -q .; }
-check "boot 1: a fault is held" wait_for 120 ended_or_held
+check "boot 1: a fault is held" wait_for 250 ended_or_held
 sleep 1
 mapfile -t qemu < <(pgrep -f "initrd $TMPDIR/")
 kill -KILL "${qemu[@]}"

@@ -17,6 +17,7 @@ struct fault {
 	const char *engine;
 	bool active;
 	uint64_t deadline_ns, lease_ns;
+	uint64_t renewal_took_ns; /* the longest since it is live */
 };
 
 const char *fault_text_param(const struct fault_spec *spec, const char *name)
@@ -67,14 +68,21 @@ int fault_renew(struct fault *fault, struct error *err)
 {
 	uint64_t now_ns = clock_monotonic_ns();
 	uint64_t live_until_ns = now_ns < fault->deadline_ns ? now_ns : fault->deadline_ns;
+	uint64_t took_ns;
+	int ret;
 
 	if (live_until_ns > fault->lease_ns)
-		return error_set(
-			err, -ETIME,
-			"the fault was not live for %.1f s: its process was stopped, or this host is overloaded",
-			(double)(live_until_ns - fault->lease_ns) / (double)NSEC_PER_SEC);
+		return error_set(err, -ETIME,
+				 "the fault was not live for %.1f s: its process was stopped, or this host is "
+				 "overloaded (its longest renewal took %.1f s)",
+				 (double)(live_until_ns - fault->lease_ns) / (double)NSEC_PER_SEC,
+				 (double)fault->renewal_took_ns / (double)NSEC_PER_SEC);
 	fault->lease_ns = now_ns + LEASE_NS;
-	return fault->spec->ops->renew(fault->state, fault->lease_ns, err);
+	ret = fault->spec->ops->renew(fault->state, fault->lease_ns, err);
+	took_ns = clock_monotonic_ns() - now_ns;
+	if (took_ns > fault->renewal_took_ns)
+		fault->renewal_took_ns = took_ns;
+	return ret;
 }
 
 void fault_stop(struct fault *fault)

@@ -127,11 +127,13 @@ static int inject_and_hold(const struct inject_options *options, struct target *
 	struct error err = {};
 	int ret, reported;
 
+	output_begin_background(output_standard(STDOUT_FILENO));
 	ret = open_fault(&faults, &spec, target, &err);
 	live_faults = &faults;
 	if (!ret)
 		ret = activate(&faults, unblocked, options->seconds, &err);
 	if (ret) {
+		output_end_background(output_standard(STDOUT_FILENO));
 		log_error("%s", err.text);
 		live_faults = NULL;
 		fault_set_free(&faults);
@@ -148,6 +150,7 @@ static int inject_and_hold(const struct inject_options *options, struct target *
 	evidence = fault_set_evidence(&faults);
 	live_faults = NULL;
 	fault_set_close(&faults);
+	output_end_background(output_standard(STDOUT_FILENO));
 	reported = inject_report_reverted(&report, evidence);
 	fault_set_free(&faults);
 	if (!ret)

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +21,9 @@
 #define WAITING_MAX (4UL << 20)
 /* Longer than any line, so that every line is passed on whole. */
 #define STREAM_BUFFER_SIZE (256 * 1024)
+/* What waits for a file that blocks, besides WAITING_MAX. */
+#define PIPE_SIZE (1 << 20)
+#define COPY_SIZE 4096
 /* At the end, for a reader that does not read. */
 #define END_PATIENCE_NS NSEC_PER_SEC
 
@@ -26,7 +31,10 @@ struct output {
 	int fd;
 	int own_fd; /* the same pipe or terminal, opened again with O_NONBLOCK; -1: not possible */
 	bool is_socket;
-	pid_t owner; /* the process whose bytes wait */
+	pthread_t copier; /* of copier_fd to fd */
+	int copier_fd;    /* the other end of own_fd; -1: no copier */
+	size_t copy_lost; /* lines; atomic */
+	pid_t owner;      /* the process whose bytes wait */
 	char *waiting;
 	size_t used, lost;
 	const char *lost_before, *lost_after;
@@ -61,6 +69,7 @@ struct output *output_new(int fd)
 	}
 	output->fd = fd;
 	output->own_fd = open_own(fd);
+	output->copier_fd = -1;
 	output->is_socket = !fstat(fd, &st) && S_ISSOCK(st.st_mode);
 	output->owner = getpid();
 	output_set_lost_text(output, "", " lines were lost here: nobody read the output");
@@ -73,10 +82,76 @@ void output_set_lost_text(struct output *output, const char *before, const char 
 	output->lost_after = after;
 }
 
+static size_t count_lines(const char *text, size_t size)
+{
+	size_t lines = 0;
+
+	for (size_t i = 0; i < size; i++)
+		lines += text[i] == '\n';
+	return lines;
+}
+
+static void *copy_thread(void *arg)
+{
+	static char text[COPY_SIZE];
+	struct output *output = arg;
+	ssize_t size;
+
+	while ((size = read(output->copier_fd, text, sizeof(text))) > 0)
+		for (ssize_t done = 0; done < size;) {
+			ssize_t wrote = write(output->fd, text + done, (size_t)(size - done));
+
+			if (wrote < 0)
+				__atomic_fetch_add(&output->copy_lost, count_lines(text + done, (size_t)(size - done)),
+						   __ATOMIC_RELAXED);
+			done = wrote < 0 ? size : done + wrote;
+		}
+	return NULL;
+}
+
+int output_begin_background(struct output *output)
+{
+	sigset_t all, before;
+	struct stat st;
+	int ends[2], ret;
+
+	if (!output || output->own_fd >= 0 || fstat(output->fd, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	fcntl(ends[1], F_SETFL, O_NONBLOCK);
+	fcntl(ends[1], F_SETPIPE_SZ, PIPE_SIZE);
+	output->copier_fd = ends[0];
+	/* The handlers of signals expect the main thread. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = pthread_create(&output->copier, NULL, copy_thread, output);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (ret) {
+		output->copier_fd = fd_close(output->copier_fd);
+		fd_close(ends[1]);
+		return -ret;
+	}
+	output->own_fd = ends[1];
+	return 0;
+}
+
+void output_end_background(struct output *output)
+{
+	if (!output || output->copier_fd < 0 || output->owner != getpid())
+		return;
+	output_drain(output, END_PATIENCE_NS);
+	output->own_fd = fd_close(output->own_fd);
+	pthread_join(output->copier, NULL);
+	output->copier_fd = fd_close(output->copier_fd);
+	output->lost += __atomic_exchange_n(&output->copy_lost, 0, __ATOMIC_RELAXED);
+}
+
 void output_free(struct output *output)
 {
 	if (!output)
 		return;
+	output_end_background(output);
 	fd_close(output->own_fd);
 	free(output->waiting);
 	free(output);
@@ -96,15 +171,6 @@ static ssize_t write_some(const struct output *output)
 	}
 	/* A writable pipe takes up to PIPE_BUF bytes without blocking. */
 	return write(output->fd, output->waiting, output->used < PIPE_BUF ? output->used : PIPE_BUF);
-}
-
-static size_t count_lines(const char *text, size_t size)
-{
-	size_t lines = 0;
-
-	for (size_t i = 0; i < size; i++)
-		lines += text[i] == '\n';
-	return lines;
 }
 
 /* After a fork the waiting bytes are the parent's, and the child may have closed own_fd or reused its number. */
@@ -195,6 +261,7 @@ size_t output_lost(const struct output *output)
 
 size_t output_end(struct output *output, uint64_t patience_ns)
 {
+	output_end_background(output);
 	output_drain(output, patience_ns);
 	tell_lost(output);
 	output->lost += count_lines(output->waiting, output->used);

@@ -23,6 +23,13 @@ void output_set_lost_text(struct output *output, const char *before, const char 
 /* Whole lines; drops all of them if they do not fit. */
 void output_add(struct output *output, const char *text, size_t size);
 void output_flush(struct output *output);
+/*
+ * For a regular file, whose writes wait for its file system: a thread writes to it, in order, so that it does not make
+ * who holds a fault miss a renewal. Not for a forked child, which writes itself. 0 or a negative errno: the output
+ * stays as it was. output_end_background() waits until the file has all; output_end() does so, too.
+ */
+int output_begin_background(struct output *output);
+void output_end_background(struct output *output);
 /* To poll for POLLOUT before the next flush; -1 if nothing waits. */
 int output_poll_fd(const struct output *output);
 /* Flushes until nothing is left or the reader has read nothing for patience_ns. */

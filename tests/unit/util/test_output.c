@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -248,6 +249,39 @@ static void json_has_no_controls(void **state)
 	free(text);
 }
 
+/* A file that is written in the background has every line, in order, and what it does not take is counted. */
+static void a_file_in_the_background(void **state)
+{
+	char path[] = "/tmp/eval-output-XXXXXX";
+	struct rlimit size = {}, before;
+	struct output *output;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	output = output_new(fd);
+	assert_int_equal(output_begin_background(output), 0);
+	for (unsigned int i = 0; i < 2000; i++)
+		add_line(output, i);
+	output_end_background(output);
+	add_line(output, 2000);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	for (unsigned int i = 0; i <= 2000; i++)
+		assert_line(fd, i);
+	assert_int_equal(output_lost(output), 0);
+
+	getrlimit(RLIMIT_FSIZE, &before);
+	size = (struct rlimit){.rlim_cur = 2003 * LINE_SIZE, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &size), 0);
+	assert_int_equal(output_begin_background(output), 0);
+	for (unsigned int i = 0; i < 5; i++)
+		add_line(output, i);
+	assert_int_equal(output_end(output, NSEC_PER_SEC), 3);
+	setrlimit(RLIMIT_FSIZE, &before);
+	output_free(output);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,11 +291,13 @@ int main(void)
 		cmocka_unit_test(a_child_begins_anew),
 		cmocka_unit_test(reader_is_gone),
 		cmocka_unit_test(a_file_goes_on_where_it_is),
+		cmocka_unit_test(a_file_in_the_background),
 		cmocka_unit_test(what_drives_a_terminal),
 		cmocka_unit_test(codes_of_our_own_pass),
 		cmocka_unit_test(json_has_no_controls),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
