@@ -3,11 +3,26 @@
 #include "net/fq_line.bpf.h"
 #include "net/line.bpf.h"
 
+/* UAPI skb->pkt_type. */
+#define PACKET_HOST 0
+
+/* What tap_enter() puts in front of a packet; a device without an Ethernet header gets one for its way through the TAP.
+ */
+struct tap_head {
+	struct eval_line_header line;
+	struct ethhdr ethernet;
+} __attribute__((packed));
+
+static __always_inline bool has_ethernet(void)
+{
+	return match_config.l3_offset;
+}
+
 /* Redirects to a TAP line, with the departure time in front of the frame. */
 static __always_inline int tap_enter(struct __sk_buff *skb, const struct eval_flow_key *key, __u32 direction,
 				     __u64 now_ns, struct eval_stats *stats)
 {
-	struct eval_line_header header = {.magic = EVAL_MAGIC};
+	struct tap_head head = {.line.magic = EVAL_MAGIC, .ethernet.h_proto = skb->protocol};
 	__u32 bytes = skb->len;
 
 	/* tun would insert the tag into the middle of our header. It is VLAN 0 with a priority, which is lost here. */
@@ -16,12 +31,15 @@ static __always_inline int tap_enter(struct __sk_buff *skb, const struct eval_fl
 		return TCX_NEXT;
 	}
 	/* Fails for a packet without GSO above 16 KiB (SKB_MAX_ALLOC), which is above any usual MTU. */
-	if (bpf_skb_change_head(skb, sizeof(header), 0)) {
+	if (bpf_skb_change_head(skb, has_ethernet() ? sizeof(head.line) : sizeof(head), 0)) {
 		stats->failed++;
 		return TCX_NEXT;
 	}
-	header.departure_ns = flow_departure(skb, key, direction, now_ns, stats);
-	bpf_skb_store_bytes(skb, 0, &header, sizeof(header), 0);
+	head.line.departure_ns = flow_departure(skb, key, direction, now_ns, stats);
+	if (has_ethernet())
+		bpf_skb_store_bytes(skb, 0, &head, sizeof(head.line), 0);
+	else
+		bpf_skb_store_bytes(skb, 0, &head, sizeof(head), 0);
 	stats_count_hit(stats, now_ns, bytes);
 	return bpf_redirect(latency_config.line_ifindex[direction], 0);
 }
@@ -32,6 +50,7 @@ static __always_inline int pick(struct __sk_buff *skb, __u32 direction)
 	struct eval_flow_key key;
 	struct eval_stats *stats;
 	__u64 now_ns, departure_ns;
+	__u32 rule;
 	bool live;
 
 	if ((skb->mark & EVAL_MARK_MASK) == EVAL_MARK) {
@@ -48,8 +67,16 @@ static __always_inline int pick(struct __sk_buff *skb, __u32 direction)
 	if (!stats)
 		return TCX_NEXT;
 	stats->seen += live;
-	if (packet_parse(&from, skb->protocol, &key) || !packet_matches(skb, &key, direction))
+	if (packet_parse(&from, skb->protocol, &key))
 		return TCX_NEXT;
+	rule = packet_matches(skb, &key, direction);
+	if (!rule) {
+		if (live)
+			unmatched_count(stats, &key, direction);
+		return TCX_NEXT;
+	}
+	if (live)
+		peer_count_hit(rule, direction);
 	if (!latency_config.fq)
 		return tap_enter(skb, &key, direction, now_ns, stats);
 	departure_ns = live ? flow_departure(skb, &key, direction, now_ns, stats) : flow_tail(skb, &key, now_ns);
@@ -70,6 +97,9 @@ static __always_inline int put_back(struct __sk_buff *skb, __u32 direction)
 		skb_restore(skb);
 	else
 		skb->mark = latency_config.mark;
+	/* The Ethernet header of tap_enter() names no host; the redirect takes it off. */
+	if (!has_ethernet() && direction == EVAL_INGRESS)
+		bpf_skb_change_type(skb, PACKET_HOST);
 	return bpf_redirect(match_config.ifindex, direction == EVAL_INGRESS ? BPF_F_INGRESS : 0);
 }
 

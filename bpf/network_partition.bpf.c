@@ -8,6 +8,7 @@ static __always_inline bool packet_is_cut(struct __sk_buff *skb, const struct pa
 	__u64 now_ns = bpf_ktime_get_ns();
 	struct eval_flow_key flow;
 	struct eval_stats *stats;
+	__u32 rule;
 
 	if (!fault_is_live(now_ns))
 		return false;
@@ -15,9 +16,15 @@ static __always_inline bool packet_is_cut(struct __sk_buff *skb, const struct pa
 	if (!stats)
 		return false;
 	stats->seen++;
-	if (packet_parse(from, ethertype, &flow) || !packet_matches(skb, &flow, direction))
+	if (packet_parse(from, ethertype, &flow))
 		return false;
+	rule = packet_matches(skb, &flow, direction);
+	if (!rule) {
+		unmatched_count(stats, &flow, direction);
+		return false;
+	}
 	stats_count_hit(stats, now_ns, bytes);
+	peer_count_hit(rule, direction);
 	return true;
 }
 

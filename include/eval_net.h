@@ -34,10 +34,35 @@ struct eval_rule_key {
 	__u16 zero;
 };
 
+/* A longest-prefix-match key: a network of peers, with the bits of the address that count. */
+struct eval_network_key {
+	__u32 bits;
+	__u8 address[16];
+};
+
+/*
+ * Other ends of packets that did not match, in an LRU hash of __u64: of the first packets that a CPU sees in a
+ * direction, until its first hit, so that they cost nothing later.
+ */
+#define EVAL_UNMATCHED_SEEN 1000
+#define EVAL_UNMATCHED_MAP "unmatched"
+struct eval_unmatched_key {
+	__u8 address[16];
+	__u32 direction; /* enum eval_direction */
+};
+
 enum eval_rule {
 	EVAL_RULE_MATCH = 1,   /* this address and port (0: any port) */
 	EVAL_RULE_SERVICE = 2, /* this address, any port, if the local port is one of the node's own */
 };
+
+/*
+ * Hits are counted by peer and direction for this many peers, in a per-CPU array of __u64: 2 * peer + direction. Above
+ * EVAL_RULE_PEER_SHIFT, the value of a rule has the number of its peer + 1; 0: not counted.
+ */
+#define EVAL_PEERS_COUNTED 64
+#define EVAL_PEER_HITS_MAP "peer_hits"
+#define EVAL_RULE_PEER_SHIFT 8
 
 /* The address is the target's own, all zero = any; set only with local_only. */
 struct eval_protect_key {
@@ -71,7 +96,8 @@ struct eval_match_config {
 	__u8 has_ports;
 	__u8 has_cgroup;               /* match by eval_ctl.cgroup_id at cgroup_level */
 	__u8 protect_tcp, protect_udp; /* at least one port of the protocol is protected */
-	__u8 zero[4];
+	__u8 has_networks;             /* some peers are networks */
+	__u8 zero[3];
 };
 
 struct eval_latency_config {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Decides which packets a fault affects, for all network chaos types. Hash lookups only, so the cost does not grow with
- * the number of rules; a packet that is not to or from a peer costs one lookup.
+ * Decides which packets a fault affects, for all network chaos types. Hash lookups, so the cost does not grow with the
+ * number of rules, and one lookup by prefix if peers are networks; a packet that is not to or from a peer costs one of
+ * each.
  */
 #pragma once
 
@@ -43,6 +44,15 @@ struct {
 	__type(value, __u32);
 } rules SEC(".maps");
 
+/* Peers that are networks. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct eval_network_key);
+	__type(value, __u32);
+} networks SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -63,6 +73,20 @@ struct {
 	__type(key, struct eval_protect_key);
 	__type(value, __u32);
 } protect SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EVAL_PEERS_COUNTED *EVAL_DIRECTIONS);
+	__type(key, __u32);
+	__type(value, __u64);
+} peer_hits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct eval_unmatched_key);
+	__type(value, __u64);
+} unmatched SEC(".maps");
 
 /* Flows that the node's cgroup sends, learned on egress: on ingress a packet has no socket yet. */
 struct {
@@ -246,6 +270,20 @@ static __always_inline __u32 rule_find(void *map, const __u8 address[16], __u16 
 	return rule ? *rule : 0;
 }
 
+/* The rule for a peer's address with any port. */
+static __always_inline __u32 peer_find(const __u8 address[16])
+{
+	struct eval_network_key key = {.bits = 128};
+	__u32 rule = rule_find(&rules, address, 0);
+	const __u32 *network;
+
+	if (!match_config.has_networks || rule & EVAL_RULE_MATCH)
+		return rule;
+	__builtin_memcpy(key.address, address, 16);
+	network = bpf_map_lookup_elem(&networks, &key);
+	return network ? *network : rule;
+}
+
 /* local is the target's own address if port is the target's, NULL if port is the other end's. */
 static __always_inline bool port_is_protected(__u8 protocol, __u16 port, const __u8 *local)
 {
@@ -316,29 +354,58 @@ static __always_inline bool packet_is_protected(const struct eval_flow_key *flow
 	       port_is_protected(flow->protocol, remote_port, NULL);
 }
 
-/* True if the packet is between the node and one of the peers and is not protected. */
-static __always_inline bool packet_matches(struct __sk_buff *skb, const struct eval_flow_key *flow, __u32 direction)
+/* The value of the peer's rule if the packet is between the node and one of the peers and is not protected, else 0. */
+static __always_inline __u32 packet_matches(struct __sk_buff *skb, const struct eval_flow_key *flow, __u32 direction)
 {
 	const __u8 *local = direction == EVAL_EGRESS ? flow->source : flow->destination;
 	const __u8 *remote = direction == EVAL_EGRESS ? flow->destination : flow->source;
 	__u16 local_port = direction == EVAL_EGRESS ? flow->source_port : flow->destination_port;
 	__u16 remote_port = direction == EVAL_EGRESS ? flow->destination_port : flow->source_port;
-	__u32 rule = match_config.peers_all ? EVAL_RULE_MATCH : rule_find(&rules, remote, 0);
+	__u32 rule = match_config.peers_all ? EVAL_RULE_MATCH : peer_find(remote);
 	bool own_port = false;
 
 	if (!rule || !protocol_matches(flow->protocol))
-		return false;
+		return 0;
 	if (match_config.has_ports && !port_matches(flow))
-		return false;
+		return 0;
 	if (!match_config.locals_any) {
 		own_port = local_port && rule_find(&locals, local, local_port);
 		if (!own_port && !rule_find(&locals, local, 0) &&
 		    !(match_config.has_cgroup && cgroup_matches(skb, flow, direction)))
-			return false;
+			return 0;
 	}
-	if (!(rule & EVAL_RULE_MATCH) && !own_port && !(rule_find(&rules, remote, remote_port) & EVAL_RULE_MATCH))
-		return false;
-	return !packet_is_protected(flow, local, local_port, remote_port);
+	if (!(rule & EVAL_RULE_MATCH) && !own_port) {
+		rule = rule_find(&rules, remote, remote_port);
+		if (!(rule & EVAL_RULE_MATCH))
+			return 0;
+	}
+	return packet_is_protected(flow, local, local_port, remote_port) ? 0 : rule;
+}
+
+/* Tells the operator of a fault that hits nothing what passes instead. */
+static __always_inline void unmatched_count(const struct eval_stats *stats, const struct eval_flow_key *flow,
+					    __u32 direction)
+{
+	struct eval_unmatched_key key = {.direction = direction};
+	__u64 one = 1, *count;
+
+	if (stats->hit || stats->seen > EVAL_UNMATCHED_SEEN)
+		return;
+	__builtin_memcpy(key.address, direction == EVAL_EGRESS ? flow->destination : flow->source, 16);
+	count = bpf_map_lookup_elem(&unmatched, &key);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		bpf_map_update_elem(&unmatched, &key, &one, BPF_ANY);
+}
+
+static __always_inline void peer_count_hit(__u32 rule, __u32 direction)
+{
+	__u32 key = ((rule >> EVAL_RULE_PEER_SHIFT) - 1) * EVAL_DIRECTIONS + direction;
+	__u64 *hits = rule >> EVAL_RULE_PEER_SHIFT ? bpf_map_lookup_elem(&peer_hits, &key) : NULL;
+
+	if (hits)
+		++*hits;
 }
 
 /* The egress hook of an ingress-only fault: learns which flows the node's cgroup sends, so that ingress can match. */

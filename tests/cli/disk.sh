@@ -154,6 +154,40 @@ refused 'the target already has a fault' --data-dir "$work/disk/b" --fill-percen
 kill -INT "$holder" && wait "$holder"
 check_fails "a data_dir that is named twice is one" 0 "$eval_bin" inject disk_pressure --for 0.1s --engine fill --fill-percent 1 \
 	--data-dir "$work/disk/a" --data-dir "$work/disk/b" --data-dir "$work/disk/a"
+
+# --- Some of a node's data_dirs ---------------------------------------------------------------------------------
+# pick LIST: writes a campaign on these data_dirs of a node that has three.
+pick() {
+	cat >"$work/pick.yaml" <<-END
+		defaults: {warmup_seconds: 0, duration_seconds: 0.1, recovery_seconds: 5}
+		subjects: [{name: own, reset: "true", nodes: [{name: n1, data_dir: ["$work/disk/a", "$work/disk/b", "$work/none"]}]}]
+		chaos_types: [{type: disk_pressure, target: n1, params: {fill_percent: 1, engine: fill, data_dirs: $1}}]
+	END
+}
+picked() { sqlite3 "$work/pick.db" "SELECT status || ' ' || json_extract(params_effective, '\$.data_dirs') FROM trials"; }
+for list in 2 "[2, 2, \"$work/disk/b\"]" "$work/disk/b"; do
+	pick "$list"
+	check "data_dirs: $list: it runs" "$eval_bin" run campaign "$work/pick.yaml" --db "$work/pick.db"
+	check_eq "… on that one only" "$(picked)" "completed [\"$work/disk/b\"]"
+	rm -f "$work"/pick.db*
+done
+# wrong LIST MESSAGE: checks what validate says.
+wrong() {
+	pick "$1"
+	check_fails "data_dirs: $1: refused" 2 "$eval_bin" validate "$work/pick.yaml"
+	check_match "… and why" "$output" "$2"
+}
+wrong 4 "pick.yaml:3:[0-9]+: error: node 'n1' has no data_dir number 4; it has 3"
+wrong 0 "must be between 1 and 64"
+wrong "[1, $work/disk]" "node 'n1' has no data_dir '$work/disk'"
+wrong b "data_dirs"
+wrong "[]" "'data_dirs' must not be empty"
+pick 1
+output=$("$eval_bin" inject disk_pressure --config "$work/pick.yaml" --node n1 --for 0.1s --engine fill --fill-percent 1 --data-dir 2)
+check_match "inject --config --data-dir 2" "$output" "disk_pressure \(fill\) on $work/disk/b for"
+check_fails "inject --config --data-dir of another: refused" 2 "$eval_bin" inject disk_pressure --config "$work/pick.yaml" --node n1 \
+	--for 0.1s --engine fill --fill-percent 1 --data-dir /none
+check_match "… and why" "$output" "node 'n1' has no data_dir '/none'"
 rmdir "$work/disk/a" "$work/disk/b"
 
 fill --fill-percent 100

@@ -37,8 +37,8 @@ refused 2 "${error}--for: '1 parsec' is not a time like 30s, 500ms or 5m (at mos
 	"${delay[@]}" --for '1 parsec' "${there[@]}"
 refused 2 "${error}--for: '0s' is not a time like 30s, 500ms or 5m (at most 24h)" "${delay[@]}" --for 0s "${there[@]}"
 refused 2 "${error}--for: '25h' is not a time like 30s, 500ms or 5m (at most 24h)" "${delay[@]}" --for 25h "${there[@]}"
-refused 2 "${error}--ports: '0' is not a list of ports (1 to 65535, with commas)" "${delay[@]}" --ports 0 "${there[@]}"
-refused 2 "${error}--ports: '65536' is not a list of ports (1 to 65535, with commas)" \
+refused 2 "${error}--ports: '0' is not a list of ports (1 to 65535, or ranges like 20160-20170, with commas)" "${delay[@]}" --ports 0 "${there[@]}"
+refused 2 "${error}--ports: '65536' is not a list of ports (1 to 65535, or ranges like 20160-20170, with commas)" \
 	"${delay[@]}" --ports 80,65536 "${there[@]}"
 refused 2 "${error}--protocol: 'sctp' is none of any|tcp|udp|icmp" "${delay[@]}" --protocol sctp "${there[@]}"
 refused 2 "${error}--direction: 'up' is none of egress|ingress|both" "${delay[@]}" --direction up "${there[@]}"

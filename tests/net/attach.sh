@@ -79,6 +79,8 @@ for root in noqueue htb fq_codel mq; do
 	check_eq "$root: with traffic, before, during and after a fault it is the same" "${bad[*]}" ""
 	[[ $root == noqueue ]] || in_ns n1 tc qdisc del dev "$device" root
 done
+# Otherwise it would be one of the target's devices in all that follows, because it has an address.
+in_ns n1 ip link del mq0 2>/dev/null
 peer=$(address4 n2)
 
 # --- A filter that is not eval's -----------------------------------------------------------------------------------
@@ -154,6 +156,26 @@ if "$eval_bin" bpf-status --json | jq -e '.features[] | select(.name == "tcx").u
 	check_fails "64 programs on the hook: exit 1" 1 "$eval_bin" inject latency --min-ms 1 --max-ms 2 --for 1s --netns "$(ns n1)" --peer "$(address4 n2)"
 	check_match "… and why" "$output" "cannot attach to eth0: its tc hook already has 64 programs, the kernel's limit"
 	other_end
+fi
+
+# --- A program that somebody else puts in front ------------------------------------------------------------------------
+if has_tcx; then
+	inject behind network_partition --for 60s --netns "$n1" --peer "$(address4 n2)"
+	other_start egress
+	pings
+	other_end
+	other_start front
+	check_fails "a program in front: the partition cuts" 1 pings
+	revert behind
+	other_end
+	check_eq "a program in front is noted" "$(evidence behind '.notes[] | select(startswith("a program"))')" \
+		"a program of somebody else ran before the fault's, which did not see what it took: someone_else on eth0"
+	inject first network_partition --for 60s --netns "$n1" --peer "$(address4 n2)"
+	other_start egress
+	pings
+	revert first
+	other_end
+	check_eq "a program behind is not" "$(evidence first '[.notes // [] | .[] | select(startswith("a program"))] | length')" 0
 fi
 
 # --- Filters that another program removed ------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A program of another owner on a hook: hook DEVICE ingress|egress|tag|xdp|full [MARK [PRIORITY]]
+ * A program of another owner on a hook: hook DEVICE ingress|egress|front|tag|xdp|full [MARK [PRIORITY]]
  * The program counts packets and lets them pass; `tag` attaches to egress and gives each packet a tag with VLAN 0 and a
- * priority; `full` attaches to egress until the kernel takes no more. Prints "ready", then "seen N marked N" for each
- * line on standard input, where marked counts packets with skb->mark MARK. Exits after a line "end" or the end of
- * input. Before Linux 6.6 (no tcx) the program is a clsact filter with PRIORITY (default 10).
+ * priority; `full` attaches to egress until the kernel takes no more; `front` to egress, in front of all others (tcx).
+ * Prints "ready", then "seen N marked N" for each line on standard input, where marked counts packets with skb->mark
+ * MARK. Exits after a line "end" or the end of input. Before Linux 6.6 (no tcx) the program is a clsact filter with
+ * PRIORITY (default 10).
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -17,10 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* From Linux 6.6; Debian 12's header is older. */
 #define TCX_INGRESS 46
 #define TCX_EGRESS 47
+#define TCX_BEFORE (1U << 3)
 #define TCX_NEXT (-1)
 
 #define INSN(op, to, from, offset, value) \
@@ -114,6 +118,17 @@ static int fill(int map_fd, int ifindex)
 	return count;
 }
 
+/* The part of union bpf_attr for BPF_LINK_CREATE on a tcx hook, in front of all programs. */
+static int front_link(int program_fd, int ifindex)
+{
+	struct {
+		__u32 program_fd, ifindex, attach_type, flags, relative_id, zero;
+		__u64 expected_revision;
+	} attr = {(__u32)program_fd, (__u32)ifindex, TCX_EGRESS, TCX_BEFORE, 0, 0, 0};
+
+	return (int)syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+}
+
 static void answer(int map_fd)
 {
 	char line[16];
@@ -140,7 +155,7 @@ int main(int argc, char **argv)
 	int map_fd, program_fd, attached;
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: hook DEVICE ingress|egress|tag|xdp|full [MARK [PRIORITY]]\n");
+		fprintf(stderr, "usage: hook DEVICE ingress|egress|front|tag|xdp|full [MARK [PRIORITY]]\n");
 		return 2;
 	}
 	hook = xdp ? BPF_XDP : (enum bpf_attach_type)(strcmp(argv[2], "ingress") ? TCX_EGRESS : TCX_INGRESS);
@@ -152,7 +167,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	program_fd = tag ? tag_load() : program_load(map_fd, xdp, mark);
-	attached = bpf_link_create(program_fd, (int)if_nametoindex(argv[1]), hook, NULL);
+	attached = strcmp(argv[2], "front") ? bpf_link_create(program_fd, (int)if_nametoindex(argv[1]), hook, NULL)
+					    : front_link(program_fd, (int)if_nametoindex(argv[1]));
 	if (attached == -EINVAL && !xdp)
 		attached = clsact_attach(&clsact, program_fd, argv[1], hook == TCX_EGRESS, priority);
 	if (map_fd < 0 || program_fd < 0 || attached < 0) {

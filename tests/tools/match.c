@@ -55,6 +55,11 @@ enum rules {
 	NODE_PORT, /* by its address and port 7000 */
 	SERVICE,   /* the same, and port 2379 of the peer */
 	CGROUP,    /* by its address and port 7000, or what its cgroup sends */
+	NETWORK,   /* the peers' networks, of two addresses: the stranger's is the other */
+	BESIDE,    /* the networks beside those */
+	RANGE,     /* ports 6990-7000 at either end */
+	ZONE,      /* peers with the zone of the device */
+	ELSEWHERE, /* peers with another device's zone */
 	TUNNEL,    /* a device without Ethernet headers */
 	OVER,      /* the fault is past its deadline */
 	RULES,
@@ -220,6 +225,20 @@ static const struct row {
 	{"cgroup: what it sends, and the answer", "v4 tcp:2379:41000", CGROUP, HIT},
 	{"cgroup: another peer's port is no answer", "v4 tcp:2380:41000", CGROUP, PASSES, INGRESS},
 
+	{"a network", "v4 tcp", NETWORK, HIT},
+	{"a network, IPv6", "v6 udp", NETWORK, HIT},
+	{"a network: its other address", "stranger v4 tcp", NETWORK, HIT},
+	{"a network: its other address, IPv6", "stranger v6 tcp", NETWORK, HIT},
+	{"a network: ssh", "v4 tcp:22:40000", NETWORK, PASSES},
+	{"a network beside", "v4 tcp", BESIDE, PASSES},
+	{"a network beside, IPv6", "v6 tcp", BESIDE, PASSES},
+	{"a range of ports: the last", "v4 tcp", RANGE, HIT},
+	{"a range of ports: the first", "v6 udp:6990:40000", RANGE, HIT},
+	{"a range of ports: below", "v4 tcp:6989:40000", RANGE, PASSES},
+	{"a range of ports: above", "v6 tcp:7001:40000", RANGE, PASSES},
+	{"a zone: this device", "v6 tcp", ZONE, HIT},
+	{"a zone: another device", "v6 tcp", ELSEWHERE, PASSES},
+
 	{"no Ethernet header", "raw v4 tcp", TUNNEL, HIT, TC_PARTITION},
 	{"no Ethernet header, IPv6", "raw v6 hop tcp", TUNNEL, HIT, TC_PARTITION},
 	{"no Ethernet header: ssh", "raw v4 tcp:40000:22", TUNNEL, PASSES, TC_PARTITION},
@@ -251,7 +270,7 @@ static void load(struct bpf_object *obj, const void *match_config, const struct 
 	int ret;
 
 	if (net_match_prepare(obj, (struct eval_match_config *)match_config, spec, &device, &err) ||
-	    object_load(obj, &err) || net_match_fill(obj, spec, &err))
+	    object_load(obj, &err) || net_match_fill(obj, spec, &device, &err))
 		die("cannot load", err.text);
 	ret = bpf_map_update_elem(object_map_fd(obj, EVAL_CTL_MAP), &zero, &ctl, BPF_ANY);
 	if (ret)
@@ -278,6 +297,8 @@ static json_t *params_of(enum rules rules)
 
 	if (rules == PORTS)
 		json_object_set_new(params, "ports", json_pack("[i]", 7000));
+	if (rules == RANGE)
+		json_object_set_new(params, "ports", json_pack("[s]", "6990-7000"));
 	if (rules == ICMP)
 		json_object_set_new(params, "protocol", json_string("icmp"));
 	return params;
@@ -291,6 +312,19 @@ static void endpoints_set(struct endpoint out[2], enum end end, uint16_t port)
 	address4(out[0].address + 12, end);
 	address6(out[1].address, end);
 	out[0].port = out[1].port = port;
+}
+
+/* Makes the peers networks, or gives them a zone. */
+static void peers_widen(struct endpoint peers[2], enum rules rules)
+{
+	for (size_t i = 0; i < 2; i++) {
+		/* Their last octets are 2 and, for the stranger, 3. */
+		peers[i].prefix = rules == NETWORK ? 127 : rules == BESIDE ? 126 : 128;
+		if (rules == BESIDE)
+			peers[i].address[15] = 4;
+		if (rules == ZONE || rules == ELSEWHERE)
+			strcpy(peers[i].zone, rules == ZONE ? "eth0" : "eth1");
+	}
 }
 
 /* Loads all programs, which stay loaded until the process exits. */
@@ -324,6 +358,7 @@ static void load_all(struct loaded *loaded, enum rules rules)
 	load_only(partition->obj, loaded);
 	load_only(latency->obj, loaded);
 	endpoints_set(peers, PEER_END, rules == SERVICE || rules == CGROUP ? 2379 : 0);
+	peers_widen(peers, rules);
 	endpoints_set(locals, NODE_END, rules == NODE ? 0 : 7000);
 	((struct eval_latency_config *)&latency->rodata->latency_config)->mark = OWN_MARK;
 	load(latency->obj, (const void *)&latency->rodata->match_config, &spec, rules);

@@ -50,6 +50,10 @@ static const struct chaos_field fields[] = {
 	 .fallback = "\"auto\"",
 	 .arg = "auto|on|off",
 	 .help = "whether df and statvfs see it, too (default: auto, if possible)"},
+	{.name = "data_dirs",
+	 .type = FIELD_DATA_DIRS,
+	 .arg = "LIST",
+	 .help = "some of the node's data_dirs (default: all)"},
 	{},
 };
 

@@ -71,18 +71,40 @@ static int parse_choice(const struct chaos_field *field, const char *text, json_
 	return 0;
 }
 
+json_t *chaos_port(const char *text, size_t length)
+{
+	unsigned int first, last;
+	char copy[12], rest;
+	int found;
+
+	if (length >= sizeof(copy))
+		return NULL;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	if (strspn(copy, "0123456789-") != length || !isdigit((unsigned char)*copy))
+		return NULL;
+	found = sscanf(copy, "%u-%u%c", &first, &last, &rest);
+	if (found == 1 && !strchr(copy, '-') && first >= 1 && first <= UINT16_MAX)
+		return json_integer((json_int_t)first);
+	return found == 2 && first >= 1 && first < last && last <= UINT16_MAX ? json_sprintf("%u-%u", first, last)
+									      : NULL;
+}
+
 static int parse_ports(const char *text, json_t **out, struct error *err)
 {
 	_cleanup_json_ json_t *ports = json_array();
 
 	while (*text) {
-		char *end;
-		unsigned long port = strtoul(text, &end, 10);
+		size_t length = strcspn(text, ",");
+		json_t *port = text[length] && !text[length + 1] ? NULL : chaos_port(text, length);
 
-		if (!isdigit((unsigned char)*text) || (*end && (*end != ',' || !end[1])) || port < 1 || port > 65535)
-			return error_set(err, -EINVAL, "'%s' is not a list of ports (1 to 65535, with commas)", text);
-		json_array_append_new(ports, json_integer((json_int_t)port));
-		text = *end ? end + 1 : end;
+		if (!port)
+			return error_set(
+				err, -EINVAL,
+				"'%s' is not a list of ports (1 to 65535, or ranges like 20160-20170, with commas)",
+				text);
+		json_array_append_new(ports, port);
+		text += length + (text[length] == ',');
 	}
 	if (!json_array_size(ports))
 		return error_set(err, -EINVAL, "no port given");
@@ -111,7 +133,9 @@ int chaos_field_parse(const struct chaos_field *field, const char *text, json_t 
 	case FIELD_BOOL:
 		return parse_bool(text, out, err);
 	case FIELD_PEERS:
+		return error_set(err, -EINVAL, "peers are given by --peer");
+	case FIELD_DATA_DIRS:
 		break;
 	}
-	return error_set(err, -EINVAL, "peers are given by --peer");
+	return error_set(err, -EINVAL, "directories are given by --data-dir");
 }

@@ -51,7 +51,10 @@ static const struct chaos_field fields[] = {
 	 .all_allowed = true,
 	 .arg = "LIST",
 	 .help = "delay traffic with these only (default: the subject's members; all: everything)"},
-	{.name = "ports", .type = FIELD_PORTS, .arg = "LIST", .help = "delay only from or to these ports"},
+	{.name = "ports",
+	 .type = FIELD_PORTS,
+	 .arg = "LIST",
+	 .help = "delay only from or to these ports; N-M: a range"},
 	{.name = "protocol",
 	 .type = FIELD_CHOICE,
 	 .choices = protocols,
@@ -137,8 +140,8 @@ static int latency_open(struct net_part *part, const struct line_ops *ops, const
 	struct eval_latency_config *config;
 	int ret;
 
-	if (!part->device->ethernet)
-		return error_set(err, -EOPNOTSUPP, "%s has no Ethernet header: latency needs an Ethernet device",
+	if (ops == &fq_line_ops && !part->device->ethernet)
+		return error_set(err, -ENOPKG, "%s has no Ethernet header, which line: fq needs: use line: tap or auto",
 				 part->device->name);
 	latency = calloc(1, sizeof(*latency));
 	if (!latency)
@@ -160,7 +163,7 @@ static int latency_open(struct net_part *part, const struct line_ops *ops, const
 	if (!ret)
 		ret = object_load(part->obj, err);
 	if (!ret)
-		ret = net_match_fill(part->obj, spec, err);
+		ret = net_match_fill(part->obj, spec, part->device, err);
 	return ret ? ret : counters_map(latency, err);
 }
 
@@ -313,6 +316,7 @@ static void latency_free(struct net_part *part)
 
 static const struct net_engine kind_fq = {
 	.engine = "fq",
+	.needs_ethernet = true,
 	.open = latency_open_fq,
 	.attach = latency_attach,
 	.renew = latency_renew,
@@ -334,19 +338,28 @@ static const struct net_engine kind_tap = {
 /* auto takes fq up to this max_ms: unlike a TAP, fq cannot release packets early, and revert waits at most 2 s. */
 #define FQ_MS_MAX 1000.0
 
+static bool is_all_ethernet(const struct target *target)
+{
+	for (size_t i = 0; i < target->device_count; i++)
+		if (!target->devices[i].ethernet)
+			return false;
+	return true;
+}
+
 static int latency_prepare(struct fault *fault, void **state, struct error *err)
 {
 	const struct fault_spec *spec = fault_get_spec(fault);
 	const char *line = fault_text_param(spec, "line");
-	bool short_waits = json_number_value(json_object_get(spec->params, "max_ms")) <= FQ_MS_MAX;
+	bool takes_fq = json_number_value(json_object_get(spec->params, "max_ms")) <= FQ_MS_MAX &&
+			is_all_ethernet(spec->target);
 	struct error first = {};
 	int ret;
 
 	if (strcmp(line, "auto"))
 		return net_fault_new(state, fault, strcmp(line, "fq") ? &kind_tap : &kind_fq, err);
-	ret = net_fault_new(state, fault, short_waits ? &kind_fq : &kind_tap, &first);
+	ret = net_fault_new(state, fault, takes_fq ? &kind_fq : &kind_tap, &first);
 	if (ret == -ENOPKG)
-		return net_fault_new(state, fault, short_waits ? &kind_tap : &kind_fq, err);
+		return net_fault_new(state, fault, takes_fq ? &kind_tap : &kind_fq, err);
 	if (ret)
 		*err = first;
 	return ret;

@@ -61,7 +61,7 @@ static int partition_open(struct net_part *part, const struct fault_spec *spec, 
 				err);
 	if (!ret)
 		ret = object_load(skel->obj, err);
-	return ret ? ret : net_match_fill(skel->obj, spec, err);
+	return ret ? ret : net_match_fill(skel->obj, spec, part->device, err);
 }
 
 static int partition_attach(struct net_part *part, const struct fault_spec *spec, struct error *err)
@@ -98,6 +98,7 @@ static const struct net_engine kind_tc = {
 
 static const struct net_engine kind_xdp = {
 	.engine = "xdp",
+	.needs_ethernet = true,
 	.open = partition_open,
 	.attach = partition_attach,
 	.free = partition_free,

@@ -19,9 +19,10 @@ enum chaos_field_type {
 	FIELD_NUMBER, /* decimal, unit in the name; min and max apply, both inclusive */
 	FIELD_INTEGER,
 	FIELD_BOOL,
-	FIELD_CHOICE, /* one of choices */
-	FIELD_PEERS,  /* list (or one) of node/peer names or ADDR[:PORT], or the word `all` if all_allowed */
-	FIELD_PORTS,  /* list (or one) of 1…65535 */
+	FIELD_CHOICE,    /* one of choices */
+	FIELD_PEERS,     /* list (or one) of node/peer names or ADDR[:PORT], or the word `all` if all_allowed */
+	FIELD_PORTS,     /* list (or one) of 1…65535, or of ranges "N-M" */
+	FIELD_DATA_DIRS, /* list (or one) of a node's data_dirs: their numbers, from 1, or their paths */
 };
 
 struct chaos_field {
@@ -92,5 +93,7 @@ json_t *chaos_defaults(const struct chaos_ops *ops);
 
 /* FIELD_CHOICE: the choice that text means, "in" also for "ingress" and "out" for "egress"; NULL if none. */
 const char *chaos_choice(const struct chaos_field *field, const char *text);
+/* FIELD_PORTS: what params holds for one port, an integer, or a range, "20160-20170"; NULL if it is neither. */
+json_t *chaos_port(const char *text, size_t length);
 /* Parses a field's value from the command line (--min-ms 50) into the JSON that params holds. Not for FIELD_PEERS. */
 int chaos_field_parse(const struct chaos_field *field, const char *text, json_t **out, struct error *err);

@@ -38,9 +38,11 @@ static const struct argp_option common_options[] = {
 	{NULL, 0, NULL, 0, "Where, by hand:", 2},
 	{"netns", OPTION_NETNS, "N", 0, "network namespace: name, path or pid (default: this host's)", 2},
 	{"dev", OPTION_DEV, "D", 0, "device (default: each that routes to a peer)", 2},
-	{"peer", OPTION_PEER, "ADDR[:PORT]", 0, "the other end; repeat for more; 'all' if the type takes it", 2},
+	{"peer", OPTION_PEER, "ADDR[:PORT]", 0,
+	 "the other end, or a network like 10.0.0.0/8; repeat for more; 'all' if the type takes it", 2},
 	{"address", OPTION_ADDRESS, "ADDR[:PORT]", 0, "the target's own address, if others share the namespace", 2},
-	{"data-dir", OPTION_DATA_DIR, "DIR", 0, "directory on the disk that fills up; repeat for more", 2},
+	{"data-dir", OPTION_DATA_DIR, "DIR", 0,
+	 "directory on the disk that fills up; repeat for more. With --config: the node's, by path or number", 2},
 	{"cgroup", OPTION_CGROUP, "C", 0, "only what this cgroup (v2) does", 2},
 	{"protect", OPTION_PROTECT, "PROTO/PORT", 0, "never touch this port, beside tcp/22 and what root's sshd serves",
 	 2},
@@ -262,7 +264,7 @@ static void build_options(const struct chaos_ops *ops, struct argp_option *out)
 
 	out[used++] = (struct argp_option){.doc = "What:", .group = 0};
 	for (const struct chaos_field *field = ops->fields; field->name; field++, field_index++) {
-		if (field->type == FIELD_PEERS)
+		if (field->type == FIELD_PEERS || field->type == FIELD_DATA_DIRS)
 			continue;
 		option_name(names[field_index], sizeof(names[0]), field);
 		out[used++] = (struct argp_option){

@@ -149,7 +149,7 @@ static void warn_of_losses(const json_t *evidence)
 int inject_report_reverted(struct inject_report *report, json_t *evidence)
 {
 	json_int_t hit = json_integer_at(evidence, "hit");
-	char instead[512];
+	char instead[768];
 
 	end_line(report);
 	if (report->json) {

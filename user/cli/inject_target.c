@@ -135,6 +135,27 @@ static const struct subject *find_subject(const struct config *config, const cha
 	return found;
 }
 
+/* Turns --data-dir options into the parameter `data_dirs` of a campaign file: paths, or numbers. */
+static int add_data_dirs(json_t *params, const struct chaos_ops *ops, const struct inject_where *where,
+			 struct error *err)
+{
+	json_t *list;
+
+	if (!where->data_dirs[0])
+		return 0;
+	if (ops->target != TARGET_DISK)
+		return error_set(err, -EINVAL, "%s takes no --data-dir", ops->name);
+	list = json_array();
+	json_object_set_new(params, "data_dirs", list);
+	for (size_t i = 0; where->data_dirs[i]; i++) {
+		const char *text = where->data_dirs[i];
+		bool is_number = *text && strlen(text) < 4 && strspn(text, "0123456789") == strlen(text);
+
+		json_array_append_new(list, is_number ? json_integer(atoi(text)) : json_string(text));
+	}
+	return 0;
+}
+
 /* Turns --peer options into the parameter `peers` of a campaign file; without any, leaves it out: all members. */
 static int peers_to_params(const struct chaos_ops *ops, const struct inject_where *where, json_t **out,
 			   struct error *err)
@@ -180,6 +201,7 @@ static int open_from_config(struct target **out, const struct chaos_ops *ops, co
 		_cleanup_json_ json_t *params = NULL;
 
 		ret = peers_to_params(ops, where, &params, err);
+		ret = ret ?: add_data_dirs(params, ops, where, err);
 		if (!ret)
 			ret = node_target_open(out, config, subject, where->instance, name, ops, params, err);
 	}
@@ -191,10 +213,10 @@ int inject_target_open(struct target **out, const struct chaos_ops *ops, const s
 		       struct error *err)
 {
 	if (where->config && (where->netns || where->interface || where->cgroup || where->addresses[0] ||
-			      where->data_dirs[0] || where->protect[0] || where->allow[0]))
+			      where->protect[0] || where->allow[0]))
 		return error_set(err, -EINVAL,
 				 "--config describes the node and what is protected: leave out --netns, --dev, "
-				 "--address, --data-dir, --cgroup, --protect and --allow");
+				 "--address, --cgroup, --protect and --allow");
 	if (!where->config && (where->node || where->instance))
 		return error_set(err, -EINVAL,
 				 "--node and --instance name a node of a campaign file: give it by --config");

@@ -59,14 +59,14 @@ static const char *unusable(const struct endpoint *endpoint)
 
 /* Reports one problem per place, however many instances are wrong. */
 static bool check_one(struct reader *reader, const struct place *place, const char *text, const struct node *node,
-		      struct endpoint *endpoint)
+		      bool is_peer, struct endpoint *endpoint)
 {
 	struct error err = {0};
 	const char *why;
 
 	if (problem_exists(reader, place))
 		return false;
-	if (endpoint_parse(endpoint, text, &err) < 0) {
+	if ((is_peer ? endpoint_parse_peer : endpoint_parse)(endpoint, text, &err) < 0) {
 		problem_error(reader, place, "%s", err.text);
 		return false;
 	}
@@ -98,6 +98,7 @@ static void collect(struct reader *reader, const struct subject *subject, const 
 		    const struct ynode *ynode, unsigned int instance, struct located_list *list)
 {
 	const struct ynode *addresses = ynode_find(ynode, "address");
+	bool is_peer = subject->peer_count && node >= subject->peers && node < subject->peers + subject->peer_count;
 	struct node expanded = {0};
 	struct endpoint endpoint;
 
@@ -110,7 +111,10 @@ static void collect(struct reader *reader, const struct subject *subject, const 
 		const struct place *place = item ? &item->place : &node->place;
 		struct located *grown;
 
-		if (!check_one(reader, place, expanded.addresses.items[i], node, &endpoint))
+		if (!check_one(reader, place, expanded.addresses.items[i], node, is_peer, &endpoint))
+			continue;
+		/* It may well have the addresses of nodes in it. */
+		if (endpoint_is_network(&endpoint))
 			continue;
 		if (list->count == LOCATED_MAX) {
 			if (!list->is_full)

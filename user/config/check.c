@@ -128,6 +128,35 @@ static void check_dialled(const struct pairing *pairing, const struct node *node
 	}
 }
 
+/* Where the effective value of a parameter stands; NULL if nowhere. */
+static const struct ynode *param_node(const struct pairing *pairing, const char *name)
+{
+	const struct ynode *node = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairing->levels); i++)
+		node = params_field_node(level_params(pairing->levels[i], pairing->chaos->ops), name) ?: node;
+	return node;
+}
+
+/* Reports picked data_dirs that the node does not have. */
+static void check_data_dirs(const struct pairing *pairing, const struct node *node)
+{
+	const json_t *asked = json_object_get(pairing->effective->params, "data_dirs"), *one;
+	const struct ynode *list = param_node(pairing, "data_dirs");
+	size_t i;
+
+	json_array_foreach (asked, i, one) {
+		bool is_missing = list && node->data_dirs.count && !node_has_data_dir(node, one);
+
+		if (is_missing && json_is_integer(one))
+			problem_error(pairing->reader, &list->place, "node '%s' has no data_dir number %d; it has %zu",
+				      node->name, (int)json_integer_value(one), node->data_dirs.count);
+		else if (is_missing)
+			problem_error(pairing->reader, &list->place, "node '%s' has no data_dir '%s'", node->name,
+				      json_string_value(one));
+	}
+}
+
 static void check_node_needs(const struct pairing *pairing, const struct node *node, const struct ynode *ynode)
 {
 	const struct chaos_ops *ops = pairing->chaos->ops;
@@ -140,19 +169,11 @@ static void check_node_needs(const struct pairing *pairing, const struct node *n
 	if (ops->target == TARGET_DISK && !node->data_dirs.count && !ynode_find(ynode, "data_dir"))
 		problem_error(pairing->reader, &node->place, "node '%s' needs the key 'data_dir': %s may target it",
 			      node->name, chaos_shown(pairing));
+	check_data_dirs(pairing, node);
 	if (on_network)
 		check_sharing(pairing, node);
 	if (ops->needs_own_traffic && !node->cgroup && !pairing->sharing[node - pairing->subject->nodes])
 		check_dialled(pairing, node);
-}
-
-static const struct ynode *peers_node(const struct pairing *pairing)
-{
-	const struct ynode *node = NULL;
-
-	for (size_t i = 0; i < ARRAY_SIZE(pairing->levels); i++)
-		node = params_field_node(level_params(pairing->levels[i], pairing->chaos->ops), "peers") ?: node;
-	return node;
 }
 
 /* False if an earlier chaos type inherits the same list from defaults or the subject and has checked it. */
@@ -182,7 +203,7 @@ static void check_peer_items(const struct pairing *pairing, const struct ynode *
 
 		if (item->kind != YNODE_SCALAR || find_member(subject->nodes, subject->node_count, item->text) ||
 		    find_member(subject->peers, subject->peer_count, item->text) ||
-		    !endpoint_parse(&endpoint, item->text, NULL))
+		    !endpoint_parse_peer(&endpoint, item->text, NULL))
 			continue;
 		problem_error(pairing->reader, &item->place,
 			      "'%.*s' is neither a node nor a peer of subject '%s' nor an address",
@@ -240,7 +261,8 @@ static void check_reach(const struct pairing *pairing, const struct ynode *peers
 static void check_pairing(const struct pairing *pairing)
 {
 	const struct subject *subject = pairing->subject;
-	const struct ynode *peers = peers_node(pairing), *ynodes = ynode_find(pairing->levels[1]->node, "nodes");
+	const struct ynode *peers = param_node(pairing, "peers"),
+			   *ynodes = ynode_find(pairing->levels[1]->node, "nodes");
 	const struct ynode *ynode = ynodes ? ynodes->children : NULL;
 	const struct node *named, *idle_node = NULL;
 	size_t candidates = 0, idle = 0;

@@ -95,6 +95,16 @@ void config_free(struct config *config)
 	free(config);
 }
 
+bool node_has_data_dir(const struct node *node, const json_t *which)
+{
+	if (json_is_integer(which))
+		return json_integer_value(which) >= 1 && (size_t)json_integer_value(which) <= node->data_dirs.count;
+	for (size_t i = 0; i < node->data_dirs.count; i++)
+		if (!strcmp(node->data_dirs.items[i], json_string_value(which)))
+			return true;
+	return false;
+}
+
 const struct effective *config_effective(const struct config *config, size_t subject, size_t chaos)
 {
 	return &config->effective[subject * (config->chaos_count + 1) + chaos];

@@ -7,6 +7,7 @@
 #include "util/cleanup.h"
 
 #define NAMES_MAX 32
+#define DATA_DIRS_MAX 64
 #define INTEGER_EXACT_MAX 9007199254740992.0 /* 2^53 */
 
 /* Makes 50 and 50.0 the same number, so that they hash alike. */
@@ -36,12 +37,43 @@ static bool decode_peer(struct reader *reader, const struct ynode *item, const s
 
 static bool decode_port(struct reader *reader, const struct ynode *item, const struct chaos_field *field, json_t *list)
 {
+	json_t *range = item->kind == YNODE_SCALAR && strchr(item->text, '-') && *item->text != '-'
+				? chaos_port(item->text, strlen(item->text))
+				: NULL;
 	double port;
 
+	if (range)
+		return !json_array_append_new(list, range);
 	if (!scalar_number(reader, item, field->name, NUMBER_WHOLE, 1, 65535, &port))
 		return false;
 	json_array_append_new(list, json_integer((json_int_t)port));
 	return true;
+}
+
+static bool decode_data_dir(struct reader *reader, const struct ynode *item, const struct chaos_field *field,
+			    json_t *list)
+{
+	const char *text;
+	double number;
+
+	if (item->kind == YNODE_SCALAR && item->text[0] == '/') {
+		if (!scalar_text(reader, item, field->name, SCALAR_TEXT_MAX, &text))
+			return false;
+		json_array_append_new(list, json_string(text));
+		return true;
+	}
+	if (!scalar_number(reader, item, field->name, NUMBER_WHOLE, 1, DATA_DIRS_MAX, &number))
+		return false;
+	json_array_append_new(list, json_integer((json_int_t)number));
+	return true;
+}
+
+static bool decode_item(struct reader *reader, const struct ynode *item, const struct chaos_field *field, json_t *list)
+{
+	if (field->type == FIELD_PEERS)
+		return decode_peer(reader, item, field, list);
+	return field->type == FIELD_PORTS ? decode_port(reader, item, field, list)
+					  : decode_data_dir(reader, item, field, list);
 }
 
 static json_t *decode_list(struct reader *reader, const struct ynode *value, const struct chaos_field *field)
@@ -55,8 +87,7 @@ static json_t *decode_list(struct reader *reader, const struct ynode *value, con
 		return NULL;
 	}
 	for (const struct ynode *item = list_first(value); item; item = list_next(value, item))
-		good &= field->type == FIELD_PEERS ? decode_peer(reader, item, field, list)
-						   : decode_port(reader, item, field, list);
+		good &= decode_item(reader, item, field, list);
 	return good ? TAKE_PTR(list) : NULL;
 }
 
@@ -90,6 +121,7 @@ static json_t *decode_field(struct reader *reader, const struct ynode *value, co
 	case FIELD_PEERS:
 		return decode_peers(reader, value, field);
 	case FIELD_PORTS:
+	case FIELD_DATA_DIRS:
 		return decode_list(reader, value, field);
 	}
 	return NULL;

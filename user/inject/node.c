@@ -137,17 +137,50 @@ static int collect_peers(struct words *peers, const struct members *members, con
 	return 0;
 }
 
+static bool is_picked(const json_t *asked, size_t number, const char *path)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach (asked, i, one)
+		if (json_is_integer(one) ? (size_t)json_integer_value(one) == number
+					 : !strcmp(json_string_value(one), path))
+			return true;
+	return !asked;
+}
+
+/* All of the node's data_dirs, or those that the parameter data_dirs picks. */
+static int collect_data_dirs(struct words *out, const struct node *node, const json_t *asked, struct error *err)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach (asked, i, one) {
+		if (node_has_data_dir(node, one))
+			continue;
+		if (json_is_integer(one))
+			return error_set(err, -ENOENT, "node '%s' has no data_dir number %d; it has %zu", node->name,
+					 (int)json_integer_value(one), node->data_dirs.count);
+		return error_set(err, -ENOENT, "node '%s' has no data_dir '%s'", node->name, json_string_value(one));
+	}
+	for (i = 0; i < node->data_dirs.count; i++)
+		if (is_picked(asked, i + 1, node->data_dirs.items[i]) && words_add(out, node->data_dirs.items[i]))
+			return error_set(err, -ENOMEM, "out of memory");
+	return 0;
+}
+
 static int open_member(struct target **out, const struct config *config, const struct members *members,
 		       const struct node *node, const struct chaos_ops *ops, const json_t *params, struct error *err)
 {
 	const json_t *asked = json_object_get(params, "peers");
-	struct words peers = {};
+	struct words peers = {}, data_dirs = {};
 	struct target_spec spec;
 	int ret;
 
 	if (!is_here(node))
 		return not_local(members, node, err);
 	ret = collect_peers(&peers, members, node, asked, err);
+	ret = ret ?: collect_data_dirs(&data_dirs, node, json_object_get(params, "data_dirs"), err);
 	spec = (struct target_spec){
 		.node = node->name,
 		.addresses = (const char *const *)node->addresses.items,
@@ -155,7 +188,7 @@ static int open_member(struct target **out, const struct config *config, const s
 		.interface = node->interface,
 		.cgroup = node->cgroup,
 		.peers = peers.items,
-		.data_dirs = (const char *const *)node->data_dirs.items,
+		.data_dirs = data_dirs.items,
 		.kind = ops->target,
 		.peers_all = json_is_string(asked),
 		.needs_own_traffic = ops->needs_own_traffic,
@@ -164,6 +197,7 @@ static int open_member(struct target **out, const struct config *config, const s
 	};
 	if (!ret)
 		ret = target_open(out, &spec, err);
+	free(data_dirs.items);
 	free(peers.items);
 	return ret;
 }

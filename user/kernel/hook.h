@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "util/error.h"
 
@@ -21,5 +22,10 @@ enum hook_place {
 bool hook_needs_filters(void);
 /* Attaches by a tcx or XDP link, which ends with its descriptor. Returns the descriptor or a negative errno. */
 int hook_link(int program_fd, enum hook hook, unsigned int ifindex, enum hook_place place);
+/*
+ * Appends the names of other owners' programs that run before the link's on its tcx hook, in the current network
+ * namespace: "NAME, NAME". Nothing for XDP, which runs one program.
+ */
+void hook_list_before(int link_fd, char *names, size_t size);
 /* Describes a failed attach for the operator; returns code. */
 int hook_error(int code, enum hook hook, const char *device, struct error *err);

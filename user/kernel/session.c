@@ -133,6 +133,13 @@ bool session_is_attached(const struct session *session)
 	return true;
 }
 
+void session_list_before(const struct session *session, char *names, size_t size)
+{
+	for (size_t i = 0; i < session->hook_count; i++)
+		if (session->hooks[i].link_fd >= 0)
+			hook_list_before(session->hooks[i].link_fd, names, size);
+}
+
 void session_detach(struct session *session, size_t keep)
 {
 	while (session->hook_count > keep) {

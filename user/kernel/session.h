@@ -41,6 +41,8 @@ void session_free(struct session *session);
  */
 int session_attach(struct session *session, const char *device, struct bpf_program *program, enum hook hook,
 		   unsigned int ifindex, enum hook_place place, struct error *err);
+/* Appends the names of other owners' programs that run before the session's: see hook_list_before(). */
+void session_list_before(const struct session *session, char *names, size_t size);
 /* False if the device of a hook was removed or someone detached a hook by force. */
 bool session_is_attached(const struct session *session);
 /* Detaches hooks, last attached first, until `keep` are left. */

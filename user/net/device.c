@@ -23,6 +23,8 @@
 
 /* The largest MTU of veth: a delay line must carry every packet of its device. */
 #define VETH_MTU 65535
+/* The kernel's MAX_NEST_DEV. */
+#define STACK_DEPTH_MAX 8
 
 static int ioctl_socket(void)
 {
@@ -74,6 +76,7 @@ int device_find(struct net_device *out, const char *name, struct error *err)
 	}
 	snprintf(out->name, sizeof(out->name), "%s", name);
 	out->ifindex = ifindex;
+	out->optional = false;
 	out->ethernet = ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER || ifr.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
 	return 0;
 }
@@ -135,7 +138,7 @@ static int list_add(const struct nlmsghdr *message, void *data)
 	list->devices = grown;
 	/* It may have been removed since the dump. */
 	if (!device_find(&list->devices[list->count], name, NULL))
-		list->count++;
+		list->devices[list->count++].optional = true;
 	return MNL_CB_OK;
 }
 
@@ -159,6 +162,65 @@ int device_list_up(struct net_device **out, size_t *count, struct error *err)
 	*out = list.devices;
 	*count = list.count;
 	return 0;
+}
+
+struct device_ties {
+	unsigned int link, master; /* 0: none here */
+};
+
+static int ties_reply(const struct nlmsghdr *message, void *data)
+{
+	struct device_ties *ties = data;
+	const struct nlattr *attr;
+	bool elsewhere = false;
+
+	mnl_attr_for_each (attr, message, sizeof(struct ifinfomsg)) {
+		if (mnl_attr_get_type(attr) == IFLA_LINK)
+			ties->link = mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_type(attr) == IFLA_MASTER)
+			ties->master = mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_type(attr) == IFLA_LINK_NETNSID)
+			elsewhere = true;
+	}
+	if (elsewhere)
+		ties->link = 0;
+	return MNL_CB_STOP;
+}
+
+static struct device_ties device_ties(unsigned int ifindex)
+{
+	char buffer[MNL_NLMSG_HDRLEN + 256] = {};
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	struct device_ties ties = {};
+	struct ifinfomsg *info;
+
+	message->nlmsg_type = RTM_GETLINK;
+	info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
+	info->ifi_index = (int)ifindex;
+	netlink_request(message, ties_reply, &ties);
+	return ties;
+}
+
+unsigned int device_master(unsigned int ifindex)
+{
+	return device_ties(ifindex).master;
+}
+
+static bool leads_to(unsigned int from, unsigned int to)
+{
+	for (unsigned int depth = 0; from && depth < STACK_DEPTH_MAX; depth++) {
+		struct device_ties ties = device_ties(from);
+
+		if (ties.master == to || ties.link == to)
+			return true;
+		from = ties.link == from ? 0 : ties.link;
+	}
+	return false;
+}
+
+bool device_shares_packets(unsigned int one, unsigned int other)
+{
+	return leads_to(one, other) || leads_to(other, one);
 }
 
 int device_set_up(const char *name, unsigned int queue_length, struct error *err)

@@ -18,8 +18,16 @@ struct net_device {
 	char name[16];
 	unsigned int ifindex;
 	bool ethernet; /* has an Ethernet header */
+	bool optional; /* not named, and not known to lead to a peer: a fault that cannot act on it leaves it out */
 };
 
+/* The VRF, bridge or bond that the device is part of; 0: none. */
+unsigned int device_master(unsigned int ifindex);
+/*
+ * True if the packets of one also pass the other, in this network namespace: a VLAN, macvlan or ipvlan and the device
+ * below it, a bridge or bond and its ports.
+ */
+bool device_shares_packets(unsigned int one, unsigned int other);
 /* -ENODEV if it does not exist; device_find() then lists the existing devices in err. */
 int device_find(struct net_device *out, const char *name, struct error *err);
 int device_find_index(struct net_device *out, unsigned int ifindex, struct error *err);

@@ -38,37 +38,133 @@ static bool address_parse(uint8_t out[16], const char *text, size_t length)
 	return inet_pton(AF_INET, copy, out + sizeof(ipv4_prefix)) == 1;
 }
 
-int endpoint_parse(struct endpoint *out, const char *text, struct error *err)
+/* The parts of "[ADDRESS%ZONE]:PORT" and "ADDRESS%ZONE/PREFIX"; NULL if absent. */
+struct parts {
+	const char *address, *address_end;
+	const char *port, *prefix;
+	const char *zone, *zone_end;
+};
+
+static bool split(struct parts *out, const char *text)
 {
-	const char *address = text, *end = text + strlen(text), *port = NULL;
-	const char *colon = strrchr(text, ':');
-	struct endpoint parsed = {0};
+	const char *colon = strrchr(text, ':'), *slash = strchr(text, '/'), *percent;
+	struct parts parts = {.address = text, .address_end = text + strlen(text)};
 
 	if (text[0] == '[') {
-		address = text + 1;
-		end = strchr(text, ']');
-		if (!end || (end[1] && end[1] != ':') || !memchr(address, ':', (size_t)(end - address)))
-			return error_set(err, -EINVAL, "'%.*s' is not an address: write [IPv6]:PORT",
-					 text_cut(text, 80), text);
-		if (end[1])
-			port = end + 2;
+		parts.address = text + 1;
+		parts.address_end = strchr(text, ']');
+		if (!parts.address_end || (parts.address_end[1] && parts.address_end[1] != ':') ||
+		    !memchr(parts.address, ':', (size_t)(parts.address_end - parts.address)))
+			return false;
+		if (parts.address_end[1])
+			parts.port = parts.address_end + 2;
+	} else if (slash) {
+		parts.address_end = slash;
+		parts.prefix = slash + 1;
 	} else if (colon && strchr(text, ':') == colon) {
-		end = colon;
-		port = colon + 1;
+		parts.address_end = colon;
+		parts.port = colon + 1;
 	}
-	if (!address_parse(parsed.address, address, (size_t)(end - address)))
+	percent = memchr(parts.address, '%', (size_t)(parts.address_end - parts.address));
+	if (percent) {
+		parts.zone = percent + 1;
+		parts.zone_end = parts.address_end;
+		parts.address_end = percent;
+	}
+	*out = parts;
+	return true;
+}
+
+/* Bits beyond the first prefix ones. */
+static bool has_bits_after(const uint8_t address[16], unsigned int prefix)
+{
+	for (unsigned int bit = prefix; bit < 128; bit++)
+		if (address[bit / 8] & (0x80 >> bit % 8))
+			return true;
+	return false;
+}
+
+static int parse_prefix(struct endpoint *out, const char *digits, const char *text, struct error *err)
+{
+	unsigned int first = endpoint_is_ipv4(out) ? 96 : 0, bits = port_parse(digits);
+
+	if (!bits || bits > 128 - first)
+		return error_set(err, -EINVAL, "'%.*s' has no valid prefix: write 10.0.0.0/8 or fd00::/64%s",
+				 text_cut(text, 80), text, strcmp(digits, "0") ? "" : "; for everything, peers: all");
+	if (has_bits_after(out->address, first + bits))
+		return error_set(err, -EINVAL,
+				 "'%.*s' is an address in a network: write the network's own, or no prefix",
+				 text_cut(text, 80), text);
+	out->prefix = (uint8_t)(first + bits);
+	return 0;
+}
+
+static int parse_zone(struct endpoint *out, const struct parts *parts, const char *text, struct error *err)
+{
+	size_t length = (size_t)(parts->zone_end - parts->zone);
+
+	if (out->address[0] != 0xfe || (out->address[1] & 0xc0) != 0x80 || parts->prefix)
+		return error_set(err, -EINVAL, "'%.*s': only a link-local address (fe80::…) has a zone",
+				 text_cut(text, 80), text);
+	if (!length || length >= sizeof(out->zone) || memchr(parts->zone, '%', length))
+		return error_set(err, -EINVAL, "'%.*s' has no valid zone: write fe80::1%%DEVICE", text_cut(text, 80),
+				 text);
+	memcpy(out->zone, parts->zone, length);
+	return 0;
+}
+
+int endpoint_parse_peer(struct endpoint *out, const char *text, struct error *err)
+{
+	struct endpoint parsed = {.prefix = 128};
+	struct parts parts;
+	int ret;
+
+	if (!split(&parts, text))
+		return error_set(err, -EINVAL, "'%.*s' is not an address: write [IPv6]:PORT", text_cut(text, 80), text);
+	if (!address_parse(parsed.address, parts.address, (size_t)(parts.address_end - parts.address)))
 		return error_set(err, -EINVAL,
 				 "'%.*s' is not an IP address: write 10.0.0.1, 10.0.0.1:2380, fd00::1 or "
 				 "[fd00::1]:2380 (names are not looked up)",
 				 text_cut(text, 80), text);
-	if (port) {
-		parsed.port = port_parse(port);
+	if (parts.port) {
+		parsed.port = port_parse(parts.port);
 		if (!parsed.port)
 			return error_set(err, -EINVAL, "'%.*s' has no valid port: write 1 to 65535", text_cut(text, 80),
 					 text);
 	}
+	ret = parts.zone ? parse_zone(&parsed, &parts, text, err) : 0;
+	if (!ret && parts.prefix)
+		ret = parse_prefix(&parsed, parts.prefix, text, err);
+	if (!ret)
+		*out = parsed;
+	return ret;
+}
+
+int endpoint_parse(struct endpoint *out, const char *text, struct error *err)
+{
+	struct endpoint parsed;
+	int ret = endpoint_parse_peer(&parsed, text, err);
+
+	if (ret)
+		return ret;
+	if (endpoint_is_network(&parsed) || *parsed.zone)
+		return error_set(err, -EINVAL, "'%.*s': only a peer may be a network or have a zone",
+				 text_cut(text, 80), text);
 	*out = parsed;
 	return 0;
+}
+
+bool endpoint_is_network(const struct endpoint *endpoint)
+{
+	return endpoint->prefix && endpoint->prefix < 128;
+}
+
+bool endpoint_covers(const struct endpoint *endpoint, const uint8_t address[16])
+{
+	unsigned int bits = endpoint_is_network(endpoint) ? endpoint->prefix : 128, rest = bits % 8;
+
+	return !memcmp(endpoint->address, address, bits / 8) &&
+	       (!rest || !((endpoint->address[bits / 8] ^ address[bits / 8]) >> (8 - rest)));
 }
 
 bool endpoint_is_ipv4(const struct endpoint *endpoint)
@@ -80,13 +176,17 @@ const char *endpoint_format(const struct endpoint *endpoint, char out[ENDPOINT_T
 {
 	bool ipv4 = endpoint_is_ipv4(endpoint);
 	char address[INET6_ADDRSTRLEN];
+	const char *percent = *endpoint->zone ? "%" : "";
 
 	inet_ntop(ipv4 ? AF_INET : AF_INET6, endpoint->address + (ipv4 ? sizeof(ipv4_prefix) : 0), address,
 		  sizeof(address));
-	if (!endpoint->port)
-		snprintf(out, ENDPOINT_TEXT_SIZE, "%s", address);
+	if (endpoint_is_network(endpoint))
+		snprintf(out, ENDPOINT_TEXT_SIZE, "%s/%d", address, endpoint->prefix - (ipv4 ? 96 : 0));
+	else if (!endpoint->port)
+		snprintf(out, ENDPOINT_TEXT_SIZE, "%s%s%s", address, percent, endpoint->zone);
 	else
-		snprintf(out, ENDPOINT_TEXT_SIZE, ipv4 ? "%s:%u" : "[%s]:%u", address, endpoint->port);
+		snprintf(out, ENDPOINT_TEXT_SIZE, ipv4 ? "%s%s%s:%u" : "[%s%s%s]:%u", address, percent, endpoint->zone,
+			 endpoint->port);
 	return out;
 }
 

@@ -7,6 +7,8 @@
 #include "util/cleanup.h"
 #include "util/json.h"
 
+#define PEERS_SHOWN 8
+
 static void print_direction_loss(FILE *out, const json_t *counters)
 {
 	const json_t *dropped = json_object_get(json_object_get(counters, "line"), "line_dropped");
@@ -71,13 +73,31 @@ void report_delays(FILE *out, const json_t *evidence)
 /* Prints the members of evidence that no other line shows. */
 static void print_other_evidence(FILE *out, const json_t *evidence)
 {
-	static const char *const shown[] = {"engine", "seen", "hit", "bytes", "devices", "targets", "losses", "notes"};
+	static const char *const shown[] = {"engine", "seen",      "hit",     "bytes",  "devices",
+					    "peers",  "unmatched", "targets", "losses", "notes"};
 	_cleanup_json_ json_t *rest = json_copy((json_t *)evidence);
 
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
 		json_object_del(rest, shown[i]);
 	if (json_object_size(rest))
 		field_json(out, "also", rest);
+}
+
+static void print_peers(FILE *out, const json_t *peers)
+{
+	char egress[REPORT_CELL_SIZE], ingress[REPORT_CELL_SIZE];
+	const json_t *peer;
+	size_t i;
+
+	json_array_foreach (peers, i, peer) {
+		if (i == PEERS_SHOWN) {
+			fprintf(out, "    and %zu more peers (--json has all)\n", json_array_size(peers) - i);
+			return;
+		}
+		fprintf(out, "    peer %s: egress %s, ingress %s\n", json_text_or(peer, "peer", "?"),
+			report_count(egress, json_object_get(peer, "egress")),
+			report_count(ingress, json_object_get(peer, "ingress")));
+	}
 }
 
 /* target is the node's name if there are several targets, otherwise "". */
@@ -97,6 +117,7 @@ static void print_fault(FILE *out, const char *target, const json_t *evidence)
 		print_direction(out, name, "egress", json_object_get(device, "egress"), !losses);
 		print_direction(out, name, "ingress", json_object_get(device, "ingress"), !losses);
 	}
+	print_peers(out, json_object_get(evidence, "peers"));
 	json_array_foreach (losses, i, loss)
 		fprintf(out, "    %s\n", json_text_or(loss, "text", ""));
 	json_array_foreach (json_object_get(evidence, "notes"), i, note)

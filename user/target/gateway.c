@@ -22,7 +22,7 @@ static void look_for(struct gateway_search *search, const void *gateway, size_t 
 		return;
 	memcpy(address + sizeof(address) - size, gateway, size);
 	for (size_t i = 0; i < search->target->peer_count; i++)
-		if (!memcmp(search->target->peers[i].address, address, sizeof(address)))
+		if (endpoint_covers(&search->target->peers[i], address))
 			search->found = &search->target->peers[i];
 }
 
@@ -72,8 +72,9 @@ int target_refuse_gateway(const struct target *target, struct error *err)
 		return error_set_errno(err, ret, "cannot find the default gateway, which must not be touched");
 	if (!search.found)
 		return 0;
-	return error_set(err, -EPERM,
-			 "peer %s is this host's default gateway: the fault could lock you out; leave it out, or "
-			 "allow: [gateway]",
-			 endpoint_format(search.found, text));
+	return error_set(
+		err, -EPERM,
+		"peer %s is, or has, this host's default gateway: the fault could lock you out; leave it out, or "
+		"allow: [gateway]",
+		endpoint_format(search.found, text));
 }

@@ -12,6 +12,11 @@ int target_protect_parse(struct target *target, const char *const *texts, bool a
 int target_protect_sshd(struct target *target, struct error *err);
 /* Holds target->claim. -EBUSY if another live fault has any part of the target. */
 int target_claim(struct target *target, const struct target_spec *spec, struct error *err);
+/*
+ * Finds the named device; without a name, each that leads to a peer or owns an address of the target, or, with
+ * peers_all, each that is up.
+ */
+int target_find_devices(struct target *target, const char *interface, struct error *err);
 /* -EPERM if a peer is a default gateway of the current network namespace. */
 int target_refuse_gateway(const struct target *target, struct error *err);
 

@@ -21,9 +21,6 @@
 #include "util/cleanup.h"
 #include "util/json.h"
 
-/* Each device carries hooks, maps and perhaps a delay line: more than this is a mistake. */
-#define DEVICES_MAX 32
-
 const char *const target_guards[] = {"gateway", "root_fs", "shared_fs", "ssh", "stacked", NULL};
 
 static size_t list_count(const char *const *list)
@@ -95,7 +92,8 @@ void target_leave_netns(int *saved)
 	netns_leave(saved);
 }
 
-static int parse_endpoints(struct endpoint **out, size_t *count, const char *const *texts, struct error *err)
+static int parse_endpoints(struct endpoint **out, size_t *count, const char *const *texts,
+			   int (*parse)(struct endpoint *out, const char *text, struct error *err), struct error *err)
 {
 	size_t total = list_count(texts);
 	_cleanup_free_ struct endpoint *endpoints = calloc(total + 1, sizeof(*endpoints));
@@ -103,55 +101,13 @@ static int parse_endpoints(struct endpoint **out, size_t *count, const char *con
 	if (!endpoints)
 		return error_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < total; i++) {
-		int ret = endpoint_parse(&endpoints[i], texts[i], err);
+		int ret = parse(&endpoints[i], texts[i], err);
 
 		if (ret)
 			return ret;
 	}
 	*out = TAKE_PTR(endpoints);
 	*count = total;
-	return 0;
-}
-
-static int add_route_device(unsigned int ifindex, void *data)
-{
-	struct target *target = data;
-	int ret;
-
-	for (size_t i = 0; i < target->device_count; i++)
-		if (target->devices[i].ifindex == ifindex)
-			return 0;
-	if (target->device_count == DEVICES_MAX)
-		return -E2BIG;
-	ret = device_find_index(&target->devices[target->device_count], ifindex, NULL);
-	if (ret)
-		return ret;
-	target->device_count++;
-	return 0;
-}
-
-/* Finds the named device, or each that routes to a peer, or, with peers_all, all that are up. */
-static int find_devices(struct target *target, const struct target_spec *spec, struct error *err)
-{
-	if (!spec->interface && target->peers_all)
-		return device_list_up(&target->devices, &target->device_count, err);
-	target->devices = calloc(DEVICES_MAX, sizeof(*target->devices));
-	if (!target->devices)
-		return error_set(err, -ENOMEM, "out of memory");
-	if (spec->interface) {
-		target->device_count = 1;
-		return device_find(&target->devices[0], spec->interface, err);
-	}
-	for (size_t i = 0; i < target->peer_count; i++) {
-		int ret = route_visit_devices(&target->peers[i], add_route_device, target, err);
-
-		if (ret == -E2BIG)
-			return error_set(err, ret,
-					 "more than %d devices lead to the peers: name one (interface, --dev)",
-					 DEVICES_MAX);
-		if (ret)
-			return ret;
-	}
 	return 0;
 }
 
@@ -191,7 +147,7 @@ static int target_look_around(struct target *target, const struct target_spec *s
 		return ret;
 	ret = check_addresses(target, err);
 	if (!ret)
-		ret = find_devices(target, spec, err);
+		ret = target_find_devices(target, spec->interface, err);
 	if (!ret)
 		ret = check_devices(target, err);
 	if (!ret && !list_has(spec->allow, "ssh"))
@@ -242,9 +198,9 @@ static int target_fill_network(struct target *target, const struct target_spec *
 		return error_set(err, -EPERM,
 				 "peers: all in this host's own namespace would touch the default gateway: "
 				 "name the peers, or allow: [gateway]");
-	ret = parse_endpoints(&target->locals, &target->local_count, spec->addresses, err);
+	ret = parse_endpoints(&target->locals, &target->local_count, spec->addresses, endpoint_parse, err);
 	if (!ret)
-		ret = parse_endpoints(&target->peers, &target->peer_count, spec->peers, err);
+		ret = parse_endpoints(&target->peers, &target->peer_count, spec->peers, endpoint_parse_peer, err);
 	if (!ret)
 		ret = target_protect_parse(target, spec->protect, list_has(spec->allow, "ssh"), err);
 	if (ret)
@@ -286,7 +242,7 @@ int target_open(struct target **out, const struct target_spec *spec, struct erro
 
 	if (!target)
 		return error_set(err, -ENOMEM, "out of memory");
-	target->netns_fd = -1;
+	target->netns_fd = target->route_events = -1;
 	target->claim = HOST_LOCK_NONE;
 	ret = target_fill(target, spec, err);
 	if (ret) {
@@ -325,6 +281,7 @@ void target_free(struct target *target)
 	if (!target)
 		return;
 	fd_close(target->netns_fd);
+	fd_close(target->route_events);
 	host_lock_release(&target->claim);
 	free(target->node);
 	free(target->cgroup_path);

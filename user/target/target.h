@@ -55,6 +55,7 @@ struct target {
 	bool own_netns; /* netns differs from the caller's: all of its traffic is the node's */
 	struct net_device *devices;
 	size_t device_count;
+	int route_events;        /* tells that routes, addresses or devices have changed; -1 if the device was named */
 	struct endpoint *locals; /* the node's addresses */
 	size_t local_count;
 	struct endpoint *peers;
@@ -91,6 +92,12 @@ uint64_t target_cgroup_id(const struct target *target);
 
 /* A node is local if it has a netns or owns one of its addresses here; without addresses, if it has a data_dir. */
 bool target_is_local(const char *netns, const char *const *addresses, const char *const *data_dirs);
+
+/*
+ * -ENETRESET if packets from or to the peers may now take a device that target_open() did not find. Costs one system
+ * call as long as no route, address or device of the namespace changes.
+ */
+int target_check_routes(const struct target *target, struct error *err);
 
 /* Enters the target's network namespace; *saved gets a descriptor for target_leave_netns. */
 int target_enter_netns(const struct target *target, int *saved, struct error *err);

@@ -26,7 +26,7 @@ static json_t *summarize(const struct trial *trial)
 /* Of several targets, only the first that explains it. */
 static json_t *why_void(const struct trial *trial)
 {
-	char text[640] = "the evidence shows no hit: the chaos touched nothing", instead[512] = "";
+	char text[900] = "the evidence shows no hit: the chaos touched nothing", instead[768] = "";
 
 	for (size_t i = 0; !*instead && i < trial->faults.count; i++)
 		evidence_explain_nothing(instead, sizeof(instead), trial->faults.slots[i].evidence);

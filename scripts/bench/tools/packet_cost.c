@@ -162,7 +162,7 @@ static void load(struct bpf_object *obj, const void *rodata, const struct fault_
 	struct error err = {};
 
 	if (net_match_prepare(obj, (struct eval_match_config *)rodata, spec, &device, &err) || object_load(obj, &err) ||
-	    net_match_fill(obj, spec, &err)) {
+	    net_match_fill(obj, spec, &device, &err)) {
 		fprintf(stderr, "packet_cost: %s\n", err.text);
 		exit(1);
 	}

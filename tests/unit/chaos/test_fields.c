@@ -65,11 +65,12 @@ static void numbers_are_exact(void **state)
 
 static void choices_and_lists(void **state)
 {
-	json_t *ports = parse("latency", "ports", "2379,2380");
+	json_t *ports = parse("latency", "ports", "2379,2380,20160-20170");
 	json_t *direction = parse("latency", "direction", "both");
 
-	assert_int_equal(json_array_size(ports), 2);
+	assert_int_equal(json_array_size(ports), 3);
 	assert_int_equal(json_integer_value(json_array_get(ports, 1)), 2380);
+	assert_string_equal(json_string_value(json_array_get(ports, 2)), "20160-20170");
 	assert_string_equal(json_string_value(direction), "both");
 	json_decref(ports);
 	json_decref(direction);
@@ -87,6 +88,11 @@ static void choices_and_lists(void **state)
 	assert_refused("latency", "ports", "80,");
 	assert_refused("latency", "ports", "-80");
 	assert_refused("latency", "ports", " 80");
+	assert_refused("latency", "ports", "80-");
+	assert_refused("latency", "ports", "81-80");
+	assert_refused("latency", "ports", "80-80");
+	assert_refused("latency", "ports", "1-65536");
+	assert_refused("latency", "ports", "1-2-3");
 	assert_refused("latency", "reorder", "yes");
 	assert_refused("network_partition", "peers", "10.0.0.1");
 }

@@ -50,6 +50,20 @@ static void peers_are_members_too(void **state)
 		       "8:32: error: nodes 'a' and 'p' have one address, 10.0.0.1");
 }
 
+static void a_peer_may_be_a_network(void **state)
+{
+	assert_accepted(
+		SUBJECT("1", "      - {name: a, address: 10.0.0.1}\n") "    peers: [{name: p, address: 10.0.0.0/8}]\n");
+	assert_accepted(
+		SUBJECT("1",
+			"      - {name: a, address: fd00::1}\n") "    peers: [{name: p, address: 'fe80::1%eth0'}]\n");
+	assert_refused(
+		SUBJECT("1", "      - {name: a, address: 10.0.0.1}\n") "    peers: [{name: p, address: 10.0.0.1/8}]\n",
+		"8:32: error: '10.0.0.1/8' is an address in a network");
+	assert_refused(SUBJECT("1", "      - {name: a, address: 10.0.0.0/8}\n"),
+		       "7:28: error: '10.0.0.0/8': only a peer may be a network or have a zone");
+}
+
 /* The limit of 16,384 is reached exactly at the end of an instance. */
 static void too_many_are_said(void **state)
 {
@@ -138,6 +152,7 @@ int main(void)
 		cmocka_unit_test(nodes_of_two_instances_may_not_meet),
 		cmocka_unit_test(a_port_tells_apart_what_has_one),
 		cmocka_unit_test(peers_are_members_too),
+		cmocka_unit_test(a_peer_may_be_a_network),
 		cmocka_unit_test(too_many_are_said),
 		cmocka_unit_test(said_once_for_all_instances),
 		cmocka_unit_test(edges_of_what_is_unusable),

@@ -105,10 +105,10 @@ static void decimals_are_exact(void **state)
 
 static void lists_may_be_one_value(void **state)
 {
-	struct config *config =
-		load_valid("protect: udp/53\nallow: gateway\n" LAB
-			   "chaos_types:\n  - {type: latency, params: {min_ms: 1, max_ms: 2, peers: n2, ports: 2379}}\n"
-			   "  - {type: latency, params: {min_ms: 1, max_ms: 2, peers: all, ports: [1, 65535]}}\n");
+	struct config *config = load_valid(
+		"protect: udp/53\nallow: gateway\n" LAB
+		"chaos_types:\n  - {type: latency, params: {min_ms: 1, max_ms: 2, peers: n2, ports: 2379}}\n"
+		"  - {type: latency, params: {min_ms: 1, max_ms: 2, peers: all, ports: [1, 65535, 20160-20170]}}\n");
 	const json_t *one = first(config)->params, *all = config_effective(config, 0, 1)->params;
 
 	assert_string_equal(config->protect.items[0], "udp/53");
@@ -117,7 +117,8 @@ static void lists_may_be_one_value(void **state)
 	assert_string_equal(json_string_value(json_array_get(json_object_get(one, "peers"), 0)), "n2");
 	assert_int_equal(json_integer_value(json_array_get(json_object_get(one, "ports"), 0)), 2379);
 	assert_string_equal(json_string_value(json_object_get(all, "peers")), "all");
-	assert_int_equal(json_array_size(json_object_get(all, "ports")), 2);
+	assert_int_equal(json_array_size(json_object_get(all, "ports")), 3);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(all, "ports"), 2)), "20160-20170");
 	config_free(config);
 }
 

@@ -107,6 +107,57 @@ static void texts_that_are_not(void **state)
 	}
 }
 
+static void peers_that_are_more(void **state)
+{
+	static const struct {
+		const char *text, *formatted, *inside, *outside;
+	} cases[] = {
+		{"10.0.0.0/8", "10.0.0.0/8", "10.255.255.255", "11.0.0.0"},
+		{"10.0.0.4/30", "10.0.0.4/30", "10.0.0.7", "10.0.0.8"},
+		{"128.0.0.0/1", "128.0.0.0/1", "255.0.0.1", "127.255.255.255"},
+		{"10.0.0.1/32", "10.0.0.1", "10.0.0.1", "10.0.0.0"},
+		{"fd00::/64", "fd00::/64", "fd00::ffff:0:0:1", "fd00:0:0:1::"},
+		{"fd00::1/128", "fd00::1", "fd00::1", "fd00::"},
+		{"8000::/1", "8000::/1", "ffff::", "7fff::"},
+		{"fe80::1%eth0", "fe80::1%eth0", "fe80::1", "fe80::2"},
+		{"[fe80::1%eth0]:80", "[fe80::1%eth0]:80", "fe80::1", "fe80::2"},
+		{"10.0.0.1:80", "10.0.0.1:80", "10.0.0.1", "10.0.0.2"},
+	};
+	static const char *const wrong[] = {
+		"10.0.0.0/0",      "10.0.0.0/33",
+		"10.0.0.0/",       "10.0.0.1/8",
+		"10.0.0.0/8:80",   "10.0.0.0:80/8",
+		"fd00::/129",      "fd00::1/64",
+		"[fd00::]/64",     "fd00::/-1",
+		"fd00::1%eth0",    "fe80::1%",
+		"fe80::1%eth0/64", "fe80::1%0123456789abcdef",
+		"10.0.0.1%eth0",   "host/8",
+		"fe80::1%a%b",     "::/0",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct endpoint endpoint, inside, outside;
+		char text[ENDPOINT_TEXT_SIZE];
+		struct error err = {0};
+
+		if (endpoint_parse_peer(&endpoint, cases[i].text, &err))
+			fail_msg("%s: %s", cases[i].text, err.text);
+		assert_string_equal(endpoint_format(&endpoint, text), cases[i].formatted);
+		assert_int_equal(endpoint_parse(&inside, cases[i].inside, NULL), 0);
+		assert_int_equal(endpoint_parse(&outside, cases[i].outside, NULL), 0);
+		assert_true(endpoint_covers(&endpoint, inside.address));
+		assert_false(endpoint_covers(&endpoint, outside.address));
+		if (strpbrk(cases[i].formatted, "/%"))
+			assert_int_equal(endpoint_parse(&endpoint, cases[i].text, NULL), -EINVAL);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		struct endpoint endpoint;
+
+		if (endpoint_parse_peer(&endpoint, wrong[i], NULL) != -EINVAL)
+			fail_msg("'%s' was taken for a peer", wrong[i]);
+	}
+}
+
 static void ports_to_protect(void **state)
 {
 	static const char *const wrong[] = {"",       "22",     "tcp",     "tcp/",    "tcp/0",  "tcp/65536",
@@ -128,9 +179,8 @@ static void ports_to_protect(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(texts_that_are_addresses),
-		cmocka_unit_test(ipv4_is_mapped),
-		cmocka_unit_test(texts_that_are_not),
+		cmocka_unit_test(texts_that_are_addresses), cmocka_unit_test(ipv4_is_mapped),
+		cmocka_unit_test(texts_that_are_not),       cmocka_unit_test(peers_that_are_more),
 		cmocka_unit_test(ports_to_protect),
 	};
 

@@ -18,6 +18,7 @@ struct session;
 
 struct net_engine {
 	const char *engine;
+	bool needs_ethernet; /* an optional device without an Ethernet header is left out */
 	/* Opens and loads the part's BPF object, and the line that it needs, in the target's namespace. */
 	int (*open)(struct net_part *part, const struct fault_spec *spec, struct error *err);
 	/* Attaches the hooks and starts what open prepared. */
