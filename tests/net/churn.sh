@@ -27,4 +27,20 @@ for ((i = 0; i < 10; i++)); do
 	inject_end all
 done
 check_eq "peers all: every device is found, though others come and go" "$failed" 0
+
+# --- Somebody else holds the lock of all network devices for seconds -------------------------------------------------
+make_ns crowd
+for ((i = 0; i < 600; i++)); do
+	echo "link add idle$i type bridge"
+done | ip -n "$(ns crowd)" -batch - || exit 1
+inject held network_partition --for 60s --netns "$(ns n2)" --peer "$(address4 n1)"
+ip netns del "$(ns crowd)"
+sleep 0.5
+began=$(now_ms)
+in_ns n1 ip link set lo up
+took=$(($(now_ms) - began))
+is_cut() { ! in_ns n2 ping -n -q -c 1 -W 0.3 "$(address4 n1)" >/dev/null; }
+check "the lock was held for $took ms: the fault is live" is_cut
+revert held
+check_eq "… and ends well" "$inject_status $(<"$work/held.err")" "130 "
 done_testing

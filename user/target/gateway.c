@@ -72,9 +72,8 @@ int target_refuse_gateway(const struct target *target, struct error *err)
 		return error_set_errno(err, ret, "cannot find the default gateway, which must not be touched");
 	if (!search.found)
 		return 0;
-	return error_set(
-		err, -EPERM,
-		"peer %s is, or has, this host's default gateway: the fault could lock you out; leave it out, or "
-		"allow: [gateway]",
-		endpoint_format(search.found, text));
+	return error_set(err, -EPERM,
+			 "peer %s %s this host's default gateway: the fault could lock you out; leave it out, or "
+			 "allow: [gateway]",
+			 endpoint_format(search.found, text), endpoint_is_network(search.found) ? "has" : "is");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Measures the cost of one packet in each program by BPF_PROG_TEST_RUN: prints "PROGRAM FAMILY PACKET NS_ONE NS_MANY"
- * per case and round, with one rule and with many. Times are processor time of this thread, so other load on the
+ * Measures the cost of one packet in each program by BPF_PROG_TEST_RUN: packet_cost [ROUNDS [mixed]] prints "PROGRAM
+ * FAMILY PACKET NS_ONE NS_MANY" per case and round, with one rule and with many. mixed: every tenth of the many is a
+ * network of two addresses instead. Times are processor time of this thread, so other load on the
  * machine does not count. "empty" is a program that does nothing: the cost of the kernel's measuring loop.
  */
 #include <bpf/bpf.h>
@@ -170,7 +171,7 @@ static void load(struct bpf_object *obj, const void *rodata, const struct fault_
 }
 
 /* Loads rules as `eval inject --netns` does: no filter by the node's own address, ssh protected. */
-static void load_all(struct loaded *loaded, enum family family, size_t rules)
+static void load_all(struct loaded *loaded, enum family family, size_t rules, bool mixed)
 {
 	_cleanup_free_ struct endpoint *peers = calloc(rules, sizeof(*peers));
 	struct protect_port ssh = {.protocol = IPPROTO_TCP, .port = 22};
@@ -183,6 +184,8 @@ static void load_all(struct loaded *loaded, enum family family, size_t rules)
 		die("peers", ENOMEM);
 	for (size_t i = 0; i < rules; i++)
 		address_set(peers[i].address, family, false, (uint32_t)i);
+	for (size_t i = 0; mixed && i < rules; i += 10)
+		peers[i].prefix = 127;
 	loaded->latency = latency_bpf__open();
 	loaded->partition = network_partition_bpf__open();
 	if (!loaded->latency || !loaded->partition)
@@ -246,6 +249,7 @@ static struct probe_bpf *load_empty(void)
 int main(int argc, char **argv)
 {
 	unsigned int rounds = argc > 1 ? (unsigned int)atoi(argv[1]) : 11;
+	bool mixed = argc > 2 && !strcmp(argv[2], "mixed");
 	struct loaded loaded[FAMILIES][RULES];
 	struct probe_bpf *empty;
 
@@ -254,7 +258,7 @@ int main(int argc, char **argv)
 	empty = load_empty();
 	for (enum family family = 0; family < FAMILIES; family++)
 		for (enum rules rules = 0; rules < RULES; rules++)
-			load_all(&loaded[family][rules], family, rules == ONE ? 1 : MANY_RULES);
+			load_all(&loaded[family][rules], family, rules == ONE ? 1 : MANY_RULES, mixed && rules == MANY);
 	for (unsigned int round = 0; round < rounds; round++) {
 		double tc_ns = measure(bpf_program__fd(empty->progs.probe_tc), IPV4, false, true, 1);
 		double xdp_ns = measure(bpf_program__fd(empty->progs.probe_xdp), IPV4, true, true, 1);

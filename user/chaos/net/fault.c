@@ -2,6 +2,8 @@
 #include "chaos/net/fault.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 #include "chaos/evidence.h"
@@ -26,6 +28,10 @@ struct net_fault {
 	struct net_part *parts;
 	size_t part_count;
 	char left_out[512]; /* optional devices that the engine cannot act on, and why; "" if none */
+	/* The check that runs beside the renewals: see check_thread(). */
+	pthread_t checker;
+	bool checking;
+	struct error found; /* what it found; .code 0: nothing */
 	char in_front[256]; /* other owners' programs that ran before the fault's at its end; "" if none */
 };
 
@@ -183,24 +189,65 @@ static void parts_renew(const struct net_fault *net)
 	target_leave_netns(&saved);
 }
 
-int net_fault_renew(void *state, uint64_t lease_ns, struct error *err)
+/*
+ * All that waits for the kernel's lock of all network devices. Somebody else may hold it for seconds, for example while
+ * a namespace with hundreds of devices is removed: a renewal that waited for it would miss the lease.
+ */
+static void *check_thread(void *state)
 {
 	struct net_fault *net = state;
 	const struct net_part *unhooked;
+
+	parts_renew(net);
+	unhooked = find_unhooked(net);
+	if (unhooked)
+		hooks_gone(unhooked, &net->found);
+	else
+		target_check_routes(net->spec->target, &net->found);
+	return NULL;
+}
+
+/* Without a thread nothing is checked until the next renewal. */
+static void check_begin(struct net_fault *net)
+{
+	sigset_t all, before;
+
+	/* Signals go to the main thread only. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	net->checking = !pthread_create(&net->checker, NULL, check_thread, net);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void check_end(struct net_fault *net)
+{
+	if (net->checking)
+		pthread_join(net->checker, NULL);
+	net->checking = false;
+}
+
+int net_fault_renew(void *state, uint64_t lease_ns, struct error *err)
+{
+	struct net_fault *net = state;
 	int ret = 0;
 
-	/* Leases first: the rest may wait for the lock of all network devices. */
 	for (size_t i = 0; i < net->part_count; i++)
 		session_renew(net->parts[i].session, lease_ns);
 	set_cgroups(net);
-	parts_renew(net);
-	unhooked = find_unhooked(net);
-	/* Checked after the hooks: a stop from outside makes the fault inert before it detaches. */
+	if (net->checking && !pthread_tryjoin_np(net->checker, NULL))
+		net->checking = false;
+	/* A stop from outside makes the fault inert before it detaches: it is the reason then, not the hooks. */
 	for (size_t i = 0; !ret && i < net->part_count; i++)
 		ret = session_check(net->parts[i].session, err);
-	if (!ret && unhooked)
-		ret = hooks_gone(unhooked, err);
-	return ret ?: target_check_routes(net->spec->target, err);
+	if (ret || net->checking)
+		return ret;
+	if (net->found.code) {
+		if (err)
+			*err = net->found;
+		return net->found.code;
+	}
+	check_begin(net);
+	return 0;
 }
 
 void net_fault_stop(void *state)
@@ -225,10 +272,12 @@ static void list_in_front(struct net_fault *net, const struct net_part *part)
 int net_fault_revert(void *state, struct error *err)
 {
 	struct net_fault *net = state;
-	const struct net_part *unhooked = find_unhooked(net);
+	const struct net_part *unhooked;
 	int saved = -1, ret;
 
 	net_fault_stop(net);
+	check_end(net);
+	unhooked = find_unhooked(net);
 	ret = target_enter_netns(net->spec->target, &saved, err);
 	for (size_t i = 0; !ret && i < net->part_count; i++)
 		list_in_front(net, &net->parts[i]);
@@ -237,6 +286,11 @@ int net_fault_revert(void *state, struct error *err)
 	target_leave_netns(&saved);
 	if (!ret && unhooked)
 		ret = hooks_gone(unhooked, err);
+	if (!ret && net->found.code) {
+		if (err)
+			*err = net->found;
+		ret = net->found.code;
+	}
 	return ret;
 }
 
@@ -377,6 +431,7 @@ void net_fault_free(void *state)
 
 	if (!net)
 		return;
+	check_end(net);
 	for (size_t i = 0; i < net->part_count; i++)
 		part_free(net, &net->parts[i]);
 	free(net->parts);
