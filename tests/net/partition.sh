@@ -241,7 +241,7 @@ mkdir -p /run/sshd
 spawn_in n1 /usr/sbin/sshd -D -e -f /dev/null -p 2222 -h "$work/host_key" -o PidFile=none -o StrictModes=no \
 	-o UsePAM=no -o PermitRootLogin=prohibit-password -o AuthorizedKeysFile="$work/key.pub"
 ssh_n1() {
-	in_ns n2 ssh -F /dev/null -i "$work/key" -p 2222 -o BatchMode=yes -o ConnectTimeout="$(patience 3)" -o LogLevel=ERROR \
+	in_ns n2 ssh -F /dev/null -i "$work/key" -p 2222 -o BatchMode=yes -o ConnectTimeout="$(patience 10)" -o LogLevel=ERROR \
 		-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "root@$(address4 n1)" "$@"
 }
 # session_answers [SECONDS]: true if the session echoes a line in time; the login takes longest.
