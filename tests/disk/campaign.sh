@@ -31,7 +31,7 @@ shown=$engine
 [[ $engine == fill || $(feature growth) == true ]] || shown="hook-all-writes"
 cat >"$work/$engine.yaml" <<-END
 	include_baseline: true
-	defaults: {warmup_seconds: 1, duration_seconds: $(patience 4), recovery_seconds: 30}
+	defaults: {warmup_seconds: 1, duration_seconds: 12, recovery_seconds: 30}
 	subjects:
 	  - name: pair
 	    reset: "rm -f $work/n?/data/*"
