@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# alone: it makes the kernel hold the lock of all network devices for seconds
 # not in guests: under emulation listing takes so long that devices may change during each try
 # Devices are added and removed while eval lists a target's devices.
 # shellcheck source=tests/lib/lib.sh
