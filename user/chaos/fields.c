@@ -71,23 +71,22 @@ static int parse_choice(const struct chaos_field *field, const char *text, json_
 	return 0;
 }
 
-json_t *chaos_port(const char *text, size_t length)
+/* 0 if there is none at text. */
+static unsigned long read_port(const char *text, char **end)
 {
-	unsigned int first, last;
-	char copy[12], rest;
-	int found;
+	unsigned long port = isdigit((unsigned char)*text) ? strtoul(text, end, 10) : 0;
 
-	if (length >= sizeof(copy))
-		return NULL;
-	memcpy(copy, text, length);
-	copy[length] = '\0';
-	if (strspn(copy, "0123456789-") != length || !isdigit((unsigned char)*copy))
-		return NULL;
-	found = sscanf(copy, "%u-%u%c", &first, &last, &rest);
-	if (found == 1 && !strchr(copy, '-') && first >= 1 && first <= UINT16_MAX)
-		return json_integer((json_int_t)first);
-	return found == 2 && first >= 1 && first < last && last <= UINT16_MAX ? json_sprintf("%u-%u", first, last)
-									      : NULL;
+	return port <= UINT16_MAX ? port : 0;
+}
+
+json_t *chaos_port(const char *text, char **end)
+{
+	unsigned long first = read_port(text, end), last;
+
+	if (!first || **end != '-')
+		return first ? json_integer((json_int_t)first) : NULL;
+	last = read_port(*end + 1, end);
+	return first < last ? json_sprintf("%lu-%lu", first, last) : NULL;
 }
 
 static int parse_ports(const char *text, json_t **out, struct error *err)
@@ -95,16 +94,17 @@ static int parse_ports(const char *text, json_t **out, struct error *err)
 	_cleanup_json_ json_t *ports = json_array();
 
 	while (*text) {
-		size_t length = strcspn(text, ",");
-		json_t *port = text[length] && !text[length + 1] ? NULL : chaos_port(text, length);
+		char *end;
+		json_t *port = chaos_port(text, &end);
 
-		if (!port)
+		if (port)
+			json_array_append_new(ports, port);
+		if (!port || (*end && (*end != ',' || !end[1])))
 			return error_set(
 				err, -EINVAL,
 				"'%s' is not a list of ports (1 to 65535, or ranges like 20160-20170, with commas)",
 				text);
-		json_array_append_new(ports, port);
-		text += length + (text[length] == ',');
+		text = *end ? end + 1 : end;
 	}
 	if (!json_array_size(ports))
 		return error_set(err, -EINVAL, "no port given");

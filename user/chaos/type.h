@@ -93,7 +93,10 @@ json_t *chaos_defaults(const struct chaos_ops *ops);
 
 /* FIELD_CHOICE: the choice that text means, "in" also for "ingress" and "out" for "egress"; NULL if none. */
 const char *chaos_choice(const struct chaos_field *field, const char *text);
-/* FIELD_PORTS: what params holds for one port, an integer, or a range, "20160-20170"; NULL if it is neither. */
-json_t *chaos_port(const char *text, size_t length);
+/*
+ * FIELD_PORTS: what params holds for the port, an integer, or the range, "20160-20170", at text; *end is behind it.
+ * NULL if there is neither.
+ */
+json_t *chaos_port(const char *text, char **end);
 /* Parses a field's value from the command line (--min-ms 50) into the JSON that params holds. Not for FIELD_PEERS. */
 int chaos_field_parse(const struct chaos_field *field, const char *text, json_t **out, struct error *err);

@@ -37,13 +37,13 @@ static bool decode_peer(struct reader *reader, const struct ynode *item, const s
 
 static bool decode_port(struct reader *reader, const struct ynode *item, const struct chaos_field *field, json_t *list)
 {
-	json_t *range = item->kind == YNODE_SCALAR && strchr(item->text, '-') && *item->text != '-'
-				? chaos_port(item->text, strlen(item->text))
-				: NULL;
+	bool is_range = item->kind == YNODE_SCALAR && strchr(item->text, '-');
+	char *end;
+	_cleanup_json_ json_t *range = is_range ? chaos_port(item->text, &end) : NULL;
 	double port;
 
-	if (range)
-		return !json_array_append_new(list, range);
+	if (range && !*end)
+		return !json_array_append(list, range);
 	if (!scalar_number(reader, item, field->name, NUMBER_WHOLE, 1, 65535, &port))
 		return false;
 	json_array_append_new(list, json_integer((json_int_t)port));

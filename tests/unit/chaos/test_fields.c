@@ -93,6 +93,11 @@ static void choices_and_lists(void **state)
 	assert_refused("latency", "ports", "80-80");
 	assert_refused("latency", "ports", "1-65536");
 	assert_refused("latency", "ports", "1-2-3");
+	assert_refused("latency", "ports", "80,,81");
+	/* 2^32 + 80, and 2^64 + 80. */
+	assert_refused("latency", "ports", "4294967376");
+	assert_refused("latency", "ports", "18446744073709551696");
+	assert_refused("latency", "ports", "80-4294967377");
 	assert_refused("latency", "reorder", "yes");
 	assert_refused("network_partition", "peers", "10.0.0.1");
 }
