@@ -143,18 +143,12 @@ static void check_data_dirs(const struct pairing *pairing, const struct node *no
 {
 	const json_t *asked = json_object_get(pairing->effective->params, "data_dirs"), *one;
 	const struct ynode *list = param_node(pairing, "data_dirs");
+	struct error err;
 	size_t i;
 
-	json_array_foreach (asked, i, one) {
-		bool is_missing = list && node->data_dirs.count && !node_has_data_dir(node, one);
-
-		if (is_missing && json_is_integer(one))
-			problem_error(pairing->reader, &list->place, "node '%s' has no data_dir number %d; it has %zu",
-				      node->name, (int)json_integer_value(one), node->data_dirs.count);
-		else if (is_missing)
-			problem_error(pairing->reader, &list->place, "node '%s' has no data_dir '%s'", node->name,
-				      json_string_value(one));
-	}
+	json_array_foreach (asked, i, one)
+		if (list && node->data_dirs.count && node_find_data_dir(node, one, &err) < 0)
+			problem_error(pairing->reader, &list->place, "%s", err.text);
 }
 
 static void check_node_needs(const struct pairing *pairing, const struct node *node, const struct ynode *ynode)

@@ -95,14 +95,20 @@ void config_free(struct config *config)
 	free(config);
 }
 
-bool node_has_data_dir(const struct node *node, const json_t *which)
+int node_find_data_dir(const struct node *node, const json_t *which, struct error *err)
 {
-	if (json_is_integer(which))
-		return json_integer_value(which) >= 1 && (size_t)json_integer_value(which) <= node->data_dirs.count;
+	json_int_t number = json_integer_value(which);
+	const char *path = json_string_value(which);
+
+	if (!path && (number < 1 || (size_t)number > node->data_dirs.count))
+		return error_set(err, -ENOENT, "node '%s' has no data_dir number %d; it has %zu", node->name,
+				 (int)number, node->data_dirs.count);
+	if (!path)
+		return (int)number - 1;
 	for (size_t i = 0; i < node->data_dirs.count; i++)
-		if (!strcmp(node->data_dirs.items[i], json_string_value(which)))
-			return true;
-	return false;
+		if (!strcmp(node->data_dirs.items[i], path))
+			return (int)i;
+	return error_set(err, -ENOENT, "node '%s' has no data_dir '%s'", node->name, path);
 }
 
 const struct effective *config_effective(const struct config *config, size_t subject, size_t chaos)

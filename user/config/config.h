@@ -116,8 +116,8 @@ void config_free(struct config *config);
 /* The clear functions free the members, not the struct itself. */
 void subject_clear(struct subject *subject);
 void node_clear(struct node *node);
-/* which: a number, from 1, or a path, as in the parameter data_dirs. */
-bool node_has_data_dir(const struct node *node, const json_t *which);
+/* The index of a data_dir, given by its number, from 1, or its path, as in the parameter data_dirs. -ENOENT if none. */
+int node_find_data_dir(const struct node *node, const json_t *which, struct error *err);
 void command_clear(struct command *command);
 void strings_clear(struct strings *list);
 /* Returns false if out of memory. A NULL text appends nothing, but allocates items. */

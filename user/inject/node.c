@@ -137,36 +137,26 @@ static int collect_peers(struct words *peers, const struct members *members, con
 	return 0;
 }
 
-static bool is_picked(const json_t *asked, size_t number, const char *path)
-{
-	const json_t *one;
-	size_t i;
-
-	json_array_foreach (asked, i, one)
-		if (json_is_integer(one) ? (size_t)json_integer_value(one) == number
-					 : !strcmp(json_string_value(one), path))
-			return true;
-	return !asked;
-}
-
-/* All of the node's data_dirs, or those that the parameter data_dirs picks. */
+/* All of the node's data_dirs, or those that the parameter data_dirs picks, each once. */
 static int collect_data_dirs(struct words *out, const struct node *node, const json_t *asked, struct error *err)
 {
+	_cleanup_free_ bool *picked = calloc(node->data_dirs.count + 1, sizeof(*picked));
+	int ret = picked ? 0 : -ENOMEM;
 	const json_t *one;
 	size_t i;
 
 	json_array_foreach (asked, i, one) {
-		if (node_has_data_dir(node, one))
-			continue;
-		if (json_is_integer(one))
-			return error_set(err, -ENOENT, "node '%s' has no data_dir number %d; it has %zu", node->name,
-					 (int)json_integer_value(one), node->data_dirs.count);
-		return error_set(err, -ENOENT, "node '%s' has no data_dir '%s'", node->name, json_string_value(one));
+		int found = node_find_data_dir(node, one, err);
+
+		if (found < 0)
+			return found;
+		if (picked)
+			picked[found] = true;
 	}
-	for (i = 0; i < node->data_dirs.count; i++)
-		if (is_picked(asked, i + 1, node->data_dirs.items[i]) && words_add(out, node->data_dirs.items[i]))
-			return error_set(err, -ENOMEM, "out of memory");
-	return 0;
+	for (i = 0; !ret && i < node->data_dirs.count; i++)
+		if (!asked || picked[i])
+			ret = words_add(out, node->data_dirs.items[i]);
+	return ret ? error_set(err, ret, "out of memory") : 0;
 }
 
 static int open_member(struct target **out, const struct config *config, const struct members *members,

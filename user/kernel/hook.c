@@ -3,12 +3,12 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "eval_abi.h"
 #include "kernel/program.h"
+#include "kernel/table.h"
 #include "net/device.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -79,11 +79,6 @@ int hook_link(int program_fd, enum hook hook, unsigned int ifindex, enum hook_pl
 	return tcx_link(program_fd, ifindex, types[hook], place);
 }
 
-/* What bpf_link_info has of a tcx link, in the union; Debian 12's header lacks it. */
-struct tcx_link_info {
-	__u32 ifindex, attach_type;
-};
-
 static bool is_ours(const struct program *program)
 {
 	_cleanup_close_ int map_fd = program_map_open(program, EVAL_CTL_MAP);
@@ -93,16 +88,14 @@ static bool is_ours(const struct program *program)
 
 void hook_list_before(int link_fd, char *names, size_t size)
 {
-	__u32 ids[HOOK_PROGRAMS_MAX] = {}, count = HOOK_PROGRAMS_MAX, info_size = sizeof(struct bpf_link_info);
-	struct bpf_link_info info = {};
-	struct tcx_link_info at;
+	__u32 ids[HOOK_PROGRAMS_MAX] = {}, count = HOOK_PROGRAMS_MAX;
+	struct live_link link;
 
-	if (bpf_obj_get_info_by_fd(link_fd, &info, &info_size) || info.type == BPF_LINK_TYPE_XDP)
+	if (live_link_read(&link, link_fd) || link.type != LINK_TYPE_TCX)
 		return;
-	memcpy(&at, &info.xdp, sizeof(at));
-	if (bpf_prog_query((int)at.ifindex, (enum bpf_attach_type)at.attach_type, 0, NULL, ids, &count))
+	if (bpf_prog_query((int)link.ifindex, (enum bpf_attach_type)link.attach_type, 0, NULL, ids, &count))
 		return;
-	for (__u32 i = 0; i < count && ids[i] != info.prog_id; i++) {
+	for (__u32 i = 0; i < count && ids[i] != link.program_id; i++) {
 		struct program program;
 
 		if (!program_read(&program, ids[i]) && !is_ours(&program))

@@ -33,9 +33,8 @@ static int read_programs(struct live_table *table)
 	return 0;
 }
 
-static int link_read(struct live_link *attached, __u32 id)
+int live_link_read(struct live_link *attached, int fd)
 {
-	_cleanup_close_ int fd = bpf_link_get_fd_by_id(id);
 	struct link_device device = {};
 	struct bpf_link_info info = {};
 	__u32 size = sizeof(info);
@@ -45,13 +44,20 @@ static int link_read(struct live_link *attached, __u32 id)
 	if (info.type == LINK_TYPE_XDP || info.type == LINK_TYPE_TCX)
 		memcpy(&device, &info.xdp, sizeof(device));
 	*attached = (struct live_link){
-		.id = id,
+		.id = info.id,
 		.program_id = info.prog_id,
 		.type = info.type,
 		.ifindex = device.ifindex,
 		.attach_type = device.attach_type,
 	};
 	return 0;
+}
+
+static int link_read(struct live_link *attached, __u32 id)
+{
+	_cleanup_close_ int fd = bpf_link_get_fd_by_id(id);
+
+	return live_link_read(attached, fd);
 }
 
 static int read_links(struct live_table *table)

@@ -35,6 +35,8 @@ struct live_table {
 
 enum { LINK_TYPE_TRACING = 2, LINK_TYPE_XDP = 6, LINK_TYPE_PERF_EVENT = 7, LINK_TYPE_TCX = 11 };
 
+/* -ENOENT if fd is not a link's. */
+int live_link_read(struct live_link *attached, int fd);
 /* Objects that are created or freed meanwhile may be missing. On failure (-ENOMEM) *table is empty. */
 int live_table_read(struct live_table *table, struct error *err);
 void live_table_clear(struct live_table *table);

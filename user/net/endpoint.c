@@ -103,7 +103,7 @@ static int parse_zone(struct endpoint *out, const struct parts *parts, const cha
 {
 	size_t length = (size_t)(parts->zone_end - parts->zone);
 
-	if (out->address[0] != 0xfe || (out->address[1] & 0xc0) != 0x80 || parts->prefix)
+	if (!endpoint_is_link_local(out) || parts->prefix)
 		return error_set(err, -EINVAL, "'%.*s': only a link-local address (fe80::…) has a zone",
 				 text_cut(text, 80), text);
 	if (!length || length >= sizeof(out->zone) || memchr(parts->zone, '%', length))
@@ -170,6 +170,11 @@ bool endpoint_covers(const struct endpoint *endpoint, const uint8_t address[16])
 bool endpoint_is_ipv4(const struct endpoint *endpoint)
 {
 	return !memcmp(endpoint->address, ipv4_prefix, sizeof(ipv4_prefix));
+}
+
+bool endpoint_is_link_local(const struct endpoint *endpoint)
+{
+	return endpoint->address[0] == 0xfe && (endpoint->address[1] & 0xc0) == 0x80;
 }
 
 const char *endpoint_format(const struct endpoint *endpoint, char out[ENDPOINT_TEXT_SIZE])

@@ -25,6 +25,7 @@ bool endpoint_covers(const struct endpoint *endpoint, const uint8_t address[16])
 #define ENDPOINT_TEXT_SIZE 80
 const char *endpoint_format(const struct endpoint *endpoint, char out[ENDPOINT_TEXT_SIZE]);
 bool endpoint_is_ipv4(const struct endpoint *endpoint);
+bool endpoint_is_link_local(const struct endpoint *endpoint); /* fe80::/10 */
 
 struct protect_port {
 	uint8_t protocol;    /* IPPROTO_TCP or IPPROTO_UDP */

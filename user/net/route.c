@@ -222,6 +222,7 @@ static bool read_address(struct route_address *out, const struct ifaddrs *entry)
 	else
 		return false;
 	out->ifindex = if_nametoindex(entry->ifa_name);
+	out->master = device_master(out->ifindex);
 	return out->ifindex && strncmp(entry->ifa_name, LINE_DEVICE_PREFIX, strlen(LINE_DEVICE_PREFIX)) != 0;
 }
 

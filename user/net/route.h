@@ -12,8 +12,8 @@
 /*
  * Calls visit with each device through which the routing table sends packets to `to` (several with multipath), from an
  * address of this namespace or, if from is NULL, from the one that the kernel would choose; by the routing table of the
- * VRF with this ifindex, 0: by the usual rules. -ENETUNREACH if there is no
- * route, -ENODEV if its device has just been removed. A local address leads to loopback, DEVICE_LOOPBACK_IFINDEX.
+ * VRF with this ifindex, 0: by the usual rules. -ENETUNREACH if there is no route, -ENODEV if its device has just been
+ * removed. A local address leads to loopback, DEVICE_LOOPBACK_IFINDEX.
  */
 int route_visit_devices(const struct endpoint *to, const struct endpoint *from, unsigned int vrf,
 			int (*visit)(unsigned int ifindex, void *data), void *data, struct error *err);
@@ -28,6 +28,7 @@ bool route_owns_address(const struct endpoint *address);
 struct route_address {
 	struct endpoint endpoint; /* port 0 */
 	unsigned int ifindex;
+	unsigned int master; /* see device_master() */
 };
 struct route_addresses {
 	struct route_address *items;

@@ -22,14 +22,21 @@ struct device_set {
 	size_t count;
 };
 
+static bool contains(const struct net_device *devices, size_t count, unsigned int ifindex)
+{
+	for (size_t i = 0; i < count; i++)
+		if (devices[i].ifindex == ifindex)
+			return true;
+	return false;
+}
+
 static int add_device(unsigned int ifindex, void *data)
 {
 	struct device_set *set = data;
 	int ret;
 
-	for (size_t i = 0; i < set->count; i++)
-		if (set->devices[i].ifindex == ifindex)
-			return 0;
+	if (contains(set->devices, set->count, ifindex))
+		return 0;
 	if (set->count == DEVICES_MAX)
 		return -E2BIG;
 	ret = device_find_index(&set->devices[set->count], ifindex, NULL);
@@ -63,7 +70,7 @@ static bool is_own(const struct target *target, const struct endpoint *address)
 static int add_ways_from(struct device_set *set, const struct route_address *from, const struct endpoint *peer,
 			 bool *found, struct error *err)
 {
-	unsigned int vrfs[] = {0, device_master(from->ifindex)};
+	const unsigned int vrfs[] = {0, from->master};
 
 	for (size_t i = 0; i < ARRAY_SIZE(vrfs) && (!i || vrfs[i]); i++) {
 		int ret = route_visit_devices(peer, &from->endpoint, vrfs[i], add_device, set, NULL);
@@ -107,7 +114,7 @@ static int check_link_local(const struct endpoint *peer, const struct route_addr
 	char text[ENDPOINT_TEXT_SIZE];
 	unsigned int first = 0;
 
-	if (peer->address[0] != 0xfe || (peer->address[1] & 0xc0) != 0x80 || endpoint_is_network(peer))
+	if (!endpoint_is_link_local(peer) || endpoint_is_network(peer))
 		return 0;
 	for (size_t i = 0; i < own->count; i++) {
 		if (first && own->items[i].ifindex != first)
@@ -123,7 +130,7 @@ static int check_link_local(const struct endpoint *peer, const struct route_addr
 static bool shares_packets(const struct device_set *set, unsigned int ifindex)
 {
 	for (size_t i = 0; i < set->count; i++)
-		if (set->devices[i].ifindex != ifindex && device_shares_packets(set->devices[i].ifindex, ifindex))
+		if (device_shares_packets(set->devices[i].ifindex, ifindex))
 			return true;
 	return false;
 }
@@ -136,13 +143,14 @@ static bool shares_packets(const struct device_set *set, unsigned int ifindex)
 static int add_owners(struct device_set *set, const struct target *target, const struct route_addresses *own,
 		      struct error *err)
 {
-	for (size_t i = 0; i < own->count; i++) {
+	for (size_t i = 0; (target->local_count || target->own_netns) && i < own->count; i++) {
+		unsigned int ifindex = own->items[i].ifindex;
 		size_t before = set->count;
 		int ret = 0;
 
-		if ((target->local_count || target->own_netns) && is_own(target, &own->items[i].endpoint) &&
-		    !shares_packets(set, own->items[i].ifindex))
-			ret = add_device(own->items[i].ifindex, set);
+		if (is_own(target, &own->items[i].endpoint) && !contains(set->devices, set->count, ifindex) &&
+		    !shares_packets(set, ifindex))
+			ret = add_device(ifindex, set);
 		/* A router's namespace may have more devices than lead to the peers. */
 		if (ret == -E2BIG && !target->local_count)
 			return 0;
@@ -211,14 +219,6 @@ int target_find_devices(struct target *target, const char *interface, struct err
 	return ret;
 }
 
-static bool has_device(const struct target *target, unsigned int ifindex)
-{
-	for (size_t i = 0; i < target->device_count; i++)
-		if (target->devices[i].ifindex == ifindex)
-			return true;
-	return false;
-}
-
 int target_check_routes(const struct target *target, struct error *err)
 {
 	struct device_set set = {};
@@ -232,7 +232,8 @@ int target_check_routes(const struct target *target, struct error *err)
 	/* A peer without a route gets no packets: nothing of the fault is undone. */
 	find_all(&set, target, NULL);
 	for (size_t i = 0; !ret && i < set.count; i++)
-		if (set.devices[i].ifindex != DEVICE_LOOPBACK_IFINDEX && !has_device(target, set.devices[i].ifindex))
+		if (set.devices[i].ifindex != DEVICE_LOOPBACK_IFINDEX &&
+		    !contains(target->devices, target->device_count, set.devices[i].ifindex))
 			ret = error_set(err, -ENETRESET,
 					"packets from or to the peers may now take %s, where the fault has no hooks: a "
 					"route, an address or a device has changed",

@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +15,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/terminal.h"
+#include "util/thread.h"
 
 /* One event with the samples of many probes can exceed the 64 KiB that a pipe holds. */
 #define WAITING_MAX (4UL << 20)
@@ -111,7 +111,6 @@ static void *copy_thread(void *arg)
 
 int output_begin_background(struct output *output)
 {
-	sigset_t all, before;
 	struct stat st;
 	int ends[2], ret;
 
@@ -122,15 +121,11 @@ int output_begin_background(struct output *output)
 	fcntl(ends[1], F_SETFL, O_NONBLOCK);
 	fcntl(ends[1], F_SETPIPE_SZ, PIPE_SIZE);
 	output->copier_fd = ends[0];
-	/* The handlers of signals expect the main thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&output->copier, NULL, copy_thread, output);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	ret = thread_start(&output->copier, copy_thread, output);
 	if (ret) {
 		output->copier_fd = fd_close(output->copier_fd);
 		fd_close(ends[1]);
-		return -ret;
+		return ret;
 	}
 	output->own_fd = ends[1];
 	return 0;

@@ -96,6 +96,7 @@ int bpf_obj_get_info_by_fd(int fd, void *info, __u32 *size)
 		program->nr_map_ids = 1;
 		((__u32 *)(uintptr_t)program->map_ids)[0] = (id + 1) / 2;
 	} else if (is_kind(fd, "link")) {
+		((struct bpf_link_info *)info)->id = id;
 		((struct bpf_link_info *)info)->prog_id = id;
 		((struct bpf_link_info *)info)->type = LINK_TYPE_TCX;
 	} else {

@@ -5,13 +5,13 @@
  */
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <signal.h>
 #include <sys/param.h>
 #include <time.h>
 
 #include "chaos/disk/hook.h"
 #include "eval_disk.h"
 #include "util/clock.h"
+#include "util/thread.h"
 
 #define SAMPLE_NS (200 * NSEC_PER_MSEC)
 #define SAMPLE_TRIES 8
@@ -147,7 +147,6 @@ static int reserve(struct disk_hook *hook, struct error *err)
 int disk_hook_start_sampling(struct disk_hook *hook, struct error *err)
 {
 	pthread_condattr_t monotonic;
-	sigset_t all, before;
 	int ret = reserve(hook, err);
 
 	if (ret)
@@ -160,12 +159,9 @@ int disk_hook_start_sampling(struct disk_hook *hook, struct error *err)
 	pthread_mutex_lock(&hook->lock);
 	sample(hook);
 	pthread_mutex_unlock(&hook->lock);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&hook->sampler, NULL, sample_thread, hook);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	ret = thread_start(&hook->sampler, sample_thread, hook);
 	if (ret)
-		return error_set_errno(err, -ret, "cannot start the thread that samples the disk's space");
+		return error_set_errno(err, ret, "cannot start the thread that samples the disk's space");
 	hook->sampling = true;
 	return 0;
 }

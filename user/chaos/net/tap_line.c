@@ -11,7 +11,6 @@
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -26,6 +25,7 @@
 #include "net/device.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/thread.h"
 
 /* The queue between the tc program and the thread; an entry may be a 64 KiB GSO packet. */
 #define TAP_QUEUE_PACKETS 8192
@@ -285,17 +285,12 @@ static int tap_line_start(struct line *line, struct bpf_object *obj, struct sess
 			  struct eval_line *counters, struct error *err)
 {
 	struct tap_line *tap = (struct tap_line *)line;
-	sigset_t all, before;
 	int ret;
 
 	tap->counters = counters;
-	/* Signals go to the main thread only. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&tap->thread, NULL, line_thread, tap);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	ret = thread_start(&tap->thread, line_thread, tap);
 	if (ret)
-		return error_set_errno(err, -ret, "cannot start the delay line's thread");
+		return error_set_errno(err, ret, "cannot start the delay line's thread");
 	tap->running = true;
 	return 0;
 }
