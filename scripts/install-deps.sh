@@ -16,7 +16,7 @@ packages=(
 	libbpf-dev libelf-dev libyaml-dev libsqlite3-dev libmnl-dev libjansson-dev libmd-dev
 	# tests and figures
 	libcmocka-dev iperf3 fping iputils-ping sqlite3 strace python3-minimal ethtool openssh-server openssh-client sudo tmux
-	wireguard-tools
+	wireguard-tools dnsmasq-base nftables
 	libaio-dev liburing-dev fio bindfs xfsprogs btrfs-progs
 	# guests with other kernels
 	qemu-system-x86 busybox-static cpio kmod xz-utils

@@ -72,8 +72,10 @@ for path in "$work/deleted" /proc/self/ns/mnt /proc/self; do
 		"${delay[@]}" --netns "$path" --peer 10.99.0.2
 done
 refused 2 "${error}no route to peer 10.98.0.1 from the target" "${delay[@]}" --netns "$n1" --peer 10.98.0.1
-refused 2 "${error}'n2' is not an IP address: write 10.0.0.1, 10.0.0.1:2380, fd00::1 or [fd00::1]:2380 (names are not looked up)" \
-	"${delay[@]}" --netns "$n1" --peer n2
+check_fails "a host name that nobody knows: exit 2" 2 "$eval_bin" inject "${delay[@]}" --netns "$n1" --peer n2
+check_match "… and where it was looked up" "$output" "${error}host name 'n2' has no address on $n1: "
+refused 2 "${error}'n/2' is neither an IP address (10.0.0.1, 10.0.0.1:2380, fd00::1, [fd00::1]:2380) nor a host name" \
+	"${delay[@]}" --netns "$n1" --peer n/2
 refused 2 "${error}the target does not own its address 10.99.0.7: wrong netns or address?" \
 	"${delay[@]}" "${there[@]}" --address 10.99.0.7
 refused 2 "${error}which traffic? name the other end by --peer ADDR[:PORT], or --peer all" "${delay[@]}" --netns "$n1"

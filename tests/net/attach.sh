@@ -159,23 +159,38 @@ if "$eval_bin" bpf-status --json | jq -e '.features[] | select(.name == "tcx").u
 fi
 
 # --- A program that somebody else puts in front ------------------------------------------------------------------------
-if has_tcx; then
-	inject behind network_partition --for 60s --netns "$n1" --peer "$(address4 n2)"
-	other_start egress
-	pings
-	other_end
-	other_start front
-	check_fails "a program in front: the partition cuts" 1 pings
-	revert behind
-	other_end
-	check_eq "a program in front is noted" "$(evidence behind '.notes[] | select(startswith("a program"))')" \
-		"a program of somebody else ran before the fault's, which did not see what it took: someone_else on eth0"
-	inject first network_partition --for 60s --netns "$n1" --peer "$(address4 n2)"
-	other_start egress
-	pings
-	revert first
-	other_end
-	check_eq "a program behind is not" "$(evidence first '[.notes // [] | .[] | select(startswith("a program"))] | length')" 0
+# On filters, one of the same priority that comes later runs first.
+inject behind network_partition --for 60s --netns "$n1" --peer "$(address4 n2)"
+other_start egress
+pings
+other_end
+other_start front 0 1
+check_fails "a program in front: the partition cuts" 1 pings
+revert behind
+other_end
+check_eq "a program in front is noted" "$(evidence behind '.notes[] | select(startswith("a program"))')" \
+	"a program of somebody else ran before the fault's, which did not see what it took: someone_else on eth0"
+inject first network_partition --for 60s --netns "$n1" --peer "$(address4 n2)"
+other_start egress
+pings
+revert first
+other_end
+check_eq "a program behind is not" "$(evidence first '[.notes // [] | .[] | select(startswith("a program"))] | length')" 0
+
+# --- A clsact without filters, whose holder and guard were killed just then -----------------------------------------
+if ! has_tcx; then
+	note=/run/eval/clsact-$(stat -L -c %i "/run/netns/$n1")-$(ip -n "$n1" -j link show eth0 | jq ".[0].ifindex")
+	inject noted latency --for 60s --netns "$n1" --peer "$(address4 n2)" --min-ms 1 --max-ms 1
+	check "a clsact of ours is noted" test -e "$note"
+	revert noted
+	check_fails "… as long as it is there" 1 test -e "$note"
+	in_ns n1 tc qdisc add dev eth0 clsact
+	check_fails "somebody else's clsact stays" 2 "$eval_bin" list --db "$work/none.db"
+	check_match "… with all that is in it" "$(in_ns n1 tc qdisc show dev eth0)" "clsact"
+	touch "$note"
+	check_fails "ours without filters is swept" 2 "$eval_bin" list --db "$work/none.db"
+	check_eq "… from the device" "$(in_ns n1 tc qdisc show dev eth0 | grep -c clsact)" 0
+	check_fails "… and so is its note" 1 test -e "$note"
 fi
 
 # --- Filters that another program removed ------------------------------------------------------------------------------

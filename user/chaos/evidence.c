@@ -99,7 +99,8 @@ static json_int_t seen_in(const json_t *device, const char *direction)
 void evidence_explain_nothing(char *out, size_t size, const json_t *evidence)
 {
 	json_int_t seen = json_integer_at(evidence, "seen");
-	char passed[256] = "", names[128] = "", others[256] = "";
+	char passed[256] = "", names[128] = "", others[512] = "";
+	bool translated = false;
 	const json_t *device, *other;
 	size_t i;
 
@@ -113,16 +114,21 @@ void evidence_explain_nothing(char *out, size_t size, const json_t *evidence)
 		text_append(passed, sizeof(passed), "%s%s egress %lld, ingress %lld", *passed ? "; " : "", name,
 			    (long long)seen_in(device, "egress"), (long long)seen_in(device, "ingress"));
 	}
-	json_array_foreach (json_object_get(evidence, "unmatched"), i, other)
-		text_append(others, sizeof(others), "%s%s (%s %lld)", *others ? ", " : "; the most with ",
+	json_array_foreach (json_object_get(evidence, "unmatched"), i, other) {
+		const char *peer = json_text_or(other, "peer", NULL);
+
+		text_append(others, sizeof(others), "%s%s (%s %lld%s%s)", *others ? ", " : "; the most with ",
 			    json_text_or(other, "address", "?"), json_text_or(other, "direction", "?"),
-			    (long long)json_integer_at(other, "packets"));
+			    (long long)json_integer_at(other, "packets"), peer ? ", by NAT peer " : "", peer ?: "");
+		translated |= peer != NULL;
+	}
 	if (!seen)
 		text_append(out, size, "no packet at all passed %s: is it another device, or another namespace?",
 			    names);
 	else
-		text_append(out, size,
-			    "%lld packet%s passed (%s), none of them between the target and its peers%s: is there a "
-			    "service address or NAT between them, or a VLAN with a device of its own?",
-			    (long long)seen, text_plural(seen), passed, others);
+		text_append(out, size, "%lld packet%s passed (%s), none of them between the target and its peers%s: %s",
+			    (long long)seen, text_plural(seen), passed, others,
+			    translated ? "name the addresses that NAT puts in the peers' place as peers, too"
+				       : "is there a service address or NAT between them, or a VLAN with a device of "
+					 "its own?");
 }

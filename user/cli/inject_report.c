@@ -56,6 +56,20 @@ static void print_endpoints(const char *title, const struct endpoint *endpoints,
 	fputc('\n', output_stdout());
 }
 
+static void print_names(const json_t *names)
+{
+	const json_t *addresses, *address;
+	const char *name;
+	size_t i;
+
+	json_object_foreach ((json_t *)names, name, addresses) {
+		fprintf(output_stdout(), "%s is", name);
+		json_array_foreach (addresses, i, address)
+			fprintf(output_stdout(), "%s %s", i ? "," : "", json_string_value(address));
+		fputc('\n', output_stdout());
+	}
+}
+
 /* What the fault acts on, and how. */
 static void print_what(const struct fault_spec *spec)
 {
@@ -64,6 +78,7 @@ static void print_what(const struct fault_spec *spec)
 	json_t *value;
 
 	fprintf(output_stdout(), "target: %s\n", *target->node ? target->node : "this host");
+	print_names(target->names);
 	if (target->local_count)
 		print_endpoints("its addresses", target->locals, target->local_count);
 	if (target->peers_all)
@@ -85,11 +100,12 @@ void inject_report_started(const struct inject_report *report, const char *engin
 
 	if (report->json) {
 		print_event("injected",
-			    json_pack("{s:s, s:s, s:o, s:o, s:o, s:O, s:f, s:o}", "type", report->spec->ops->name,
+			    json_pack("{s:s, s:s, s:o, s:o, s:o, s:O, s:f, s:o, s:O*}", "type", report->spec->ops->name,
 				      "engine", engine, "devices", target_devices_json(target), "data_dirs",
 				      target_directories_json(target), "protect", target_protect_json(target), "params",
 				      report->spec->params, "seconds", report->seconds, "seed",
-				      json_sprintf("%llu", (unsigned long long)report->spec->seed)));
+				      json_sprintf("%llu", (unsigned long long)report->spec->seed), "names",
+				      json_object_size(target->names) ? target->names : NULL));
 		return;
 	}
 	fprintf(output_stdout(), "%s (%s) on", report->spec->ops->name, engine);

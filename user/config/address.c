@@ -110,7 +110,11 @@ static void collect(struct reader *reader, const struct subject *subject, const 
 		const struct ynode *item = nth_item(addresses, i);
 		const struct place *place = item ? &item->place : &node->place;
 		struct located *grown;
+		struct host_name name;
 
+		/* Only the trial can look it up. */
+		if (host_name_parse(&name, expanded.addresses.items[i]))
+			continue;
 		if (!check_one(reader, place, expanded.addresses.items[i], node, is_peer, &endpoint))
 			continue;
 		/* It may well have the addresses of nodes in it. */
@@ -145,7 +149,9 @@ static bool same_ip(const struct endpoint *a, const struct endpoint *b)
 /* An endpoint without a port covers all ports of its IP. */
 static bool overlap(const struct endpoint *a, const struct endpoint *b)
 {
-	return same_ip(a, b) && (a->port == b->port || !a->port || !b->port);
+	unsigned int a_end = a->port + endpoint_port_count(a), b_end = b->port + endpoint_port_count(b);
+
+	return same_ip(a, b) && (!a->port || !b->port || (a->port < b_end && b->port < a_end));
 }
 
 static bool same_netns(const struct located *a, const struct located *b)
@@ -168,13 +174,15 @@ static void report_overlap(struct reader *reader, const struct located *first, c
 		problem_error(reader, &second->place,
 			      "node '%s' of instance %u and node '%s' of instance %u have one address, %s",
 			      second->node->name, second->instance, first->node->name, first->instance, text);
-	else if (first->endpoint.port == second->endpoint.port)
+	else if (first->endpoint.port == second->endpoint.port &&
+		 first->endpoint.last_port == second->endpoint.last_port)
 		problem_error(reader, &second->place, "nodes '%s' and '%s' have one address, %s", first->node->name,
 			      second->node->name, text);
 	else
-		problem_error(reader, &second->place,
-			      "%s of node '%s' and %s of node '%s' overlap: without a port it is the whole IP", text,
-			      second->node->name, endpoint_format(&first->endpoint, other), first->node->name);
+		problem_error(reader, &second->place, "%s of node '%s' and %s of node '%s' overlap%s", text,
+			      second->node->name, endpoint_format(&first->endpoint, other), first->node->name,
+			      first->endpoint.port && second->endpoint.port ? ""
+									    : ": without a port it is the whole IP");
 }
 
 /* Reports each place once; other instances would repeat the message. */

@@ -106,16 +106,25 @@ static void check_sharing(const struct pairing *pairing, const struct node *node
 			chaos_shown(pairing), node->name, sharing->name);
 }
 
+static bool has_port(const char *address)
+{
+	struct endpoint endpoint;
+	struct host_name name;
+
+	if (host_name_parse(&name, address))
+		return name.port;
+	return !endpoint_parse(&endpoint, address, NULL) && endpoint.port;
+}
+
 /* If the address has a port, only traffic to and from that port is known to be the node's. */
 static void check_dialled(const struct pairing *pairing, const struct node *node)
 {
 	for (size_t i = 0; i < node->addresses.count; i++) {
-		struct endpoint endpoint;
 		struct node expanded = {};
 
 		if (node_expand(&expanded, node, pairing->subject, 0, NULL))
 			return;
-		if (!endpoint_parse(&endpoint, expanded.addresses.items[i], NULL) && endpoint.port) {
+		if (has_port(expanded.addresses.items[i])) {
 			problem_error(pairing->reader, &node->place,
 				      "%s may target node '%s', whose address has a port: connections that the node "
 				      "opens itself cannot be told apart without a cgroup; give the node its 'cgroup' "
@@ -187,20 +196,28 @@ static bool is_first_use(const struct pairing *pairing, const struct ynode *peer
 	return true;
 }
 
+/* A word without a dot and a port is a member's name that is written wrong. */
+static bool is_peer_address(const char *text)
+{
+	struct endpoint endpoint;
+	struct host_name name;
+
+	return host_name_parse(&name, text) ? name.port || strchr(name.name, '.')
+					    : !endpoint_parse_peer(&endpoint, text, NULL);
+}
+
 /* Reports items that are neither a member's name nor an address. */
 static void check_peer_items(const struct pairing *pairing, const struct ynode *list)
 {
 	const struct subject *subject = pairing->subject;
 
 	for (const struct ynode *item = list_first(list); item; item = list_next(list, item)) {
-		struct endpoint endpoint;
-
 		if (item->kind != YNODE_SCALAR || find_member(subject->nodes, subject->node_count, item->text) ||
-		    find_member(subject->peers, subject->peer_count, item->text) ||
-		    !endpoint_parse_peer(&endpoint, item->text, NULL))
+		    find_member(subject->peers, subject->peer_count, item->text) || is_peer_address(item->text))
 			continue;
 		problem_error(pairing->reader, &item->place,
-			      "'%.*s' is neither a node nor a peer of subject '%s' nor an address",
+			      "'%.*s' is neither a node nor a peer of subject '%s' nor an address (a host name has a "
+			      "dot or a port here)",
 			      text_cut(item->text, 80), item->text, subject->name);
 	}
 }

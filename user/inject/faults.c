@@ -144,12 +144,13 @@ static json_t *describe_slot(const struct fault_slot *slot)
 {
 	const struct target *target = slot->target;
 
-	return json_pack("{s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "target", slot->node, "engine",
+	return json_pack("{s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:O*}", "target", slot->node, "engine",
 			 fault_engine(slot->fault), "seed", json_sprintf("%" PRIu64, slot->spec.seed), "netns_ino",
 			 (json_int_t)target->netns_ino, "devices", target_devices_json(target), "addresses",
 			 endpoints_of(target->locals, target->local_count), "peers",
 			 target->peers_all ? json_string("all") : endpoints_of(target->peers, target->peer_count),
-			 "data_dirs", target_directories_json(target), "protect", target_protect_json(target));
+			 "data_dirs", target_directories_json(target), "protect", target_protect_json(target), "names",
+			 json_object_size(target->names) ? target->names : NULL);
 }
 
 json_t *fault_set_describe(const struct fault_set *set)
@@ -173,6 +174,8 @@ json_t *fault_set_effective(const struct fault_set *set, const json_t *params)
 			json_object_set_new(effective, chosen[i], json_outside(fault_engine(slot->fault)));
 	if (set->count > 1)
 		return effective;
+	if (json_object_size(target->names))
+		json_object_set(effective, "names", target->names);
 	if (target->device_count) {
 		json_object_set_new(effective, "devices", target_devices_json(target));
 		json_object_set_new(effective, "addresses", endpoints_of(target->locals, target->local_count));

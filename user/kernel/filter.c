@@ -4,52 +4,22 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_ether.h>
 #include <net/if.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 
+#include "kernel/clsact.h"
 #include "kernel/live.h"
 #include "kernel/program.h"
 #include "net/device.h"
 #include "net/netns.h"
 #include "util/cleanup.h"
-#include "util/clock.h"
-#include "util/host_lock.h"
+#include "util/text.h"
 
 /* Identifies our filters in `tc filter show`. The low bits are the program's id, which no other filter has. */
 #define FILTER_HANDLE 0xeba00000U
 #define FILTER_HANDLE_MASK 0x000fffffU
 #define ATTACH_TRIES 5
-#define LOCK_WAIT_NS NSEC_PER_SEC
-#define LOCK_STEP_MS 1
-
-/*
- * Keeps other evals from adding a filter between our check that a clsact is empty and its removal. -1 if the lock is
- * not free within LOCK_WAIT_NS. Callers then proceed: a stopped holder must not delay an emergency stop.
- */
-static int clsact_lock(void)
-{
-	/* Wait for a stuck holder once, not once per fault. */
-	static bool holder_is_stuck;
-	_cleanup_close_ int fd = -1;
-	uint64_t end_ns = clock_monotonic_ns() + (holder_is_stuck ? 0 : LOCK_WAIT_NS);
-
-	if (mkdir(HOST_LOCK_DIRECTORY, 0700) && errno != EEXIST)
-		return -1;
-	fd = open(HOST_LOCK_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
-		holder_is_stuck = errno == EWOULDBLOCK && clock_monotonic_ns() >= end_ns;
-		if (errno != EWOULDBLOCK || holder_is_stuck)
-			return -1;
-		poll(NULL, 0, LOCK_STEP_MS);
-	}
-	holder_is_stuck = false;
-	return TAKE_FD(fd);
-}
 
 struct priority_choice {
 	enum hook_place place;
@@ -93,21 +63,6 @@ static struct bpf_tc_opts opts_of(const struct tc_filter *at)
 	};
 }
 
-/* 1 if it created the clsact, 0 if a suitable qdisc was there, or a negative errno. */
-static int clsact_make(const struct tc_filter *at)
-{
-	struct bpf_tc_hook hook = hook_of(at);
-	int ret = tc_has_clsact(at->ifindex);
-
-	/* A plain ingress qdisc serves for ingress; an egress filter on it would run on ingress. */
-	if (ret == -EEXIST && at->parent == TC_PARENT_INGRESS)
-		return 0;
-	if (ret)
-		return ret < 0 ? ret : 0;
-	ret = bpf_tc_hook_create(&hook);
-	return ret ? ret : 1;
-}
-
 static int filter_add(struct tc_filter *at, int program_fd, enum hook_place place)
 {
 	struct priority_choice choice = {.place = place, .priority = 1};
@@ -121,25 +76,6 @@ static int filter_add(struct tc_filter *at, int program_fd, enum hook_place plac
 	opts = opts_of(at);
 	opts.prog_fd = program_fd;
 	return bpf_tc_attach(&hook, &opts);
-}
-
-static int count_visit(const struct tc_filter *filter, void *data)
-{
-	(*(size_t *)data)++;
-	return 0;
-}
-
-/* Removes the clsact if neither of its hooks has a filter. */
-static void clsact_remove(unsigned int ifindex)
-{
-	struct bpf_tc_hook hook = {.sz = sizeof(hook),
-				   .ifindex = (int)ifindex,
-				   .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS};
-	size_t count = 0;
-
-	if (!tc_each_filter(ifindex, TC_PARENT_INGRESS, count_visit, &count) &&
-	    !tc_each_filter(ifindex, TC_PARENT_EGRESS, count_visit, &count) && !count && tc_has_clsact(ifindex) == 1)
-		bpf_tc_hook_destroy(&hook);
 }
 
 static int owner_visit(int map_fd, unsigned int map_id, const struct eval_ctl *other, void *data)
@@ -161,7 +97,7 @@ static int attach_locked(struct filter *filter, int program_fd, enum hook_place 
 
 	/* Other programs may take the priority or remove the clsact between our query and our change. */
 	for (int i = 0; i < ATTACH_TRIES && (ret == -EINVAL || ret == -EEXIST || ret == -ENOENT); i++) {
-		made = clsact_make(&filter->at);
+		made = clsact_make(filter->at.ifindex, filter->at.parent, is_its_device);
 		if (made < 0)
 			return made;
 		filter->clsact_is_ours |= made;
@@ -258,6 +194,37 @@ void filter_detach(struct filter *filter)
 		netns_leave(&saved);
 	}
 	filter->netns_fd = fd_close(filter->netns_fd);
+}
+
+struct before_search {
+	const struct tc_filter *ours;
+	char *names;
+	size_t size;
+};
+
+static int before_visit(const struct tc_filter *other, void *data)
+{
+	struct before_search *search = data;
+	struct program program;
+
+	if (other->priority == search->ours->priority && other->handle == search->ours->handle)
+		return 1;
+	if (other->chain || !other->handle)
+		return 0;
+	if (!other->program_id || program_read(&program, other->program_id))
+		text_append(search->names, search->size, "%sa filter of priority %u", *search->names ? ", " : "",
+			    other->priority);
+	else if (!program_is_ours(&program))
+		text_append(search->names, search->size, "%s%s", *search->names ? ", " : "", program.name);
+	return 0;
+}
+
+void filter_list_before(const struct filter *filter, char *names, size_t size)
+{
+	struct before_search search = {.ours = &filter->at, .names = names, .size = size};
+
+	if (filter->netns_fd >= 0)
+		tc_each_filter(filter->at.ifindex, filter->at.parent, before_visit, &search);
 }
 
 struct found {

@@ -29,6 +29,8 @@ int filter_attach(struct filter *filter, int program_fd, enum hook hook, unsigne
 		  struct eval_ctl *ctl, const char *device, struct error *err);
 /* False if the filter was removed or replaced. */
 bool filter_is_attached(const struct filter *filter);
+/* As hook_list_before(), for the filter's hook. A filter without a program is named by its priority. */
+void filter_list_before(const struct filter *filter, char *names, size_t size);
 /* Removes the filter if it is still ours, and the clsact if that is ours and empty. */
 void filter_detach(struct filter *filter);
 

@@ -79,13 +79,6 @@ int hook_link(int program_fd, enum hook hook, unsigned int ifindex, enum hook_pl
 	return tcx_link(program_fd, ifindex, types[hook], place);
 }
 
-static bool is_ours(const struct program *program)
-{
-	_cleanup_close_ int map_fd = program_map_open(program, EVAL_CTL_MAP);
-
-	return map_fd >= 0;
-}
-
 void hook_list_before(int link_fd, char *names, size_t size)
 {
 	__u32 ids[HOOK_PROGRAMS_MAX] = {}, count = HOOK_PROGRAMS_MAX;
@@ -98,7 +91,7 @@ void hook_list_before(int link_fd, char *names, size_t size)
 	for (__u32 i = 0; i < count && ids[i] != link.program_id; i++) {
 		struct program program;
 
-		if (!program_read(&program, ids[i]) && !is_ours(&program))
+		if (!program_read(&program, ids[i]) && !program_is_ours(&program))
 			text_append(names, size, "%s%s", *names ? ", " : "", program.name);
 	}
 }

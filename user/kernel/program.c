@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "eval_abi.h"
 #include "util/cleanup.h"
 
 /* Prefixes of program names; tests/unit/kernel/test_program.c lists all first words. */
@@ -67,4 +68,11 @@ bool program_drops(__u32 id)
 		return false;
 	return !strncmp(program.name, DROP_PROGRAM_PREFIX, strlen(DROP_PROGRAM_PREFIX)) ||
 	       !strncmp(program.name, LEARN_PROGRAM_PREFIX, strlen(LEARN_PROGRAM_PREFIX));
+}
+
+bool program_is_ours(const struct program *program)
+{
+	_cleanup_close_ int map_fd = program_map_open(program, EVAL_CTL_MAP);
+
+	return map_fd >= 0;
 }

@@ -21,6 +21,8 @@ int program_read_fd(struct program *program, int fd);
 bool program_has_map(const struct program *program, __u32 map_id);
 /* Opens the program's map of this name. Returns a descriptor or -ENOENT. */
 int program_map_open(const struct program *program, const char *name);
+/* True if the program is of a fault, of this eval or another. */
+bool program_is_ours(const struct program *program);
 /* True if the program belongs to a delay line, not to a device's hooks. */
 bool program_is_of_line(const char *name);
 /* True if the program's name is one of ours that drop packets or learn flows: delay programs attach after it. */

@@ -138,6 +138,8 @@ void session_list_before(const struct session *session, char *names, size_t size
 	for (size_t i = 0; i < session->hook_count; i++)
 		if (session->hooks[i].link_fd >= 0)
 			hook_list_before(session->hooks[i].link_fd, names, size);
+		else
+			filter_list_before(&session->hooks[i].filter, names, size);
 }
 
 void session_detach(struct session *session, size_t keep)

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "eval_abi.h"
+#include "kernel/clsact.h"
 #include "kernel/filter.h"
 #include "kernel/hook.h"
 #include "kernel/live.h"
@@ -186,7 +187,11 @@ static int sweep_visit(int map_fd, unsigned int map_id, const struct eval_ctl *c
 
 int live_sweep_dead(struct error *err)
 {
-	int swept = 0, ret = hook_needs_filters() ? live_walk(sweep_visit, &swept, err) : 0;
+	int swept = 0, ret;
 
+	if (!hook_needs_filters())
+		return 0;
+	ret = live_walk(sweep_visit, &swept, err);
+	swept += clsact_sweep();
 	return ret ? ret : swept;
 }

@@ -24,6 +24,23 @@ static uint16_t port_parse(const char *text)
 	return port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
+/* Parses "80" or "80-90"; false if text is neither. */
+static bool ports_parse(uint16_t *port, uint16_t *last_port, const char *text)
+{
+	const char *dash = strchr(text, '-');
+	char first[8];
+
+	*last_port = 0;
+	if (!dash) {
+		*port = port_parse(text);
+		return *port;
+	}
+	snprintf(first, sizeof(first), "%.*s", (int)(dash - text), text);
+	*port = port_parse(first);
+	*last_port = port_parse(dash + 1);
+	return *port && *last_port > *port;
+}
+
 static bool address_parse(uint8_t out[16], const char *text, size_t length)
 {
 	char copy[INET6_ADDRSTRLEN];
@@ -123,15 +140,12 @@ int endpoint_parse_peer(struct endpoint *out, const char *text, struct error *er
 		return error_set(err, -EINVAL, "'%.*s' is not an address: write [IPv6]:PORT", text_cut(text, 80), text);
 	if (!address_parse(parsed.address, parts.address, (size_t)(parts.address_end - parts.address)))
 		return error_set(err, -EINVAL,
-				 "'%.*s' is not an IP address: write 10.0.0.1, 10.0.0.1:2380, fd00::1 or "
-				 "[fd00::1]:2380 (names are not looked up)",
+				 "'%.*s' is neither an IP address (10.0.0.1, 10.0.0.1:2380, fd00::1, [fd00::1]:2380) "
+				 "nor a host name",
 				 text_cut(text, 80), text);
-	if (parts.port) {
-		parsed.port = port_parse(parts.port);
-		if (!parsed.port)
-			return error_set(err, -EINVAL, "'%.*s' has no valid port: write 1 to 65535", text_cut(text, 80),
-					 text);
-	}
+	if (parts.port && !ports_parse(&parsed.port, &parsed.last_port, parts.port))
+		return error_set(err, -EINVAL, "'%.*s' has no valid port: write 1 to 65535, or a range like 2379-2380",
+				 text_cut(text, 80), text);
 	ret = parts.zone ? parse_zone(&parsed, &parts, text, err) : 0;
 	if (!ret && parts.prefix)
 		ret = parse_prefix(&parsed, parts.prefix, text, err);
@@ -147,11 +161,71 @@ int endpoint_parse(struct endpoint *out, const char *text, struct error *err)
 
 	if (ret)
 		return ret;
-	if (endpoint_is_network(&parsed) || *parsed.zone)
-		return error_set(err, -EINVAL, "'%.*s': only a peer may be a network or have a zone",
-				 text_cut(text, 80), text);
+	if (*parsed.zone)
+		return error_set(err, -EINVAL, "'%.*s': only a peer may have a zone", text_cut(text, 80), text);
 	*out = parsed;
 	return 0;
+}
+
+/* Labels of letters, digits, '-' and '_'; the last one has a letter, so that it is no wrong IP address. */
+static bool is_host_name(const char *text, size_t length)
+{
+	size_t label = 0;
+	bool has_letter = false;
+
+	for (size_t i = 0; i < length; i++) {
+		char c = text[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+		if (c == '.' ? !label : !letter && !(c >= '0' && c <= '9') && !strchr("-_", c))
+			return false;
+		/* A dot may end it: "pd." */
+		if (c == '.' && i + 1 < length)
+			has_letter = false;
+		has_letter |= letter;
+		label = c == '.' ? 0 : label + 1;
+	}
+	return has_letter;
+}
+
+bool host_name_parse(struct host_name *out, const char *text)
+{
+	const char *colon = strchr(text, ':');
+	size_t length = colon ? (size_t)(colon - text) : strlen(text);
+	struct host_name parsed = {};
+
+	if (length >= sizeof(parsed.name) || !is_host_name(text, length))
+		return false;
+	if (colon && !ports_parse(&parsed.port, &parsed.last_port, colon + 1))
+		return false;
+	memcpy(parsed.name, text, length);
+	*out = parsed;
+	return true;
+}
+
+bool endpoint_from_bytes(struct endpoint *out, const void *bytes, size_t size)
+{
+	if (size != 4 && size != sizeof(out->address))
+		return false;
+	*out = (struct endpoint){.prefix = 128};
+	memcpy(out->address, ipv4_prefix, sizeof(ipv4_prefix));
+	memcpy(out->address + sizeof(out->address) - size, bytes, size);
+	return true;
+}
+
+bool endpoint_from_sockaddr(struct endpoint *out, const struct sockaddr *sa)
+{
+	const void *any = sa;
+
+	if (sa && sa->sa_family == AF_INET)
+		return endpoint_from_bytes(out, &((const struct sockaddr_in *)any)->sin_addr, 4);
+	return sa && sa->sa_family == AF_INET6 &&
+	       endpoint_from_bytes(out, &((const struct sockaddr_in6 *)any)->sin6_addr, sizeof(out->address));
+}
+
+unsigned int endpoint_port_count(const struct endpoint *endpoint)
+{
+	return endpoint->last_port ? endpoint->last_port - endpoint->port + 1U : 1;
 }
 
 bool endpoint_is_network(const struct endpoint *endpoint)
@@ -180,7 +254,7 @@ bool endpoint_is_link_local(const struct endpoint *endpoint)
 const char *endpoint_format(const struct endpoint *endpoint, char out[ENDPOINT_TEXT_SIZE])
 {
 	bool ipv4 = endpoint_is_ipv4(endpoint);
-	char address[INET6_ADDRSTRLEN];
+	char address[INET6_ADDRSTRLEN], ports[16];
 	const char *percent = *endpoint->zone ? "%" : "";
 
 	inet_ntop(ipv4 ? AF_INET : AF_INET6, endpoint->address + (ipv4 ? sizeof(ipv4_prefix) : 0), address,
@@ -189,9 +263,10 @@ const char *endpoint_format(const struct endpoint *endpoint, char out[ENDPOINT_T
 		snprintf(out, ENDPOINT_TEXT_SIZE, "%s/%d", address, endpoint->prefix - (ipv4 ? 96 : 0));
 	else if (!endpoint->port)
 		snprintf(out, ENDPOINT_TEXT_SIZE, "%s%s%s", address, percent, endpoint->zone);
-	else
-		snprintf(out, ENDPOINT_TEXT_SIZE, ipv4 ? "%s%s%s:%u" : "[%s%s%s]:%u", address, percent, endpoint->zone,
-			 endpoint->port);
+	snprintf(ports, sizeof(ports), endpoint->last_port ? "%u-%u" : "%u", endpoint->port, endpoint->last_port);
+	if (endpoint->port)
+		snprintf(out, ENDPOINT_TEXT_SIZE, ipv4 ? "%s%s%s:%s" : "[%s%s%s]:%s", address, percent, endpoint->zone,
+			 ports);
 	return out;
 }
 

@@ -14,7 +14,8 @@
 static int dump_once(uint16_t type, const void *header, size_t header_size, mnl_cb_t visit, void *data)
 {
 	char buffer[MNL_NLMSG_HDRLEN + 32768];
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	/* A netfilter type has its subsystem, from 1 on, in the upper byte. */
+	struct mnl_socket *socket = mnl_socket_open2(type >> 8 ? NETLINK_NETFILTER : NETLINK_ROUTE, SOCK_CLOEXEC);
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	int ret = MNL_CB_OK;
 

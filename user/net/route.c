@@ -140,7 +140,7 @@ static bool overlaps(const struct nlmsghdr *message, const struct endpoint *netw
 	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
 	bool ipv4 = endpoint_is_ipv4(network);
 	struct endpoint shorter = *network;
-	uint8_t destination[16] = {[10] = 0xff, [11] = 0xff};
+	struct endpoint destination = {};
 	unsigned int bits = route->rtm_dst_len + (ipv4 ? 96 : 0);
 	const struct nlattr *attr;
 
@@ -148,12 +148,13 @@ static bool overlaps(const struct nlmsghdr *message, const struct endpoint *netw
 		return false;
 	mnl_attr_for_each (attr, message, sizeof(*route))
 		if (mnl_attr_get_type(attr) == RTA_DST)
-			memcpy(destination + (ipv4 ? 12 : 0), mnl_attr_get_payload(attr), ipv4 ? 4 : 16);
-	if (!bits)
+			endpoint_from_bytes(&destination, mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
+	/* The default route. */
+	if (!route->rtm_dst_len)
 		return true;
 	if (bits < shorter.prefix)
 		shorter.prefix = (uint8_t)bits;
-	return endpoint_covers(&shorter, destination);
+	return endpoint_covers(&shorter, destination.address);
 }
 
 static int network_route(const struct nlmsghdr *message, void *data)
@@ -184,42 +185,24 @@ int route_visit_network(const struct endpoint *network, int (*visit)(unsigned in
 	return 0;
 }
 
-static bool address_equals(const struct sockaddr *sa, const struct endpoint *address)
-{
-	if (!sa)
-		return false;
-	if (sa->sa_family == AF_INET && endpoint_is_ipv4(address))
-		return !memcmp(&((const struct sockaddr_in *)(const void *)sa)->sin_addr, address->address + 12, 4);
-	if (sa->sa_family == AF_INET6 && !endpoint_is_ipv4(address))
-		return !memcmp(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, address->address, 16);
-	return false;
-}
-
 bool route_owns_address(const struct endpoint *address)
 {
 	struct ifaddrs *all = NULL;
+	struct endpoint own;
 	bool found = false;
 
 	if (getifaddrs(&all))
 		return false;
 	for (struct ifaddrs *i = all; i && !found; i = i->ifa_next)
-		found = address_equals(i->ifa_addr, address);
+		found = endpoint_from_sockaddr(&own, i->ifa_addr) && endpoint_covers(address, own.address);
 	freeifaddrs(all);
 	return found;
 }
 
 static bool read_address(struct route_address *out, const struct ifaddrs *entry)
 {
-	*out = (struct route_address){.endpoint.address = {[10] = 0xff, [11] = 0xff}};
-	if (!entry->ifa_addr || (entry->ifa_flags & IFF_LOOPBACK))
-		return false;
-	if (entry->ifa_addr->sa_family == AF_INET)
-		memcpy(out->endpoint.address + 12,
-		       &((const struct sockaddr_in *)(const void *)entry->ifa_addr)->sin_addr, 4);
-	else if (entry->ifa_addr->sa_family == AF_INET6)
-		memcpy(out->endpoint.address, &((const struct sockaddr_in6 *)(const void *)entry->ifa_addr)->sin6_addr,
-		       16);
-	else
+	*out = (struct route_address){};
+	if ((entry->ifa_flags & IFF_LOOPBACK) || !endpoint_from_sockaddr(&out->endpoint, entry->ifa_addr))
 		return false;
 	out->ifindex = if_nametoindex(entry->ifa_name);
 	out->master = device_master(out->ifindex);

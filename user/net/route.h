@@ -23,6 +23,7 @@ int route_visit_devices(const struct endpoint *to, const struct endpoint *from, 
  */
 int route_visit_network(const struct endpoint *network, int (*visit)(unsigned int ifindex, void *data), void *data,
 			struct error *err);
+/* True if an address of this namespace is the endpoint's, or in its network. */
 bool route_owns_address(const struct endpoint *address);
 
 struct route_address {

@@ -16,13 +16,12 @@ struct gateway_search {
 
 static void look_for(struct gateway_search *search, const void *gateway, size_t size)
 {
-	uint8_t address[16] = {[10] = 0xff, [11] = 0xff};
+	struct endpoint address;
 
-	if (size != 4 && size != sizeof(address))
+	if (!endpoint_from_bytes(&address, gateway, size))
 		return;
-	memcpy(address + sizeof(address) - size, gateway, size);
 	for (size_t i = 0; i < search->target->peer_count; i++)
-		if (endpoint_covers(&search->target->peers[i], address))
+		if (endpoint_covers(&search->target->peers[i], address.address))
 			search->found = &search->target->peers[i];
 }
 

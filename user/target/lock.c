@@ -123,21 +123,31 @@ static void write_directories(FILE *out, const struct target *target, const char
 	}
 }
 
+static void write_address(FILE *out, uint64_t netns, const struct endpoint *endpoint)
+{
+	struct endpoint address = *endpoint;
+	char text[ENDPOINT_TEXT_SIZE];
+
+	address.port = address.last_port = 0;
+	endpoint_format(&address, text);
+	for (unsigned int i = 0; i < endpoint_port_count(endpoint); i++)
+		write_item(out, ITEM_ADDRESS, netns, endpoint->port + i, text);
+}
+
 static void write_network(FILE *out, const struct target *target, const struct target_spec *spec)
 {
 	uint64_t netns = target->netns_ino;
-	size_t addresses = 0;
+	size_t addresses = target->local_count;
 
-	for (size_t i = 0; spec->addresses && spec->addresses[i]; i++) {
+	for (size_t i = 0; i < target->local_count; i++)
+		write_address(out, netns, &target->locals[i]);
+	/* A disk fault has not read them. Names and networks are not looked up for it. */
+	for (size_t i = 0; !target->local_count && spec->addresses && spec->addresses[i]; i++) {
 		struct endpoint address;
-		char text[ENDPOINT_TEXT_SIZE];
-		uint16_t port;
 
-		if (endpoint_parse(&address, spec->addresses[i], NULL))
+		if (endpoint_parse(&address, spec->addresses[i], NULL) || endpoint_is_network(&address))
 			continue;
-		port = address.port;
-		address.port = 0;
-		write_item(out, ITEM_ADDRESS, netns, port, endpoint_format(&address, text));
+		write_address(out, netns, &address);
 		addresses++;
 	}
 	if (!addresses && target->own_netns)

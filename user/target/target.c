@@ -65,16 +65,30 @@ static int netns_open(const char *netns, struct error *err)
 	return TAKE_FD(fd);
 }
 
+/* In this host's namespace; text may be a host name. */
+static bool is_own_address(const char *text)
+{
+	const char *const texts[] = {text, NULL};
+	_cleanup_json_ json_t *names = json_object();
+	_cleanup_free_ struct endpoint *found = NULL;
+	size_t count = 0;
+
+	if (target_read_addresses(&found, &count, texts, endpoint_parse, -1, NULL, names, NULL))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (route_owns_address(&found[i]))
+			return true;
+	return false;
+}
+
 bool target_is_local(const char *netns, const char *const *addresses, const char *const *data_dirs)
 {
 	if (netns || (!list_count(addresses) && list_count(data_dirs)))
 		return true;
-	for (size_t i = 0; addresses && addresses[i]; i++) {
-		struct endpoint address;
-
-		if (!endpoint_parse(&address, addresses[i], NULL) && route_owns_address(&address))
+	/* One by one: of those that can be read, one is enough. */
+	for (size_t i = 0; addresses && addresses[i]; i++)
+		if (is_own_address(addresses[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -90,25 +104,6 @@ int target_enter_netns(const struct target *target, int *saved, struct error *er
 void target_leave_netns(int *saved)
 {
 	netns_leave(saved);
-}
-
-static int parse_endpoints(struct endpoint **out, size_t *count, const char *const *texts,
-			   int (*parse)(struct endpoint *out, const char *text, struct error *err), struct error *err)
-{
-	size_t total = list_count(texts);
-	_cleanup_free_ struct endpoint *endpoints = calloc(total + 1, sizeof(*endpoints));
-
-	if (!endpoints)
-		return error_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < total; i++) {
-		int ret = parse(&endpoints[i], texts[i], err);
-
-		if (ret)
-			return ret;
-	}
-	*out = TAKE_PTR(endpoints);
-	*count = total;
-	return 0;
 }
 
 static int check_devices(const struct target *target, struct error *err)
@@ -145,7 +140,9 @@ static int target_look_around(struct target *target, const struct target_spec *s
 	ret = target_enter_netns(target, &saved, err);
 	if (ret)
 		return ret;
-	ret = check_addresses(target, err);
+	ret = target_expand_networks(target, err);
+	if (!ret)
+		ret = check_addresses(target, err);
 	if (!ret)
 		ret = target_find_devices(target, spec->interface, err);
 	if (!ret)
@@ -191,16 +188,21 @@ static int check_own_traffic(const struct target *target, const struct target_sp
 
 static int target_fill_network(struct target *target, const struct target_spec *spec, struct error *err)
 {
-	int ret;
+	/* A name of this host's own namespace has this host's files. */
+	int netns_fd = target->own_netns ? target->netns_fd : -1, ret;
+	const char *netns = target->own_netns ? spec->netns : NULL;
 
 	target->peers_all = spec->peers_all;
 	if (target->peers_all && !target->own_netns && !list_has(spec->allow, "gateway"))
 		return error_set(err, -EPERM,
 				 "peers: all in this host's own namespace would touch the default gateway: "
 				 "name the peers, or allow: [gateway]");
-	ret = parse_endpoints(&target->locals, &target->local_count, spec->addresses, endpoint_parse, err);
+	target->names = json_object();
+	ret = target_read_addresses(&target->locals, &target->local_count, spec->addresses, endpoint_parse, netns_fd,
+				    netns, target->names, err);
 	if (!ret)
-		ret = parse_endpoints(&target->peers, &target->peer_count, spec->peers, endpoint_parse_peer, err);
+		ret = target_read_addresses(&target->peers, &target->peer_count, spec->peers, endpoint_parse_peer,
+					    netns_fd, netns, target->names, err);
 	if (!ret)
 		ret = target_protect_parse(target, spec->protect, list_has(spec->allow, "ssh"), err);
 	if (ret)
@@ -286,6 +288,7 @@ void target_free(struct target *target)
 	free(target->node);
 	free(target->cgroup_path);
 	free(target->devices);
+	json_decref(target->names);
 	free(target->locals);
 	free(target->peers);
 	free(target->protect);

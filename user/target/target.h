@@ -25,14 +25,14 @@ enum target_kind {
 
 /* Strings have their placeholders expanded. Lists end with NULL; a missing string or list is NULL. */
 struct target_spec {
-	const char *node; /* for messages and records */
-	const char *const *addresses;
-	const char *netns;        /* name under /run/netns, path, or pid; NULL: this host's */
-	const char *interface;    /* NULL: each device that routes to a peer */
-	const char *cgroup;       /* cgroup v2 path; NULL or "": none */
-	const char *const *peers; /* ADDR[:PORT] of every peer to which the fault may cut or delay traffic */
-	bool peers_all;           /* every address, whatever peers says */
-	bool needs_own_traffic;   /* connections that the node opens itself must be recognised as well */
+	const char *node;             /* for messages and records */
+	const char *const *addresses; /* IP addresses and networks with or without ports, or host names */
+	const char *netns;            /* name under /run/netns, path, or pid; NULL: this host's */
+	const char *interface;        /* NULL: each device that routes to a peer */
+	const char *cgroup;           /* cgroup v2 path; NULL or "": none */
+	const char *const *peers;     /* of every peer to which the fault may cut or delay traffic; as addresses */
+	bool peers_all;               /* every address, whatever peers says */
+	bool needs_own_traffic;       /* connections that the node opens itself must be recognised as well */
 	const char *const *data_dirs;
 	enum target_kind kind;      /* addresses and data_dirs identify the node whatever the kind */
 	const char *const *protect; /* in addition to PROTECT_DEFAULT */
@@ -56,6 +56,7 @@ struct target {
 	struct net_device *devices;
 	size_t device_count;
 	int route_events;        /* tells that routes, addresses or devices have changed; -1 if the device was named */
+	json_t *names;           /* {host name as it was given: [its addresses]} */
 	struct endpoint *locals; /* the node's addresses */
 	size_t local_count;
 	struct endpoint *peers;

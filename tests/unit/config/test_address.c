@@ -60,8 +60,21 @@ static void a_peer_may_be_a_network(void **state)
 	assert_refused(
 		SUBJECT("1", "      - {name: a, address: 10.0.0.1}\n") "    peers: [{name: p, address: 10.0.0.1/8}]\n",
 		"8:32: error: '10.0.0.1/8' is an address in a network");
-	assert_refused(SUBJECT("1", "      - {name: a, address: 10.0.0.0/8}\n"),
-		       "7:28: error: '10.0.0.0/8': only a peer may be a network or have a zone");
+	assert_accepted(SUBJECT("1", "      - {name: a, address: 10.0.0.0/8}\n"));
+	assert_refused(SUBJECT("1", "      - {name: a, address: 'fe80::1%eth0'}\n"),
+		       "7:28: error: 'fe80::1%eth0': only a peer may have a zone");
+}
+
+static void host_names_and_ranges(void **state)
+{
+	assert_accepted(SUBJECT("2", "      - {name: a, address: 'tikv-{instance}.local:20160-20163'}\n"));
+	assert_accepted(SUBJECT("1", "      - {name: a, address: '10.0.0.1:80-89', cgroup: /a}\n"
+				     "      - {name: b, address: '10.0.0.1:90', cgroup: /b}\n"));
+	assert_refused(SUBJECT("1", "      - {name: a, address: '10.0.0.1:80-90', cgroup: /a}\n"
+				    "      - {name: b, address: '10.0.0.1:90-99', cgroup: /b}\n"),
+		       "8:28: error: 10.0.0.1:90-99 of node 'b' and 10.0.0.1:80-90 of node 'a' overlap");
+	assert_refused(SUBJECT("1", "      - {name: a, address: '10.0.0.1:90-80'}\n"),
+		       "7:28: error: '10.0.0.1:90-80' has no valid port");
 }
 
 /* The limit of 16,384 is reached exactly at the end of an instance. */
@@ -153,6 +166,7 @@ int main(void)
 		cmocka_unit_test(a_port_tells_apart_what_has_one),
 		cmocka_unit_test(peers_are_members_too),
 		cmocka_unit_test(a_peer_may_be_a_network),
+		cmocka_unit_test(host_names_and_ranges),
 		cmocka_unit_test(too_many_are_said),
 		cmocka_unit_test(said_once_for_all_instances),
 		cmocka_unit_test(edges_of_what_is_unusable),

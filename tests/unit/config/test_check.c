@@ -97,8 +97,10 @@ static void others_are_those_with_an_address(void **state)
 static void peers_below_are_checked_once_and_only_where_used(void **state)
 {
 #define UNKNOWN_BELOW "defaults: {params: {latency: {min_ms: 1, max_ms: 2, peers: [n2, nobody]}}}\n" SUBJECT TWO_NODES
-	assert_refused(UNKNOWN_BELOW "chaos_types: [latency, latency, latency]\n",
-		       "1:65: error: 'nobody' is neither a node nor a peer of subject 's' nor an address");
+	assert_refused(
+		UNKNOWN_BELOW "chaos_types: [latency, latency, latency]\n",
+		"1:65: error: 'nobody' is neither a node nor a peer of subject 's' nor an address (a host name has a "
+		"dot or a port here)");
 	assert_accepted(UNKNOWN_BELOW "chaos_types: [{type: latency, target: n1, params: {peers: n2}}]\n");
 	assert_refused(UNKNOWN_BELOW "chaos_types: [{type: latency, target: n1, params: {peers: n2}}, latency]\n",
 		       "1:65: error: 'nobody' is neither");

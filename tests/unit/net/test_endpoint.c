@@ -77,6 +77,12 @@ static void texts_that_are_not(void **state)
 		"1.2.3.4:99999999999999999999",
 		"1.2.3.4:80x",
 		"1.2.3.4:80:90",
+		"1.2.3.4:80-",
+		"1.2.3.4:80-80",
+		"1.2.3.4:90-80",
+		"1.2.3.4:80-65536",
+		"1.2.3.4:4294967376-4294967380",
+		"1.2.3.4:80-90-100",
 		"host",
 		"host:80",
 		"[fd00::1",
@@ -122,6 +128,8 @@ static void peers_that_are_more(void **state)
 		{"fe80::1%eth0", "fe80::1%eth0", "fe80::1", "fe80::2"},
 		{"[fe80::1%eth0]:80", "[fe80::1%eth0]:80", "fe80::1", "fe80::2"},
 		{"10.0.0.1:80", "10.0.0.1:80", "10.0.0.1", "10.0.0.2"},
+		{"10.0.0.1:80-90", "10.0.0.1:80-90", "10.0.0.1", "10.0.0.2"},
+		{"[fd00::1]:1-65535", "[fd00::1]:1-65535", "fd00::1", "fd00::2"},
 	};
 	static const char *const wrong[] = {
 		"10.0.0.0/0",      "10.0.0.0/33",
@@ -147,7 +155,7 @@ static void peers_that_are_more(void **state)
 		assert_int_equal(endpoint_parse(&outside, cases[i].outside, NULL), 0);
 		assert_true(endpoint_covers(&endpoint, inside.address));
 		assert_false(endpoint_covers(&endpoint, outside.address));
-		if (strpbrk(cases[i].formatted, "/%"))
+		if (strchr(cases[i].formatted, '%'))
 			assert_int_equal(endpoint_parse(&endpoint, cases[i].text, NULL), -EINVAL);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
@@ -156,6 +164,58 @@ static void peers_that_are_more(void **state)
 		if (endpoint_parse_peer(&endpoint, wrong[i], NULL) != -EINVAL)
 			fail_msg("'%s' was taken for a peer", wrong[i]);
 	}
+}
+
+static void ranges_of_ports(void **state)
+{
+	struct endpoint endpoint;
+
+	assert_int_equal(endpoint_parse(&endpoint, "10.0.0.1:20160-20163", NULL), 0);
+	assert_int_equal(endpoint.port, 20160);
+	assert_int_equal(endpoint.last_port, 20163);
+	assert_int_equal(endpoint_port_count(&endpoint), 4);
+	assert_int_equal(endpoint_parse(&endpoint, "10.0.0.1:20160", NULL), 0);
+	assert_int_equal(endpoint_port_count(&endpoint), 1);
+	assert_int_equal(endpoint_parse(&endpoint, "10.0.0.1", NULL), 0);
+	assert_int_equal(endpoint_port_count(&endpoint), 1);
+}
+
+static void names_of_hosts(void **state)
+{
+	static const struct {
+		const char *text, *name;
+		uint16_t port, last_port;
+	} cases[] = {
+		{"host", "host", 0, 0},
+		{"pd-0.pd.svc:2379", "pd-0.pd.svc", 2379, 0},
+		{"tikv_1.local.:20160-20163", "tikv_1.local.", 20160, 20163},
+		{"10.0.0.1.nip.io", "10.0.0.1.nip.io", 0, 0},
+		{"3com", "3com", 0, 0},
+	};
+	static const char *const wrong[] = {
+		"",       "10.0.0.1", "10.0.0.300", "1.2.3", "fd00::1", "[fd00::1]:80", "host:",
+		"host:0", "host:80-", "host:90-80", "ho st", "a..b",    ".a",           "a/8",
+		"a%b",    "a\nb",     "-",          "a.1",   "host:a",  "h\xc3\xb6st",  "a:80:90",
+	};
+	struct host_name name;
+	char text[300];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		if (!host_name_parse(&name, cases[i].text))
+			fail_msg("'%s' was not taken for a host name", cases[i].text);
+		assert_string_equal(name.name, cases[i].name);
+		assert_int_equal(name.port, cases[i].port);
+		assert_int_equal(name.last_port, cases[i].last_port);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		if (host_name_parse(&name, wrong[i]))
+			fail_msg("'%s' was taken for a host name", wrong[i]);
+	memset(text, 'a', sizeof(text));
+	text[HOST_NAME_SIZE - 1] = '\0';
+	assert_true(host_name_parse(&name, text));
+	text[HOST_NAME_SIZE - 1] = 'a';
+	text[HOST_NAME_SIZE] = '\0';
+	assert_false(host_name_parse(&name, text));
 }
 
 static void ports_to_protect(void **state)
@@ -181,6 +241,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts_that_are_addresses), cmocka_unit_test(ipv4_is_mapped),
 		cmocka_unit_test(texts_that_are_not),       cmocka_unit_test(peers_that_are_more),
+		cmocka_unit_test(ranges_of_ports),          cmocka_unit_test(names_of_hosts),
 		cmocka_unit_test(ports_to_protect),
 	};
 

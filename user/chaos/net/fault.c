@@ -7,20 +7,16 @@
 
 #include "chaos/evidence.h"
 #include "chaos/fault.h"
-#include "chaos/net/match.h"
+#include "chaos/net/explain.h"
 #include "chaos/session.h"
 #include "kernel/live.h"
 #include "kernel/session.h"
 #include "kernel/stats.h"
-#include "net/endpoint.h"
 #include "target/target.h"
 #include "util/cleanup.h"
 #include "util/json.h"
 #include "util/text.h"
 #include "util/thread.h"
-
-#define SILENT_PEERS_NAMED 8
-#define UNMATCHED_SHOWN 5
 
 struct net_fault {
 	const struct net_engine *kind;
@@ -292,106 +288,10 @@ static void evidence_total(json_t *total, const json_t *part)
 		json_object_set_new(total, "first_hit_ns", json_integer(first));
 }
 
-static json_int_t hits_in(const json_t *devices, const char *direction)
+/* What explains the counters, for the record. */
+static void add_explanations(const struct net_fault *net, json_t *total)
 {
-	const json_t *device;
-	json_int_t hits = 0;
-	size_t i;
-
-	json_array_foreach (devices, i, device)
-		hits += json_integer_at(json_object_get(device, direction), "hit");
-	return hits;
-}
-
-/* A fault in both directions that hit in one only is not what was asked for. */
-static void note_silent_direction(json_t *evidence, const json_t *params, const json_t *devices)
-{
-	json_int_t egress = hits_in(devices, stats_directions[EVAL_EGRESS]);
-	json_int_t ingress = hits_in(devices, stats_directions[EVAL_INGRESS]);
-
-	if (strcmp(json_text_or(params, "direction", ""), "both") || !egress == !ingress)
-		return;
-	evidence_add_note(evidence, "direction is both, but no packet matched on %s (%s: %lld)",
-			  egress ? "ingress" : "egress", egress ? "egress" : "ingress",
-			  (long long)(egress ? egress : ingress));
-}
-
-/* A peer named with several ports counts as one: packets to the node's own ports are counted for the first. */
-static bool address_has_hits(const struct target *target, const struct net_peer_hits *hits, size_t count, size_t peer)
-{
-	for (size_t i = 0; i < count; i++)
-		if (!memcmp(target->peers[i].address, target->peers[peer].address, sizeof(target->peers[i].address)) &&
-		    (hits[i].in[EVAL_EGRESS] || hits[i].in[EVAL_INGRESS]))
-			return true;
-	return false;
-}
-
-/* Of a fault that hit something: a peer without a hit may not be where the packets go. */
-static void note_silent_peers(json_t *evidence, const struct target *target, const struct net_peer_hits *hits,
-			      size_t count)
-{
-	char names[256] = "", text[ENDPOINT_TEXT_SIZE];
-	size_t silent = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (address_has_hits(target, hits, count, i))
-			continue;
-		if (silent++ < SILENT_PEERS_NAMED)
-			text_append(names, sizeof(names), "%s%s", *names ? ", " : "",
-				    endpoint_format(&target->peers[i], text));
-	}
-	if (silent && silent < count)
-		evidence_add_note(evidence, "no packet matched of %zu of %zu peers, while others had some: %s%s",
-				  silent, count, names, silent > SILENT_PEERS_NAMED ? ", …" : "");
-}
-
-static void add_peers(const struct net_fault *net, json_t *evidence)
-{
-	const struct target *target = net->spec->target;
-	size_t count = target->peer_count < EVAL_PEERS_COUNTED ? target->peer_count : EVAL_PEERS_COUNTED;
-	struct net_peer_hits hits[EVAL_PEERS_COUNTED] = {};
-	char text[ENDPOINT_TEXT_SIZE];
-	json_t *peers;
-
-	if (!count)
-		return;
-	for (size_t i = 0; i < net->part_count; i++)
-		if (net_match_add_hits(net->parts[i].obj, hits, count))
-			return;
-	peers = json_array();
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(peers,
-				      json_pack("{s:s, s:I, s:I}", "peer", endpoint_format(&target->peers[i], text),
-						stats_directions[EVAL_EGRESS], (json_int_t)hits[i].in[EVAL_EGRESS],
-						stats_directions[EVAL_INGRESS], (json_int_t)hits[i].in[EVAL_INGRESS]));
-	json_object_set_new(evidence, "peers", peers);
-	note_silent_peers(evidence, target, hits, count);
-}
-
-static void add_unmatched(const struct net_fault *net, json_t *evidence)
-{
-	struct net_unmatched list[UNMATCHED_SHOWN];
-	json_t *unmatched = json_array();
-	char text[ENDPOINT_TEXT_SIZE];
-	size_t count = 0;
-
-	for (size_t i = 0; i < net->part_count; i++)
-		net_match_list_unmatched(net->parts[i].obj, list, UNMATCHED_SHOWN, &count);
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(unmatched,
-				      json_pack("{s:s, s:s, s:I}", "address", endpoint_format(&list[i].endpoint, text),
-						"direction", stats_directions[list[i].direction], "packets",
-						(json_int_t)list[i].packets));
-	json_object_set_new(evidence, "unmatched", unmatched);
-}
-
-/* What explains the counters, for the record: the map of unmatched ends alone takes hundreds of system calls. */
-static void add_explanations(const struct net_fault *net, json_t *total, const json_t *devices)
-{
-	add_peers(net, total);
-	if (!json_integer_at(total, "hit"))
-		add_unmatched(net, total);
-	note_silent_direction(total, net->spec->params, devices);
+	net_explain(total, net->spec, net->parts, net->part_count);
 	if (*net->in_front)
 		evidence_add_note(
 			total, "a program of somebody else ran before the fault's, which did not see what it took: %s",
@@ -417,7 +317,7 @@ json_t *net_fault_evidence(void *state)
 	}
 	/* While it holds, only the hits are asked for, with each renewal. */
 	if (net->reverted)
-		add_explanations(net, total, devices);
+		add_explanations(net, total);
 	return total;
 }
 

@@ -70,6 +70,15 @@ static size_t count_ports(const json_t *ports)
 	return count;
 }
 
+static size_t port_entries(const struct endpoint *endpoints, size_t count)
+{
+	size_t entries = 0;
+
+	for (size_t i = 0; i < count; i++)
+		entries += endpoint_port_count(&endpoints[i]);
+	return entries;
+}
+
 int net_match_prepare(struct bpf_object *obj, struct eval_match_config *config, const struct fault_spec *spec,
 		      const struct net_device *device, struct error *err)
 {
@@ -90,12 +99,12 @@ int net_match_prepare(struct bpf_object *obj, struct eval_match_config *config, 
 		.cgroup_level = target->cgroup_level,
 		.has_networks = networks > 0,
 	};
-	/* A peer with a port takes two entries, see net_match_fill(). */
-	ret = object_size_map(obj, "rules", target->peer_count * 2, err);
+	/* A peer with ports takes one entry more, see fill_peers(). */
+	ret = object_size_map(obj, "rules", port_entries(target->peers, target->peer_count) + target->peer_count, err);
 	if (!ret)
 		ret = object_size_map(obj, "networks", networks, err);
 	if (!ret)
-		ret = object_size_map(obj, "locals", target->local_count, err);
+		ret = object_size_map(obj, "locals", port_entries(target->locals, target->local_count), err);
 	if (!ret)
 		ret = object_size_map(obj, "ports", ports, err);
 	return ret ?: object_size_map(obj, EVAL_PROTECT_MAP, target->protect_count, err);
@@ -141,34 +150,33 @@ static bool is_elsewhere(const struct endpoint *peer, const struct net_device *d
 	return *peer->zone && strcmp(peer->zone, device->name) != 0;
 }
 
+static int fill_peer(int fd, const struct endpoint *peer, size_t index, struct error *err)
+{
+	struct eval_rule_key key;
+	__u32 value = 0;
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < endpoint_port_count(peer); i++) {
+		rule_key(&key, peer, (uint16_t)(peer->port + i));
+		/* Named twice: the first one counts. */
+		if (bpf_map_lookup_elem(fd, &key, &value) || !(value & EVAL_RULE_MATCH))
+			ret = map_add(fd, &key, rule_of(EVAL_RULE_MATCH, index), err);
+	}
+	if (ret || !peer->port)
+		return ret;
+	/* The address alone matches only if our end is a service port of the node, unless it is a peer too. */
+	rule_key(&key, peer, 0);
+	return bpf_map_lookup_elem(fd, &key, &value) ? map_add(fd, &key, rule_of(EVAL_RULE_SERVICE, index), err) : 0;
+}
+
 static int fill_peers(int fd, const struct target *target, const struct net_device *device, struct error *err)
 {
-	for (size_t i = 0; i < target->peer_count; i++) {
-		const struct endpoint *peer = &target->peers[i];
-		struct eval_rule_key key;
-		__u32 value = 0;
-		int ret;
+	int ret = 0;
 
-		if (endpoint_is_network(peer) || is_elsewhere(peer, device))
-			continue;
-		rule_key(&key, peer, peer->port);
-		/* Named twice: the first one counts. */
-		if (!bpf_map_lookup_elem(fd, &key, &value) && (value & EVAL_RULE_MATCH))
-			continue;
-		ret = map_add(fd, &key, rule_of(EVAL_RULE_MATCH, i), err);
-		if (ret)
-			return ret;
-		if (!peer->port)
-			continue;
-		/* The address alone matches only if our end is a service port of the node, unless it is a peer too. */
-		rule_key(&key, peer, 0);
-		if (!bpf_map_lookup_elem(fd, &key, &value))
-			continue;
-		ret = map_add(fd, &key, rule_of(EVAL_RULE_SERVICE, i), err);
-		if (ret)
-			return ret;
-	}
-	return 0;
+	for (size_t i = 0; !ret && i < target->peer_count; i++)
+		if (!endpoint_is_network(&target->peers[i]) && !is_elsewhere(&target->peers[i], device))
+			ret = fill_peer(fd, &target->peers[i], i, err);
+	return ret;
 }
 
 static int fill_locals(int fd, const struct target *target, struct error *err)
@@ -176,10 +184,13 @@ static int fill_locals(int fd, const struct target *target, struct error *err)
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < target->local_count; i++) {
+		const struct endpoint *local = &target->locals[i];
 		struct eval_rule_key key;
 
-		rule_key(&key, &target->locals[i], target->locals[i].port);
-		ret = map_add(fd, &key, EVAL_RULE_MATCH, err);
+		for (unsigned int port = 0; !ret && port < endpoint_port_count(local); port++) {
+			rule_key(&key, local, (uint16_t)(local->port + port));
+			ret = map_add(fd, &key, EVAL_RULE_MATCH, err);
+		}
 	}
 	return ret;
 }
