@@ -39,10 +39,10 @@ Q := @
 say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
-LIBRARIES := libbpf libelf yaml-0.1 sqlite3 libmnl jansson libmd
+LIBRARIES := libbpf libelf yaml-0.1 sqlite3 libmnl jansson libmd gsl
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
 BASE_CFLAGS := -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -iquote include -iquote user -iquote $(BUILD) -iquote $(BUILD)/bpf -pthread
-LDLIBS = @$(BUILD)/libraries -lm -pthread
+LDLIBS = @$(BUILD)/libraries -lresolv -lm -pthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)

@@ -42,4 +42,7 @@ if [[ $status == 124 ]]; then
 fi
 echo
 echo "That took $((SECONDS - began)) s. The records: ./eval list --db $records/eval.db"
+report=$(sqlite3 -readonly "$records/eval.db" 'SELECT id FROM campaigns' 2>/dev/null) &&
+	./eval report "$report" --html "$records/report.html" --db "$records/eval.db" &&
+	echo "What it shows: $(realpath "$records")/report.html"
 exit "$status"

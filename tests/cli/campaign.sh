@@ -120,15 +120,15 @@ subjects:
      expect: {availability_min: 0.9}}
   - {name: slow, reset: "true", $nodes, probes: [{name: p, exec: "sleep 30", every_ms: 100, timeout_ms: 300}]}
   - {name: fine, reset: "true", $nodes, probes: [{name: p, exec: "true", every_ms: 50, timeout_ms: 1000}],
-     expect: {p99_ms_max: 900}}
+     expect: {p50_ms_max: 900}}
 END
 run verdicts
 check_eq "verdicts: exit status" "$status" 1
 check_eq "verdicts: rows" "$(trials verdicts)" "completed/fail completed/fail completed/fail completed/pass"
 check_eq "verdicts: did not recover" "$(sql verdicts "SELECT recovered_at ISNULL FROM trials WHERE subject = 'down'")" 1
 check_eq "verdicts: expectation missed" "$(sql verdicts "SELECT json_extract(expectations, '\$[0].name'),
-	json_extract(expectations, '\$[0].measured'), json_extract(expectations, '\$[0].ok') FROM trials
-	WHERE subject = 'dark'")" "availability_min|0.0|0"
+	json_extract(expectations, '\$[0].measured'), json_extract(expectations, '\$[0].verdict') FROM trials
+	WHERE subject = 'dark'")" "availability_min|0.0|fail"
 check_eq "verdicts: samples tell why" "$(sql verdicts "SELECT DISTINCT ok, error FROM samples WHERE trial_id LIKE
 	'trial-dark-%'")" "0|exit 1: cannot"
 check_match "verdicts: samples time out" "$(sql verdicts "SELECT DISTINCT ok, substr(error, 1, 9) FROM samples WHERE

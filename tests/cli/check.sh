@@ -108,7 +108,7 @@ sed "s/target: n1}/target: leader}/; s|reset: none|reset: none\n    roles: ./goo
 check_match "a role that some nodes cannot have" "$(<out)" "warning: up, instance 0: network_partition on leader cannot act on 1 of 2 nodes"
 sed 's/recovery_seconds: 1}/recovery_seconds: 1, expect: {p99_ms_max: 5}}/' good.yaml >few.yaml
 "$eval_bin" check few.yaml --db x/y.db >out 2>&1
-check_match "too few samples for a percentile" "$(<out)" "up, network_partition: p99_ms_max needs 100 good samples, 10 come in 1 s"
+check_match "too few samples for a percentile" "$(<out)" "up, network_partition: of probe p 10 samples come in 1 s, which cannot confirm p99_ms_max: 368 could"
 
 # --- A ready that can never end well --------------------------------------------------------------------------
 

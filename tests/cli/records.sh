@@ -17,7 +17,7 @@ subjects:
     reset: "true"
     workload: "exec ip netns exec $(ns n1) ping -n -i 0.002 10.99.0.2 >/dev/null"
     probes:
-      - {name: slow, exec: "sleep 0.2", every_ms: 50, timeout_ms: 2000}
+      - {name: slow, exec: "sleep 0.2", every_ms: 50, timeout_ms: 20000}
       - name: mixed
         exec: 'test "\$EVAL_PHASE" != hold || { n=\$((1\$(date +%N) % 2)); echo "kind \$n"; echo detail; echo "last \$n" >&2; exit 4; }'
         every_ms: 100
@@ -80,4 +80,24 @@ sed -i 's/exit 7/exit 0/; s/duration_seconds: 20/duration_seconds: 2/' "$work/di
 db=$work/ends.db
 "$eval_bin" run campaign "$work/dies.yaml" --db "$db" --quiet >/dev/null 2>&1
 check_eq "a workload that ends well is no reason" "$(sql 'SELECT error_text FROM trials WHERE error_stage IS NOT NULL AND error_text LIKE "%workload%"')" ""
+# --- Each probe by itself -------------------------------------------------------------------------------------
+cat >"$work/two.yaml" <<END
+include_baseline: true
+defaults: {warmup_seconds: 0.5, duration_seconds: 2, recovery_seconds: 5, expect: {availability_min: 0.5}}
+subjects:
+  - name: lab
+    reset: "true"
+    workload: "exec ip netns exec $(ns n1) ping -n -i 0.01 10.99.0.2 >/dev/null"
+    probes:
+      - {name: put, exec: 'test "\$EVAL_PHASE" != hold', every_ms: 200, timeout_ms: 5000}
+      - {name: get, exec: "true", every_ms: 50, timeout_ms: 5000}
+    $nodes
+chaos_types: [{type: latency, target: n1, params: {min_ms: 1, max_ms: 2}}]
+END
+check_fails "two probes, one dead in the hold: exit 1" 1 "$eval_bin" run campaign "$work/two.yaml" --db "$work/two.db" --quiet --only '*-latency-*'
+check_eq "… the trial fails by that one" "$(sqlite3 "$work/two.db" "SELECT verdict, json_extract(value, '\$.probe'), json_extract(value, '\$.measured')
+	FROM trials, json_each(expectations) WHERE json_extract(value, '\$.verdict') = 'fail'")" "fail|put|0.0"
+check_match "… and show says so" "$("$eval_bin" show --db "$work/two.db" "$(sqlite3 "$work/two.db" "SELECT id FROM trials WHERE verdict = 'fail'")")" \
+	"fail +availability of put 0 % \(0–[0-9.]+ of [0-9]+ samples\), expected at least 50 %"
+
 done_testing

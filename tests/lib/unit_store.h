@@ -64,8 +64,10 @@ static inline void fill_plan(struct fixture *f)
 	f->subject = (struct subject){.name = "lab", .fresh = true};
 	f->ops = (struct chaos_ops){.name = "latency"};
 	f->chaos = (struct chaos){.ops = &f->ops, .name = "latency"};
-	f->settings =
-		(struct settings){.warmup_seconds = 5, .duration_seconds = 30, .retries = 1, .expect = {0.9, NAN, 10}};
+	f->settings = (struct settings){.warmup_seconds = 5,
+					.duration_seconds = 30,
+					.retries = 1,
+					.expect = {{0.9, NAN, NAN, NAN, NAN, NAN, 10}}};
 	f->config = (struct config){.name = "raft", .parallel = 2, .cooldown_seconds = 1.5};
 	for (unsigned int i = 0; i < TRIALS; i++)
 		f->trials[i] = (struct plan_trial){.id = (char *)ids[i],

@@ -3,20 +3,29 @@
 #pragma once
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stddef.h>
 
-/* NAN: not requested. */
-struct expectations_asked {
-	double availability_min; /* 0…1, during chaos */
-	double p99_ms_max;
-	double recover_within_seconds;
-};
+#include "config/expect.h"
+#include "plan/status.h"
 
 /*
- * Appends {"name", "asked", "measured": x or null, "ok": bool} to list for each requested expectation; summary is from
- * summary_make. Returns true if all are met; an expectation without a measurement is missed.
+ * Appends {"name", "probe": text or null, "asked", "measured": x or null, "low", "high": the interval's ends or null,
+ * "samples": n, "verdict"} to list for each requested expectation; those of a probe once for each of the probe_count
+ * names. summary is from summary_make.
+ *
+ * "pass" and "fail" if the whole 95 % interval is on one side of what was asked, "inconclusive" if it is not, or if
+ * there are too few samples for its end. Outage, errors and recovery are as measured, without an interval; so is an
+ * availability of 1, which asks for the samples themselves. Without a sample in the fault a probe's are inconclusive;
+ * no recovery is a fail. Returns VERDICT_FAIL if one failed, else VERDICT_INCONCLUSIVE if one is that, else
+ * VERDICT_PASS.
  */
-bool expectations_judge(const struct expectations_asked *asked, const json_t *summary, json_t *list);
-/* Writes "p99_ms_max 100 missed: 180.5, …" from such a list, or "" if all are met. */
-void expectations_list_missed(char *out, size_t size, const json_t *list);
+enum trial_verdict expectations_judge(const struct expectations *asked, const char *const *probes, size_t probe_count,
+				      const json_t *summary, json_t *list);
+
+/* Also of records before schema 3, which have "ok": bool instead. VERDICT_COUNT if it has neither. */
+enum trial_verdict expectation_verdict(const json_t *expectation);
+/* "availability of put 10.6 % (8.2–13.7), expected at least 90 %", from an entry of such a list, also of older records.
+ */
+void expectation_describe(char *out, size_t size, const json_t *expectation);
+/* Describes those with this verdict, joined by "; "; "" if there are none. */
+void expectations_list(char *out, size_t size, const json_t *list, enum trial_verdict verdict);

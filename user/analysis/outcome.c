@@ -29,7 +29,7 @@ int outcome_reason(char *out, size_t size, const json_t *trial)
 {
 	const char *stage = json_text_or(trial, "error_stage", NULL), *text = json_text_or(trial, "error_text", NULL);
 	enum trial_status status = status_of(trial);
-	const json_t *recovery;
+	const json_t *summary = json_object_get(trial, "summary");
 
 	out[0] = '\0';
 	if (text)
@@ -39,13 +39,16 @@ int outcome_reason(char *out, size_t size, const json_t *trial)
 		return snprintf(out, size, "void: the evidence shows no hit");
 	if (status == STATUS_FAILED)
 		return snprintf(out, size, "failed%s%s, no text recorded", stage ? " in " : "", stage ?: "");
-	if (verdict_of(trial) != VERDICT_FAIL)
+	if (verdict_of(trial) != VERDICT_FAIL && verdict_of(trial) != VERDICT_INCONCLUSIVE)
 		return 0;
-	expectations_list_missed(out, size, json_object_get(trial, "expectations"));
-	if (*out)
-		return (int)strlen(out);
-	recovery = json_object_get(json_object_get(trial, "summary"), "recovery_seconds");
-	return snprintf(out, size, json_is_null(recovery) ? "did not recover in time" : "verdict fail");
+	expectations_list(out, size, json_object_get(trial, "expectations"), verdict_of(trial));
+	/* Older records do not say "stuck". */
+	if (json_is_true(json_object_get(summary, "stuck")) ||
+	    (!*out && json_is_null(json_object_get(summary, "recovery_seconds"))))
+		text_append(out, size, "%sstuck: did not recover in time", *out ? "; " : "");
+	if (!*out)
+		text_append(out, size, "verdict %s", verdict_name(verdict_of(trial)));
+	return (int)strlen(out);
 }
 
 enum exit_code outcome_exit_code(const json_t *trials)
@@ -78,6 +81,7 @@ const char *outcome_progress(char *out, size_t size, const json_t *counts)
 	static const enum trial_status order[] = {STATUS_COMPLETED,   STATUS_FAILED,  STATUS_VOID,
 						  STATUS_INTERRUPTED, STATUS_RUNNING, STATUS_PLANNED};
 	json_int_t failed = json_integer_at(counts, "verdict_fail");
+	json_int_t open = json_integer_at(counts, "verdict_inconclusive");
 
 	out[0] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
@@ -88,5 +92,7 @@ const char *outcome_progress(char *out, size_t size, const json_t *counts)
 	}
 	if (failed)
 		text_append(out, size, "; verdict fail %d", (int)failed);
+	if (open)
+		text_append(out, size, "; inconclusive %d", (int)open);
 	return out;
 }

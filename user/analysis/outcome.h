@@ -17,5 +17,6 @@ int outcome_reason(char *out, size_t size, const json_t *trial);
 enum exit_code outcome_exit_code(const json_t *trials);
 /* Returns {STATUS: number of trials}, a new reference. */
 json_t *outcome_count(const json_t *trials);
-/* Writes "completed 8, failed 1; verdict fail 2" from {"planned": n, …, "verdict_fail": n}; returns out. */
+/* Writes "completed 8, failed 1; verdict fail 2" from {"planned": n, …, "verdict_fail": n, "verdict_inconclusive": n};
+ * returns out. */
 const char *outcome_progress(char *out, size_t size, const json_t *counts);

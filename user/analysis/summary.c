@@ -2,15 +2,17 @@
 #include "analysis/summary.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include "analysis/interval.h"
+#include "analysis/rank.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
 
 #define SAMPLES_FIRST 256
-/* The windows of all probes together. */
-#define ALL_PROBES UINT32_MAX
 
 _Static_assert(sizeof(struct summary_sample) == 32, "a sample's size");
 
@@ -48,77 +50,136 @@ double summary_percentile(const double *values, size_t count, unsigned int perce
 	return values[rank ? rank - 1 : 0];
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static json_t *number_if(size_t enough, double number)
+static json_t *number_if(bool enough, double number)
 {
 	return enough ? json_real(number) : json_null();
 }
 
-/* latencies has room for every sample. */
-static json_t *summarize_window(const struct summary_samples *samples, const struct summary_times *times,
-				enum summary_window window, uint32_t probe, double *latencies)
+static void add_percentile(json_t *window, json_t *intervals, const double *latencies, size_t good,
+			   unsigned int percent)
 {
-	size_t count = 0, good = 0;
+	struct interval_ranks ranks = interval_of_percentile(good, percent);
+	/* The share above it must be a sample at least; of a median's, one is enough. */
+	bool enough = percent == 50 ? good : good >= 100 / (100 - percent);
+	char key[16];
 
-	for (size_t i = 0; i < samples->count; i++) {
-		const struct summary_sample *sample = &samples->items[i];
+	snprintf(key, sizeof(key), "p%u_ms", percent);
+	json_object_set_new(window, key, number_if(enough, enough ? summary_percentile(latencies, good, percent) : 0));
+	json_object_set_new(intervals, key,
+			    json_pack("[o, o]", number_if(ranks.low, ranks.low ? latencies[ranks.low - 1] : 0),
+				      number_if(ranks.high, ranks.high ? latencies[ranks.high - 1] : 0)));
+}
 
-		if (summary_window(times, sample) != window || (probe != ALL_PROBES && sample->probe != probe))
+static const unsigned int percents[] = {50, 90, 99};
+
+/* From the first bad sample to the next good one, or to the end of the last; counted where it starts. */
+static double longest_outage(const struct summary_sample *samples, size_t count, const struct summary_times *times,
+			     enum summary_window window)
+{
+	uint64_t longest_ns = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct summary_sample *first = &samples[i], *last;
+		uint64_t end_ns;
+
+		if (first->ok)
 			continue;
-		count++;
-		if (sample->ok)
-			latencies[good++] = (double)sample->latency_ns / (double)NSEC_PER_MSEC;
+		while (i + 1 < count && !samples[i + 1].ok)
+			i++;
+		last = &samples[i];
+		end_ns = i + 1 < count ? samples[i + 1].scheduled_ns : last->started_ns + last->latency_ns;
+		if (summary_window(times, first) == window && end_ns - first->scheduled_ns > longest_ns)
+			longest_ns = end_ns - first->scheduled_ns;
 	}
-	qsort(latencies, good, sizeof(*latencies), compare_doubles);
-	return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "count", (json_int_t)count, "good", (json_int_t)good,
-			 "availability", number_if(count, (double)good / (double)(count ?: 1)), "p50_ms",
-			 number_if(good, good ? summary_percentile(latencies, good, 50) : 0), "p99_ms",
-			 number_if(good >= SUMMARY_P99_SAMPLES, good ? summary_percentile(latencies, good, 99) : 0),
-			 "max_ms", number_if(good, good ? latencies[good - 1] : 0));
+	return (double)longest_ns / (double)NSEC_PER_SEC;
 }
 
-static int add_windows(json_t *out, const struct summary_samples *samples, const struct summary_times *times,
-		       uint32_t probe, double *latencies)
+/* Of one probe's samples. latencies has room for all of them. */
+static json_t *summarize_window(const struct summary_sample *samples, size_t count, const struct summary_times *times,
+				enum summary_window window, double *latencies)
 {
-	for (enum summary_window window = 0; window < WINDOW_COUNT; window++)
-		if (json_object_set_new(out, window_names[window],
-					summarize_window(samples, times, window, probe, latencies)))
-			return -ENOMEM;
-	return 0;
+	size_t seen = 0, good = 0;
+	struct interval share;
+	json_t *out, *intervals;
+
+	for (size_t i = 0; i < count; i++) {
+		if (summary_window(times, &samples[i]) != window)
+			continue;
+		seen++;
+		if (samples[i].ok)
+			latencies[good++] = (double)samples[i].latency_ns / (double)NSEC_PER_MSEC;
+	}
+	rank_sort(latencies, good);
+	share = interval_of_share(good, seen);
+	intervals = json_pack("{s:[f, f]}", "availability", share.low, share.high);
+	out = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "count", (json_int_t)seen, "good", (json_int_t)good,
+			"availability", number_if(seen, (double)good / (double)(seen ?: 1)), "max_ms",
+			number_if(good, good ? latencies[good - 1] : 0), "outage_seconds",
+			number_if(seen, longest_outage(samples, count, times, window)), "intervals", intervals);
+	for (size_t i = 0; i < ARRAY_SIZE(percents); i++)
+		add_percentile(out, intervals, latencies, good, percents[i]);
+	return out;
 }
 
-static bool has_samples(const struct summary_samples *samples, uint32_t probe)
+static int compare_schedules(const void *a, const void *b)
 {
+	const struct summary_sample *x = a, *y = b;
+
+	return (x->scheduled_ns > y->scheduled_ns) - (x->scheduled_ns < y->scheduled_ns);
+}
+
+/* Seconds from the injection to the schedule of the first bad sample that it can have hit. */
+static json_t *first_bad(const struct summary_sample *samples, size_t count, const struct summary_times *times)
+{
+	for (size_t i = 0; i < count; i++) {
+		enum summary_window window = summary_window(times, &samples[i]);
+		uint64_t at_ns = samples[i].scheduled_ns;
+
+		if (!samples[i].ok && (window == WINDOW_DURING || window == WINDOW_AFTER))
+			return json_real(at_ns < times->injected_ns
+						 ? 0
+						 : (double)(at_ns - times->injected_ns) / (double)NSEC_PER_SEC);
+	}
+	return json_null();
+}
+
+/* own and latencies have room for every sample. NULL if the probe has no samples, or out of memory. */
+static json_t *summarize_probe(const struct summary_samples *samples, const struct summary_times *times, uint32_t probe,
+			       struct summary_sample *own, double *latencies)
+{
+	size_t count = 0;
+	json_t *out;
+
 	for (size_t i = 0; i < samples->count; i++)
 		if (samples->items[i].probe == probe)
-			return true;
-	return false;
+			own[count++] = samples->items[i];
+	if (!count)
+		return NULL;
+	qsort(own, count, sizeof(*own), compare_schedules);
+	out = json_object();
+	for (enum summary_window window = 0; window < WINDOW_COUNT; window++)
+		json_object_set_new(out, window_names[window], summarize_window(own, count, times, window, latencies));
+	json_object_set_new(out, "first_bad_seconds", first_bad(own, count, times));
+	return out;
 }
 
 json_t *summary_make(const struct summary_samples *samples, const char *const *probes, size_t probe_count,
 		     const struct summary_times *times)
 {
 	_cleanup_free_ double *latencies = calloc(samples->count + 1, sizeof(*latencies));
+	_cleanup_free_ struct summary_sample *own = calloc(samples->count + 1, sizeof(*own));
 	_cleanup_json_ json_t *summary = json_object();
 	json_t *of_probes = json_object(), *recovery = json_null();
 
 	if (times->recovered_ns && times->reverted_ns && times->recovered_ns >= times->reverted_ns)
 		recovery = json_real((double)(times->recovered_ns - times->reverted_ns) / (double)NSEC_PER_SEC);
 	if (json_object_set_new(summary, "probes", of_probes) ||
-	    json_object_set_new(summary, "recovery_seconds", recovery) || !latencies ||
-	    add_windows(summary, samples, times, ALL_PROBES, latencies))
+	    json_object_set_new(summary, "recovery_seconds", recovery) || !latencies || !own)
 		return NULL;
 	for (uint32_t i = 0; i < probe_count; i++) {
-		json_t *windows = has_samples(samples, i) ? json_object() : NULL;
+		json_t *windows = summarize_probe(samples, times, i, own, latencies);
 
-		if (windows && (json_object_set_new(of_probes, probes[i], windows) ||
-				add_windows(windows, samples, times, i, latencies)))
+		if (windows && json_object_set_new(of_probes, probes[i], windows))
 			return NULL;
 	}
 	return TAKE_PTR(summary);

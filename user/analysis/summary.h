@@ -29,9 +29,6 @@ struct summary_samples {
 	size_t count, room;
 };
 
-/* Fewer good samples have no p99. */
-#define SUMMARY_P99_SAMPLES 100
-
 /* Returns 0 or -ENOMEM. */
 int summary_add(struct summary_samples *samples, const struct summary_sample *sample);
 
@@ -44,10 +41,13 @@ enum summary_window { WINDOW_BEFORE, WINDOW_DURING, WINDOW_AFTER, WINDOW_COUNT, 
 enum summary_window summary_window(const struct summary_times *times, const struct summary_sample *sample);
 
 /*
- * Returns the trial's `summary` from its samples, a new reference; NULL if out of memory: {"before": W, "during": W,
- * "after": W, "probes": {NAME: {"before": W, …}}, "recovery_seconds": s or null}, where W is {"count", "good",
- * "availability", "p50_ms", "p99_ms", "max_ms"}. "probes" has those with samples. Latencies are those of good samples.
- * A value with too few samples is null (p99: fewer than 100 good).
+ * Returns the trial's `summary` from its samples, a new reference; NULL if out of memory: {"probes": {NAME: P},
+ * "recovery_seconds": s or null}, where P, of each probe with samples, is {"before": W, "during": W, "after": W,
+ * "first_bad_seconds": from the injection to the first bad sample, or null}, and W is {"count", "good",
+ * "availability": 0…1, "p50_ms", "p90_ms", "p99_ms", "max_ms", "outage_seconds", "intervals": {"availability": [low,
+ * high], "p50_ms": [low or null, high or null], …}}. Latencies are those of good samples; a percentile with too few of
+ * them (p90: 10, p99: 100) is null. An outage is the time from a bad sample to the next good one, or to the end of the
+ * last; the longest one that starts in the window counts. Intervals: see analysis/interval.h.
  */
 json_t *summary_make(const struct summary_samples *samples, const char *const *probes, size_t probe_count,
 		     const struct summary_times *times);

@@ -238,7 +238,7 @@ int campaign_check(const struct config *config, const struct campaign_options *o
 static int open_campaign(struct campaign *campaign, struct error *err)
 {
 	const struct campaign_options *options = campaign->options;
-	bool resumes = options->resume || options->retry_failed;
+	bool resumes = campaign_goes_on(options);
 	int ret = campaign_lock(&campaign->locks, campaign->plan->hash, campaign->plan->campaign_id, err);
 
 	if (!ret)
@@ -296,8 +296,7 @@ int campaign_dry_run(const struct config *config, const struct campaign_options 
 	struct error err = {};
 	int ret = start(&campaign, config, options);
 
-	if (!ret && (options->resume || options->retry_failed) &&
-	    store_open(&campaign.store, options->db, STORE_READ, &err)) {
+	if (!ret && campaign_goes_on(options) && store_open(&campaign.store, options->db, STORE_READ, &err)) {
 		log_error("%s", err.text);
 		ret = err.code == -ENOENT ? EXIT_USAGE : EXIT_HOST;
 	}

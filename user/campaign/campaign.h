@@ -9,17 +9,28 @@
 #include "store/store.h"
 #include "util/host_lock.h"
 
+/* campaign_options.rerun: every trial that ended and did not pass. */
+#define RERUN_FAILED "failed"
+
 struct campaign_options {
 	const char *db;          /* NULL: store_open's default */
 	const char *config_path; /* as the user gave it */
 	const char *command_line;
 	bool resume, fresh, retry_failed;
+	/* A glob of trial ids, or "failed": run just these again, whatever came of them; NULL: none. */
+	const char *rerun;
 	bool no_check;         /* start although check_host finds errors */
 	const char *resume_id; /* NULL: the newest unfinished campaign of this file */
 	const char *only;      /* glob over trial ids; NULL: all */
 	unsigned int parallel; /* 0: the file's value */
 	enum progress_mode progress;
 };
+
+/* True if the options ask for a campaign that is recorded. */
+static inline bool campaign_goes_on(const struct campaign_options *options)
+{
+	return options->resume || options->retry_failed || options->rerun;
+}
 
 /* Runs the campaign and prints all messages; returns an exit code. */
 int campaign_run(const struct config *config, const struct campaign_options *options);
@@ -45,7 +56,7 @@ struct campaign_command {
 	const char *verb; /* "run campaign" */
 	const char *file;
 	const char *id_option, *id; /* "--resume=" and the id; without an option the id alone */
-	const char *only;
+	const char *only, *rerun;
 	unsigned int parallel;
 	const char *db; /* NULL: $EVAL_DB, if that is set */
 };

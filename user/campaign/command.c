@@ -77,6 +77,10 @@ char *campaign_command_text(const struct campaign_command *command)
 		fputs(" --only ", out);
 		print_quoted(out, command->only);
 	}
+	if (command->rerun) {
+		fputs(" --rerun ", out);
+		print_quoted(out, command->rerun);
+	}
 	if (command->parallel)
 		fprintf(out, " --parallel %u", command->parallel);
 	if (db) {

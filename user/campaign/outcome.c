@@ -12,16 +12,23 @@
 #include "util/cleanup.h"
 #include "util/json.h"
 #include "util/output.h"
+#include "util/text.h"
 
 /* Reduces a row to what the table and the exit code need, to save memory in long campaigns. */
 static void slim_row(json_t *row)
 {
-	json_t *summary = json_object_get(row, "summary"), *evidence = json_object_get(row, "evidence");
+	static const char *const windows[] = {"before", "during", "after"};
+	json_t *probes = json_object_get(json_object_get(row, "summary"), "probes"), *probe;
+	json_t *evidence = json_object_get(row, "evidence");
+	const char *name;
 	json_t *hits = json_object_get(evidence, "hit");
 	char loss[256];
 
-	if (json_is_object(summary))
-		json_object_del(summary, "probes");
+	json_object_foreach (probes, name, probe) {
+		json_object_del(probe, "errors");
+		for (size_t i = 0; i < ARRAY_SIZE(windows); i++)
+			json_object_del(json_object_get(probe, windows[i]), "intervals");
+	}
 	if (losses_describe(loss, sizeof(loss), evidence) > 0)
 		return;
 	json_object_set_new(row, "evidence", hits ? json_pack("{s:O}", "hit", hits) : json_null());
@@ -68,8 +75,7 @@ static json_t *collect_results(const struct campaign *campaign, struct error *er
 	return NULL;
 }
 
-/* all: also the trials that --only left out. */
-static void tell_how_to_resume(const struct campaign *campaign, bool all)
+static void tell_how_to_run(const struct campaign *campaign, const char *only, const char *rerun)
 {
 	const struct campaign_options *options = campaign->options;
 
@@ -78,10 +84,32 @@ static void tell_how_to_resume(const struct campaign *campaign, bool all)
 		.file = options->config_path,
 		.id_option = "--resume=",
 		.id = campaign->plan->campaign_id,
-		.only = all ? NULL : options->only,
+		.only = only,
+		.rerun = rerun,
 		.parallel = options->parallel,
 		.db = options->db,
 	});
+}
+
+/* all: also the trials that --only left out. */
+static void tell_how_to_resume(const struct campaign *campaign, bool all)
+{
+	tell_how_to_run(campaign, all ? NULL : campaign->options->only, NULL);
+}
+
+/* Of those that ended: who reads a red line wants to see it again. */
+static void tell_how_to_rerun(const struct campaign *campaign, const json_t *results)
+{
+	const json_t *trial;
+	size_t i, bad = 0;
+
+	json_array_foreach (results, i, trial)
+		bad += status_is_final(status_find(json_text_or(trial, "status", ""))) && !outcome_passed(trial);
+	if (!bad)
+		return;
+	log_info("%zu trial%s did not pass; this runs just %s again:", bad, text_plural((long long)bad),
+		 bad == 1 ? "it" : "them");
+	tell_how_to_run(campaign, campaign->options->only, RERUN_FAILED);
 }
 
 /* Ends the output, and records how many lines were lost. */
@@ -175,5 +203,6 @@ int campaign_finish(struct campaign *campaign)
 	progress_table(campaign->progress, results);
 	end_output(campaign);
 	tell_what_is_left(campaign, unfinished + campaign->left_out, dirty);
+	tell_how_to_rerun(campaign, results);
 	return ret;
 }

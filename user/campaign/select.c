@@ -105,7 +105,7 @@ static int find_resumed(struct campaign *campaign, json_t **out)
 		row = store_campaign(campaign->store, options->resume_id, &err);
 	else
 		row = store_unfinished(campaign->store, campaign->plan->hash, &err);
-	if (!row && !err.code && options->retry_failed)
+	if (!row && !err.code && (options->retry_failed || options->rerun))
 		row = find_newest(campaign, has_our_hash, &err);
 	if (!row && err.code) {
 		log_error("%s", err.text);
@@ -123,10 +123,25 @@ static int find_resumed(struct campaign *campaign, json_t **out)
 	return EXIT_OK;
 }
 
+/* row is the trial's, or NULL if it is new. */
+static bool is_to_run(const struct campaign *campaign, const struct plan_trial *plan, const json_t *row)
+{
+	enum trial_status status = row ? status_find(json_text_or(row, "status", "planned")) : STATUS_PLANNED;
+	const struct campaign_options *options = campaign->options;
+
+	if (!campaign_selects(campaign, plan))
+		return false;
+	if (options->rerun && !strcmp(options->rerun, RERUN_FAILED))
+		return status_is_final(status) && !outcome_passed(row);
+	if (options->rerun)
+		return !fnmatch(options->rerun, plan->id, 0);
+	return !status_is_final(status) ||
+	       (options->retry_failed && (status == STATUS_FAILED || status == STATUS_VOID));
+}
+
 static void add_entry(struct campaign *campaign, const struct plan_trial *plan, const json_t *row)
 {
 	enum trial_status status = row ? status_find(json_text_or(row, "status", "planned")) : STATUS_PLANNED;
-	bool again = campaign->options->retry_failed && (status == STATUS_FAILED || status == STATUS_VOID);
 	const json_t *instance = json_object_get(row, "instance");
 	struct entry *entry = &campaign->entries[campaign->entry_count++];
 
@@ -134,8 +149,7 @@ static void add_entry(struct campaign *campaign, const struct plan_trial *plan, 
 		.plan = plan,
 		.attempt = row ? (unsigned int)json_integer_at(row, "attempt") : 0,
 		.instance = json_is_integer(instance) ? (int)json_integer_value(instance) : -1,
-		.state = campaign_selects(campaign, plan) && (again || !status_is_final(status)) ? ENTRY_PENDING
-												 : ENTRY_SKIPPED,
+		.state = is_to_run(campaign, plan, row) ? ENTRY_PENDING : ENTRY_SKIPPED,
 	};
 	campaign->to_run += entry->state == ENTRY_PENDING;
 	campaign->left_out += entry->state == ENTRY_SKIPPED && !status_is_final(status);
@@ -337,7 +351,7 @@ int campaign_look(struct campaign *campaign)
 {
 	struct error err = {};
 
-	if (campaign->options->resume || campaign->options->retry_failed)
+	if (campaign_goes_on(campaign->options))
 		return resume(campaign, true);
 	if (!fill_entries(campaign, &err))
 		return EXIT_OK;
@@ -352,7 +366,7 @@ int campaign_select(struct campaign *campaign)
 	struct error err = {};
 	int ret = EXIT_OK;
 
-	if (!options->fresh && !options->resume && !options->retry_failed)
+	if (!options->fresh && !campaign_goes_on(options))
 		ret = choose(campaign, &choice);
 	if (ret)
 		return ret;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "analysis/summary.h"
+#include "analysis/interval.h"
 #include "check/internal.h"
 #include "util/cleanup.h"
 #include "util/json.h"
@@ -18,6 +18,7 @@
 /* A sample's row with its keys, and what SQLite needs beside rows. */
 #define SAMPLE_BYTES 160
 #define DATABASE_BYTES_LEAST (1ULL << 20)
+#define SAMPLES_NEEDED_MAX 100000
 
 static bool is_needed(const struct check *check, const struct chaos_ops *ops, const struct chaos_requirement *row)
 {
@@ -64,28 +65,57 @@ static double samples_in(const struct subject *subject, double seconds)
 	return count;
 }
 
-static void check_percentile(struct check *check, const struct subject *subject, const struct chaos *chaos)
+/* True if even `samples` good samples, all within the limit, leave the expectation open. */
+static bool is_too_few(enum expectation expectation, double limit, size_t samples)
+{
+	static const unsigned int percents[] = {[EXPECT_P50] = 50, [EXPECT_P90] = 90, [EXPECT_P99] = 99};
+
+	if (isnan(limit))
+		return false;
+	if (expectation == EXPECT_AVAILABILITY)
+		return limit < 1 && interval_of_share(samples, samples).low < limit;
+	return expectation <= EXPECT_P99 && !interval_of_percentile(samples, percents[expectation]).high;
+}
+
+static size_t samples_needed(enum expectation expectation, double limit)
+{
+	size_t samples = 1;
+
+	while (is_too_few(expectation, limit, samples) && samples < SAMPLES_NEEDED_MAX)
+		samples++;
+	return samples;
+}
+
+static void check_samples(struct check *check, const struct subject *subject, const struct chaos *chaos)
 {
 	const struct config *config = check->plan->config;
 	const struct settings *settings =
 		&config_effective(config, (size_t)(subject - config->subjects), (size_t)(chaos - config->chaos))
 			 ->settings;
-	double samples = samples_in(subject, settings->duration_seconds);
 
-	if (!isnan(settings->expect.p99_ms_max) && samples < SUMMARY_P99_SAMPLES && check_runs(check, subject, chaos))
-		check_warning(check,
-			      "%s, %s: p99_ms_max needs %d good samples, %.0f come in %g s: the slowest one would be "
-			      "judged",
-			      subject->name, chaos->name, SUMMARY_P99_SAMPLES, samples, settings->duration_seconds);
+	for (size_t i = 0; i < subject->probe_count && check_runs(check, subject, chaos); i++)
+		for (enum expectation j = 0; j <= EXPECT_P99; j++) {
+			const struct probe *probe = &subject->probes[i];
+			double limit = settings->expect.limits[j];
+			size_t samples = (size_t)(settings->duration_seconds * 1000 / (probe->every_ms ?: 1));
+
+			if (is_too_few(j, limit, samples))
+				check_warning(check,
+					      "%s, %s: of probe %s %zu samples come in %g s, which cannot confirm %s: "
+					      "%zu could; without them the verdict is at best inconclusive",
+					      subject->name, chaos->name, probe->name, samples,
+					      settings->duration_seconds, expectation_name(j),
+					      samples_needed(j, limit));
+		}
 }
 
-static void check_percentiles(struct check *check)
+static void check_enough_samples(struct check *check)
 {
 	const struct config *config = check->plan->config;
 
 	for (size_t i = 0; i < config->subject_count; i++)
 		for (size_t j = 0; j < config->chaos_count; j++)
-			check_percentile(check, &config->subjects[i], &config->chaos[j]);
+			check_samples(check, &config->subjects[i], &config->chaos[j]);
 }
 
 static uint64_t database_bytes(const struct check *check)
@@ -164,7 +194,7 @@ void check_host(struct check *check)
 			check_targets(check, subject);
 	}
 	check_features(check);
-	check_percentiles(check);
+	check_enough_samples(check);
 	check_database(check);
 	if (check->tells_unchecked)
 		tell_unchecked(check);

@@ -11,7 +11,9 @@
 	X(bpf_status, "bpf-status", "show every live fault of ours, leftovers, and what this kernel can do") \
 	X(cleanup, "cleanup", "remove what a crashed run left; --now: stop every fault on this host") \
 	X(list, "list", "list the campaigns of the database") \
-	X(show, "show", "show one campaign or trial")
+	X(show, "show", "show one campaign or trial") \
+	X(compare, "compare", "compare two campaigns, or one with its baseline") \
+	X(report, "report", "write a campaign's results as CSV, JUnit, Markdown, JSON, OpenMetrics")
 
 /* argv[0] is the command's name as --help prints it ("eval validate"). Returns an exit code (util/error.h). */
 #define X(name, typed, summary) int cmd_##name(int argc, char **argv);

@@ -28,8 +28,10 @@ static const struct {
 #define X(name, typed, summary) {typed, cmd_##name, summary},
 	EVAL_COMMANDS(X)
 #undef X
-		{"compare", NULL, "compare two campaigns"},
-	{"report", NULL, "write a report of a campaign"},
+		{"init", NULL, "write a campaign for the cluster it finds"},
+	{"import", NULL, "merge databases of several hosts"},
+	{"agent", NULL, "the far end of a campaign on many hosts"},
+	{"lever", NULL, "forbid all chaos on this host"},
 };
 
 static void print_help(FILE *out)

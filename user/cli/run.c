@@ -14,6 +14,7 @@ enum option_key {
 	OPTION_RESUME = OPTION_OWN,
 	OPTION_FRESH,
 	OPTION_RETRY_FAILED,
+	OPTION_RERUN,
 	OPTION_ONLY,
 	OPTION_PARALLEL,
 	OPTION_DRY_RUN,
@@ -26,6 +27,8 @@ static const struct argp_option options[] = {
 	 "go on with the campaign ID (default: the newest unfinished one)", 0},
 	{"fresh", OPTION_FRESH, NULL, 0, "start anew although a campaign of this file is unfinished", 0},
 	{"retry-failed", OPTION_RETRY_FAILED, NULL, 0, "resume, and run failed and void trials again", 0},
+	{"rerun", OPTION_RERUN, "GLOB", 0,
+	 "run just the trials again whose id matches, whatever came of them; GLOB 'failed': all that did not pass", 0},
 	{"only", OPTION_ONLY, "GLOB", 0, "only trials whose id matches", 0},
 	{"parallel", OPTION_PARALLEL, "N", 0, "run N trials at once (default: the file's)", 0},
 	OPTION_DB_ROW,
@@ -71,6 +74,9 @@ static error_t take_run_option(int key, char *arg, struct argp_state *state)
 	case OPTION_RETRY_FAILED:
 		run->campaign.retry_failed = true;
 		return 0;
+	case OPTION_RERUN:
+		run->campaign.rerun = arg;
+		return 0;
 	case OPTION_ONLY:
 		run->campaign.only = arg;
 		return 0;
@@ -97,8 +103,10 @@ static error_t take_run_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!run->what || !run->config)
 			argp_error(state, "no file: usage is 'eval run campaign CONFIG'");
-		if (run->campaign.fresh && (run->campaign.resume || run->campaign.retry_failed))
-			argp_error(state, "--fresh excludes --resume and --retry-failed");
+		if (run->campaign.fresh && campaign_goes_on(&run->campaign))
+			argp_error(state, "--fresh excludes --resume, --retry-failed and --rerun");
+		if (run->campaign.rerun && run->campaign.retry_failed)
+			argp_error(state, "--rerun excludes --retry-failed");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

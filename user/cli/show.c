@@ -187,6 +187,8 @@ static int show_campaign(struct store *store, json_t *campaign, const struct sho
 	tell_dead(campaign, asked->db);
 	putchar('\n');
 	report_table(stdout, trials);
+	report_findings(stdout, trials);
+	report_baseline(stdout, trials);
 	return 0;
 }
 

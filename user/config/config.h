@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "chaos/type.h"
+#include "config/expect.h"
 #include "util/error.h"
 
 #define CONFIG_FILE_MAX (1024 * 1024) /* longer files are refused */
@@ -33,13 +34,6 @@ struct command {
 	char *exec;
 	char *directory; /* absolute; folder of the file that contains the command */
 	double timeout_seconds;
-};
-
-struct expectations {
-	/* NAN: not given. */
-	double availability_min; /* 0…1, during chaos */
-	double p99_ms_max;
-	double recover_within_seconds;
 };
 
 /* Effective settings of one subject × chaos type: built-in < defaults < subject < the chaos type's own keys. */

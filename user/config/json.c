@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Parts of the configuration as JSON, shared by all writers. */
 #include <jansson.h>
+#include <math.h>
 
 #include "config/config.h"
 #include "util/json.h"
@@ -45,7 +46,11 @@ json_t *settings_to_json(const struct settings *settings)
 
 json_t *expectations_to_json(const struct expectations *expect)
 {
-	return json_pack("{s:o, s:o, s:o}", "availability_min", json_number_or_null(expect->availability_min),
-			 "p99_ms_max", json_number_or_null(expect->p99_ms_max), "recover_within_seconds",
-			 json_number_or_null(expect->recover_within_seconds));
+	json_t *object = json_object();
+
+	/* Those that came later are left out if they are not given: the campaign's hash must stay as it was. */
+	for (enum expectation i = 0; i < EXPECT_COUNT; i++)
+		if (!isnan(expect->limits[i]) || i == EXPECT_AVAILABILITY || i == EXPECT_P99 || i == EXPECT_RECOVERY)
+			json_object_set_new(object, expectation_name(i), json_number_or_null(expect->limits[i]));
+	return object;
 }

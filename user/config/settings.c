@@ -10,27 +10,31 @@
 
 #define SECONDS_MAX 86400
 #define MS_MAX 3600000
+#define ERRORS_MAX 1000000000
+
+#define LIMIT(index, key_name, top) \
+	[index] = {.name = (key_name), \
+		   .read = read_number, \
+		   .offset = offsetof(struct expectations, limits[index]), \
+		   .min = 0, \
+		   .max = (top)}
+static const struct key expect_keys[EXPECT_COUNT + 1] = {
+	LIMIT(EXPECT_AVAILABILITY, "availability_min", 1),
+	LIMIT(EXPECT_P50, "p50_ms_max", MS_MAX),
+	LIMIT(EXPECT_P90, "p90_ms_max", MS_MAX),
+	LIMIT(EXPECT_P99, "p99_ms_max", MS_MAX),
+	LIMIT(EXPECT_OUTAGE, "outage_max_seconds", SECONDS_MAX),
+	LIMIT(EXPECT_ERRORS, "errors_max", ERRORS_MAX),
+	LIMIT(EXPECT_RECOVERY, "recover_within_seconds", SECONDS_MAX),
+};
+
+const char *expectation_name(enum expectation expectation)
+{
+	return expect_keys[expectation].name;
+}
 
 static void read_expect(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
-	static const struct key expect_keys[] = {
-		{.name = "availability_min",
-		 .read = read_number,
-		 .offset = offsetof(struct expectations, availability_min),
-		 .min = 0,
-		 .max = 1},
-		{.name = "p99_ms_max",
-		 .read = read_number,
-		 .offset = offsetof(struct expectations, p99_ms_max),
-		 .min = 0,
-		 .max = MS_MAX},
-		{.name = "recover_within_seconds",
-		 .read = read_number,
-		 .offset = offsetof(struct expectations, recover_within_seconds),
-		 .min = 0,
-		 .max = SECONDS_MAX},
-		{0},
-	};
 	struct level *level = object;
 
 	level->expect_node = value;
@@ -96,7 +100,7 @@ const struct key params_keys[] = {
 	{0},
 };
 
-static const struct expectations nothing_expected = {NAN, NAN, NAN};
+static const struct expectations nothing_expected = {{NAN, NAN, NAN, NAN, NAN, NAN, NAN}};
 
 void level_init(struct level *level)
 {
@@ -130,11 +134,19 @@ static void settings_merge(struct settings *settings, const struct level *level)
 	take(&settings->warmup_seconds, level->warmup_seconds);
 	take(&settings->duration_seconds, level->duration_seconds);
 	take(&settings->recovery_seconds, level->recovery_seconds);
-	take(&settings->expect.availability_min, level->expect.availability_min);
-	take(&settings->expect.p99_ms_max, level->expect.p99_ms_max);
-	take(&settings->expect.recover_within_seconds, level->expect.recover_within_seconds);
+	for (enum expectation i = 0; i < EXPECT_COUNT; i++)
+		take(&settings->expect.limits[i], level->expect.limits[i]);
 	if (!isnan(level->retries))
 		settings->retries = (unsigned int)level->retries;
+}
+
+/* The name of a given expectation that is a probe's; NULL if there is none. */
+static const char *needs_probe(const struct expectations *expect)
+{
+	for (enum expectation i = 0; i < EXPECT_RECOVERY; i++)
+		if (!isnan(expect->limits[i]))
+			return expectation_name(i);
+	return NULL;
 }
 
 /* Checks that the expectations can be judged. levels are weakest first. */
@@ -148,16 +160,15 @@ static void check_expect(struct reader *reader, const struct subject *subject, c
 			place = &levels[i]->expect_node->place;
 	if (!place)
 		return;
-	if (!subject->probe_count && (!isnan(settings->expect.availability_min) || !isnan(settings->expect.p99_ms_max)))
+	if (!subject->probe_count && needs_probe(&settings->expect))
 		problem_error(reader, place, "'%s' needs a probe to judge by, and subject '%s' has none",
-			      isnan(settings->expect.p99_ms_max) ? "availability_min" : "p99_ms_max",
-			      subject->name ?: "");
-	if (settings->expect.recover_within_seconds > settings->recovery_seconds)
+			      needs_probe(&settings->expect), subject->name ?: "");
+	if (settings->expect.limits[EXPECT_RECOVERY] > settings->recovery_seconds)
 		problem_error(
 			reader, place,
 			"recover_within_seconds (%.15g) is more than recovery_seconds (%.15g), after which a trial "
 			"stops waiting",
-			settings->expect.recover_within_seconds, settings->recovery_seconds);
+			settings->expect.limits[EXPECT_RECOVERY], settings->recovery_seconds);
 }
 
 static void check_params(struct reader *reader, const struct chaos *chaos, const json_t *params,

@@ -31,18 +31,12 @@ static void print_params(FILE *out, const json_t *params)
 
 static void print_expect(FILE *out, const struct expectations *expect)
 {
-	const struct {
-		const char *name;
-		double value;
-	} fields[] = {{"availability_min", expect->availability_min},
-		      {"p99_ms_max", expect->p99_ms_max},
-		      {"recover_within_seconds", expect->recover_within_seconds}};
 	bool any = false;
 
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		if (isnan(fields[i].value))
+	for (enum expectation i = 0; i < EXPECT_COUNT; i++) {
+		if (isnan(expect->limits[i]))
 			continue;
-		fprintf(out, "%s %s=" NUMBER_FORMAT, any ? "" : "  expect    ", fields[i].name, fields[i].value);
+		fprintf(out, "%s %s=" NUMBER_FORMAT, any ? "" : "  expect    ", expectation_name(i), expect->limits[i]);
 		any = true;
 	}
 	if (any)

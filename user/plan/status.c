@@ -12,6 +12,7 @@ static const char *const verdict_names[VERDICT_COUNT] = {
 	[VERDICT_NONE] = "none",
 	[VERDICT_PASS] = "pass",
 	[VERDICT_FAIL] = "fail",
+	[VERDICT_INCONCLUSIVE] = "inconclusive",
 };
 
 const char *status_name(enum trial_status status)

@@ -14,7 +14,7 @@ enum trial_status {
 	STATUS_COUNT,
 };
 
-enum trial_verdict { VERDICT_NONE, VERDICT_PASS, VERDICT_FAIL, VERDICT_COUNT };
+enum trial_verdict { VERDICT_NONE, VERDICT_PASS, VERDICT_FAIL, VERDICT_INCONCLUSIVE, VERDICT_COUNT };
 
 const char *status_name(enum trial_status status);
 /* Returns STATUS_COUNT if the name is unknown. */

@@ -40,6 +40,15 @@ const char *report_milliseconds(char out[REPORT_CELL_SIZE], const json_t *value)
 	return out;
 }
 
+const char *report_percentile(char out[REPORT_CELL_SIZE], const json_t *window, const char *key)
+{
+	const json_t *value = json_object_get(window, key);
+
+	if (json_is_null(value) && json_integer_value(json_object_get(window, "good")) > 0)
+		return strcpy(out, !strcmp(key, "p99_ms") ? "<100" : "<10");
+	return report_milliseconds(out, value);
+}
+
 const char *report_seconds(char out[REPORT_CELL_SIZE], const json_t *value)
 {
 	double seconds = json_number_value(value);

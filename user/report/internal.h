@@ -11,5 +11,8 @@ void field_string(FILE *out, const char *name, const json_t *row, const char *co
 /* Prints any JSON value; a string without quotes. */
 void field_json(FILE *out, const char *name, const json_t *value);
 
+/* report/findings.c: what an element of effects_make says, in words without the names. */
+void finding_describe(char *out, size_t size, const json_t *effect);
+
 /* report/evidence.c */
 void evidence_print(FILE *out, const json_t *evidence);

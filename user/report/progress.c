@@ -227,11 +227,13 @@ void progress_message(struct progress *progress, unsigned int index, const json_
 	}
 }
 
-/* "completed, pass, 98.0 % available, recovered in 1.20 s", or the reason why the trial did not succeed */
+/* "completed, pass, put 98.0 % available, recovered in 1.20 s", of the probe with the least, or the reason why the
+ * trial did not succeed */
 static void describe_end(char *out, size_t size, const json_t *columns)
 {
 	const json_t *summary = json_object_get(columns, "summary");
-	const json_t *during = json_object_get(summary, "during");
+	json_t *probes = json_object_get(summary, "probes"), *probe, *least = NULL;
+	const char *name, *least_name = NULL;
 	const char *verdict = json_text_or(columns, "verdict", verdict_name(VERDICT_NONE));
 	bool judged = verdict_find(verdict) != VERDICT_NONE;
 	char percent[REPORT_CELL_SIZE], seconds[REPORT_CELL_SIZE];
@@ -239,9 +241,16 @@ static void describe_end(char *out, size_t size, const json_t *columns)
 	if (outcome_reason(out, size, columns) > 0)
 		return;
 	snprintf(out, size, "%s%s%s", json_text_or(columns, "status", "?"), judged ? ", " : "", judged ? verdict : "");
-	if (json_is_number(json_object_get(during, "availability")))
-		text_append(out, size, ", %s available",
-			    report_percent(percent, json_object_get(during, "availability")));
+	json_object_foreach (probes, name, probe) {
+		json_t *share = json_object_get(json_object_get(probe, "during"), "availability");
+
+		if (json_is_number(share) && (!least || json_number_value(share) < json_number_value(least))) {
+			least = share;
+			least_name = name;
+		}
+	}
+	if (least)
+		text_append(out, size, ", %s %s available", least_name, report_percent(percent, least));
 	if (json_is_number(json_object_get(summary, "recovery_seconds")))
 		text_append(out, size, ", recovered in %s",
 			    report_seconds(seconds, json_object_get(summary, "recovery_seconds")));
@@ -273,8 +282,11 @@ void progress_trial_end(struct progress *progress, unsigned int index, const jso
 
 void progress_table(struct progress *progress, const json_t *results)
 {
-	if (progress->mode != PROGRESS_JSON)
+	if (progress->mode != PROGRESS_JSON) {
 		report_table_for(progress->file, progress->fd, results);
+		report_findings(progress->file, results);
+		report_baseline(progress->file, results);
+	}
 	emit(progress);
 }
 

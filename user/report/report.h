@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Prints the table of trials; shortens ids to fit 140 columns; colours it if out is a terminal. */
@@ -22,16 +23,55 @@ const char *report_milliseconds(char out[REPORT_CELL_SIZE], const json_t *value)
 const char *report_seconds(char out[REPORT_CELL_SIZE], const json_t *value);
 const char *report_count(char out[REPORT_CELL_SIZE], const json_t *value);
 
+/* A percentile of a summary's window: milliseconds, "<100" if there are fewer good samples, "-" without any. Returns out. */
+const char *report_percentile(char out[REPORT_CELL_SIZE], const json_t *window, const char *key);
+
 /* Prints untrusted text: control characters become '?', except tabs; each newline is followed by indent. */
 void report_text(FILE *out, const char *text, const char *indent);
 
 /*
  * Prints everything about one trial, for `eval show`. Each key of these columns may be missing:
- * expectations [{"name": "availability_min", "asked": x, "measured": x or null, "ok": bool}],
+ * expectations: see analysis/expectations.h;
  * commands_json [{"name": "reset", "phase": "reset", "tries": n, "exec": s, "exit_code": n, "signal": n,
  * "timed_out": bool, "seconds": x, "output": s}]; evidence from fault_evidence(), for several targets
  * {"seen", "hit", "bytes", "targets": {NODE: evidence}}.
  */
 void report_trial(FILE *out, const json_t *trial, const json_t *attempts, const json_t *events);
+/*
+ * Prints what compare_trials (analysis/compare.h) returned; with_needed: also how many trials the smallest effect that
+ * counts would need.
+ */
+void report_compare(FILE *out, const json_t *comparisons, bool with_needed);
+/* Prints a line for each chaos type and probe: what it did, over its trials. */
+void report_findings(FILE *out, const json_t *trials);
+/* Compares trials under chaos with their baseline and prints what can be claimed; nothing if there is none. */
+void report_baseline(FILE *out, const json_t *trials);
 /* Prints the campaign's header: id, status, trial counts, file, host and times. */
 void report_campaign(FILE *out, const json_t *campaign);
+
+/* --- Formats for other programs: report/formats.c -------------------------------------------------------------------
+ */
+
+struct report_sample {
+	unsigned int attempt;
+	const char *probe, *error, *phase; /* of untrusted text; error is NULL if there was none */
+	int64_t scheduled_ns, started_at_ns, latency_ns;
+	bool ok;
+};
+/* What a report is made of. Rows are those of store/store.h. */
+struct report_source {
+	const json_t *campaign, *trials;
+	const json_t *events; /* of the campaign and its trials */
+	bool is_partial;      /* the campaign has not ended */
+	/* Calls visit with each sample of a trial, until it returns other than 0. 0 or a negative errno. */
+	int (*each_sample)(const char *trial, int (*visit)(const struct report_sample *sample, void *data), void *data,
+			   void *own);
+	void *own; /* each_sample's */
+};
+struct report_format {
+	const char *name; /* of the option --NAME FILE */
+	const char *help;
+	/* 0 or a negative errno of source; the stream keeps its own errors. */
+	int (*write)(FILE *out, const struct report_source *source);
+};
+extern const struct report_format report_formats[]; /* ends with {} */

@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "analysis/expectations.h"
 #include "analysis/outcome.h"
+#include "plan/status.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
@@ -94,18 +96,23 @@ static void print_times(FILE *out, const json_t *trial)
 
 static void print_windows(FILE *out, const char *probe, const json_t *summary)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(windows); i++) {
-		const json_t *window = json_object_get(summary, windows[i]);
-		char count[REPORT_CELL_SIZE], share[REPORT_CELL_SIZE], p50[REPORT_CELL_SIZE], p99[REPORT_CELL_SIZE];
-		char max[REPORT_CELL_SIZE];
+	static const char *const latencies[] = {"p50_ms", "p90_ms", "p99_ms", "max_ms"};
 
-		fprintf(out, "  %-16s%-8s%8s%14s%10s%10s%10s\n", i ? "" : probe, windows[i],
-			report_count(count, json_object_get(window, "count")),
-			report_percent(share, json_object_get(window, "availability")),
-			report_milliseconds(p50, json_object_get(window, "p50_ms")),
-			report_milliseconds(p99, json_object_get(window, "p99_ms")),
-			report_milliseconds(max, json_object_get(window, "max_ms")));
+	for (size_t i = 0; i < ARRAY_SIZE(windows); i++) {
+		const json_t *window = json_object_get(summary, windows[i]), *outage;
+		char cell[REPORT_CELL_SIZE];
+
+		fprintf(out, "  %-16s%-8s", i ? "" : probe, windows[i]);
+		fprintf(out, "%8s", report_count(cell, json_object_get(window, "count")));
+		fprintf(out, "%14s", report_percent(cell, json_object_get(window, "availability")));
+		for (size_t j = 0; j < ARRAY_SIZE(latencies); j++)
+			fprintf(out, "%10s", report_percentile(cell, window, latencies[j]));
+		outage = json_object_get(window, "outage_seconds");
+		fprintf(out, "%10s\n", json_number_value(outage) > 0 ? report_seconds(cell, outage) : "-");
 	}
+	if (json_is_number(json_object_get(summary, "first_bad_seconds")))
+		fprintf(out, "  %-16sfirst bad sample %.2f s after the injection\n", "",
+			json_number_value(json_object_get(summary, "first_bad_seconds")));
 }
 
 static void print_probe_errors(FILE *out, const json_t *errors)
@@ -128,15 +135,16 @@ static void print_summary(FILE *out, const json_t *summary)
 
 	if (!json_is_object(summary))
 		return;
-	fprintf(out, "\n%-18s%-8s%8s%14s%10s%10s%10s\n", "probes", "", "samples", "availability", "p50", "p99", "max");
+	fprintf(out, "\n%-18s%-8s%8s%14s%10s%10s%10s%10s%10s\n", "probes", "", "samples", "availability", "p50", "p90",
+		"p99", "max", "outage");
 	json_object_foreach (probes, probe, value) {
 		print_windows(out, probe, value);
 		print_probe_errors(out, json_object_get(value, "errors"));
 	}
-	if (json_object_size(probes) > 1)
-		print_windows(out, "in total", summary);
 	fprintf(out, "  %-16s%s\n", "time to recover",
-		report_seconds(cell, json_object_get(summary, "recovery_seconds")));
+		json_is_true(json_object_get(summary, "stuck"))
+			? "stuck: not in time"
+			: report_seconds(cell, json_object_get(summary, "recovery_seconds")));
 }
 
 static void print_expectations(FILE *out, const json_t *expectations)
@@ -148,14 +156,13 @@ static void print_expectations(FILE *out, const json_t *expectations)
 		return;
 	fputs("\nexpectations\n", out);
 	json_array_foreach (expectations, i, expectation) {
-		_cleanup_free_ char *asked =
-			json_dumps(json_object_get(expectation, "asked"), JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-		_cleanup_free_ char *measured =
-			json_dumps(json_object_get(expectation, "measured"), JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+		enum trial_verdict verdict = expectation_verdict(expectation);
+		char text[256];
 
-		fprintf(out, "  %-24s%-8sasked %s, measured %s\n", json_text_or(expectation, "name", "?"),
-			json_is_true(json_object_get(expectation, "ok")) ? "met" : "missed", asked ?: "-",
-			measured ?: "-");
+		expectation_describe(text, sizeof(text), expectation);
+		fprintf(out, "  %-14s", verdict < VERDICT_COUNT ? verdict_name(verdict) : "?");
+		report_text(out, text, FIELD_INDENT);
+		fputc('\n', out);
 	}
 }
 

@@ -7,7 +7,7 @@
 
 #include "store/store.h"
 
-#define STORE_SCHEMA_VERSION 2
+#define STORE_SCHEMA_VERSION 3
 #define STORE_APPLICATION_ID 0x4556414c /* "EVAL" */
 #define STORE_BUSY_TIMEOUT_MS 5000
 

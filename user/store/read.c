@@ -97,9 +97,10 @@ static int add_counts(struct store *store, json_t *campaign, struct error *err)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 	_cleanup_json_ json_t *counts = json_object();
-	json_int_t total = 0, failed_verdicts = 0;
+	json_int_t total = 0, failed_verdicts = 0, inconclusive = 0;
 	int ret = store_prepare(store, &statement,
-				"SELECT status, count(*), sum(verdict = 'fail') FROM trials WHERE campaign_id = ? "
+				"SELECT status, count(*), sum(verdict = 'fail'), sum(verdict = 'inconclusive') FROM "
+				"trials WHERE campaign_id = ? "
 				"GROUP BY status",
 				err);
 
@@ -114,11 +115,13 @@ static int add_counts(struct store *store, json_t *campaign, struct error *err)
 		json_object_set_new(counts, (const char *)sqlite3_column_text(statement, 0), json_integer(count));
 		total += count;
 		failed_verdicts += sqlite3_column_int64(statement, 2);
+		inconclusive += sqlite3_column_int64(statement, 3);
 	}
 	if (ret != SQLITE_DONE)
 		return store_fail(store, err, "read it");
 	json_object_set_new(counts, "total", json_integer(total));
 	json_object_set_new(counts, "verdict_fail", json_integer(failed_verdicts));
+	json_object_set_new(counts, "verdict_inconclusive", json_integer(inconclusive));
 	return json_object_set(campaign, "trials", counts) ? error_set_errno(err, -ENOMEM, "trials") : 0;
 }
 
@@ -295,11 +298,12 @@ int store_visit_trials(struct store *store, const char *campaign_id, enum store_
 		       void *data, struct error *err)
 {
 	static const char *const queries[] = {
-		[STORE_TRIAL_STATE] = "SELECT id, status, attempt, instance FROM trials WHERE campaign_id = ?1 "
-				      "ORDER BY trial_index",
-		[STORE_TRIAL_RESULTS] =
-			"SELECT id, status, verdict, error_stage, error_text, evidence, summary, expectations "
-			"FROM trials WHERE campaign_id = ?1 ORDER BY trial_index",
+		[STORE_TRIAL_STATE] =
+			"SELECT id, status, verdict, attempt, instance FROM trials WHERE campaign_id = ?1 "
+			"ORDER BY trial_index",
+		[STORE_TRIAL_RESULTS] = "SELECT id, subject, chaos, baseline, status, verdict, error_stage, "
+					"error_text, evidence, summary, "
+					"expectations FROM trials WHERE campaign_id = ?1 ORDER BY trial_index",
 	};
 
 	return visit_rows(store, TABLE_TRIALS, queries[part], campaign_id, visit, data, err);

@@ -15,7 +15,7 @@
 	}
 #define TRIAL_STATUS "('planned', 'running', 'completed', 'failed', 'void', 'interrupted')"
 #define STAGE "CHECK (error_stage IN ('reset', 'ready', 'warmup', 'inject', 'hold', 'revert', 'recover', 'check'))"
-#define VERDICT "NOT NULL DEFAULT 'none' CHECK (verdict IN ('none', 'pass', 'fail'))"
+#define VERDICT "NOT NULL DEFAULT 'none' CHECK (verdict IN ('none', 'pass', 'fail', 'inconclusive'))"
 
 static const struct store_column campaign_columns[] = {
 	{"id", STORE_TEXT, "PRIMARY KEY NOT NULL"},
@@ -265,6 +265,21 @@ static int migrate_table(struct store *store, const struct store_table *table, s
 	return index ? store_exec(store, index, err) : error_set_errno(err, -ENOMEM, "schema");
 }
 
+/*
+ * SQLite's documented way to change what is not on the disk: before schema 3 a verdict could not be inconclusive. A
+ * writable schema is trusted only within this transaction.
+ */
+static int widen_verdicts(struct store *store, struct error *err)
+{
+	return store_exec(store,
+			  "PRAGMA writable_schema = ON; "
+			  "UPDATE sqlite_master SET sql = replace(sql, '(''none'', ''pass'', ''fail'')', "
+			  "'(''none'', ''pass'', ''fail'', ''inconclusive'')') "
+			  "WHERE type = 'table' AND name IN ('trials', 'attempts'); "
+			  "PRAGMA writable_schema = RESET",
+			  err);
+}
+
 int store_schema_migrate(struct store *store, struct error *err)
 {
 	_cleanup_sqlite_ char *stamp = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %d",
@@ -277,6 +292,8 @@ int store_schema_migrate(struct store *store, struct error *err)
 	ret = store_schema_check(store, &version, err);
 	for (int i = 0; !ret && version < STORE_SCHEMA_VERSION && i < TABLE_COUNT; i++)
 		ret = migrate_table(store, &store_tables[i], err);
+	if (!ret && version < 3)
+		ret = widen_verdicts(store, err);
 	if (!ret)
 		ret = stamp ? store_exec(store, stamp, err) : error_set_errno(err, -ENOMEM, "schema");
 	if (!ret)

@@ -74,7 +74,7 @@ int store_bury_running(struct store *store, const char *campaign_id, struct erro
 /*
  * New references; NULL with err on failure. campaign_id may be a unique prefix or the hash suffix; trial_id may be a
  * unique prefix or suffix, or the index. "campaign-" and "trial-" can be left out of a prefix. Campaigns have a member
- * "trials": {"planned": n, …, "total": n, "verdict_fail": n}.
+ * "trials": {"planned": n, …, "total": n, "verdict_fail": n, "verdict_inconclusive": n}.
  */
 /* Array, newest first, without the columns config, config_text, features and summary. */
 json_t *store_campaigns(struct store *store, struct error *err);
@@ -94,8 +94,9 @@ json_t *store_unfinished(struct store *store, const char *hash, struct error *er
  */
 typedef int (*store_row_visit)(json_t *row, void *data, struct error *err);
 enum store_trial_part {
-	STORE_TRIAL_STATE,   /* id, status, attempt, instance */
-	STORE_TRIAL_RESULTS, /* id, status, verdict, error_stage, error_text, evidence, summary, expectations */
+	STORE_TRIAL_STATE, /* id, status, verdict, attempt, instance */
+	/* id, subject, chaos, baseline, status, verdict, error_stage, error_text, evidence, summary, expectations */
+	STORE_TRIAL_RESULTS,
 };
 /* In plan order. */
 int store_visit_trials(struct store *store, const char *campaign_id, enum store_trial_part part, store_row_visit visit,

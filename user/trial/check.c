@@ -8,15 +8,11 @@
 #include "util/json.h"
 #include "util/text.h"
 
-static json_t *summarize(const struct trial *trial)
+static json_t *summarize(const struct trial *trial, const char *const *names)
 {
 	const struct subject *subject = trial->subject;
-	const char *names[subject->probe_count + 1];
-	json_t *summary;
+	json_t *summary = summary_make(&trial->samples, names, subject->probe_count, &trial->times);
 
-	for (size_t i = 0; i < subject->probe_count; i++)
-		names[i] = subject->probes[i].name;
-	summary = summary_make(&trial->samples, names, subject->probe_count, &trial->times);
 	for (size_t i = 0; trial->probes && i < subject->probe_count; i++)
 		json_object_set_new(json_object_get(json_object_get(summary, "probes"), names[i]), "errors",
 				    probes_errors(trial->probes, i));
@@ -37,17 +33,18 @@ static json_t *why_void(const struct trial *trial)
 
 void trial_check(struct trial *trial, bool recovered)
 {
-	const struct expectations *expect = &trial->settings->expect;
-	const struct expectations_asked asked = {
-		.availability_min = expect->availability_min,
-		.p99_ms_max = expect->p99_ms_max,
-		.recover_within_seconds = expect->recover_within_seconds,
-	};
-	json_t *expectations = json_array();
-	json_t *summary = summarize(trial);
-	bool met = expectations_judge(&asked, summary, expectations);
-	json_t *columns =
-		json_pack("{s:o, s:o}", "summary", summary ? summary : json_null(), "expectations", expectations);
+	const struct subject *subject = trial->subject;
+	const char *names[subject->probe_count + 1];
+	json_t *expectations = json_array(), *summary, *columns;
+	enum trial_verdict verdict;
+
+	for (size_t i = 0; i < subject->probe_count; i++)
+		names[i] = subject->probes[i].name;
+	summary = summarize(trial, names);
+	if (!recovered)
+		json_object_set_new(summary, "stuck", json_true());
+	verdict = expectations_judge(&trial->settings->expect, names, subject->probe_count, summary, expectations);
+	columns = json_pack("{s:o, s:o}", "summary", summary ? summary : json_null(), "expectations", expectations);
 
 	if (trial->plan->chaos && !fault_set_hits(&trial->faults)) {
 		json_object_set_new(columns, "status", json_string(status_name(STATUS_VOID)));
@@ -55,8 +52,7 @@ void trial_check(struct trial *trial, bool recovered)
 		json_object_set_new(columns, "error_text", why_void(trial));
 	} else {
 		json_object_set_new(columns, "status", json_string(status_name(STATUS_COMPLETED)));
-		json_object_set_new(columns, "verdict",
-				    json_string(verdict_name(recovered && met ? VERDICT_PASS : VERDICT_FAIL)));
+		json_object_set_new(columns, "verdict", json_string(verdict_name(recovered ? verdict : VERDICT_FAIL)));
 	}
 	trial_set(trial, columns);
 }

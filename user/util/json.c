@@ -41,6 +41,13 @@ json_int_t json_integer_at(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
+double json_number_at(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
 json_t *json_text_or_null(const char *text)
 {
 	return text ? json_string(text) : json_null();

@@ -17,6 +17,8 @@ json_t *json_outside(const char *text);
 const char *json_text_or(const json_t *object, const char *key, const char *fallback);
 /* The member's integer, or 0 if the member is missing or not an integer. */
 json_int_t json_integer_at(const json_t *object, const char *key);
+/* The member's number, or NAN if the member is missing or not a number. */
+double json_number_at(const json_t *object, const char *key);
 /* Return new references: JSON null for NULL and for NaN. */
 json_t *json_text_or_null(const char *text);
 json_t *json_number_or_null(double number);

@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "analysis/expectations.h"
 #include "analysis/losses.h"
 #include "analysis/outcome.h"
 #include "analysis/summary.h"
@@ -42,9 +41,7 @@ static json_t *make(const struct summary_samples *samples, const struct summary_
 
 static const json_t *window(const json_t *summary, const char *probe, const char *name)
 {
-	if (probe)
-		summary = json_object_get(json_object_get(summary, "probes"), probe);
-	return json_object_get(summary, name);
+	return json_object_get(json_object_get(json_object_get(summary, "probes"), probe), name);
 }
 
 static void assert_window(const json_t *windows, json_int_t count, double availability, double p50, double p99,
@@ -93,14 +90,14 @@ static void test_windows_by_schedule(void **state)
 	add_sample(&samples, "put", 400, 6, true);
 	add_sample(&samples, "put", 401, 7, true); /* after the end */
 	summary = make(&samples, &times);
-	assert_window(window(summary, NULL, "before"), 1, 1, 1, NAN, 1);
-	assert_window(window(summary, NULL, "during"), 3, 2.0 / 3, 3, NAN, 500);
+	assert_window(window(summary, "put", "before"), 1, 1, 1, NAN, 1);
+	assert_window(window(summary, "put", "during"), 3, 2.0 / 3, 3, NAN, 500);
 	assert_window(window(summary, "put", "after"), 2, 1, 5, NAN, 6);
 	assert_true(fabs(json_number_value(json_object_get(summary, "recovery_seconds")) - 0.05) < 1e-9);
 	free(samples.items);
 }
 
-static void test_probes_apart_and_in_total(void **state)
+static void test_probes_apart(void **state)
 {
 	const struct summary_times times = {1, 1000 * MS, 2000 * MS, 0, 0};
 	_cleanup_json_ json_t *summary = NULL;
@@ -113,7 +110,6 @@ static void test_probes_apart_and_in_total(void **state)
 	summary = make(&samples, &times);
 	assert_window(window(summary, "put", "before"), 100, 1, 50, 99, 100);
 	assert_window(window(summary, "get", "before"), 100, 0.75, 500, NAN, 500);
-	assert_window(window(summary, NULL, "before"), 200, 0.875, 88, 500, 500);
 	assert_window(window(summary, "get", "during"), 0, NAN, NAN, NAN, NAN);
 	assert_true(json_is_null(json_object_get(summary, "recovery_seconds")));
 	free(samples.items);
@@ -129,14 +125,13 @@ static void test_phases_that_never_came(void **state)
 	for (uint64_t i = 0; i < 10; i++)
 		add_sample(&samples, "put", 10 * i, 2, i != 9);
 	baseline = make(&samples, &no_chaos);
-	assert_window(window(baseline, NULL, "before"), 9, 8.0 / 9, 2, NAN, 2);
-	assert_window(window(baseline, NULL, "during"), 0, NAN, NAN, NAN, NAN);
+	assert_window(window(baseline, "put", "before"), 9, 8.0 / 9, 2, NAN, 2);
+	assert_window(window(baseline, "put", "during"), 0, NAN, NAN, NAN, NAN);
 	cut_short = make(&samples, &no_revert);
-	assert_window(window(cut_short, NULL, "before"), 4, 1, 2, NAN, 2);
-	assert_window(window(cut_short, NULL, "during"), 5, 0.8, 2, NAN, 2);
-	assert_window(window(cut_short, NULL, "after"), 0, NAN, NAN, NAN, NAN);
+	assert_window(window(cut_short, "put", "before"), 4, 1, 2, NAN, 2);
+	assert_window(window(cut_short, "put", "during"), 5, 0.8, 2, NAN, 2);
+	assert_window(window(cut_short, "put", "after"), 0, NAN, NAN, NAN, NAN);
 	none = make(&empty, &no_revert);
-	assert_window(window(none, NULL, "during"), 0, NAN, NAN, NAN, NAN);
 	assert_int_equal(json_object_size(json_object_get(none, "probes")), 0);
 	free(samples.items);
 }
@@ -154,38 +149,81 @@ static void test_only_bad_samples(void **state)
 	free(samples.items);
 }
 
-static void assert_judged(const struct expectations_asked *asked, const json_t *summary, bool met, const char *missed)
+/* Bad samples at these multiples of 10 ms; good ones at all others up to 100. */
+static json_t *with_bad(const uint64_t *bad, size_t count, uint64_t bad_ms)
 {
-	_cleanup_json_ json_t *list = json_array();
-	char text[256];
+	const struct summary_times times = {1, 200 * MS, 600 * MS, 0, 0};
+	struct summary_samples samples = {};
+	json_t *summary;
 
-	assert_int_equal(expectations_judge(asked, summary, list), met);
-	expectations_list_missed(text, sizeof(text), list);
-	assert_string_equal(text, missed);
+	/* Backwards: samples are recorded as they end. */
+	for (uint64_t i = 100; i > 0; i--) {
+		bool ok = true;
+
+		for (size_t j = 0; j < count; j++)
+			ok &= bad[j] != i;
+		add_sample(&samples, "put", 10 * i, ok ? 2 : bad_ms, ok);
+	}
+	summary = make(&samples, &times);
+	free(samples.items);
+	return summary;
 }
 
-static void test_expectations(void **state)
+static void assert_outage(const json_t *summary, const char *name, double seconds)
 {
-	const struct expectations_asked none = {NAN, NAN, NAN}, all = {0.9, 100, 2}, hard = {0.9, 100, 1};
-	_cleanup_json_ json_t *good = json_pack("{s:{s:f, s:f, s:f}, s:f}", "during", "availability", 0.9, "p99_ms",
-						100.0, "max_ms", 500.0, "recovery_seconds", 1.5);
-	_cleanup_json_ json_t *few = json_pack("{s:{s:f, s:n, s:f}, s:n}", "during", "availability", 0.5, "p99_ms",
-					       "max_ms", 100.5, "recovery_seconds");
-	_cleanup_json_ json_t *empty = json_object(), *list = json_array();
+	const json_t *outage = json_object_get(window(summary, "put", name), "outage_seconds");
 
-	assert_judged(&none, good, true, "");
-	assert_judged(&none, empty, true, "");
-	assert_judged(&all, good, true, "");
-	assert_judged(&hard, good, false, "recover_within_seconds 1.0 missed: 1.5");
-	/* With too few samples for a p99, the slowest sample counts. */
-	assert_judged(&all, few, false,
-		      "availability_min 0.9 missed: 0.5, p99_ms_max 100.0 missed: 100.5, "
-		      "recover_within_seconds 2.0 missed: null");
-	assert_false(expectations_judge(&all, empty, list));
-	assert_int_equal(json_array_size(list), 3);
-	assert_string_equal(json_text_or(json_array_get(list, 1), "name", ""), "p99_ms_max");
-	assert_true(json_is_null(json_object_get(json_array_get(list, 1), "measured")));
-	assert_true(json_is_false(json_object_get(json_array_get(list, 1), "ok")));
+	if (fabs(json_number_value(outage) - seconds) > 1e-9)
+		fail_msg("%s: %f, not %f", name, json_number_value(outage), seconds);
+}
+
+static void test_outages(void **state)
+{
+	static const uint64_t two[] = {30, 31, 32, 40, 41}, across[] = {58, 59, 60, 61}, end[] = {99, 100},
+			      before[] = {5};
+	_cleanup_json_ json_t *none = with_bad(NULL, 0, 5), *longest = with_bad(two, 5, 5);
+	_cleanup_json_ json_t *crossing = with_bad(across, 4, 5), *open = with_bad(end, 2, 25);
+	_cleanup_json_ json_t *earlier = with_bad(before, 1, 5), *instant = with_bad(two, 1, 0);
+	const json_t *put = json_object_get(json_object_get(longest, "probes"), "put");
+
+	assert_outage(none, "during", 0);
+	/* From the first bad one to the next good one. */
+	assert_outage(longest, "during", 0.03);
+	assert_outage(longest, "after", 0);
+	assert_true(fabs(json_number_value(json_object_get(put, "first_bad_seconds")) - 0.1) < 1e-9);
+	/* It counts where it starts. */
+	assert_outage(crossing, "during", 0.04);
+	assert_outage(crossing, "after", 0);
+	/* Nothing good follows: to the last one's end. */
+	assert_outage(open, "after", 0.035);
+	assert_outage(earlier, "before", 0.01);
+	put = json_object_get(json_object_get(earlier, "probes"), "put");
+	assert_true(json_is_null(json_object_get(put, "first_bad_seconds")));
+	/* A probe that could not be started. */
+	assert_outage(instant, "during", 0.01);
+}
+
+static void test_percentiles_need_samples(void **state)
+{
+	const struct summary_times times = {1, 0, 0, 0, 0};
+	struct summary_samples samples = {};
+
+	for (uint64_t i = 1; i <= 100; i++) {
+		_cleanup_json_ json_t *summary = NULL;
+		const json_t *before;
+
+		add_sample(&samples, "put", i, i, true);
+		if (i != 1 && i != 9 && i != 10 && i != 99 && i != 100)
+			continue;
+		summary = make(&samples, &times);
+		before = window(summary, "put", "before");
+		assert_false(json_is_null(json_object_get(before, "p50_ms")));
+		assert_int_equal(json_is_null(json_object_get(before, "p90_ms")), i < 10);
+		assert_int_equal(json_is_null(json_object_get(before, "p99_ms")), i < 100);
+		if (i == 100)
+			assert_true(json_number_value(json_object_get(before, "p90_ms")) == 90);
+	}
+	free(samples.items);
 }
 
 static void test_loss(void **state)
@@ -247,6 +285,7 @@ static void test_reason(void **state)
 		{"completed", "none", NULL, NULL, "", true},
 		{"completed", NULL, NULL, NULL, "", true},
 		{"completed", "fail", NULL, NULL, "verdict fail", false},
+		{"completed", "inconclusive", NULL, NULL, "verdict inconclusive", true},
 		{"failed", "none", "ready", "no answer", "failed in ready: no answer", false},
 		{"failed", "none", "ready", NULL, "failed in ready, no text recorded", false},
 		{"failed", "none", NULL, NULL, "failed, no text recorded", false},
@@ -281,13 +320,17 @@ static void test_reason_of_a_failed_verdict(void **state)
 	assert_string_equal(reason, "verdict fail");
 	json_object_set_new(row, "summary", json_pack("{s:n}", "recovery_seconds"));
 	outcome_reason(reason, sizeof(reason), row);
-	assert_string_equal(reason, "did not recover in time");
+	assert_string_equal(reason, "stuck: did not recover in time");
+	/* As records before schema 3 have it. */
 	json_object_set_new(row, "expectations",
 			    json_pack("[{s:s, s:f, s:f, s:b}, {s:s, s:f, s:f, s:b}]", "name", "availability_min",
 				      "asked", 0.5, "measured", 0.75, "ok", 1, "name", "p99_ms_max", "asked", 0.5,
 				      "measured", 0.75, "ok", 0));
 	outcome_reason(reason, sizeof(reason), row);
-	assert_string_equal(reason, "p99_ms_max 0.5 missed: 0.75");
+	assert_string_equal(reason, "p99 0.75 ms, expected at most 0.5 ms");
+	json_object_set_new(row, "summary", json_pack("{s:n, s:b}", "recovery_seconds", "stuck", 1));
+	outcome_reason(reason, sizeof(reason), row);
+	assert_string_equal(reason, "p99 0.75 ms, expected at most 0.5 ms; stuck: did not recover in time");
 }
 
 static void test_exit_code(void **state)
@@ -296,10 +339,10 @@ static void test_exit_code(void **state)
 		const char *status, *verdict;
 		enum exit_code code;
 	} cases[] = {
-		{"completed", "pass", EXIT_OK},      {"completed", "none", EXIT_OK},
-		{"completed", "fail", EXIT_TRIALS},  {"failed", "none", EXIT_TRIALS},
-		{"void", "none", EXIT_TRIALS},       {"interrupted", "none", EXIT_TRIALS},
-		{"of the future", "x", EXIT_TRIALS},
+		{"completed", "pass", EXIT_OK},       {"completed", "none", EXIT_OK},
+		{"completed", "fail", EXIT_TRIALS},   {"completed", "inconclusive", EXIT_OK},
+		{"failed", "none", EXIT_TRIALS},      {"void", "none", EXIT_TRIALS},
+		{"interrupted", "none", EXIT_TRIALS}, {"of the future", "x", EXIT_TRIALS},
 	};
 	_cleanup_json_ json_t *none = json_array();
 
@@ -346,10 +389,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_percentile),
 		cmocka_unit_test(test_windows_by_schedule),
-		cmocka_unit_test(test_probes_apart_and_in_total),
+		cmocka_unit_test(test_probes_apart),
 		cmocka_unit_test(test_phases_that_never_came),
 		cmocka_unit_test(test_only_bad_samples),
-		cmocka_unit_test(test_expectations),
+		cmocka_unit_test(test_outages),
+		cmocka_unit_test(test_percentiles_need_samples),
 		cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_loss_as_the_type_tells_it),
 		cmocka_unit_test(test_reason),

@@ -67,8 +67,8 @@ static void test_ends(void **state)
 		const char *told;
 	} cases[] = {
 		{{"completed", "completed", "completed"}, NULL, "completed", 0, EXIT_OK, NULL},
-		{{"completed", "failed", "completed"}, NULL, "completed", 0, EXIT_TRIALS, NULL},
-		{{"completed", "void", "completed"}, NULL, "completed", 0, EXIT_TRIALS, NULL},
+		{{"completed", "failed", "completed"}, NULL, "completed", 0, EXIT_TRIALS, "1 trial did not pass"},
+		{{"void", "failed", "completed"}, NULL, "completed", 0, EXIT_TRIALS, "2 trials did not pass"},
 		{{"completed", "failed", "completed"}, "*-[13]", "completed", 0, EXIT_OK, NULL},
 		{{"completed", "planned", "completed"}, "*-[13]", "interrupted", 1, EXIT_OK, "1 trial is left"},
 		{{"interrupted", "planned", "completed"}, "*-1", "interrupted", 1, EXIT_TRIALS, "2 trials are left"},
@@ -123,9 +123,9 @@ static void test_table_is_that_of_the_whole_rows(void **state)
 	prepare_end(run, THREE, file, (const char *const[]){"failed", "completed", "completed"});
 	set_trial(run, 0, json_pack("{s:s, s:s}", "error_stage", "ready", "error_text", "no answer"));
 	set_trial(run, 1,
-		  json_pack("{s:s, s:{s:i, s:[{s:{s:{s:i}}}]}, s:{s:{}, s:f, s:{s:f}}}", "recovered_at", "then",
+		  json_pack("{s:s, s:{s:i, s:[{s:{s:{s:i}}}]}, s:{s:{s:{s:{s:f}}}, s:f}}", "recovered_at", "then",
 			    "evidence", "hit", 9, "devices", "egress", "line", "line_dropped", 3, "summary", "probes",
-			    "recovery_seconds", 1.5, "during", "availability", 0.5));
+			    "put", "during", "availability", 0.5, "recovery_seconds", 1.5));
 	set_trial(run, 2,
 		  json_pack("{s:s, s:{s:i, s:s}, s:[{s:s, s:f, s:n, s:b}]}", "verdict", "fail", "evidence", "hit", 4,
 			    "more", "of it", "expectations", "name", "p99_ms_max", "asked", 10.0, "measured", "ok", 0));
@@ -134,6 +134,8 @@ static void test_table_is_that_of_the_whole_rows(void **state)
 	trials = store_trials(run->campaign.store, run->campaign.plan->campaign_id, NULL);
 	out = open_memstream(&wanted, &size);
 	report_table(out, trials);
+	report_findings(out, trials);
+	report_baseline(out, trials);
 	fclose(out);
 	assert_string_equal(printed, wanted);
 	assert_non_null(strstr(printed, "the line dropped 3 packets"));

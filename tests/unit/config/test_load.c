@@ -32,7 +32,7 @@ static void built_in_defaults(void **state)
 	assert_true(effective->settings.warmup_seconds == 5 && effective->settings.duration_seconds == 30 &&
 		    effective->settings.recovery_seconds == 30);
 	assert_int_equal(effective->settings.retries, 1);
-	assert_true(isnan(effective->settings.expect.availability_min));
+	assert_true(isnan(effective->settings.expect.limits[EXPECT_AVAILABILITY]));
 	assert_string_equal(effective->target, "random");
 	assert_string_equal(json_string_value(json_object_get(effective->params, "direction")), "egress");
 	assert_string_equal(config->chaos[0].name, "latency");
@@ -61,8 +61,8 @@ static void each_level_overrides_the_one_below(void **state)
 	assert_true(own->settings.duration_seconds == 2);
 	assert_true(own->settings.recovery_seconds == 13);
 	assert_int_equal(own->settings.retries, 4);
-	assert_true(own->settings.expect.availability_min == 0.7);
-	assert_true(own->settings.expect.p99_ms_max == 9);
+	assert_true(own->settings.expect.limits[EXPECT_AVAILABILITY] == 0.7);
+	assert_true(own->settings.expect.limits[EXPECT_P99] == 9);
 	assert_string_equal(own->settings.abort_if.exec, "above");
 	assert_true(own->settings.abort_if.timeout_seconds == 0);
 	assert_string_equal(shared->settings.abort_if.exec, "below");
@@ -73,7 +73,8 @@ static void each_level_overrides_the_one_below(void **state)
 	assert_string_equal(json_string_value(json_object_get(own->params, "protocol")), "tcp");
 	assert_string_equal(shared->target, "n2");
 	assert_true(param(shared, "min_ms") == 2);
-	assert_true(shared->settings.recovery_seconds == 12 && shared->settings.expect.availability_min == 0.6);
+	assert_true(shared->settings.recovery_seconds == 12 &&
+		    shared->settings.expect.limits[EXPECT_AVAILABILITY] == 0.6);
 	assert_null(baseline->target);
 	assert_null(baseline->params);
 	assert_true(baseline->settings.duration_seconds == 2);

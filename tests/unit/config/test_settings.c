@@ -13,8 +13,8 @@ static void zero_is_given_and_overrides(void **state)
 
 	assert_true(settings->warmup_seconds == 0);
 	assert_int_equal(settings->retries, 0);
-	assert_true(settings->expect.p99_ms_max == 0);
-	assert_true(isnan(settings->expect.availability_min));
+	assert_true(settings->expect.limits[EXPECT_P99] == 0);
+	assert_true(isnan(settings->expect.limits[EXPECT_AVAILABILITY]));
 	config_free(config);
 }
 

@@ -133,14 +133,14 @@ static void test_end_lines(void **state)
 	static const struct {
 		const char *columns, *line;
 	} cases[] = {
-		{"{\"status\": \"completed\", \"verdict\": \"pass\", \"summary\": {\"during\": {\"availability\": "
-		 "0.98},"
-		 " \"recovery_seconds\": 1.25}}",
-		 "completed, pass, 98.0 % available, recovered in 1.25 s\n"},
+		{"{\"status\": \"completed\", \"verdict\": \"pass\", \"summary\": {\"probes\": {\"get\": {\"during\": "
+		 "{\"availability\": 1}}, \"put\": {\"during\": {\"availability\": 0.98}}}, \"recovery_seconds\": "
+		 "1.25}}",
+		 "completed, pass, put 98.0 % available, recovered in 1.25 s\n"},
 		{"{\"status\": \"completed\", \"verdict\": \"none\"}", "completed\n"},
 		{"{\"status\": \"completed\", \"verdict\": \"fail\"}", "verdict fail\n"},
 		{"{\"status\": \"completed\", \"verdict\": \"fail\", \"summary\": {\"recovery_seconds\": null}}",
-		 "did not recover in time\n"},
+		 "stuck: did not recover in time\n"},
 		{"{\"status\": \"failed\", \"error_stage\": \"ready\", \"error_text\": \"no answer\"}",
 		 "failed in ready: no answer\n"},
 		{"{\"status\": \"interrupted\"}", "interrupted\n"},

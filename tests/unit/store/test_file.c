@@ -36,7 +36,7 @@ static void test_durability_settings(void **state)
 	struct fixture *f = *state;
 	static const struct {
 		const char *pragma, *value;
-	} wanted[] = {{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"}, {"user_version", "2"}};
+	} wanted[] = {{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"}, {"user_version", "3"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		_cleanup_statement_ sqlite3_stmt *statement = NULL;
@@ -71,6 +71,26 @@ static void test_migration(void **state)
 	assert_holds(trial, set);
 	assert_string_equal(string_of(trial, "seed"), "18446744073709551614");
 	test_durability_settings(state);
+}
+
+/* Rows stay, and attempts still refer to their trials. */
+static void test_older_verdicts(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_json_ json_t *set = json_pack("{s:s}", "verdict", "inconclusive"), *trial = NULL;
+	_cleanup_json_ json_t *wrong = json_pack("{s:s}", "verdict", "perhaps");
+
+	create_campaign(f);
+	store_close(TAKE_PTR(f->store));
+	run_sql(f->path, "PRAGMA writable_schema = ON;"
+			 "UPDATE sqlite_master SET sql = replace(sql, ', ''inconclusive''', '');"
+			 "PRAGMA writable_schema = RESET; PRAGMA user_version = 2");
+	assert_ok(store_open(&f->store, f->path, STORE_WRITE, &err));
+	assert_ok(store_trial_set(f->store, CAMPAIGN, "trial-lab-latency-0002", set, &err));
+	assert_ok(store_attempt_set(f->store, CAMPAIGN, "trial-lab-latency-0002", 1, set, &err));
+	assert_int_equal(store_trial_set(f->store, CAMPAIGN, "trial-lab-latency-0002", wrong, &err), -EINVAL);
+	trial = store_trial(f->store, CAMPAIGN, "2", &err);
+	assert_holds(trial, set);
 }
 
 static void assert_open_fails(const struct fixture *f, enum store_mode mode, int code, const char *text)
@@ -375,6 +395,7 @@ int main(void)
 		TEST(test_files_are_private),
 		TEST(test_durability_settings),
 		TEST(test_migration),
+		TEST(test_older_verdicts),
 		TEST(test_newer_schema),
 		TEST(test_wrong_files),
 		TEST(test_no_permission),
