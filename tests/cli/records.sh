@@ -11,13 +11,13 @@ make_nodes 2
 nodes="nodes: [{name: n1, address: 10.99.0.1, netns: $(ns n1)}, {name: n2, address: 10.99.0.2, netns: $(ns n2)}]"
 # Each sample of the probe `slow` takes longer than the time between two, so that some are under way at each phase's edge.
 cat >"$work/trials.yaml" <<END
-defaults: {warmup_seconds: 1, duration_seconds: 2, recovery_seconds: 5}
+defaults: {warmup_seconds: 1, duration_seconds: 2, recovery_seconds: 20}
 subjects:
   - name: lab
     reset: "true"
     workload: "exec ip netns exec $(ns n1) ping -n -i 0.002 10.99.0.2 >/dev/null"
     probes:
-      - {name: slow, exec: "sleep 0.2", every_ms: 50, timeout_ms: 20000}
+      - {name: slow, exec: "sleep 0.2", every_ms: 100, timeout_ms: 20000}
       - name: mixed
         exec: 'test "\$EVAL_PHASE" != hold || { n=\$((1\$(date +%N) % 2)); echo "kind \$n"; echo detail; echo "last \$n" >&2; exit 4; }'
         every_ms: 100

@@ -23,6 +23,7 @@
 #define LINE_MAX_COLUMNS 240
 /* How long progress_end waits for a reader that does not read. */
 #define DRAIN_NS NSEC_PER_SEC
+#define PART_SIZE (1U << 20)
 
 /* The state that is shown of one running trial. */
 struct progress_lane {
@@ -280,6 +281,29 @@ void progress_trial_end(struct progress *progress, unsigned int index, const jso
 	}
 }
 
+/* A table may be longer than what waits for its reader: passes it on in parts, until the reader stalls. */
+static void emit_long(struct progress *progress)
+{
+	bool reads = true;
+	size_t size;
+
+	fflush(progress->file);
+	fflush(progress->memory);
+	for (size_t at = 0; at < progress->text_size; at += size) {
+		const char *part = progress->text + at, *end = NULL;
+
+		size = progress->text_size - at;
+		if (size > PART_SIZE)
+			end = memrchr(part, '\n', PART_SIZE);
+		size = end ? (size_t)(end - part) + 1 : size;
+		output_add(progress->output, part, size);
+		if (reads)
+			output_drain(progress->output, DRAIN_NS);
+		reads = output_poll_fd(progress->output) < 0;
+	}
+	rewind(progress->memory);
+}
+
 void progress_table(struct progress *progress, const json_t *results)
 {
 	if (progress->mode != PROGRESS_JSON) {
@@ -287,7 +311,7 @@ void progress_table(struct progress *progress, const json_t *results)
 		report_findings(progress->file, results);
 		report_baseline(progress->file, results);
 	}
-	emit(progress);
+	emit_long(progress);
 }
 
 size_t progress_end(struct progress *progress)

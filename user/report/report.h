@@ -23,7 +23,8 @@ const char *report_milliseconds(char out[REPORT_CELL_SIZE], const json_t *value)
 const char *report_seconds(char out[REPORT_CELL_SIZE], const json_t *value);
 const char *report_count(char out[REPORT_CELL_SIZE], const json_t *value);
 
-/* A percentile of a summary's window: milliseconds, "<100" if there are fewer good samples, "-" without any. Returns out. */
+/* A percentile of a summary's window: milliseconds, "<100" if there are fewer good samples, "-" without any. Returns
+ * out. */
 const char *report_percentile(char out[REPORT_CELL_SIZE], const json_t *window, const char *key);
 
 /* Prints untrusted text: control characters become '?', except tabs; each newline is followed by indent. */
