@@ -81,6 +81,13 @@ started=$EPOCHREALTIME
 check_fails "a silent name server" 1 timeout 60 "$eval_bin" inject "${cut[@]}" --peer kv.test
 check_match "… is told" "$output" "host name 'kv.test' was not looked up within 10 s on $n1: are its name servers there\?"
 check_number "… after 10 s" "$EPOCHREALTIME - $started >= 9.5 && $EPOCHREALTIME - $started < 25"
+inject_start stopped "${cut[@]}" --peer kv.test
+sleep 1
+started=$EPOCHREALTIME
+kill -INT "$inject_pid"
+inject_end stopped
+check_eq "Ctrl+C while it looks up: exit status 130" "$inject_status" 130
+check_number "… at once" "$EPOCHREALTIME - $started < 2"
 inject_start killed "${cut[@]}" --peer kv.test
 children_of() { cat "/proc/$1/task/$1/children" 2>/dev/null; }
 has_child() { [[ -n $(children_of "$1") ]]; }

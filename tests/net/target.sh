@@ -82,6 +82,8 @@ inject held "${slow[@]}" --address 10.99.0.3:7000 "${here[@]}" || not_ok "a faul
 refused "the host's device on the way of an address" "device eth0" "${slow[@]}" --dev eth0 "${here[@]}"
 refused "the host's device by the route" "device eth0" "${slow[@]}" "${here[@]}"
 refused "the whole address" "address 10.99.0.3" "${slow[@]}" --address 10.99.0.3 "${here[@]}"
+refused "a range with the port in it" "address 10.99.0.3" "${slow[@]}" --address 10.99.0.3:6990-7010 "${here[@]}"
+allowed "a range beside it" "${slow[@]}" --address 10.99.0.3:7001-65535 "${here[@]}"
 allowed "another port of the address" "${slow[@]}" --address 10.99.0.3:7001 "${here[@]}"
 allowed "another address on the device" "${slow[@]}" --address 10.99.0.13 "${here[@]}"
 eval_bin=$eval_bin_outside

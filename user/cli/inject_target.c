@@ -17,6 +17,8 @@ int inject_target_exit_code(int code)
 	for (size_t i = 0; i < ARRAY_SIZE(usage); i++)
 		if (code == -usage[i])
 			return EXIT_USAGE;
+	if (code == -ECANCELED)
+		return EXIT_INTERRUPTED;
 	/* -ENOSYS: the request is valid, but eval cannot fulfil it on this host. */
 	return code == -ENOSYS ? EXIT_HOST : EXIT_TRIALS;
 }

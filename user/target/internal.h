@@ -9,7 +9,8 @@ typedef int (*lookup_visit)(size_t name, const struct endpoint *address, void *d
 /*
  * Calls visit with each address of each host name, in the order of names, as seen from the namespace netns_fd (-1: the
  * caller's) with the files of /etc that belong to netns (NULL: the caller's). Returns 0, what visit returned,
- * -EADDRNOTAVAIL if a name has no address, or -ETIMEDOUT after 10 s in all.
+ * -EADDRNOTAVAIL if a name has no address, -ETIMEDOUT after 10 s in all, -ECANCELED after a signal that ends this
+ * process.
  */
 int target_look_up(int netns_fd, const char *netns, const char *const *names, size_t count, lookup_visit visit,
 		   void *data, struct error *err);

@@ -43,8 +43,8 @@ enum item_kind {
 
 struct item {
 	char kind;
-	uint64_t place;                /* the network namespace, or the device number of the file system */
-	uint64_t value;                /* ifindex, port, inode */
+	uint64_t place; /* the network namespace, or the device number of the file system */
+	uint64_t value; /* ifindex, ports, inode; ports: the first, and the last of a range shifted by 16 */
 	char text[ENDPOINT_TEXT_SIZE]; /* address without port (compared), device's name or path (for messages) */
 };
 
@@ -71,6 +71,15 @@ static bool is_directory(const struct item *item)
 	return item->kind == ITEM_DIRECTORY || item->kind == ITEM_ABOVE;
 }
 
+/* No port is every port. */
+static bool ports_overlap(uint64_t a, uint64_t b)
+{
+	uint64_t a_first = a & UINT16_MAX, b_first = b & UINT16_MAX;
+	uint64_t a_last = a >> 16 ?: a_first, b_last = b >> 16 ?: b_first;
+
+	return !a_first || !b_first || (a_first <= b_last && b_first <= a_last);
+}
+
 /* both_disks: a shared namespace is not a collision, because two disk faults are compared by their directories. */
 static bool items_collide(const struct item *a, const struct item *b, bool both_disks)
 {
@@ -83,7 +92,7 @@ static bool items_collide(const struct item *a, const struct item *b, bool both_
 	if (a->kind == ITEM_NAMESPACE || b->kind == ITEM_NAMESPACE)
 		return !both_disks;
 	if (a->kind == ITEM_ADDRESS && b->kind == ITEM_ADDRESS)
-		return !strcmp(a->text, b->text) && (a->value == b->value || !a->value || !b->value);
+		return !strcmp(a->text, b->text) && ports_overlap(a->value, b->value);
 	if (a->kind == ITEM_DEVICE || b->kind == ITEM_DEVICE)
 		return a->kind != ITEM_ADDRESS && b->kind != ITEM_ADDRESS && a->value == b->value;
 	return false;
@@ -129,9 +138,8 @@ static void write_address(FILE *out, uint64_t netns, const struct endpoint *endp
 	char text[ENDPOINT_TEXT_SIZE];
 
 	address.port = address.last_port = 0;
-	endpoint_format(&address, text);
-	for (unsigned int i = 0; i < endpoint_port_count(endpoint); i++)
-		write_item(out, ITEM_ADDRESS, netns, endpoint->port + i, text);
+	write_item(out, ITEM_ADDRESS, netns, endpoint->port | (uint64_t)endpoint->last_port << 16,
+		   endpoint_format(&address, text));
 }
 
 static void write_network(FILE *out, const struct target *target, const struct target_spec *spec)

@@ -26,6 +26,7 @@
 #include "util/clock.h"
 
 #define LOOKUP_SECONDS 10
+#define LOOK_MS 50 /* how long a signal may go unnoticed */
 #define PATH_SIZE 256
 #define FILE_SIZE 65536 /* what is beyond is not read */
 
@@ -161,20 +162,28 @@ static void child_run(int fd, int netns_fd, const char *netns, const char *const
 	_exit(0);
 }
 
-/* Reads one answer. -ETIMEDOUT at the deadline, -EPIPE at the end. */
+/* The caller may have blocked the signals that end it. */
+static bool is_to_stop(void)
+{
+	sigset_t pending;
+
+	return !sigpending(&pending) && (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 ||
+					 sigismember(&pending, SIGHUP) == 1);
+}
+
+/* Reads one answer. -ETIMEDOUT at the deadline, -ECANCELED after a signal, -EPIPE at the end. */
 static int read_answer(int fd, uint64_t deadline_ns, struct answer *answer)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-	uint64_t now_ns = clock_monotonic_ns();
-	ssize_t size;
+	int ready;
 
-	while (poll(&poll_fd, 1, now_ns < deadline_ns ? (int)((deadline_ns - now_ns) / NSEC_PER_MSEC) + 1 : 0) <= 0) {
-		now_ns = clock_monotonic_ns();
-		if (now_ns >= deadline_ns)
+	while ((ready = poll(&poll_fd, 1, LOOK_MS)) <= 0) {
+		if (ready < 0 || is_to_stop())
+			return -ECANCELED;
+		if (clock_monotonic_ns() >= deadline_ns)
 			return -ETIMEDOUT;
 	}
-	size = read(fd, answer, sizeof(*answer));
-	return size == sizeof(*answer) ? 0 : -EPIPE;
+	return read(fd, answer, sizeof(*answer)) == sizeof(*answer) ? 0 : -EPIPE;
 }
 
 static int read_answers(int fd, const char *netns, const char *const *names, size_t count, lookup_visit visit,
@@ -192,6 +201,8 @@ static int read_answers(int fd, const char *netns, const char *const *names, siz
 					 "host name '%s' was not looked up within %d s on %s: are its name "
 					 "servers there?",
 					 names[name], LOOKUP_SECONDS, where);
+		if (ret == -ECANCELED)
+			return error_set(err, ret, "stopped by a signal while it looked up '%s'", names[name]);
 		if (ret)
 			return error_set(err, ret, "cannot look up host names on %s", where);
 		if (answer.code)
