@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # not in guests: it reads the sources
+# shellcheck disable=SC2016 # backquotes of Markdown
 # The files, make targets, commands and functions that the Markdown pages name exist.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
@@ -76,4 +77,61 @@ done
 for paper in ARCHITECTURE.md CONTRIBUTING.md; do
 	check_eq "$paper: names" "$(missing_names "$paper")" ""
 done
+
+# --- docs/campaign-file.md and the code ------------------------------------------------------------------------------
+
+reference=docs/campaign-file.md
+# Keys of the code but for those that only say where they belong, and those of the page.
+keys_in_code() {
+	{
+		awk '/\{\.name = "/ { text = "" } { text = text $0 } /\},?$/ { if (text ~ /\.name = "/ && text !~ /KEY_ELSEWHERE|IN_DEFAULTS/) print text; text = "" }' \
+			user/config/{load,subject,node,settings,chaos_types,decode}.c | sed -n 's/.*\.name = "\([a-z_0-9]*\)".*/\1/p'
+		sed -n 's/.*LIMIT(EXPECT[A-Z_0-9]*, "\([a-z_0-9]*\)".*/\1/p' user/config/settings.c
+	} | sort -u
+}
+undocumented() { keys_in_code | while read -r key; do grep -qw "\`$key\`\|$key:" "$reference" || echo "$key"; done; }
+unknown_keys() {
+	sed -n 's/^| \(`[^|]*\) |.*/\1/p' "$reference" | grep -o '`[a-z_0-9]*`' | tr -d '`' | sort -u |
+		while read -r key; do keys_in_code | grep -qx "$key" || echo "$key"; done
+}
+check_number "the code has keys" "$(keys_in_code | grep -c .) >= 40"
+check_eq "$reference: each key of the code" "$(undocumented)" ""
+check_eq "$reference: no other" "$(unknown_keys)" ""
+check_eq "$reference: the environment of commands" "$(grep -o 'EVAL_[A-Z]*' "$reference" | sort -u | xargs)" \
+	"$(grep -o '"EVAL_[A-Z]*"' user/process/environment.c | tr -d '"' | sort -u | xargs)"
+# range_in_code KEY LEVEL: prints "MIN to MAX", as a number far outside is told.
+range_in_code() {
+	local where=$2 file=$work/range.yaml
+	printf '%s\nsubjects:\n  - {name: s, reset: "true", %s nodes: [{name: n, address: 10.0.0.1}, {name: m, address: 10.0.0.2}]}\nchaos_types: [{type: latency, params: {min_ms: 1, max_ms: 1}}]\n' \
+		"$([[ $where == top ]] && echo "$1: 123456789012"; [[ $where == defaults ]] && echo "defaults: {$1: 123456789012}"
+			[[ $where == expect ]] && echo "defaults: {expect: {$1: 123456789012}}")" \
+		"$([[ $where == subject ]] && echo "$1: 123456789012,")" >"$file"
+	"$eval_bin" validate "$file" 2>&1 | sed -n "s/.*'$1' must be between \([0-9.]*\) and \([0-9.]*\),.*/\1 to \2/p" | head -n 1
+}
+# Rows "| `key` | A to B …" of a section of the page.
+ranges_in() { # SECTION LEVEL
+	awk -v section="## $1" '$0 == section { on = 1; next } /^## / { on = 0 } on' "$reference" |
+		sed -n 's/^| \(`[^|]*`\) | \([0-9,]*\) to \([0-9,]*\)[ ,|].*/\1 \2 \3/p' | tr -d ',' | while read -r row; do
+		for key in $(grep -o '`[a-z_0-9]*`' <<<"$row" | tr -d '`'); do
+			echo "$2 $key $(sed 's/.*` //; s/\([0-9]*\) \([0-9]*\)$/\1 to \2/' <<<"$row")"
+		done
+	done
+}
+mapfile -t ranges < <(ranges_in "At the top" top; ranges_in Settings defaults; ranges_in "A subject" subject)
+check_number "$reference: rows with ranges" "${#ranges[@]} >= 9"
+for row in "${ranges[@]}"; do
+	read -r level key range <<<"$row"
+	[[ $key != *_max* && $key != *_min && $key != recover_* ]] || level=expect
+	check_eq "$reference: the range of $key" "$(range_in_code "$key" "$level")" "$range"
+done
+
+# Messages of docs/troubleshooting.md that no source has any more; sources break strings anywhere.
+sources=$(cat user/*/*.c user/*/*/*.c | tr -d '\n' | sed 's/"[[:space:]]*"//g; s/\\"/"/g')
+gone() {
+	sed -n 's/^| \(`[^|]*\) |.*/\1/p' docs/troubleshooting.md | grep -o '`[^`]*`' | tr -d '`' | while read -r message; do
+		[[ $sources == *"$message"* ]] || echo "$message"
+	done
+}
+check_eq "docs/troubleshooting.md: eval says these words" "$(gone)" ""
+check_number "… some twenty" "$(grep -c '^| `' docs/troubleshooting.md) >= 20"
 done_testing

@@ -38,6 +38,7 @@ for window in before/warmup during/hold after/recover; do
 		"$(sql "SELECT trials.id, key, json_extract(value, '\$.${window%/*}.count'), json_extract(value, '\$.${window%/*}.good')
 			FROM trials, json_each(summary, '\$.probes') ORDER BY 1, 2")"
 done
+check_eq "each figure is that of the samples, by a script of its own" "$(/usr/bin/python3 "$top/tests/tools/summary.py" "$db")" ""
 check_eq "a sample that ends under chaos belongs to it" "$(sql "SELECT count(*) FROM samples JOIN trials ON trials.id = trial_id
 	WHERE (phase = 'warmup') != (started_at_ns + latency_ns < chaos_injected_at_monotonic_ns)")" 0
 check_eq "errors by their text, with the output of the last one" \

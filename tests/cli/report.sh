@@ -36,6 +36,8 @@ check_match "… and claims what it can show" "$output" 'p50 +[0-9.]+ ms +[0-9.]
 check_match "… and says how to run them again" "$output" "5 trials did not pass; this runs just them again:"
 id=$(sqlite3 "$db" 'SELECT id FROM campaigns')
 
+check_eq "each figure is that of the samples, by a script of its own" "$(/usr/bin/python3 "$top/tests/tools/summary.py" "$db")" ""
+
 # --- Formats --------------------------------------------------------------------------------------------------
 
 mkdir "$work/out"

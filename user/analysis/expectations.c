@@ -39,9 +39,9 @@ static double number_of(const json_t *value)
 	return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-static struct measured measure(const struct limit *limit, const json_t *during)
+static struct measured measure(const struct limit *limit, const json_t *during, const json_t *intervals)
 {
-	const json_t *interval = json_object_get(json_object_get(during, "intervals"), limit->key ?: "");
+	const json_t *interval = json_object_get(intervals, limit->key ?: "");
 	struct measured measured = {
 		.low = number_of(json_array_get(interval, 0)),
 		.high = number_of(json_array_get(interval, 1)),
@@ -95,13 +95,16 @@ static void add(json_t *list, enum expectation expectation, const char *probe, d
 					"verdict", verdict_name(verdict)));
 }
 
-static enum trial_verdict judge_probe(const struct expectations *asked, const char *probe, const json_t *during,
+static enum trial_verdict judge_probe(const struct expectations *asked, const char *probe, const json_t *summary,
 				      json_t *list)
 {
+	const json_t *windows = json_object_get(json_object_get(summary, "probes"), probe);
+	const json_t *intervals = json_object_get(json_object_get(summary, "intervals"), probe);
 	enum trial_verdict all = VERDICT_PASS;
 
 	for (enum expectation i = 0; i < EXPECT_RECOVERY; i++) {
-		struct measured measured = measure(&limits[i], during);
+		struct measured measured =
+			measure(&limits[i], json_object_get(windows, "during"), json_object_get(intervals, "during"));
 		enum trial_verdict verdict = compare(&limits[i], asked->limits[i], &measured);
 
 		if (isnan(asked->limits[i]))
@@ -127,14 +130,10 @@ static enum trial_verdict judge_recovery(double asked, const json_t *summary, js
 enum trial_verdict expectations_judge(const struct expectations *asked, const char *const *probes, size_t probe_count,
 				      const json_t *summary, json_t *list)
 {
-	const json_t *of_probes = json_object_get(summary, "probes");
 	enum trial_verdict verdict = VERDICT_PASS;
 
-	for (size_t i = 0; i < probe_count; i++) {
-		const json_t *during = json_object_get(json_object_get(of_probes, probes[i]), "during");
-
-		verdict = worse(verdict, judge_probe(asked, probes[i], during, list));
-	}
+	for (size_t i = 0; i < probe_count; i++)
+		verdict = worse(verdict, judge_probe(asked, probes[i], summary, list));
 	return worse(verdict, judge_recovery(asked->limits[EXPECT_RECOVERY], summary, list));
 }
 

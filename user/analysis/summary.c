@@ -94,9 +94,9 @@ static double longest_outage(const struct summary_sample *samples, size_t count,
 	return (double)longest_ns / (double)NSEC_PER_SEC;
 }
 
-/* Of one probe's samples. latencies has room for all of them. */
+/* Of one probe's samples. latencies has room for all of them; the window's intervals are added to intervals. */
 static json_t *summarize_window(const struct summary_sample *samples, size_t count, const struct summary_times *times,
-				enum summary_window window, double *latencies)
+				enum summary_window window, double *latencies, json_t *all_intervals)
 {
 	size_t seen = 0, good = 0;
 	struct interval share;
@@ -112,10 +112,11 @@ static json_t *summarize_window(const struct summary_sample *samples, size_t cou
 	rank_sort(latencies, good);
 	share = interval_of_share(good, seen);
 	intervals = json_pack("{s:[f, f]}", "availability", share.low, share.high);
-	out = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "count", (json_int_t)seen, "good", (json_int_t)good,
+	out = json_pack("{s:I, s:I, s:o, s:o, s:o}", "count", (json_int_t)seen, "good", (json_int_t)good,
 			"availability", number_if(seen, (double)good / (double)(seen ?: 1)), "max_ms",
 			number_if(good, good ? latencies[good - 1] : 0), "outage_seconds",
-			number_if(seen, longest_outage(samples, count, times, window)), "intervals", intervals);
+			number_if(seen, longest_outage(samples, count, times, window)));
+	json_object_set_new(all_intervals, window_names[window], intervals);
 	for (size_t i = 0; i < ARRAY_SIZE(percents); i++)
 		add_percentile(out, intervals, latencies, good, percents[i]);
 	return out;
@@ -143,9 +144,12 @@ static json_t *first_bad(const struct summary_sample *samples, size_t count, con
 	return json_null();
 }
 
-/* own and latencies have room for every sample. NULL if the probe has no samples, or out of memory. */
+/*
+ * own and latencies have room for every sample; the intervals are added to intervals. NULL if the probe has no samples,
+ * or out of memory.
+ */
 static json_t *summarize_probe(const struct summary_samples *samples, const struct summary_times *times, uint32_t probe,
-			       struct summary_sample *own, double *latencies)
+			       struct summary_sample *own, double *latencies, json_t *intervals)
 {
 	size_t count = 0;
 	json_t *out;
@@ -158,7 +162,8 @@ static json_t *summarize_probe(const struct summary_samples *samples, const stru
 	qsort(own, count, sizeof(*own), compare_schedules);
 	out = json_object();
 	for (enum summary_window window = 0; window < WINDOW_COUNT; window++)
-		json_object_set_new(out, window_names[window], summarize_window(own, count, times, window, latencies));
+		json_object_set_new(out, window_names[window],
+				    summarize_window(own, count, times, window, latencies, intervals));
 	json_object_set_new(out, "first_bad_seconds", first_bad(own, count, times));
 	return out;
 }
@@ -169,17 +174,19 @@ json_t *summary_make(const struct summary_samples *samples, const char *const *p
 	_cleanup_free_ double *latencies = calloc(samples->count + 1, sizeof(*latencies));
 	_cleanup_free_ struct summary_sample *own = calloc(samples->count + 1, sizeof(*own));
 	_cleanup_json_ json_t *summary = json_object();
-	json_t *of_probes = json_object(), *recovery = json_null();
+	json_t *of_probes = json_object(), *intervals = json_object(), *recovery = json_null();
 
 	if (times->recovered_ns && times->reverted_ns && times->recovered_ns >= times->reverted_ns)
 		recovery = json_real((double)(times->recovered_ns - times->reverted_ns) / (double)NSEC_PER_SEC);
-	if (json_object_set_new(summary, "probes", of_probes) ||
+	if (json_object_set_new(summary, "probes", of_probes) || json_object_set_new(summary, "intervals", intervals) ||
 	    json_object_set_new(summary, "recovery_seconds", recovery) || !latencies || !own)
 		return NULL;
 	for (uint32_t i = 0; i < probe_count; i++) {
-		json_t *windows = summarize_probe(samples, times, i, own, latencies);
+		_cleanup_json_ json_t *own_intervals = json_object();
+		json_t *windows = summarize_probe(samples, times, i, own, latencies, own_intervals);
 
-		if (windows && json_object_set_new(of_probes, probes[i], windows))
+		if (windows && (json_object_set_new(of_probes, probes[i], windows) ||
+				json_object_set(intervals, probes[i], own_intervals)))
 			return NULL;
 	}
 	return TAKE_PTR(summary);

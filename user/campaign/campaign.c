@@ -96,7 +96,8 @@ static int prepare(struct campaign *campaign, struct error *err)
 	if (progress_new(&campaign->progress, campaign->options->progress, stdout, campaign->lane_count,
 			 campaign->to_run))
 		return error_set(err, -ENOMEM, "out of memory");
-	return pump_add(&campaign->pump, &campaign_source, campaign, err) ?: campaign_watch_workers(campaign, err);
+	return pump_add(&campaign->pump, &campaign_source, campaign, err)
+		       ?: notify_prepare(campaign, err) ?: campaign_watch_workers(campaign, err);
 }
 
 /* Per trial of the plan; NULL if out of memory. */
@@ -160,6 +161,7 @@ static int run_locked(struct campaign *campaign)
 		record_campaign(campaign, json_pack("{s:o}", "features", features_to_json(campaign->check.features)));
 	announce(campaign);
 	campaign_loop(campaign);
+	notify_finish(campaign);
 	ret = campaign_finish(campaign);
 	guard_stop(&campaign->guard);
 	return ret;
@@ -167,6 +169,7 @@ static int run_locked(struct campaign *campaign)
 
 static void campaign_clear(struct campaign *campaign)
 {
+	notify_free(campaign);
 	progress_free(campaign->progress);
 	pump_clear(&campaign->pump);
 	for (unsigned int i = 0; campaign->lanes && i < campaign->lane_count; i++)

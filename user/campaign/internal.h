@@ -41,6 +41,7 @@ struct usage {
 	bool *busy, *used; /* per instance */
 };
 
+struct notifier;
 struct record;
 
 struct campaign {
@@ -52,6 +53,7 @@ struct campaign {
 	struct guard guard;
 	struct progress *progress;
 	struct pump pump;
+	struct notifier *notifier; /* NULL: no `notify` */
 	char scope_prefix[SCOPE_NAME_SIZE];
 	char boot_id[40];
 
@@ -104,6 +106,16 @@ int campaign_signal_fd(void);
 bool campaign_interrupted(void);
 /* Stops all workers; no further trial starts. */
 void campaign_stop(struct campaign *campaign);
+
+/* campaign/notify.c; without the command `notify` they do nothing */
+int notify_prepare(struct campaign *campaign, struct error *err);
+/* event: "inject", "revert" or "end". */
+void notify_event(struct campaign *campaign, const struct lane *lane, const char *event);
+/* Notifies of what new columns of the trial say. */
+void notify_columns(struct campaign *campaign, const struct lane *lane, const json_t *columns);
+/* Waits for the notices that run. */
+void notify_finish(struct campaign *campaign);
+void notify_free(struct campaign *campaign);
 
 /* campaign/loop.c: runs all pending trials, until they have ended or the campaign is stopped. */
 void campaign_loop(struct campaign *campaign);

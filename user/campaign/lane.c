@@ -86,6 +86,12 @@ int lane_fork(struct campaign *campaign, struct lane *lane, struct error *err)
 	return 0;
 }
 
+static void update_columns(struct campaign *campaign, struct lane *lane, json_t *columns)
+{
+	json_object_update(lane->columns, columns);
+	notify_columns(campaign, lane, columns);
+}
+
 static void handle_message(struct campaign *campaign, struct lane *lane, json_t *message)
 {
 	const char *kind = json_text_or(message, "message", "");
@@ -98,7 +104,7 @@ static void handle_message(struct campaign *campaign, struct lane *lane, json_t 
 	if (!strcmp(kind, "phase") || !strcmp(kind, "event"))
 		json_array_append(lane->events, message);
 	else if (!strcmp(kind, "columns"))
-		json_object_update(lane->columns, json_object_get(message, "columns"));
+		update_columns(campaign, lane, json_object_get(message, "columns"));
 	else if (!strcmp(kind, "command"))
 		json_array_append(lane->commands, json_object_get(message, "record"));
 	else if (!strcmp(kind, "samples"))

@@ -116,6 +116,7 @@ static void end_trial(struct campaign *campaign, struct lane *lane)
 		lane_reap(campaign, lane);
 	set_end(lane);
 	record_trial_end(campaign, lane);
+	notify_event(campaign, lane, "end");
 	progress_trial_end(campaign->progress, index, lane->columns);
 	lane->entry->state = ENTRY_ENDED;
 	set_busy(campaign, lane, false);

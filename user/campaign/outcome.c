@@ -17,18 +17,14 @@
 /* Reduces a row to what the table and the exit code need, to save memory in long campaigns. */
 static void slim_row(json_t *row)
 {
-	static const char *const windows[] = {"before", "during", "after"};
 	json_t *probes = json_object_get(json_object_get(row, "summary"), "probes"), *probe;
 	json_t *evidence = json_object_get(row, "evidence");
 	const char *name;
 	json_t *hits = json_object_get(evidence, "hit");
 	char loss[256];
 
-	json_object_foreach (probes, name, probe) {
+	json_object_foreach (probes, name, probe)
 		json_object_del(probe, "errors");
-		for (size_t i = 0; i < ARRAY_SIZE(windows); i++)
-			json_object_del(json_object_get(probe, windows[i]), "intervals");
-	}
 	if (losses_describe(loss, sizeof(loss), evidence) > 0)
 		return;
 	json_object_set_new(row, "evidence", hits ? json_pack("{s:O}", "hit", hits) : json_null());

@@ -86,6 +86,7 @@ void config_free(struct config *config)
 	}
 	free(config->subjects);
 	free(config->chaos);
+	command_clear(&config->notify);
 	strings_clear(&config->protect);
 	strings_clear(&config->allow);
 	strings_clear(&config->files);

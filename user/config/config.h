@@ -86,6 +86,7 @@ struct config {
 	bool seed_given;
 	uint64_t seed;
 	unsigned int trials_per_combination, parallel;
+	struct command notify; /* not part of the hash: it changes nothing of a trial */
 	double cooldown_seconds;
 	bool include_baseline;
 	struct strings protect; /* in addition to PROTECT_DEFAULT */

@@ -99,6 +99,7 @@ static const struct key config_keys[] = {
 	 .min = 0,
 	 .max = 86400},
 	{.name = "include_baseline", .read = read_bool, .offset = offsetof(struct config, include_baseline)},
+	{.name = "notify", .read = read_command, .offset = offsetof(struct config, notify)},
 	{.name = "protect", .read = read_protect},
 	{.name = "allow", .read = read_allow},
 	{.name = "defaults", .read = read_defaults},

@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -123,23 +124,23 @@ static int pipe_open(int ends[2])
 }
 
 /* Makes only system calls: another thread may have held any lock at the clone. */
-__attribute__((noreturn)) static void child_run(const struct proc_spec *spec, pid_t parent, int out_fd, int err_fd)
+__attribute__((noreturn)) static void child_run(const struct proc_spec *spec, pid_t parent, int in_fd, int out_fd,
+						int err_fd)
 {
 	static const char chdir_failed[] = "eval: cannot enter the command's folder\n";
 	static const char exec_failed[] = "eval: cannot run /bin/sh\n";
 	char *const argv[] = {"sh", "-c", (char *)spec->exec, NULL};
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	sigset_t none;
-	int null_fd;
-
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127);
 	for (int sig = 1; sig < NSIG; sig++)
 		sigaction(sig, &action, NULL);
-	null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	dup2(null_fd, STDIN_FILENO);
+	if (in_fd < 0)
+		in_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	dup2(in_fd, STDIN_FILENO);
 	dup2(out_fd, STDOUT_FILENO);
 	dup2(err_fd, STDERR_FILENO);
 	/* Also closes what our own caller left open, which a daemon would hold for good (the flag needs 5.11). */
@@ -158,7 +159,7 @@ __attribute__((noreturn)) static void child_run(const struct proc_spec *spec, pi
 }
 
 /* clone3 puts the child into its cgroup from the first instruction on (5.7, kernel commit ef2c41cf38a7). */
-static pid_t spawn(const struct proc_spec *spec, int *pidfd, int out_fd, int err_fd)
+static pid_t spawn(const struct proc_spec *spec, int *pidfd, int in_fd, int out_fd, int err_fd)
 {
 	struct clone_args args = {
 		.flags = CLONE_PIDFD,
@@ -177,15 +178,31 @@ static pid_t spawn(const struct proc_spec *spec, int *pidfd, int out_fd, int err
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (!pid)
-		child_run(spec, parent, out_fd, err_fd);
+		child_run(spec, parent, in_fd, out_fd, err_fd);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return pid < 0 ? -errno : pid;
 }
 
+/* A file in memory, so that nobody waits for a reader. */
+static int input_open(const char *text)
+{
+	_cleanup_close_ int fd = memfd_create("input", MFD_CLOEXEC);
+	size_t size = strlen(text);
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, size) != (ssize_t)size || lseek(fd, 0, SEEK_SET))
+		return -EIO;
+	return TAKE_FD(fd);
+}
+
 static int start_in(struct proc *proc, const struct proc_spec *spec, struct error *err)
 {
-	_cleanup_close_ int out_fd = -1, err_fd = -1;
+	_cleanup_close_ int in_fd = spec->input ? input_open(spec->input) : -1, out_fd = -1, err_fd = -1;
 	int ends[2], ret;
+
+	if (spec->input && in_fd < 0)
+		return error_set_errno(err, in_fd, "cannot pass on the input");
 
 	ret = pipe_open(ends);
 	if (ret)
@@ -204,7 +221,7 @@ static int start_in(struct proc *proc, const struct proc_spec *spec, struct erro
 	if (err_fd >= 0)
 		fcntl(err_fd, F_SETFL, 0);
 	proc->result.started_ns = clock_monotonic_ns();
-	ret = spawn(spec, &proc->pidfd, out_fd, err_fd < 0 ? out_fd : err_fd);
+	ret = spawn(spec, &proc->pidfd, in_fd, out_fd, err_fd < 0 ? out_fd : err_fd);
 	if (ret < 0)
 		return error_set_errno(err, ret, "cannot start a process");
 	proc->pid = ret;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A command of the campaign file, run by /bin/sh -c in a session of its own with stdin from /dev/null and its output
+ * A command of the campaign file, run by /bin/sh -c in a session of its own, with its output
  * captured within bounds. Driven by the caller's poll loop; only proc_finish() and proc_free() wait. The command has
  * ended when its process has exited, whatever still holds the output's pipe, or when it was killed but hangs in the
  * kernel.
@@ -28,6 +28,7 @@ struct proc_spec {
 	const char *exec;
 	const char *directory;    /* NULL: the caller's */
 	char *const *environment; /* complete, ends with NULL */
+	const char *input;        /* on standard input; NULL: nothing, /dev/null */
 	uint64_t timeout_ns;      /* 0: none */
 	int cgroup_fd;            /* cgroup v2 directory to start in; -1: the caller's */
 	enum proc_stderr standard_error;

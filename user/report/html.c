@@ -280,6 +280,24 @@ static void put_json(FILE *out, const char *title, const json_t *value)
 	fputs("</span></p>\n", out);
 }
 
+/* The distribution of the delays that were drawn, and of those that packets had. */
+static void put_delays(FILE *out, const json_t *evidence)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *memory = open_memstream(&text, &size);
+
+	if (!memory)
+		return;
+	report_delays(memory, evidence);
+	fclose(memory);
+	if (!size)
+		return;
+	fputs("<p>Delays, as drawn and as applied:</p>\n<pre>", out);
+	markup_text(out, text);
+	fputs("</pre>\n", out);
+}
+
 static void put_numbers(FILE *out, const json_t *trial)
 {
 	const json_t *evidence = json_object_get(trial, "evidence"), *peer;
@@ -300,6 +318,7 @@ static void put_numbers(FILE *out, const json_t *trial)
 	}
 	if (i)
 		fputs("</p>\n", out);
+	put_delays(out, evidence);
 	put_json(out, "Parameters", json_object_get(trial, "params_effective"));
 	put_json(out, "Notes", json_object_get(evidence, "notes"));
 	fputs("</details>\n", out);

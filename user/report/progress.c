@@ -24,6 +24,7 @@
 /* How long progress_end waits for a reader that does not read. */
 #define DRAIN_NS NSEC_PER_SEC
 #define PART_SIZE (1U << 20)
+#define TABLE_TRIALS 200
 
 /* The state that is shown of one running trial. */
 struct progress_lane {
@@ -304,10 +305,31 @@ static void emit_long(struct progress *progress)
 	rewind(progress->memory);
 }
 
+/* Of a long campaign, only what did not pass: nobody reads thousands of lines. */
+static void print_table(const struct progress *progress, const json_t *results)
+{
+	_cleanup_json_ json_t *shown = json_array();
+	const json_t *trial;
+	size_t i, bad = 0;
+
+	json_array_foreach (results, i, trial) {
+		bool matters = !outcome_passed(trial);
+
+		bad += matters;
+		if (json_array_size(results) <= TABLE_TRIALS || (matters && bad <= TABLE_TRIALS))
+			json_array_append(shown, (json_t *)trial);
+	}
+	if (json_array_size(shown))
+		report_table_for(progress->file, progress->fd, shown);
+	if (json_array_size(shown) < json_array_size(results))
+		fprintf(progress->file, "%zu trials, %zu of which did not pass%s; 'eval show' prints all of them\n",
+			json_array_size(results), bad, bad > TABLE_TRIALS ? ", the first of which are above" : "");
+}
+
 void progress_table(struct progress *progress, const json_t *results)
 {
 	if (progress->mode != PROGRESS_JSON) {
-		report_table_for(progress->file, progress->fd, results);
+		print_table(progress, results);
 		report_findings(progress->file, results);
 		report_baseline(progress->file, results);
 	}

@@ -301,9 +301,13 @@ int store_visit_trials(struct store *store, const char *campaign_id, enum store_
 		[STORE_TRIAL_STATE] =
 			"SELECT id, status, verdict, attempt, instance FROM trials WHERE campaign_id = ?1 "
 			"ORDER BY trial_index",
-		[STORE_TRIAL_RESULTS] = "SELECT id, subject, chaos, baseline, status, verdict, error_stage, "
-					"error_text, evidence, summary, "
-					"expectations FROM trials WHERE campaign_id = ?1 ORDER BY trial_index",
+		[STORE_TRIAL_RESULTS] =
+			"SELECT id, subject, chaos, baseline, status, verdict, error_stage, error_text, expectations, "
+			"CASE WHEN json_valid(evidence) AND json_type(evidence, '$.targets') IS NULL AND "
+			"json_array_length(evidence, '$.losses') = 0 THEN json_object('hit', "
+			"json_extract(evidence, '$.hit'), 'losses', json('[]')) ELSE evidence END AS evidence, "
+			"CASE WHEN json_valid(summary) THEN json_remove(summary, '$.intervals') ELSE summary END AS "
+			"summary FROM trials WHERE campaign_id = ?1 ORDER BY trial_index",
 	};
 
 	return visit_rows(store, TABLE_TRIALS, queries[part], campaign_id, visit, data, err);

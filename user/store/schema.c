@@ -145,7 +145,10 @@ static const struct store_column event_columns[] = {
 
 const struct store_table store_tables[TABLE_COUNT] = {
 	[TABLE_CAMPAIGNS] = {.name = "campaigns", .columns = campaign_columns, .index = "hash"},
-	[TABLE_TRIALS] = {.name = "trials", .columns = trial_columns, .constraint = "PRIMARY KEY (campaign_id, id)"},
+	[TABLE_TRIALS] = {.name = "trials",
+			  .columns = trial_columns,
+			  .constraint = "PRIMARY KEY (campaign_id, id)",
+			  .index = "campaign_id, trial_index"},
 	[TABLE_ATTEMPTS] = {.name = "attempts",
 			    .columns = attempt_columns,
 			    .constraint = "PRIMARY KEY (campaign_id, trial_id, attempt), " OF_A_TRIAL},

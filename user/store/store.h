@@ -95,7 +95,11 @@ json_t *store_unfinished(struct store *store, const char *hash, struct error *er
 typedef int (*store_row_visit)(json_t *row, void *data, struct error *err);
 enum store_trial_part {
 	STORE_TRIAL_STATE, /* id, status, verdict, attempt, instance */
-	/* id, subject, chaos, baseline, status, verdict, error_stage, error_text, evidence, summary, expectations */
+	/*
+	 * id, subject, chaos, baseline, status, verdict, error_stage, error_text, expectations, evidence: only "hit"
+	 * and "losses" if there were no losses, summary without "intervals": of tens of thousands, most of the time is
+	 * JSON.
+	 */
 	STORE_TRIAL_RESULTS,
 };
 /* In plan order. */

@@ -54,6 +54,21 @@ static void run_to_end(struct proc *proc)
 	}
 }
 
+static void test_reads_its_input(void **state)
+{
+	struct proc_spec spec = {
+		.exec = "cat; cat", .directory = "/", .environment = environ, .cgroup_fd = -1, .input = "one\ntwo\n"};
+	_cleanup_json_ json_t *output = NULL;
+	struct proc *proc = NULL;
+
+	assert_int_equal(proc_start(&proc, &spec, NULL), 0);
+	run_to_end(proc);
+	assert_true(proc_succeeded(proc));
+	output = proc_output(proc);
+	assert_string_equal(json_string_value(output), "one\ntwo\n");
+	proc_free(proc);
+}
+
 static struct proc *run(const char *exec)
 {
 	struct proc *proc = start(exec, 0, PROC_STDERR_MIXED);
@@ -295,6 +310,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exit_codes),
+		cmocka_unit_test(test_reads_its_input),
 		cmocka_unit_test(test_output_is_mixed_or_apart),
 		cmocka_unit_test(test_output_is_bounded),
 		cmocka_unit_test(test_output_is_text),
