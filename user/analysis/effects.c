@@ -3,9 +3,11 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analysis/outcome.h"
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/json.h"
 
@@ -20,68 +22,88 @@ static const struct figure {
 	{"recovery_seconds", NULL, "recovery_seconds"},
 };
 
-static void widen(json_t *effect, const char *name, const json_t *value)
-{
-	double number = json_number_value(value), least, most;
+struct effect {
+	const json_t *like; /* the first trial's row */
+	const char *probe;  /* NULL: none */
+	size_t trials, passed;
+	double least[ARRAY_SIZE(figures)], most[ARRAY_SIZE(figures)]; /* NAN: none */
+};
 
-	if (!json_is_number(value))
-		return;
-	if (!effects_range(effect, name, &least, &most))
-		least = most = number;
-	json_object_set_new(effect, name, json_pack("[f, f]", fmin(least, number), fmax(most, number)));
+struct effects {
+	struct effect *items;
+	size_t count, room;
+};
+
+static bool is_of(const struct effect *effect, const json_t *trial, const char *probe)
+{
+	static const char *const keys[] = {"subject", "chaos"};
+
+	if (effect->probe && probe ? strcmp(effect->probe, probe) : effect->probe != probe)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (strcmp(json_text_or(effect->like, keys[i], ""), json_text_or(trial, keys[i], "")) != 0)
+			return false;
+	return true;
 }
 
-static void add_trial(json_t *effect, const json_t *trial, const char *probe)
+static struct effect *find(struct effects *effects, const json_t *trial, const char *probe)
+{
+	struct effect *items, *effect;
+
+	for (size_t i = 0; i < effects->count; i++)
+		if (is_of(&effects->items[i], trial, probe))
+			return &effects->items[i];
+	items = array_reserve(effects->items, effects->count, &effects->room, 16, sizeof(*items));
+	if (!items)
+		return NULL;
+	effects->items = items;
+	effect = &items[effects->count++];
+	*effect = (struct effect){.like = trial, .probe = probe};
+	for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
+		effect->least[i] = effect->most[i] = NAN;
+	return effect;
+}
+
+/* probe is NULL for a trial without samples, which is counted by itself. */
+static void add_trial(struct effects *effects, const json_t *trial, const char *probe)
 {
 	const json_t *summary = json_object_get(trial, "summary");
 	const json_t *windows = json_object_get(json_object_get(summary, "probes"), probe ?: "");
+	struct effect *effect = find(effects, trial, probe);
 
-	json_object_set_new(effect, "trials", json_integer(json_integer_at(effect, "trials") + 1));
-	json_object_set_new(effect, "passed", json_integer(json_integer_at(effect, "passed") + outcome_passed(trial)));
+	if (!effect)
+		return;
+	effect->trials++;
+	effect->passed += outcome_passed(trial);
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {
-		const struct figure *figure = &figures[i];
+		const char *window = figures[i].window;
+		double number = json_number_at(window ? json_object_get(windows, window) : summary, figures[i].key);
 
-		widen(effect, figure->name,
-		      json_object_get(figure->window ? json_object_get(windows, figure->window) : summary,
-				      figure->key));
+		/* Of a number and NAN, these take the number. */
+		effect->least[i] = fmin(effect->least[i], number);
+		effect->most[i] = fmax(effect->most[i], number);
 	}
 }
 
-static bool is_of(const json_t *effect, const json_t *trial, const char *probe)
+static json_t *effect_to_json(const struct effect *effect)
 {
-	const char *own = json_text_or(effect, "probe", NULL);
+	json_t *json =
+		json_pack("{s:O?, s:O?, s:s?, s:b, s:I, s:I}", "subject", json_object_get(effect->like, "subject"),
+			  "chaos", json_object_get(effect->like, "chaos"), "probe", effect->probe, "baseline",
+			  json_is_true(json_object_get(effect->like, "baseline")), "trials", (json_int_t)effect->trials,
+			  "passed", (json_int_t)effect->passed);
 
-	return json_equal(json_object_get(effect, "subject"), json_object_get(trial, "subject")) &&
-	       json_equal(json_object_get(effect, "chaos"), json_object_get(trial, "chaos")) &&
-	       (own && probe ? !strcmp(own, probe) : own == probe);
-}
-
-/* probe is NULL for a trial without samples, which has a line of its own. */
-static void add_to_all(json_t *effects, const json_t *trial, const char *probe)
-{
-	json_t *effect;
-	bool found = false;
-	size_t i;
-
-	json_array_foreach (effects, i, effect)
-		if (is_of(effect, trial, probe)) {
-			add_trial(effect, trial, probe);
-			found = true;
-		}
-	if (found)
-		return;
-	effect = json_pack("{s:O?, s:O?, s:s?, s:b, s:i, s:i}", "subject", json_object_get(trial, "subject"), "chaos",
-			   json_object_get(trial, "chaos"), "probe", probe, "baseline",
-			   json_is_true(json_object_get(trial, "baseline")), "trials", 0, "passed", 0);
-	for (i = 0; i < ARRAY_SIZE(figures); i++)
-		json_object_set_new(effect, figures[i].name, json_null());
-	add_trial(effect, trial, probe);
-	json_array_append_new(effects, effect);
+	for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
+		json_object_set_new(json, figures[i].name,
+				    isnan(effect->least[i]) ? json_null()
+							    : json_pack("[f, f]", effect->least[i], effect->most[i]));
+	return json;
 }
 
 json_t *effects_make(const json_t *trials)
 {
-	json_t *effects = json_array();
+	struct effects effects = {};
+	json_t *out = json_array();
 	const json_t *trial;
 	size_t i;
 
@@ -90,11 +112,14 @@ json_t *effects_make(const json_t *trials)
 		const char *probe;
 
 		if (!json_object_size(probes))
-			add_to_all(effects, trial, NULL);
+			add_trial(&effects, trial, NULL);
 		json_object_foreach (probes, probe, windows)
-			add_to_all(effects, trial, probe);
+			add_trial(&effects, trial, probe);
 	}
-	return effects;
+	for (i = 0; i < effects.count; i++)
+		json_array_append_new(out, effect_to_json(&effects.items[i]));
+	free(effects.items);
+	return out;
 }
 
 bool effects_range(const json_t *effect, const char *key, double *least, double *most)
