@@ -24,7 +24,7 @@ is_refused() { [[ $(tail -n 1 "$probe_log") == *" ENOSPC" ]]; }
 works() { [[ $(tail -n 1 "$probe_log") == *" ok" ]]; }
 # quartiles JQ_FILTER FILE…: prints minimum, median and maximum over the evidence of reverted faults.
 quartiles() { jq -r "select(.event == \"reverted\").evidence | $1" "${@:2}" | sort -g | awk '{ v[NR] = $1 } END { print v[1], v[int((NR + 1) / 2)], v[NR] }'; }
-nothing_is_live() { [[ $("$eval_bin" bpf-status --json | jq '.faults | length') == 0 ]]; }
+nothing_is_live() { [[ -z $(our_disk_faults) ]]; }
 sleep_ms() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
 
 start_load() {

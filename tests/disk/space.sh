@@ -248,7 +248,7 @@ for fs in ext4 xfs btrfs; do
 	check_change "$fs: after the revert writes work" "$since" ok "$(awk "BEGIN { print 0.2 * ${EVAL_TIME_FACTOR:-1} }")"
 	inject_end back
 	kill "$probe_pid"
-	check_eq "$fs: nothing of ours is live" "$("$eval_bin" bpf-status --json | jq '.faults | length')" 0
+	check_eq "$fs: nothing of ours is live" "$(our_disk_faults)" ""
 
 	# The fault ends by itself.
 	probe_start "$disk/data/probe"

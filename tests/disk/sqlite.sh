@@ -16,7 +16,7 @@ insert() {
 		INSERT INTO rows(content) SELECT zeroblob(1000) FROM n" 2>&1
 }
 # For messages: the bytes that the fault leaves.
-left_bytes() { "$eval_bin" bpf-status --json | jq -c '[.faults[].disk.left_bytes]'; }
+left_bytes() { our_disk_faults | jq -sc '[.[].disk.left_bytes]'; }
 has_rows() { [[ $(rows "$1") == "$2" ]] || { echo "rows: $(rows "$1"), not $2; left: $(left_bytes)"; return 1; }; }
 # In WAL mode a database cannot even be opened without 32 KiB for its -shm file: then accept that error.
 has_rows_or_is_closed() {

@@ -13,6 +13,9 @@ have_hooks() { [[ $(feature fmod_ret) == true ]]; }
 # The engine for tests that suit both: hook if the kernel has it, otherwise fill.
 engine_here() { have_hooks && echo hook || echo fill; }
 
+# The faults on this test's disks, as others may be live on this host.
+our_disk_faults() { "$eval_bin" bpf-status --json | jq -c ".faults[] | select(.disk.data_dirs // \"\" | startswith(\"$work/\"))"; }
+
 # make_disk NAME FS [MIB]: mounts a new file system on a sparse image at $work/NAME; unmounted at the end.
 make_disk() {
 	local name=$1 fs=$2 image=$work/$1.image
