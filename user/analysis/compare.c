@@ -253,6 +253,14 @@ json_t *compare_trials(const json_t *a, const json_t *b, const struct compare_op
 	return TAKE_PTR(out);
 }
 
+json_t *compare_with_baseline(const json_t *trials)
+{
+	static const struct compare_options options = {.with_baseline = true,
+						       .smallest_effect = COMPARE_EFFECT_DEFAULT};
+
+	return compare_trials(trials, trials, &options);
+}
+
 bool compare_has_worse(const json_t *comparisons)
 {
 	const json_t *one;

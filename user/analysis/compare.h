@@ -30,5 +30,7 @@ struct compare_options {
  * nothing.
  */
 json_t *compare_trials(const json_t *a, const json_t *b, const struct compare_options *options);
+/* The trials under chaos with their own baseline, by the default effect. */
+json_t *compare_with_baseline(const json_t *trials);
 /* True if an object's result is "worse". */
 bool compare_has_worse(const json_t *comparisons);

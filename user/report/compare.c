@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Prints the comparison of trials. */
-#include "report/report.h"
+#include "report/internal.h"
 
 #include <math.h>
 #include <string.h>
@@ -110,7 +110,7 @@ static void print_heading(FILE *out, const json_t *one)
 	fprintf(out, ": %.0f and %.0f trials\n", in_group(one, "a", "trials"), in_group(one, "b", "trials"));
 }
 
-static bool is_same_probe(const json_t *a, const json_t *b)
+bool is_same_probe(const json_t *a, const json_t *b)
 {
 	static const char *const keys[] = {"subject", "chaos", "probe"};
 
@@ -131,9 +131,7 @@ static bool keep_claims(json_t *comparisons)
 
 void report_baseline(FILE *out, const json_t *trials)
 {
-	static const struct compare_options options = {.with_baseline = true,
-						       .smallest_effect = COMPARE_EFFECT_DEFAULT};
-	_cleanup_json_ json_t *comparisons = compare_trials(trials, trials, &options);
+	_cleanup_json_ json_t *comparisons = compare_with_baseline(trials);
 	bool any = json_array_size(comparisons);
 
 	if (any && keep_claims(comparisons)) {

@@ -103,16 +103,6 @@ static void put_header(FILE *out, const struct report_source *source)
 
 /* --- Findings ----------------------------------------------------------------------------------------------------- */
 
-static bool is_of(const json_t *row, const json_t *like)
-{
-	static const char *const keys[] = {"subject", "chaos", "probe"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (!json_equal(json_object_get(row, keys[i]), json_object_get(like, keys[i])))
-			return false;
-	return true;
-}
-
 /* What the comparison with the baseline could show of an effect. */
 static void put_claims(FILE *out, const json_t *comparisons, const json_t *effect)
 {
@@ -124,7 +114,7 @@ static void put_claims(FILE *out, const json_t *comparisons, const json_t *effec
 		double share = json_number_value(json_object_get(one, "effect"));
 		char p[32];
 
-		if (!is_of(one, effect) || (strcmp(result, "worse") && strcmp(result, "better")))
+		if (!is_same_probe(one, effect) || (strcmp(result, "worse") && strcmp(result, "better")))
 			continue;
 		fprintf(out, "<br><span class=\"%s\">", result);
 		put_fact(out, "", one, "metric");
@@ -376,9 +366,7 @@ static void put_reproduce(FILE *out, const json_t *campaign)
 
 int report_html(FILE *out, const struct report_source *source)
 {
-	static const struct compare_options baseline = {.with_baseline = true,
-							.smallest_effect = COMPARE_EFFECT_DEFAULT};
-	_cleanup_json_ json_t *comparisons = compare_trials(source->trials, source->trials, &baseline);
+	_cleanup_json_ json_t *comparisons = compare_with_baseline(source->trials);
 	_cleanup_json_ json_t *effects = effects_make(source->trials);
 	const json_t *trial;
 	int ret = 0;

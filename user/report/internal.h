@@ -11,6 +11,9 @@ void field_string(FILE *out, const char *name, const json_t *row, const char *co
 /* Prints any JSON value; a string without quotes. */
 void field_json(FILE *out, const char *name, const json_t *value);
 
+/* report/compare.c: true if both rows are of one subject, chaos type and probe. */
+bool is_same_probe(const json_t *a, const json_t *b);
+
 /* report/findings.c: what an element of effects_make says, in words without the names. */
 void finding_describe(char *out, size_t size, const json_t *effect);
 

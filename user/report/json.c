@@ -12,9 +12,7 @@
 
 int report_json(FILE *out, const struct report_source *source)
 {
-	static const struct compare_options baseline = {.with_baseline = true,
-							.smallest_effect = COMPARE_EFFECT_DEFAULT};
-	_cleanup_json_ json_t *comparisons = compare_trials(source->trials, source->trials, &baseline);
+	_cleanup_json_ json_t *comparisons = compare_with_baseline(source->trials);
 	_cleanup_json_ json_t *all =
 		json_pack("{s:O, s:b, s:O, s:O, s:O?}", "campaign", source->campaign, "partial", source->is_partial,
 			  "trials", source->trials, "events", source->events, "comparisons", comparisons);
