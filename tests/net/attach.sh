@@ -185,10 +185,10 @@ if ! has_tcx; then
 	revert noted
 	check_fails "… as long as it is there" 1 test -e "$note"
 	in_ns n1 tc qdisc add dev eth0 clsact
-	check_fails "somebody else's clsact stays" 2 "$eval_bin" list --db "$work/none.db"
+	check_fails "somebody else's clsact stays" 3 "$eval_bin" list --db "$work/none.db"
 	check_match "… with all that is in it" "$(in_ns n1 tc qdisc show dev eth0)" "clsact"
 	touch "$note"
-	check_fails "ours without filters is swept" 2 "$eval_bin" list --db "$work/none.db"
+	check_fails "ours without filters is swept" 3 "$eval_bin" list --db "$work/none.db"
 	check_eq "… from the device" "$(in_ns n1 tc qdisc show dev eth0 | grep -c clsact)" 0
 	check_fails "… and so is its note" 1 test -e "$note"
 fi

@@ -2,10 +2,10 @@
 /*
  * A program of another owner on a hook: hook DEVICE ingress|egress|front|tag|xdp|full [MARK [PRIORITY]]
  * The program counts packets and lets them pass; `tag` attaches to egress and gives each packet a tag with VLAN 0 and a
- * priority; `full` attaches to egress until the kernel takes no more; `front` to egress, in front of all others (tcx).
- * Prints "ready", then "seen N marked N" for each line on standard input, where marked counts packets with skb->mark
- * MARK. Exits after a line "end" or the end of input. Before Linux 6.6 (no tcx) the program is a clsact filter with
- * PRIORITY (default 10).
+ * priority; `full` attaches to egress until the kernel takes no more; `front` to egress, in front of all others (on a
+ * filter's hook only with their PRIORITY). Prints "ready", then "seen N marked N" for each line on standard input,
+ * where marked counts packets with skb->mark MARK. Exits after a line "end" or the end of input. Before Linux 6.6 (no
+ * tcx) the program is a clsact filter with PRIORITY (default 10).
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -126,7 +126,9 @@ static int front_link(int program_fd, int ifindex)
 		__u64 expected_revision;
 	} attr = {(__u32)program_fd, (__u32)ifindex, TCX_EGRESS, TCX_BEFORE, 0, 0, 0};
 
-	return (int)syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	int fd = (int)syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+
+	return fd < 0 ? -errno : fd;
 }
 
 static void answer(int map_fd)
