@@ -13,11 +13,11 @@ die() {
 packages=(
 	# build
 	gcc libc6-dev make clang bpftool pkg-config
-	libbpf-dev libelf-dev libyaml-dev libsqlite3-dev libmnl-dev libjansson-dev libmd-dev libgsl-dev
+	libbpf-dev libelf-dev libyaml-dev libsqlite3-dev libmnl-dev libjansson-dev libmd-dev libgsl-dev libcurl4-openssl-dev
 	# tests and figures
 	libcmocka-dev iperf3 fping iputils-ping sqlite3 strace python3-minimal ethtool openssh-server openssh-client sudo tmux
 	wireguard-tools dnsmasq-base nftables
-	chromium fonts-dejavu-core libxml2-utils python3-jsonschema python3-prometheus-client # reports
+	chromium fonts-dejavu-core libxml2-utils python3-jsonschema python3-prometheus-client openssl # reports, probes
 	libaio-dev liburing-dev fio bindfs xfsprogs btrfs-progs
 	# guests with other kernels
 	qemu-system-x86 busybox-static cpio kmod xz-utils

@@ -90,9 +90,10 @@ static inline void assert_refused(const char *text, const char *problem)
 }
 
 /* Three nodes and their defaults, to which a test adds its own lines. */
-#define LAB_NODES \
-	"    reset: 'true'\n    roles: echo n1\n    probes: [{name: p, exec: 'true'}]\n    nodes:\n" \
+#define LAB_MEMBERS \
+	"    reset: 'true'\n    roles: echo n1\n    nodes:\n" \
 	"      - {name: n1, address: '10.77.{instance}.1'}\n      - {name: n2, address: '10.77.{instance}.2'}\n" \
 	"      - {name: n3, address: '10.77.{instance}.3'}\n"
+#define LAB_NODES "    probes: [{name: p, exec: 'true'}]\n" LAB_MEMBERS
 #define LAB "subjects:\n  - name: lab\n" LAB_NODES
 #define LATENCY "chaos_types:\n  - {type: latency, params: {min_ms: 1, max_ms: 2}}\n"

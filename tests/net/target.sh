@@ -89,9 +89,10 @@ allowed "another address on the device" "${slow[@]}" --address 10.99.0.13 "${her
 eval_bin=$eval_bin_outside
 revert held
 
-# When the holder is killed, the target is free at once.
+# When the holder is dead, the target is free at once.
 inject held "${slow[@]}" --netns "$(ns n1)" "${here[@]}"
 kill -KILL "$(pid_of held)"
+wait_for 5 is_over "$(pid_of held)"
 allowed "after the holder was killed" "${slow[@]}" --netns "$(ns n1)" "${here[@]}"
 
 # Of six simultaneous faults on the same two data_dirs, given in either order, exactly one is accepted.

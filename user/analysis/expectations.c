@@ -9,6 +9,8 @@
 #include "util/json.h"
 #include "util/text.h"
 
+#define CHECK "check" /* the name of a final check in the list */
+
 /* How an expectation is judged and told. */
 static const struct limit {
 	const char *key;  /* in a window of the summary; NULL: it has a rule of its own */
@@ -77,7 +79,7 @@ static enum trial_verdict compare(const struct limit *limit, double asked, const
 	return VERDICT_INCONCLUSIVE;
 }
 
-static enum trial_verdict worse(enum trial_verdict a, enum trial_verdict b)
+enum trial_verdict expectations_worse(enum trial_verdict a, enum trial_verdict b)
 {
 	return a == VERDICT_FAIL || b == VERDICT_FAIL                   ? VERDICT_FAIL
 	       : a == VERDICT_INCONCLUSIVE || b == VERDICT_INCONCLUSIVE ? VERDICT_INCONCLUSIVE
@@ -105,12 +107,13 @@ static enum trial_verdict judge_probe(const struct expectations *asked, const ch
 	for (enum expectation i = 0; i < EXPECT_RECOVERY; i++) {
 		struct measured measured =
 			measure(&limits[i], json_object_get(windows, "during"), json_object_get(intervals, "during"));
-		enum trial_verdict verdict = compare(&limits[i], asked->limits[i], &measured);
+		double limit = expectation_limit(asked, probe, i);
+		enum trial_verdict verdict = compare(&limits[i], limit, &measured);
 
-		if (isnan(asked->limits[i]))
+		if (isnan(limit))
 			continue;
-		add(list, i, probe, asked->limits[i], &measured, verdict);
-		all = worse(all, verdict);
+		add(list, i, probe, limit, &measured, verdict);
+		all = expectations_worse(all, verdict);
 	}
 	return all;
 }
@@ -133,8 +136,19 @@ enum trial_verdict expectations_judge(const struct expectations *asked, const ch
 	enum trial_verdict verdict = VERDICT_PASS;
 
 	for (size_t i = 0; i < probe_count; i++)
-		verdict = worse(verdict, judge_probe(asked, probes[i], summary, list));
-	return worse(verdict, judge_recovery(asked->limits[EXPECT_RECOVERY], summary, list));
+		verdict = expectations_worse(verdict, judge_probe(asked, probes[i], summary, list));
+	return expectations_worse(verdict, judge_recovery(asked->limits[EXPECT_RECOVERY], summary, list));
+}
+
+enum trial_verdict expectations_add_check(json_t *list, const char *check, bool good, const char *result)
+{
+	enum trial_verdict verdict = good ? VERDICT_PASS : VERDICT_FAIL;
+
+	json_array_append_new(list,
+			      json_pack("{s:s, s:n, s:s, s:o, s:n, s:n, s:n, s:n, s:i, s:s}", "name", CHECK, "probe",
+					"check", check, "result", json_outside(result), "asked", "measured", "low",
+					"high", "samples", 0, "verdict", verdict_name(verdict)));
+	return verdict;
 }
 
 enum trial_verdict expectation_verdict(const json_t *expectation)
@@ -184,6 +198,11 @@ void expectation_describe(char *out, size_t size, const json_t *expectation)
 	const struct limit *limit = NULL;
 	char asked[32];
 
+	if (!strcmp(name, CHECK)) {
+		snprintf(out, size, "check %s: %s, expected exit 0", json_text_or(expectation, "check", "?"),
+			 json_text_or(expectation, "result", "?"));
+		return;
+	}
 	for (enum expectation i = 0; i < EXPECT_COUNT; i++)
 		if (!strcmp(expectation_name(i), name))
 			limit = &limits[i];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config/expect.h"
@@ -22,10 +23,18 @@
 enum trial_verdict expectations_judge(const struct expectations *asked, const char *const *probes, size_t probe_count,
 				      const json_t *summary, json_t *list);
 
+/*
+ * Appends {"name": "check", "check": its name, "result": "exit 1: …", "verdict"} and the other members as null to list.
+ * Returns the verdict.
+ */
+enum trial_verdict expectations_add_check(json_t *list, const char *check, bool good, const char *result);
+
 /* Also of records before schema 3, which have "ok": bool instead. VERDICT_COUNT if it has neither. */
 enum trial_verdict expectation_verdict(const json_t *expectation);
 /* "availability of put 10.6 % (8.2–13.7), expected at least 90 %", from an entry of such a list, also of older records.
  */
 void expectation_describe(char *out, size_t size, const json_t *expectation);
+/* The worse of two verdicts: fail, inconclusive, pass. */
+enum trial_verdict expectations_worse(enum trial_verdict a, enum trial_verdict b);
 /* Describes those with this verdict, joined by "; "; "" if there are none. */
 void expectations_list(char *out, size_t size, const json_t *list, enum trial_verdict verdict);

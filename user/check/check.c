@@ -96,7 +96,7 @@ static void check_samples(struct check *check, const struct subject *subject, co
 	for (size_t i = 0; i < subject->probe_count && check_runs(check, subject, chaos); i++)
 		for (enum expectation j = 0; j <= EXPECT_P99; j++) {
 			const struct probe *probe = &subject->probes[i];
-			double limit = settings->expect.limits[j];
+			double limit = expectation_limit(&settings->expect, probe->name, j);
 			size_t samples = (size_t)(settings->duration_seconds * 1000 / (probe->every_ms ?: 1));
 
 			if (is_too_few(j, limit, samples))

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "check/internal.h"
+#include "probe/probe.h"
 #include "process/environment.h"
 #include "process/proc.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/json.h"
 
 /* Says in why what is wrong with the command's program; false if nothing is, or if only a shell could tell. */
 static bool lacks_program(const struct command *command, char *why, size_t size)
@@ -68,18 +70,67 @@ static void try_command(struct check *check, const struct subject *subject, unsi
 	proc_free(proc);
 }
 
+static void run_once(struct probes *probes, char *const *environment)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	probes_start(probes, now_ns);
+	probes_step(probes, "check", environment);
+	probes_finish(probes);
+	while (probes_running(probes)) {
+		size_t room = probes_poll_count(probes);
+		struct pollfd fds[room + 1];
+		uint64_t wake_ns = clock_earlier(probes_wake_ns(probes), now_ns + NSEC_PER_SEC);
+
+		poll(fds, probes_poll_fds(probes, fds),
+		     wake_ns > now_ns ? (int)((wake_ns - now_ns) / NSEC_PER_MSEC) + 1 : 0);
+		probes_step(probes, "check", environment);
+		now_ns = clock_monotonic_ns();
+	}
+}
+
+static void report_probes(struct check *check, const struct subject *subject, unsigned int instance,
+			  const struct probes *probes)
+{
+	_cleanup_json_ json_t *state = probes_state(probes);
+
+	for (size_t i = 0; i < subject->probe_count; i++) {
+		const struct probe *probe = &subject->probes[i];
+		const json_t *one = json_object_get(state, probe->name);
+		char why[512];
+
+		/* A missing program is said already. */
+		if (!json_is_true(json_object_get(one, "ok")) &&
+		    !(probe->command.exec && lacks_program(&probe->command, why, sizeof(why))))
+			check_error(check, "%s, instance %u: probe '%s' failed: %s", subject->name, instance,
+				    probe->name, json_text_or(one, "error", "it did not start"));
+	}
+}
+
+static void try_probes(struct check *check, const struct subject *subject, unsigned int instance)
+{
+	struct environment_values values = {.instance = instance, .subject = subject->name, .phase = "check"};
+	_cleanup_free_ char **environment = environment_build(&values);
+	struct probes *probes;
+	struct error err = {};
+
+	if (!environment || probes_new(&probes, subject, instance, -1, &err)) {
+		check_error(check, "%s, instance %u: the probes: %s", subject->name, instance,
+			    *err.text ? err.text : "out of memory");
+		return;
+	}
+	run_once(probes, environment);
+	report_probes(check, subject, instance, probes);
+	probes_free(probes);
+}
+
 /* A subject that is never reset must be up now. */
 static void try_instance(struct check *check, const struct subject *subject, unsigned int instance)
 {
 	try_command(check, subject, instance, "ready", &subject->ready,
 		    clock_from_seconds(plan_ready_seconds(subject)));
-	for (size_t i = 0; i < subject->probe_count; i++) {
-		const struct probe *probe = &subject->probes[i];
-		char name[96];
-
-		snprintf(name, sizeof(name), "probe '%s'", probe->name);
-		try_command(check, subject, instance, name, &probe->command, probe->timeout_ms * NSEC_PER_MSEC);
-	}
+	if (subject->probe_count)
+		try_probes(check, subject, instance);
 }
 
 void check_commands(struct check *check, const struct subject *subject)

@@ -9,24 +9,54 @@
 /* Raise it when the same file comes to mean other trials: campaigns of the old format then do not resume. */
 #define CANONICAL_FORMAT 1
 
+static void set_text(json_t *object, const char *key, const char *text)
+{
+	if (text)
+		json_object_set_new(object, key, json_string(text));
+}
+
+static json_t *http_to_json(const struct http_check *http)
+{
+	json_t *object = json_pack("{s:s}", "url", http->url);
+
+	if (http->status)
+		json_object_set_new(object, "status", json_integer(http->status));
+	json_object_set(object, "json", http->json);
+	set_text(object, "body", http->body);
+	set_text(object, "ca", http->ca);
+	set_text(object, "cert", http->cert);
+	set_text(object, "key", http->key);
+	return object;
+}
+
+/* Keys that came later are left out if they are not given: the campaign's hash must stay as it was. */
+static json_t *probe_to_json(const struct probe *probe)
+{
+	json_t *object = json_pack("{s:s, s:i, s:i}", "name", probe->name, "every_ms", probe->every_ms, "timeout_ms",
+				   probe->timeout_ms);
+
+	set_text(object, "exec", probe->command.exec);
+	set_text(object, "tcp", probe->tcp);
+	set_text(object, "node", probe->node);
+	set_text(object, "netns", probe->netns);
+	if (probe->http.url)
+		json_object_set_new(object, "http", http_to_json(&probe->http));
+	return object;
+}
+
 static json_t *probes_to_json(const struct subject *subject)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < subject->probe_count; i++) {
-		const struct probe *probe = &subject->probes[i];
-
-		json_array_append_new(array, json_pack("{s:s, s:s, s:i, s:i}", "name", probe->name, "exec",
-						       probe->command.exec, "every_ms", probe->every_ms, "timeout_ms",
-						       probe->timeout_ms));
-	}
+	for (size_t i = 0; i < subject->probe_count; i++)
+		json_array_append_new(array, probe_to_json(&subject->probes[i]));
 	return array;
 }
 
 static json_t *canonical_settings(const struct settings *settings)
 {
 	_cleanup_json_ json_t *object = settings_to_json(settings);
-	_cleanup_json_ json_t *expect = expectations_to_json(&settings->expect);
+	_cleanup_json_ json_t *expect = expectations_to_json(settings);
 
 	if (!object || !expect || json_object_update(object, expect))
 		return NULL;

@@ -33,7 +33,8 @@ void characters_explain(struct reader *reader, const char *file, const char *tex
 	struct place place = {.file = file, .line = 1, .column = 1};
 	bool indenting = true;
 
-	for (const char *at = text; *at; at += text_utf8_length(at, strlen(at)) ?: 1) {
+	/* Not the length of all that is left: a line may be a megabyte long. */
+	for (const char *at = text; *at; at += text_utf8_length(at, strnlen(at, 4)) ?: 1) {
 		const char *what = lookalike(at);
 
 		if (*at == '\n') {

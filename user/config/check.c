@@ -344,6 +344,7 @@ static void check_subject(struct reader *reader, size_t index)
 		return;
 	check_peer_names(reader, subject, reader->subject_levels[index].node);
 	check_addresses(reader, index);
+	check_probes(reader, subject);
 	sharing = nodes_sharing_ip(subject);
 	if (!sharing) {
 		reader->failed = true;

@@ -46,6 +46,34 @@ void node_clear(struct node *node)
 	*node = (struct node){0};
 }
 
+void probe_clear(struct probe *probe)
+{
+	char *const texts[] = {probe->name,      probe->tcp,     probe->node,      probe->netns,   probe->http.url,
+			       probe->http.body, probe->http.ca, probe->http.cert, probe->http.key};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		free(texts[i]);
+	command_clear(&probe->command);
+	json_decref(probe->http.json);
+}
+
+void checks_clear(struct check_command *checks, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(checks[i].name);
+		command_clear(&checks[i].command);
+	}
+	free(checks);
+}
+
+const struct probe *subject_find_probe(const struct subject *subject, const char *name)
+{
+	for (size_t i = 0; i < subject->probe_count; i++)
+		if (subject->probes[i].name && !strcmp(subject->probes[i].name, name))
+			return &subject->probes[i];
+	return NULL;
+}
+
 void subject_clear(struct subject *subject)
 {
 	struct command *commands[] = {&subject->reset, &subject->cleanup, &subject->ready, &subject->roles,
@@ -57,10 +85,8 @@ void subject_clear(struct subject *subject)
 		node_clear(&subject->nodes[i]);
 	for (size_t i = 0; i < subject->peer_count; i++)
 		node_clear(&subject->peers[i]);
-	for (size_t i = 0; i < subject->probe_count; i++) {
-		free(subject->probes[i].name);
-		command_clear(&subject->probes[i].command);
-	}
+	for (size_t i = 0; i < subject->probe_count; i++)
+		probe_clear(&subject->probes[i]);
 	free(subject->nodes);
 	free(subject->peers);
 	free(subject->probes);
@@ -76,6 +102,8 @@ void config_free(struct config *config)
 		free(config->effective[i].target);
 		json_decref(config->effective[i].params);
 		command_clear(&config->effective[i].settings.abort_if);
+		json_decref(config->effective[i].settings.expect.probes);
+		checks_clear(config->effective[i].settings.checks, config->effective[i].settings.check_count);
 	}
 	free(config->effective);
 	for (size_t i = 0; i < config->subject_count; i++)

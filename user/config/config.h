@@ -36,11 +36,19 @@ struct command {
 	double timeout_seconds;
 };
 
+/* A command that decides the verdict, after the recovery: exit 0 is good. */
+struct check_command {
+	char *name; /* its number if none was given */
+	struct command command;
+};
+
 /* Effective settings of one subject × chaos type: built-in < defaults < subject < the chaos type's own keys. */
 struct settings {
 	double warmup_seconds, duration_seconds, recovery_seconds;
 	unsigned int retries;
 	struct expectations expect;
+	struct check_command *checks;
+	size_t check_count;
 	struct command abort_if; /* polled during the hold: exit 0 ends the trial */
 };
 
@@ -52,10 +60,30 @@ struct node {
 	struct place place;
 };
 
+enum probe_kind {
+	PROBE_EXEC,
+	PROBE_TCP,
+	PROBE_HTTP,
+};
+
+/* A request, and what its answer must be. Not given: NULL or 0. */
+struct http_check {
+	char *url;
+	unsigned int status;   /* 0: 200 to 299 */
+	char *body;            /* an extended regular expression that is in the body */
+	json_t *json;          /* {JSON pointer: text of the value there} */
+	char *ca, *cert, *key; /* PEM files; a relative path starts in the folder of command.directory */
+};
+
 struct probe {
 	char *name;
-	struct command command;
+	enum probe_kind kind;
+	struct command command; /* PROBE_EXEC */
+	char *tcp;              /* PROBE_TCP: "HOST:PORT" */
+	struct http_check http; /* PROBE_HTTP */
+	char *node, *netns;     /* whose namespace it runs in; both NULL: this host's */
 	unsigned int every_ms, timeout_ms;
+	struct place place;
 };
 
 struct subject {
@@ -111,6 +139,9 @@ void config_free(struct config *config);
 /* The clear functions free the members, not the struct itself. */
 void subject_clear(struct subject *subject);
 void node_clear(struct node *node);
+void probe_clear(struct probe *probe);
+const struct probe *subject_find_probe(const struct subject *subject, const char *name); /* NULL: none */
+void checks_clear(struct check_command *checks, size_t count);                           /* also the array */
 /* The index of a data_dir, given by its number, from 1, or its path, as in the parameter data_dirs. -ENOENT if none. */
 int node_find_data_dir(const struct node *node, const json_t *which, struct error *err);
 void command_clear(struct command *command);
@@ -132,4 +163,4 @@ json_t *command_to_json(const struct command *command); /* JSON null if not give
 json_t *nodes_to_json(const struct node *nodes, size_t count);
 /* Without expect and abort_if, which each caller adds itself. */
 json_t *settings_to_json(const struct settings *settings);
-json_t *expectations_to_json(const struct expectations *expect);
+json_t *expectations_to_json(const struct settings *settings);

@@ -128,6 +128,17 @@ void read_text(struct reader *reader, const struct ynode *value, const struct ke
 	reader->failed |= !*FIELD(object, key, char *);
 }
 
+void read_name(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
+{
+	char **out = FIELD(object, key, char *);
+	const char *text;
+
+	if (!scalar_name(reader, value, key->name, (size_t)key->max, &text))
+		return;
+	*out = strdup(text);
+	reader->failed |= !*out;
+}
+
 void read_number(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
 	scalar_number(reader, value, key->name, NUMBER_DECIMAL, key->min, key->max, FIELD(object, key, double));
@@ -204,4 +215,13 @@ void read_command(struct reader *reader, const struct ynode *value, const struct
 		decode_exec(reader, value, key->name, &command->exec);
 	command->directory = strdup(reader->directory);
 	reader->failed |= !command->directory;
+}
+
+void command_keep(struct reader *reader, struct command *command)
+{
+	if (!command->exec)
+		return;
+	command->exec = strdup(command->exec);
+	command->directory = strdup(command->directory);
+	reader->failed |= !command->exec || !command->directory;
 }

@@ -2,6 +2,8 @@
 /* What a campaign file may expect of a trial. */
 #pragma once
 
+#include <jansson.h>
+
 /* Of each probe during the fault, but for the recovery, which is the trial's. */
 enum expectation {
 	EXPECT_AVAILABILITY, /* 0…1, at least; all others at most */
@@ -19,4 +21,8 @@ const char *expectation_name(enum expectation expectation);
 
 struct expectations {
 	double limits[EXPECT_COUNT]; /* NAN: not given */
+	json_t *probes; /* {probe: {name of an expectation: its limit}}, which go before limits; NULL: none */
 };
+
+/* The limit for a probe; NAN if none is given. */
+double expectation_limit(const struct expectations *expect, const char *probe, enum expectation expectation);

@@ -44,13 +44,28 @@ json_t *settings_to_json(const struct settings *settings)
 			 (int)settings->retries);
 }
 
-json_t *expectations_to_json(const struct expectations *expect)
+static json_t *checks_to_json(const struct settings *settings)
 {
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < settings->check_count; i++)
+		json_array_append_new(array, json_pack("{s:s, s:o}", "name", settings->checks[i].name, "command",
+						       command_to_json(&settings->checks[i].command)));
+	return array;
+}
+
+json_t *expectations_to_json(const struct settings *settings)
+{
+	const struct expectations *expect = &settings->expect;
 	json_t *object = json_object();
 
 	/* Those that came later are left out if they are not given: the campaign's hash must stay as it was. */
 	for (enum expectation i = 0; i < EXPECT_COUNT; i++)
 		if (!isnan(expect->limits[i]) || i == EXPECT_AVAILABILITY || i == EXPECT_P99 || i == EXPECT_RECOVERY)
 			json_object_set_new(object, expectation_name(i), json_number_or_null(expect->limits[i]));
+	if (expect->probes)
+		json_object_set(object, "probes", expect->probes);
+	if (settings->check_count)
+		json_object_set_new(object, "checks", checks_to_json(settings));
 	return object;
 }

@@ -49,7 +49,7 @@ static bool scalar_data(struct reader *reader, const struct ynode *node, const c
 	return check_placeholders(reader, node, name);
 }
 
-static void read_data_text(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
+void read_data_text(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
 	char **out = (char **)((char *)object + key->offset);
 	const char *text;
@@ -103,7 +103,7 @@ static void read_interface(struct reader *reader, const struct ynode *value, con
 			      ynode_describe(value));
 }
 
-static void read_netns(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
+void read_netns(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
 	read_data_text(reader, value, key, object);
 	if (value->kind == YNODE_SCALAR && value->text[0] != '/' && strchr(value->text, '/'))

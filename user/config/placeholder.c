@@ -80,3 +80,74 @@ int node_expand(struct node *out, const struct node *node, const struct subject 
 	*out = expanded;
 	return 0;
 }
+
+static const struct node *find_node(const struct subject *subject, const char *name)
+{
+	for (size_t i = 0; i < subject->node_count; i++)
+		if (subject->nodes[i].name && !strcmp(subject->nodes[i].name, name))
+			return &subject->nodes[i];
+	return NULL;
+}
+
+/* *out is a copy of text; untouched if text is NULL. */
+static int copy_text(char **out, const char *text)
+{
+	*out = text ? strdup(text) : NULL;
+	return text && !*out ? -ENOMEM : 0;
+}
+
+static int copy_path(char **out, const char *path, const char *directory)
+{
+	if (!path || *path == '/')
+		return copy_text(out, path);
+	if (asprintf(out, "%s/%s", directory, path) >= 0)
+		return 0;
+	*out = NULL;
+	return -ENOMEM;
+}
+
+static int expand_probe(struct probe *out, const struct probe *probe, const struct node *node,
+			const struct expansion *expansions, size_t count)
+{
+	const struct http_check *http = &probe->http;
+	const char *directory = probe->command.directory;
+
+	out->http.json = json_incref(http->json);
+	return copy_text(&out->name, probe->name) < 0 || copy_text(&out->node, probe->node) < 0 ||
+			       copy_text(&out->command.exec, probe->command.exec) < 0 ||
+			       copy_text(&out->command.directory, directory) < 0 ||
+			       copy_text(&out->http.body, http->body) < 0 ||
+			       copy_path(&out->http.ca, http->ca, directory) < 0 ||
+			       copy_path(&out->http.cert, http->cert, directory) < 0 ||
+			       copy_path(&out->http.key, http->key, directory) < 0 ||
+			       expand_text(&out->tcp, probe->tcp, expansions, count) < 0 ||
+			       expand_text(&out->http.url, http->url, expansions, count) < 0 ||
+			       expand_text(&out->netns, node ? node->netns : probe->netns, expansions, count) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+int probe_expand(struct probe *out, const struct probe *probe, const struct subject *subject, unsigned int instance,
+		 struct error *err)
+{
+	const struct node *node = probe->node ? find_node(subject, probe->node) : NULL;
+	char number[16];
+	const struct expansion expansions[] = {{"{instance}", number},
+					       {"{node}", probe->node ?: ""},
+					       {"{subject}", subject->name ?: ""}};
+	struct probe expanded = {.kind = probe->kind,
+				 .every_ms = probe->every_ms,
+				 .timeout_ms = probe->timeout_ms,
+				 .place = probe->place};
+
+	if (probe->node && !node)
+		return error_set(err, -ENOENT, "no node '%s' in subject '%s'", probe->node, subject->name ?: "");
+	expanded.http.status = probe->http.status;
+	snprintf(number, sizeof(number), "%u", instance);
+	if (expand_probe(&expanded, probe, node, expansions, ARRAY_SIZE(expansions)) < 0) {
+		probe_clear(&expanded);
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	*out = expanded;
+	return 0;
+}

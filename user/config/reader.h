@@ -62,6 +62,8 @@ struct level {
 	double warmup_seconds, duration_seconds, recovery_seconds, retries;
 	struct expectations expect;
 	const struct ynode *expect_node;
+	struct check_command *checks;
+	size_t check_count;
 	struct command abort_if;
 	char *target;
 	const struct ynode *target_node;
@@ -164,11 +166,16 @@ bool decode_mapping(struct reader *reader, const struct ynode *node, const char 
 const char *decode_key(struct reader *reader, const struct ynode *mapping, const struct ynode *value);
 
 void read_text(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
+/* A name as scalar_name() takes it, of at most key->max characters. */
+void read_name(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_number(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_unsigned(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_bool(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_exec(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_command(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
+
+/* Replaces borrowed texts by copies. */
+void command_keep(struct reader *reader, struct command *command);
 
 /* Returns array grown by one zeroed element; NULL if out of memory (and marks the reader as failed). */
 void *array_grow(struct reader *reader, void *array, size_t *count, size_t element_size);
@@ -179,6 +186,19 @@ void level_init(struct level *level);
 void level_clear(struct level *level);
 /* Merges built-in < defaults < subject < chaos type for every combination, and checks params and expectations. */
 int settings_resolve(struct reader *reader);
+
+/* config/expect.c */
+extern const struct expectations nothing_expected;
+void read_expect(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
+/* Puts what the level expects in front of what weaker levels do. Borrows the checks until expect_keep(). */
+void expect_merge(struct settings *settings, const struct level *level);
+/* Ends the merge: copies what is borrowed, and drops what is expected of other subjects' probes. */
+void expect_keep(struct reader *reader, struct settings *settings, const struct subject *subject);
+/* Checks that the expectations can be judged. levels are weakest first. */
+void check_expect(struct reader *reader, const struct subject *subject, const struct settings *settings,
+		  const struct level *const *levels);
+/* Reports names of probes that no subject has. */
+void check_expected_probes(struct reader *reader, const struct level *level);
 
 /* config/params.c */
 void read_params_of(struct reader *reader, const struct ynode *value, const struct chaos_ops *ops, struct level *level);
@@ -192,6 +212,15 @@ void read_chaos_types(struct reader *reader, const struct ynode *value, const st
 /* config/node.c */
 void read_node_list(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_peer_list(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
+
+/* One line that may have placeholders; only a cgroup may be empty. */
+void read_data_text(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
+void read_netns(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
+
+/* config/probe.c */
+void read_probe_list(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
+/* Checks addresses and nodes of the probes, once the subject is read. */
+void check_probes(struct reader *reader, const struct subject *subject);
 
 /* config/subject.c */
 void read_subjects(struct reader *reader, const struct ynode *value, const struct key *key, void *object);

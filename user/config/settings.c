@@ -9,37 +9,6 @@
 #include "util/cleanup.h"
 
 #define SECONDS_MAX 86400
-#define MS_MAX 3600000
-#define ERRORS_MAX 1000000000
-
-#define LIMIT(index, key_name, top) \
-	[index] = {.name = (key_name), \
-		   .read = read_number, \
-		   .offset = offsetof(struct expectations, limits[index]), \
-		   .min = 0, \
-		   .max = (top)}
-static const struct key expect_keys[EXPECT_COUNT + 1] = {
-	LIMIT(EXPECT_AVAILABILITY, "availability_min", 1),
-	LIMIT(EXPECT_P50, "p50_ms_max", MS_MAX),
-	LIMIT(EXPECT_P90, "p90_ms_max", MS_MAX),
-	LIMIT(EXPECT_P99, "p99_ms_max", MS_MAX),
-	LIMIT(EXPECT_OUTAGE, "outage_max_seconds", SECONDS_MAX),
-	LIMIT(EXPECT_ERRORS, "errors_max", ERRORS_MAX),
-	LIMIT(EXPECT_RECOVERY, "recover_within_seconds", SECONDS_MAX),
-};
-
-const char *expectation_name(enum expectation expectation)
-{
-	return expect_keys[expectation].name;
-}
-
-static void read_expect(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
-{
-	struct level *level = object;
-
-	level->expect_node = value;
-	decode_mapping(reader, value, "expect", &(struct key_set){expect_keys, &level->expect}, 1);
-}
 
 static void read_target(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
@@ -100,8 +69,6 @@ const struct key params_keys[] = {
 	{0},
 };
 
-static const struct expectations nothing_expected = {{NAN, NAN, NAN, NAN, NAN, NAN, NAN}};
-
 void level_init(struct level *level)
 {
 	*level = (struct level){.warmup_seconds = NAN,
@@ -118,6 +85,8 @@ void level_clear(struct level *level)
 	free(level->params);
 	free(level->target);
 	command_clear(&level->abort_if);
+	checks_clear(level->checks, level->check_count);
+	json_decref(level->expect.probes);
 }
 
 static void take(double *effective, double own)
@@ -126,7 +95,7 @@ static void take(double *effective, double own)
 		*effective = own;
 }
 
-/* Borrows abort_if from the level; keep_command copies it after the last merge. */
+/* Borrows abort_if from the level; command_keep copies it after the last merge. */
 static void settings_merge(struct settings *settings, const struct level *level)
 {
 	if (level->abort_if.exec)
@@ -134,41 +103,9 @@ static void settings_merge(struct settings *settings, const struct level *level)
 	take(&settings->warmup_seconds, level->warmup_seconds);
 	take(&settings->duration_seconds, level->duration_seconds);
 	take(&settings->recovery_seconds, level->recovery_seconds);
-	for (enum expectation i = 0; i < EXPECT_COUNT; i++)
-		take(&settings->expect.limits[i], level->expect.limits[i]);
+	expect_merge(settings, level);
 	if (!isnan(level->retries))
 		settings->retries = (unsigned int)level->retries;
-}
-
-/* The name of a given expectation that is a probe's; NULL if there is none. */
-static const char *needs_probe(const struct expectations *expect)
-{
-	for (enum expectation i = 0; i < EXPECT_RECOVERY; i++)
-		if (!isnan(expect->limits[i]))
-			return expectation_name(i);
-	return NULL;
-}
-
-/* Checks that the expectations can be judged. levels are weakest first. */
-static void check_expect(struct reader *reader, const struct subject *subject, const struct settings *settings,
-			 const struct level *const *levels)
-{
-	const struct place *place = NULL;
-
-	for (size_t i = 0; i < 3; i++)
-		if (levels[i] && levels[i]->expect_node)
-			place = &levels[i]->expect_node->place;
-	if (!place)
-		return;
-	if (!subject->probe_count && needs_probe(&settings->expect))
-		problem_error(reader, place, "'%s' needs a probe to judge by, and subject '%s' has none",
-			      needs_probe(&settings->expect), subject->name ?: "");
-	if (settings->expect.limits[EXPECT_RECOVERY] > settings->recovery_seconds)
-		problem_error(
-			reader, place,
-			"recover_within_seconds (%.15g) is more than recovery_seconds (%.15g), after which a trial "
-			"stops waiting",
-			settings->expect.limits[EXPECT_RECOVERY], settings->recovery_seconds);
 }
 
 static void check_params(struct reader *reader, const struct chaos *chaos, const json_t *params,
@@ -205,15 +142,6 @@ static const char *resolve_target(const struct level *const *levels)
 	return target;
 }
 
-static void keep_command(struct reader *reader, struct command *command)
-{
-	if (!command->exec)
-		return;
-	command->exec = strdup(command->exec);
-	command->directory = strdup(command->directory);
-	reader->failed |= !command->exec || !command->directory;
-}
-
 static void resolve_one(struct reader *reader, size_t subject, size_t chaos, struct effective *effective)
 {
 	const struct config *config = reader->config;
@@ -229,7 +157,8 @@ static void resolve_one(struct reader *reader, size_t subject, size_t chaos, str
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
 		if (levels[i])
 			settings_merge(&effective->settings, levels[i]);
-	keep_command(reader, &effective->settings.abort_if);
+	command_keep(reader, &effective->settings.abort_if);
+	expect_keep(reader, &effective->settings, &config->subjects[subject]);
 	if (!baseline || config->include_baseline)
 		check_expect(reader, &config->subjects[subject], &effective->settings, levels);
 	if (baseline || !config->chaos[chaos].ops)
@@ -250,6 +179,12 @@ int settings_resolve(struct reader *reader)
 {
 	struct config *config = reader->config;
 	size_t width = config->chaos_count + 1;
+
+	check_expected_probes(reader, &reader->defaults);
+	for (size_t i = 0; i < config->subject_count; i++)
+		check_expected_probes(reader, &reader->subject_levels[i]);
+	for (size_t i = 0; i < config->chaos_count; i++)
+		check_expected_probes(reader, &reader->chaos_levels[i]);
 
 	config->effective = calloc(config->subject_count * width, sizeof(*config->effective));
 	if (!config->effective)

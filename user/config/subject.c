@@ -8,19 +8,6 @@
 
 #define SYSTEM_DIRECTORY "/etc/eval"
 #define INSTANCES_MAX 64
-#define EVERY_MS_DEFAULT 1000
-#define TIMEOUT_MS_DEFAULT 1000
-
-static void read_name(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
-{
-	char **out = (char **)((char *)object + key->offset);
-	const char *text;
-
-	if (!scalar_name(reader, value, key->name, (size_t)key->max, &text))
-		return;
-	*out = strdup(text);
-	reader->failed |= !*out;
-}
 
 static void read_reset(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
@@ -29,67 +16,6 @@ static void read_reset(struct reader *reader, const struct ynode *value, const s
 	subject->fresh = value->kind != YNODE_SCALAR || strcmp(value->text, "none");
 	if (subject->fresh)
 		read_command(reader, value, key, object);
-}
-
-static const struct key probe_keys[] = {
-	{.name = "name",
-	 .read = read_name,
-	 .offset = offsetof(struct probe, name),
-	 .max = NODE_NAME_MAX,
-	 .flags = KEY_REQUIRED,
-	 .why = "what reports call it"},
-	{.name = "exec",
-	 .read = read_exec,
-	 .offset = offsetof(struct probe, command.exec),
-	 .flags = KEY_REQUIRED,
-	 .why = "the command that takes one sample; exit status 0 is good"},
-	{.name = "every_ms",
-	 .read = read_unsigned,
-	 .offset = offsetof(struct probe, every_ms),
-	 .min = 1,
-	 .max = 3600000},
-	{.name = "timeout_ms",
-	 .read = read_unsigned,
-	 .offset = offsetof(struct probe, timeout_ms),
-	 .min = 1,
-	 .max = 3600000},
-	{.name = "timeout_seconds", .flags = KEY_ELSEWHERE, .why = "write 'timeout_ms'"},
-	{.name = "http", .flags = KEY_PLANNED},
-	{0},
-};
-
-static void read_probe(struct reader *reader, const struct ynode *item, struct subject *subject)
-{
-	struct probe *grown = array_grow(reader, subject->probes, &subject->probe_count, sizeof(*grown)), *probe;
-
-	if (!grown)
-		return;
-	subject->probes = grown;
-	probe = &grown[subject->probe_count - 1];
-	probe->every_ms = EVERY_MS_DEFAULT;
-	probe->timeout_ms = TIMEOUT_MS_DEFAULT;
-	probe->command.directory = strdup(reader->directory);
-	reader->failed |= !probe->command.directory;
-	decode_mapping(reader, item, "a probe", &(struct key_set){probe_keys, probe}, 1);
-	for (size_t i = 0; probe->name && i + 1 < subject->probe_count; i++)
-		if (grown[i].name && !strcmp(grown[i].name, probe->name)) {
-			problem_error(reader, &(ynode_find(item, "name") ?: item)->place,
-				      "two of the probes are named '%s'", probe->name);
-			return;
-		}
-}
-
-static void read_probes(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
-{
-	if (value->kind == YNODE_REFUSED)
-		return;
-	if (value->kind != YNODE_SEQUENCE || value->count > CONFIG_MEMBERS_MAX) {
-		problem_error(reader, &value->place, "'probes' must be a list of at most %d, found %s",
-			      CONFIG_MEMBERS_MAX, ynode_describe(value));
-		return;
-	}
-	for (const struct ynode *item = value->children; item; item = item->next)
-		read_probe(reader, item, object);
 }
 
 static const struct key subject_keys[] = {
@@ -110,7 +36,7 @@ static const struct key subject_keys[] = {
 	{.name = "workload", .read = read_command, .offset = offsetof(struct subject, workload)},
 	{.name = "nodes", .read = read_node_list, .flags = KEY_REQUIRED, .why = "what chaos may act on"},
 	{.name = "peers", .read = read_peer_list},
-	{.name = "probes", .read = read_probes},
+	{.name = "probes", .read = read_probe_list},
 	{0},
 };
 

@@ -5,11 +5,33 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
+
+int netns_open(const char *netns, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	char path[4096];
+
+	if (!netns)
+		snprintf(path, sizeof(path), "/proc/self/ns/net");
+	else if (*netns && strspn(netns, "0123456789") == strlen(netns))
+		snprintf(path, sizeof(path), "/proc/%s/ns/net", netns);
+	else
+		snprintf(path, sizeof(path), "%s%s", strchr(netns, '/') ? "" : "/run/netns/", netns);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return error_set_errno(err, -errno, "cannot open network namespace '%s' (%s)", netns, path);
+	/* By the descriptor: nothing else can take the file's place now. */
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+		return error_set(err, -EINVAL, "'%s' (%s) is not a network namespace: was it deleted?", netns, path);
+	return TAKE_FD(fd);
+}
 
 int netns_current(void)
 {

@@ -43,6 +43,19 @@ static void print_expect(FILE *out, const struct expectations *expect)
 		fputc('\n', out);
 }
 
+static void print_probe_limits(FILE *out, const json_t *probes)
+{
+	const char *probe, *name;
+	json_t *limits, *limit;
+
+	json_object_foreach ((json_t *)probes, probe, limits) {
+		fprintf(out, "  expect     of %s", probe);
+		json_object_foreach (limits, name, limit)
+			fprintf(out, " %s=" NUMBER_FORMAT, name, json_number_value(limit));
+		fputc('\n', out);
+	}
+}
+
 static void print_command(FILE *out, const char *name, const struct command *command)
 {
 	if (!command->exec)
@@ -71,6 +84,9 @@ static void print_trial(const struct plan_trial *trial, FILE *out)
 		", retries=%u\n",
 		settings->warmup_seconds, settings->duration_seconds, settings->recovery_seconds, settings->retries);
 	print_expect(out, &settings->expect);
+	print_probe_limits(out, settings->expect.probes);
+	for (size_t i = 0; i < settings->check_count; i++)
+		print_command(out, "check", &settings->checks[i].command);
 	print_command(out, "abort_if", &settings->abort_if);
 	fprintf(out, "  seed       %llu\n", (unsigned long long)trial->seed);
 }
@@ -95,9 +111,13 @@ static void print_nodes(FILE *out, const char *title, const struct node *nodes, 
 
 static void print_probe(const struct probe *probe, FILE *out)
 {
-	fprintf(out, "  %-10s %s every %u ms, at most %u ms: ", "probe", probe->name, probe->every_ms,
-		probe->timeout_ms);
-	text_print(probe->command.exec, out);
+	static const char *const kinds[] = {[PROBE_EXEC] = "", [PROBE_TCP] = "tcp ", [PROBE_HTTP] = "http "};
+
+	fprintf(out, "  %-10s %s every %u ms, at most %u ms", "probe", probe->name, probe->every_ms, probe->timeout_ms);
+	if (probe->node || probe->netns)
+		fprintf(out, ", in %s %s", probe->node ? "the namespace of" : "netns", probe->node ?: probe->netns);
+	fprintf(out, ": %s", kinds[probe->kind]);
+	text_print(probe->command.exec ?: probe->tcp ?: probe->http.url, out);
 	fputc('\n', out);
 }
 
@@ -177,7 +197,7 @@ static json_t *trial_to_json(const struct plan_trial *trial)
 	add_members(object, settings_to_json(settings));
 	json_object_set_new(object, "abort_if",
 			    settings->abort_if.exec ? json_string(settings->abort_if.exec) : json_null());
-	add_members(object, expectations_to_json(&settings->expect));
+	add_members(object, expectations_to_json(settings));
 	return object;
 }
 

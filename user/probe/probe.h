@@ -18,8 +18,9 @@
 
 struct probes;
 
-/* `probes` must outlive *out. cgroup_fd as in proc_spec. */
-int probes_new(struct probes **out, const struct probe *probes, size_t count, int cgroup_fd, struct error *err);
+/* The subject's probes for one of its instances; the namespaces must be there. cgroup_fd as in proc_spec. */
+int probes_new(struct probes **out, const struct subject *subject, unsigned int instance, int cgroup_fd,
+	       struct error *err);
 /* Kills the samples that still run. */
 void probes_free(struct probes *probes);
 
@@ -57,6 +58,6 @@ bool probes_healthy(const struct probes *probes, char *reason, size_t size);
 json_t *probes_state(const struct probes *probes);
 /*
  * [{"text", "count", "output": of the last one, or null}] of a probe's bad samples: the first 20 texts that occurred,
- * and "others". index is that of probes_new's list.
+ * and "others". index is the probe's in the subject.
  */
 json_t *probes_errors(const struct probes *probes, size_t index);

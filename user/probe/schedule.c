@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "process/proc.h"
+#include "config/placeholder.h"
+#include "net/netns.h"
+#include "probe/internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
@@ -28,14 +30,16 @@ struct probe_error {
 
 struct sample {
 	struct sample *next;
-	struct proc *proc;
+	void *work; /* of the probe's kind */
 	uint64_t scheduled_ns;
 	const char *phase;
 	bool recorded; /* in samples; a process that is still there counts against SAMPLES_AT_ONCE */
 };
 
 struct probe_run {
-	const struct probe *probe;
+	struct probe probe; /* for the instance */
+	const struct probe_ops *ops;
+	int netns_fd;    /* 0: the caller's namespace */
 	uint64_t due_ns; /* UINT64_MAX: no more samples */
 	struct sample *running;
 	size_t running_count;
@@ -45,7 +49,7 @@ struct probe_run {
 	uint64_t row_since_ns;  /* samples started earlier neither extend nor break the row */
 	unsigned int last_good; /* one bit per sample, bit 0 the newest */
 	double latency_ms;      /* of the last sample */
-	char error[224];
+	char error[SAMPLE_ERROR_SIZE];
 	struct probe_error errors[ERRORS_MAX];
 	size_t error_count;
 	json_int_t other_errors;
@@ -58,51 +62,79 @@ struct probes {
 	json_t *samples;
 };
 
-int probes_new(struct probes **out, const struct probe *list, size_t count, int cgroup_fd, struct error *err)
+static int run_open(struct probe_run *run, const struct probe *probe, const struct subject *subject,
+		    unsigned int instance, struct error *err)
+{
+	int ret = probe_expand(&run->probe, probe, subject, instance, err), fd;
+
+	run->ops = probe_ops_of(probe);
+	run->due_ns = UINT64_MAX;
+	if (ret || !run->probe.netns)
+		return ret;
+	fd = netns_open(run->probe.netns, err);
+	if (fd < 0)
+		return fd;
+	run->netns_fd = fd;
+	return 0;
+}
+
+int probes_new(struct probes **out, const struct subject *subject, unsigned int instance, int cgroup_fd,
+	       struct error *err)
 {
 	struct probes *probes = calloc(1, sizeof(*probes));
+	int ret = 0;
 
 	if (probes)
-		probes->runs = calloc(count + 1, sizeof(*probes->runs));
+		probes->runs = calloc(subject->probe_count + 1, sizeof(*probes->runs));
 	if (!probes || !probes->runs) {
 		free(probes);
 		return error_set(err, -ENOMEM, "out of memory");
 	}
-	probes->count = count;
+	probes->count = subject->probe_count;
 	probes->cgroup_fd = cgroup_fd;
-	for (size_t i = 0; i < count; i++) {
-		probes->runs[i].probe = &list[i];
-		probes->runs[i].due_ns = UINT64_MAX;
-	}
-	*out = probes;
-	return 0;
+	for (size_t i = 0; !ret && i < probes->count; i++)
+		ret = run_open(&probes->runs[i], &subject->probes[i], subject, instance, err);
+	if (ret)
+		probes_free(probes);
+	else
+		*out = probes;
+	return ret;
 }
 
-static void sample_free(struct sample *sample)
+static void sample_free(const struct probe_run *run, struct sample *sample)
 {
-	proc_free(sample->proc);
+	run->ops->free(sample->work);
 	free(sample);
+}
+
+static void run_close(struct probe_run *run)
+{
+	while (run->running) {
+		struct sample *sample = run->running;
+
+		run->running = sample->next;
+		sample_free(run, sample);
+	}
+	for (size_t i = 0; i < run->error_count; i++) {
+		free(run->errors[i].text);
+		json_decref(run->errors[i].output);
+	}
+	if (run->netns_fd)
+		fd_close(run->netns_fd);
+	probe_clear(&run->probe);
 }
 
 void probes_free(struct probes *probes)
 {
 	if (!probes)
 		return;
-	for (size_t i = 0; i < probes->count; i++) {
-		/* Kill all before the first wait, so that the waits for stuck processes overlap. */
+	/* Kill all before the first wait, so that the waits for stuck processes overlap. */
+	for (size_t i = 0; i < probes->count; i++)
 		for (struct sample *sample = probes->runs[i].running; sample; sample = sample->next)
-			proc_kill(sample->proc);
-		while (probes->runs[i].running) {
-			struct sample *sample = probes->runs[i].running;
-
-			probes->runs[i].running = sample->next;
-			sample_free(sample);
-		}
-		for (size_t j = 0; j < probes->runs[i].error_count; j++) {
-			free(probes->runs[i].errors[j].text);
-			json_decref(probes->runs[i].errors[j].output);
-		}
-	}
+			if (probes->runs[i].ops->kill)
+				probes->runs[i].ops->kill(sample->work);
+	for (size_t i = 0; i < probes->count; i++)
+		run_close(&probes->runs[i]);
 	json_decref(probes->samples);
 	free(probes->runs);
 	free(probes);
@@ -158,10 +190,10 @@ static json_t *end_of(const json_t *output)
 	return length ? json_text(text + length - kept, kept) : NULL;
 }
 
-/* proc is NULL for a sample that could not start. */
-static void count_error(struct probe_run *run, const char *text, const struct proc *proc)
+/* work is NULL for a sample that could not start. */
+static void count_error(struct probe_run *run, const char *text, const void *work)
 {
-	_cleanup_json_ json_t *output = proc ? proc_output(proc) : NULL;
+	_cleanup_json_ json_t *output = work ? run->ops->output(work) : NULL;
 	struct probe_error *error = find_error(run, text);
 
 	if (!error) {
@@ -180,9 +212,9 @@ static void record_sample(struct probes *probes, struct probe_run *run, const st
 
 	count_sample(run, !error, started_ns, error);
 	if (error)
-		count_error(run, error, sample->proc);
+		count_error(run, error, sample->work);
 	run->latency_ms = (double)(ended_ns - started_ns) / NSEC_PER_MSEC;
-	row = json_pack("{s:s, s:I, s:I, s:I, s:b, s:s}", "probe", run->probe->name, "scheduled_ns",
+	row = json_pack("{s:s, s:I, s:I, s:I, s:b, s:s}", "probe", run->probe.name, "scheduled_ns",
 			(json_int_t)sample->scheduled_ns, "started_at_ns", (json_int_t)started_ns, "latency_ns",
 			(json_int_t)(ended_ns - started_ns), "ok", !error, "phase", sample->phase);
 	json_object_set_new(row, "error", json_outside(error));
@@ -193,13 +225,11 @@ static void record_sample(struct probes *probes, struct probe_run *run, const st
 
 static void finish_sample(struct probes *probes, struct probe_run *run, struct sample *sample)
 {
-	const struct proc_result *result = proc_get_result(sample->proc);
-	char error[224];
+	struct sample_result result = {};
 
 	sample->recorded = true;
-	proc_describe(sample->proc, error, sizeof(error));
-	record_sample(probes, run, sample, result->started_ns, result->ended_ns,
-		      proc_succeeded(sample->proc) ? NULL : error);
+	run->ops->result(sample->work, &result);
+	record_sample(probes, run, sample, result.started_ns, result.ended_ns, result.good ? NULL : result.error);
 }
 
 static void handle_ended(struct probes *probes, struct probe_run *run)
@@ -209,27 +239,26 @@ static void handle_ended(struct probes *probes, struct probe_run *run)
 	while (*link) {
 		struct sample *sample = *link;
 
-		if (proc_handle(sample->proc) && !sample->recorded)
+		bool ended = run->ops->handle(sample->work);
+
+		if (ended && !sample->recorded)
 			finish_sample(probes, run, sample);
-		if (!proc_is_gone(sample->proc)) {
+		if (!ended || (run->ops->is_gone && !run->ops->is_gone(sample->work))) {
 			link = &sample->next;
 			continue;
 		}
 		*link = sample->next;
 		run->running_count--;
-		sample_free(sample);
+		sample_free(run, sample);
 	}
 }
 
 static void start_sample(struct probes *probes, struct probe_run *run, const char *phase, char *const *environment)
 {
-	struct proc_spec spec = {
-		.exec = run->probe->command.exec,
-		.directory = run->probe->command.directory,
-		.environment = environment,
-		.timeout_ns = run->probe->timeout_ms * NSEC_PER_MSEC,
-		.cgroup_fd = probes->cgroup_fd,
-	};
+	const struct sample_spec spec = {.probe = &run->probe,
+					 .environment = environment,
+					 .cgroup_fd = probes->cgroup_fd,
+					 .netns_fd = run->netns_fd};
 	struct sample *sample = calloc(1, sizeof(*sample));
 	uint64_t now_ns = clock_monotonic_ns();
 	struct error err = {};
@@ -241,7 +270,7 @@ static void start_sample(struct probes *probes, struct probe_run *run, const cha
 	if (run->running_count >= SAMPLES_AT_ONCE)
 		error_set(&err, -EAGAIN, "not started: %zu samples are still running", run->running_count);
 	else
-		proc_start(&sample->proc, &spec, &err);
+		run->ops->start(&sample->work, &spec, &err);
 	if (err.code) {
 		record_sample(probes, run, sample, now_ns, now_ns, err.text);
 		free(sample);
@@ -255,8 +284,8 @@ static void start_sample(struct probes *probes, struct probe_run *run, const cha
 /* If this process was stopped for a while, samples overdue past their timeout count as missed and do not start. */
 static void start_due(struct probes *probes, struct probe_run *run, const char *phase, char *const *environment)
 {
-	uint64_t every_ns = (run->probe->every_ms ?: 1) * NSEC_PER_MSEC;
-	uint64_t patience_ns = run->probe->timeout_ms * NSEC_PER_MSEC + every_ns;
+	uint64_t every_ns = (run->probe.every_ms ?: 1) * NSEC_PER_MSEC;
+	uint64_t patience_ns = run->probe.timeout_ms * NSEC_PER_MSEC + every_ns;
 	uint64_t now_ns = clock_monotonic_ns();
 
 	while (run->due_ns <= now_ns) {
@@ -284,8 +313,7 @@ uint64_t probes_wake_ns(const struct probes *probes)
 		if (probes->runs[i].due_ns < wake_ns)
 			wake_ns = probes->runs[i].due_ns;
 		for (const struct sample *sample = probes->runs[i].running; sample; sample = sample->next)
-			if (proc_wake_ns(sample->proc) < wake_ns)
-				wake_ns = proc_wake_ns(sample->proc);
+			wake_ns = clock_earlier(wake_ns, probes->runs[i].ops->wake_ns(sample->work));
 	}
 	return wake_ns;
 }
@@ -295,7 +323,7 @@ size_t probes_poll_count(const struct probes *probes)
 	size_t count = 0;
 
 	for (size_t i = 0; i < probes->count; i++)
-		count += probes->runs[i].running_count * PROC_POLL_MAX;
+		count += probes->runs[i].running_count * probes->runs[i].ops->poll_max;
 	return count;
 }
 
@@ -305,7 +333,7 @@ size_t probes_poll_fds(const struct probes *probes, struct pollfd *out)
 
 	for (size_t i = 0; i < probes->count; i++)
 		for (const struct sample *sample = probes->runs[i].running; sample; sample = sample->next)
-			used += proc_poll_fds(sample->proc, out + used);
+			used += probes->runs[i].ops->poll_fds(sample->work, out + used);
 	return used;
 }
 
@@ -342,7 +370,7 @@ bool probes_healthy(const struct probes *probes, char *reason, size_t size)
 			continue;
 		snprintf(reason, size,
 			 "the subject was not healthy before: %u of the last %u samples of probe '%s' were bad%s%s",
-			 looked_at - good, looked_at, run->probe->name, *run->error ? " (" : "", run->error);
+			 looked_at - good, looked_at, run->probe.name, *run->error ? " (" : "", run->error);
 		if (*run->error)
 			strncat(reason, ")", size - strlen(reason) - 1);
 		return false;
@@ -363,7 +391,7 @@ json_t *probes_state(const struct probes *probes)
 					run->count ? json_real(run->latency_ms) : json_null());
 
 		json_object_set_new(one, "error", json_outside(*run->error ? run->error : NULL));
-		json_object_set_new(state, run->probe->name, one);
+		json_object_set_new(state, run->probe.name, one);
 	}
 	return state;
 }

@@ -123,12 +123,17 @@ static int pipe_open(int ends[2])
 	return pipe2(ends, O_CLOEXEC | O_NONBLOCK) ? -errno : 0;
 }
 
+__attribute__((noreturn)) static void child_fail(const char *text, int status)
+{
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		_exit(status);
+	_exit(status);
+}
+
 /* Makes only system calls: another thread may have held any lock at the clone. */
 __attribute__((noreturn)) static void child_run(const struct proc_spec *spec, pid_t parent, int in_fd, int out_fd,
 						int err_fd)
 {
-	static const char chdir_failed[] = "eval: cannot enter the command's folder\n";
-	static const char exec_failed[] = "eval: cannot run /bin/sh\n";
 	char *const argv[] = {"sh", "-c", (char *)spec->exec, NULL};
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	sigset_t none;
@@ -143,19 +148,16 @@ __attribute__((noreturn)) static void child_run(const struct proc_spec *spec, pi
 	dup2(in_fd, STDIN_FILENO);
 	dup2(out_fd, STDOUT_FILENO);
 	dup2(err_fd, STDERR_FILENO);
+	if (spec->netns_fd && syscall(SYS_setns, spec->netns_fd, CLONE_NEWNET))
+		child_fail("eval: cannot enter the network namespace\n", 126);
 	/* Also closes what our own caller left open, which a daemon would hold for good (the flag needs 5.11). */
 	syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
-	if (spec->directory && chdir(spec->directory)) {
-		if (write(STDERR_FILENO, chdir_failed, sizeof(chdir_failed) - 1) < 0)
-			_exit(126);
-		_exit(126);
-	}
+	if (spec->directory && chdir(spec->directory))
+		child_fail("eval: cannot enter the command's folder\n", 126);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execve("/bin/sh", argv, spec->environment);
-	if (write(STDERR_FILENO, exec_failed, sizeof(exec_failed) - 1) < 0)
-		_exit(127);
-	_exit(127);
+	child_fail("eval: cannot run /bin/sh\n", 127);
 }
 
 /* clone3 puts the child into its cgroup from the first instruction on (5.7, kernel commit ef2c41cf38a7). */

@@ -31,6 +31,7 @@ struct proc_spec {
 	const char *input;        /* on standard input; NULL: nothing, /dev/null */
 	uint64_t timeout_ns;      /* 0: none */
 	int cgroup_fd;            /* cgroup v2 directory to start in; -1: the caller's */
+	int netns_fd;             /* network namespace to start in; 0: the caller's */
 	enum proc_stderr standard_error;
 };
 

@@ -25,7 +25,7 @@ void markup_text(FILE *out, const char *text)
 	size_t length;
 
 	for (const char *c = text; *c; c += length) {
-		length = text_utf8_length(c, strlen(c));
+		length = text_utf8_length(c, strnlen(c, 4));
 		if (*c == '&' || *c == '<' || *c == '>' || *c == '"' || *c == '\n')
 			fprintf(out, "&#%d;", *c);
 		else if (length && is_allowed(c, length))

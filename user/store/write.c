@@ -28,7 +28,7 @@ static json_t *settings_column(const struct settings *settings)
 		return NULL;
 	if (settings->abort_if.exec && json_object_set_new(column, "abort_if", json_string(settings->abort_if.exec)))
 		return NULL;
-	if (json_object_set_new(column, "expect", expectations_to_json(&settings->expect)))
+	if (json_object_set_new(column, "expect", expectations_to_json(settings)))
 		return NULL;
 	return TAKE_PTR(column);
 }

@@ -3,11 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/nsfs.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,31 +35,6 @@ static bool list_has(const char *const *list, const char *word)
 		if (!strcmp(list[i], word))
 			return true;
 	return false;
-}
-
-static bool is_number(const char *text)
-{
-	return *text && strspn(text, "0123456789") == strlen(text);
-}
-
-/* Opens a namespace by name below /run/netns, path or pid (NULL: our own); checks the type by the descriptor. */
-static int netns_open(const char *netns, struct error *err)
-{
-	_cleanup_close_ int fd = -1;
-	char path[4096];
-
-	if (!netns)
-		snprintf(path, sizeof(path), "/proc/self/ns/net");
-	else if (is_number(netns))
-		snprintf(path, sizeof(path), "/proc/%s/ns/net", netns);
-	else
-		snprintf(path, sizeof(path), "%s%s", strchr(netns, '/') ? "" : "/run/netns/", netns);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return error_set_errno(err, -errno, "cannot open network namespace '%s' (%s)", netns, path);
-	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
-		return error_set(err, -EINVAL, "'%s' (%s) is not a network namespace: was it deleted?", netns, path);
-	return TAKE_FD(fd);
 }
 
 /* In this host's namespace; text may be a host name. */

@@ -31,19 +31,25 @@ static json_t *why_void(const struct trial *trial)
 	return json_outside(text);
 }
 
-void trial_check(struct trial *trial, bool recovered)
+int trial_check(struct trial *trial, bool recovered, struct error *err)
 {
 	const struct subject *subject = trial->subject;
 	const char *names[subject->probe_count + 1];
 	json_t *expectations = json_array(), *summary, *columns;
-	enum trial_verdict verdict;
+	enum trial_verdict verdict, checked = VERDICT_PASS;
+	int ret = trial_final_checks(trial, expectations, &checked, err);
 
+	if (ret) {
+		json_decref(expectations);
+		return ret;
+	}
 	for (size_t i = 0; i < subject->probe_count; i++)
 		names[i] = subject->probes[i].name;
 	summary = summarize(trial, names);
 	if (!recovered)
 		json_object_set_new(summary, "stuck", json_true());
 	verdict = expectations_judge(&trial->settings->expect, names, subject->probe_count, summary, expectations);
+	verdict = expectations_worse(verdict, checked);
 	columns = json_pack("{s:o, s:o}", "summary", summary ? summary : json_null(), "expectations", expectations);
 
 	if (trial->plan->chaos && !fault_set_hits(&trial->faults)) {
@@ -55,6 +61,7 @@ void trial_check(struct trial *trial, bool recovered)
 		json_object_set_new(columns, "verdict", json_string(verdict_name(recovered ? verdict : VERDICT_FAIL)));
 	}
 	trial_set(trial, columns);
+	return 0;
 }
 
 void trial_tell_losses(struct trial *trial)

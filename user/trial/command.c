@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The commands that a trial waits for: reset, ready, roles. */
+/* The commands that a trial waits for: reset, ready, roles, final checks. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "analysis/expectations.h"
 #include "process/guard.h"
 #include "trial/internal.h"
 #include "util/cleanup.h"
@@ -195,6 +197,27 @@ json_t *trial_roles(struct trial *trial, struct error *err)
 	}
 	proc_free(proc);
 	return TAKE_PTR(output);
+}
+
+int trial_final_checks(struct trial *trial, json_t *list, enum trial_verdict *verdict, struct error *err)
+{
+	for (size_t i = 0; i < trial->settings->check_count; i++) {
+		const struct check_command *check = &trial->settings->checks[i];
+		char name[80], why[512];
+		struct proc *proc;
+		int ret = run_command(trial, &check->command, timeout_of(&check->command, 0), PROC_STDERR_MIXED, &proc,
+				      err);
+
+		if (ret)
+			return ret;
+		snprintf(name, sizeof(name), "check %s", check->name);
+		trial_record_command(trial, name, &check->command, proc, 1);
+		proc_describe(proc, why, sizeof(why));
+		*verdict = expectations_worse(*verdict,
+					      expectations_add_check(list, check->name, proc_succeeded(proc), why));
+		proc_free(proc);
+	}
+	return 0;
 }
 
 static void command_step(void *arg)

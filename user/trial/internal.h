@@ -8,6 +8,7 @@
 #include "chaos/fault.h"
 #include "chaos/type.h"
 #include "inject/faults.h"
+#include "plan/status.h"
 #include "probe/probe.h"
 #include "process/proc.h"
 #include "process/pump.h"
@@ -78,6 +79,8 @@ int trial_reset(struct trial *trial, struct error *err);
 int trial_wait_ready(struct trial *trial, uint64_t end_ns, struct error *err);
 /* Runs `roles`. Returns its output as a new JSON string, or NULL with err set. */
 json_t *trial_roles(struct trial *trial, struct error *err);
+/* Runs the final checks. Appends what they showed to list; *verdict is set to fail if one of them failed. */
+int trial_final_checks(struct trial *trial, json_t *list, enum trial_verdict *verdict, struct error *err);
 extern const struct pump_source trial_command_source, trial_drains_source, trial_guard_source;
 
 /* trial/load.c */
@@ -129,7 +132,7 @@ void trial_close_faults(struct trial *trial);
 extern const struct pump_source trial_lease_source;
 
 /* trial/check.c */
-/* Sets summary, expectations, status and verdict of a trial that ran through all phases. */
-void trial_check(struct trial *trial, bool recovered);
+/* Runs the final checks; sets summary, expectations, status and verdict of a trial that ran through all phases. */
+int trial_check(struct trial *trial, bool recovered, struct error *err);
 /* After the revert: records an event for each fault that dropped packets or failed to delay them. */
 void trial_tell_losses(struct trial *trial);

@@ -44,7 +44,7 @@ int trial_start_load(struct trial *trial, struct error *err)
 	if (!ret)
 		ret = start_workload(trial, err);
 	if (!ret && subject->probe_count)
-		ret = probes_new(&trial->probes, subject->probes, subject->probe_count, trial->scope.cgroup_fd, err);
+		ret = probes_new(&trial->probes, subject, trial->job->instance, trial->scope.cgroup_fd, err);
 	if (!ret && trial->probes)
 		probes_start(trial->probes, clock_monotonic_ns());
 	return ret;

@@ -192,8 +192,7 @@ static int run_phases(struct trial *trial, struct error *err)
 		return ret;
 	trial_enter(trial, PHASE_CHECK, 0);
 	trial_send_samples(trial);
-	trial_check(trial, recovered);
-	return 0;
+	return trial_check(trial, recovered, err);
 }
 
 static void finish_trial(struct trial *trial, int ret, const struct error *err)

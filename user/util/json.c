@@ -2,6 +2,8 @@
 #include "util/json.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/cleanup.h"
@@ -46,6 +48,38 @@ double json_number_at(const json_t *object, const char *key)
 	const json_t *value = json_object_get(object, key);
 
 	return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* The member, or the item, that the pointer's next part names: length bytes, in which ~1 is '/' and ~0 is '~'. */
+static const json_t *step_into(const json_t *value, const char *part, size_t length)
+{
+	_cleanup_free_ char *name = malloc(length + 1);
+	size_t used = 0;
+
+	if (!name)
+		return NULL;
+	for (size_t i = 0; i < length; i++) {
+		bool escaped = part[i] == '~' && i + 1 < length && (part[i + 1] == '0' || part[i + 1] == '1');
+
+		name[used++] = escaped ? (part[++i] == '1' ? '/' : '~') : part[i];
+	}
+	name[used] = '\0';
+	if (!json_is_array(value))
+		return json_object_get(value, name);
+	if (!used || strspn(name, "0123456789") != used || (*name == '0' && used > 1))
+		return NULL;
+	return json_array_get(value, strtoul(name, NULL, 10));
+}
+
+const json_t *json_at_pointer(const json_t *document, const char *pointer)
+{
+	while (document && *pointer == '/') {
+		size_t length = strcspn(pointer + 1, "/");
+
+		document = step_into(document, pointer + 1, length);
+		pointer += 1 + length;
+	}
+	return *pointer ? NULL : document;
 }
 
 json_t *json_text_or_null(const char *text)

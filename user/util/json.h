@@ -19,6 +19,8 @@ const char *json_text_or(const json_t *object, const char *key, const char *fall
 json_int_t json_integer_at(const json_t *object, const char *key);
 /* The member's number, or NAN if the member is missing or not a number. */
 double json_number_at(const json_t *object, const char *key);
+/* What a JSON pointer (RFC 6901, "/a/0/b"; "" is the document) leads to, borrowed; NULL if there is nothing. */
+const json_t *json_at_pointer(const json_t *document, const char *pointer);
 /* Return new references: JSON null for NULL and for NaN. */
 json_t *json_text_or_null(const char *text);
 json_t *json_number_or_null(double number);

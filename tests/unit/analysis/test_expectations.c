@@ -55,7 +55,7 @@ static json_t *measured(unsigned int put_bad, unsigned int get_bad, unsigned int
 /* Asks for one expectation; for none with EXPECT_COUNT. */
 static struct expectations ask(enum expectation expectation, double limit)
 {
-	struct expectations asked;
+	struct expectations asked = {};
 
 	for (enum expectation i = 0; i < EXPECT_COUNT; i++)
 		asked.limits[i] = i == expectation ? limit : NAN;

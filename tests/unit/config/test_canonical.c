@@ -155,14 +155,16 @@ static void assert_dumped(json_t *value, const char *wanted)
 /* The database and the plan are not sorted; they keep the order of the parts. */
 static void parts_keep_their_order(void **state)
 {
-	const struct settings settings = {.warmup_seconds = 1, .duration_seconds = 2.5, .retries = 3};
-	const struct expectations expect = {{0.5, NAN, NAN, NAN, NAN, NAN, 4}};
+	const struct settings settings = {.warmup_seconds = 1,
+					  .duration_seconds = 2.5,
+					  .retries = 3,
+					  .expect.limits = {0.5, NAN, NAN, NAN, NAN, NAN, 4}};
 	const struct command none = {0};
 	struct strings list = {0};
 
 	assert_dumped(settings_to_json(&settings),
 		      "{\"warmup_seconds\":1.0,\"duration_seconds\":2.5,\"recovery_seconds\":0.0,\"retries\":3}");
-	assert_dumped(expectations_to_json(&expect),
+	assert_dumped(expectations_to_json(&settings),
 		      "{\"availability_min\":0.5,\"p99_ms_max\":null,\"recover_within_seconds\":4.0}");
 	assert_dumped(command_to_json(&none), "null");
 	assert_true(strings_append(&list, "b") && strings_append(&list, "a") && strings_append(&list, NULL));

@@ -17,6 +17,7 @@
 
 struct fixture {
 	struct probe probe;
+	struct subject subject;
 	struct probes *probes;
 	json_t *samples;
 };
@@ -27,7 +28,8 @@ static void begin(struct fixture *f, const char *exec, unsigned int every_ms, un
 		.probe = {.name = "p", .command.exec = (char *)exec, .every_ms = every_ms, .timeout_ms = timeout_ms},
 		.samples = json_array(),
 	};
-	assert_int_equal(probes_new(&f->probes, &f->probe, 1, -1, NULL), 0);
+	f->subject = (struct subject){.probes = &f->probe, .probe_count = 1};
+	assert_int_equal(probes_new(&f->probes, &f->subject, 0, -1, NULL), 0);
 }
 
 static void end(struct fixture *f)
