@@ -66,7 +66,7 @@ eval: $(BUILD)/user/cli/main.o $(BUILD)/user/eval.a
 # What pkg-config says, asked once, before the first compiler error could come.
 $(BUILD)/libraries: Makefile
 	$(Q)mkdir -p $(@D)
-	$(Q)$(PKG_CONFIG) --print-errors --libs $(LIBRARIES) >$@.tmp || \
+	$(Q)$(PKG_CONFIG) --print-errors --exists libcurl && $(PKG_CONFIG) --print-errors --libs $(LIBRARIES) >$@.tmp || \
 		{ echo "make: something that eval is built with is missing, see above: 'sudo make deps' installs it" >&2; exit 1; }
 	$(Q)mv $@.tmp $@
 

@@ -38,7 +38,7 @@ web own n2 127.0.0.1 8090
 web six n2 "$(address6 n2)" 8086
 
 # --- Each kind, good and bad -------------------------------------------------------------------------------------------
-members="nodes: [{name: n1, address: $here, netns: $(ns n1)}, {name: n2, address: $there, netns: $(ns n2)}]"
+nodes="nodes: [{name: n1, address: $here, netns: $(ns n1)}, {name: n2, address: $there, netns: $(ns n2)}]"
 cat >kinds.yaml <<END
 defaults: {warmup_seconds: 0, duration_seconds: 1, recovery_seconds: 0.5, retries: 0}
 subjects:
@@ -69,7 +69,7 @@ subjects:
       - {name: tls-nobody, node: n1, http: {url: "https://$there:8443/", ca: ca.pem}}
       - {name: tls-no-file, node: n1, http: {url: "https://$there:8443/", ca: none.pem}}
       - {name: no-name, node: n1, http: "http://no-such-host.invalid/", timeout_ms: 3000}
-    $members
+    $nodes
 chaos_types: [{type: latency, target: n1, params: {min_ms: 1, max_ms: 1}}]
 END
 check_fails "a trial with probes of all kinds; some of them never recover: exit 1" 1 "$eval_bin" run campaign kinds.yaml --db "$db" --quiet --no-check
@@ -112,7 +112,7 @@ subjects:
     probes:
       - {name: up, tcp: "$there:8080", node: n1, every_ms: 50}
       - {name: down, exec: "test \$EVAL_PHASE != hold", every_ms: 50}
-    $members
+    $nodes
 chaos_types:
   - {type: latency, name: strict, target: n1, params: {min_ms: 1, max_ms: 1}}
   - {type: latency, name: lenient, target: n1, params: {min_ms: 1, max_ms: 1}, expect: {probes: {down: {availability_min: 0}}}}

@@ -40,6 +40,13 @@ check_match 'show: a missed expectation too' "$(show "$campaign")" $'    availab
 check_number 'show: the table fits 140 columns' \
 	"$(show "$campaign" | sed -n '/availability/,$p' | awk '{ if (length > most) most = length } END { print most }') <= 140"
 check_eq 'show: no colour where no terminal is' "$(show "$campaign" | grep -c $'\033')" 0
+# Lines of what the terminal of that width gets, without the codes of colours.
+on_columns() { script -qec "stty cols $1; $eval_bin show --db $db $campaign" /dev/null | tr -d '\r' | sed 's/\x1b\[[0-9;]*m//g'; }
+for columns in 60 80 100 120 160; do
+	check_number "show: no line is wrapped by a terminal of $columns columns, but for commands, paths and the hash" \
+		"$(on_columns $columns | grep -vE 'eval |/|config hash' | LC_ALL=C.UTF-8 wc -L) <= $columns"
+	check_match "… each trial is there, with what failed" "$(on_columns $columns)" "failed"
+done
 check_match 'show: colour on a terminal' "$(script -qec "$eval_bin show --db $db $campaign" /dev/null)" $'\033\\[31mfailed'
 check_eq 'show --json: all of it' \
 	"$(show "$campaign" --json | jq -c '[.id, (.trials | length), .trial_counts.failed, (.events | length)]')" \

@@ -102,7 +102,7 @@ static void report(struct store *store)
 
 	promise(trials && trial && attempts && events);
 	report_trial(nowhere, trial, attempts, events);
-	report_table(nowhere, trials);
+	report_table(nowhere, -1, trials);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

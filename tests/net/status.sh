@@ -95,6 +95,16 @@ revert chosen
 check "nothing is left" wait_for 3 nothing_left_in n1
 
 install -m 0755 "$eval_bin" "$work/eval" && chmod 0711 "$work"
+# --- Again and again ---------------------------------------------------------------------------------------------------
+shown() { timeout 3 "$@" "$eval_bin" bpf-status --watch; }
+check_eq "--watch into a pipe: what the kernel can do once" "$(shown env | grep -c '^kernel ')" 1
+check_number "… and the faults each time" "$(shown env | grep -c '^left over\|left over:') >= 2"
+screen() { TERM=$1 timeout 3 script -qec "timeout 2.5 $eval_bin bpf-status --watch ${2:-}" /dev/null </dev/null; }
+check_number "--watch on a terminal draws it again" "$(screen xterm | grep -cF $'\033[H\033[2J') >= 2"
+check_eq "… without what the kernel can do" "$(screen xterm | grep -c '^kernel ')" 0
+check_number "… with it by --kernel" "$(screen xterm --kernel | grep -c '^kernel ') >= 2"
+check_eq "a dumb terminal gets no codes" "$(screen dumb | grep -c $'\033') $(screen dumb | grep -c '^kernel ')" "0 1"
+
 check_fails "not root: exit 3" 3 setpriv --reuid=65534 --regid=65534 --clear-groups "$work/eval" bpf-status
 check_eq "not root: message" "$output" \
 	"eval: error: bpf-status reads the kernel's BPF objects, which needs root: run it with sudo"

@@ -107,6 +107,14 @@ static void set_end(struct lane *lane)
 	json_object_set_new(lane->columns, "ended_at_monotonic_ns", json_integer((json_int_t)clock_monotonic_ns()));
 }
 
+static bool is_pending(struct campaign *campaign)
+{
+	for (size_t i = campaign->first_pending; i < campaign->entry_count; i++)
+		if (campaign->entries[i].state == ENTRY_PENDING)
+			return true;
+	return false;
+}
+
 static void end_trial(struct campaign *campaign, struct lane *lane)
 {
 	unsigned int index = (unsigned int)(lane - campaign->lanes);
@@ -120,7 +128,10 @@ static void end_trial(struct campaign *campaign, struct lane *lane)
 	progress_trial_end(campaign->progress, index, lane->columns);
 	lane->entry->state = ENTRY_ENDED;
 	set_busy(campaign, lane, false);
-	lane->idle_until_ns = clock_monotonic_ns() + clock_from_seconds(campaign->config->cooldown_seconds);
+	if (campaign->config->cooldown_seconds > 0 && !campaign->stopping && is_pending(campaign)) {
+		lane->idle_until_ns = clock_monotonic_ns() + clock_from_seconds(campaign->config->cooldown_seconds);
+		progress_cooldown(campaign->progress, index, campaign->config->cooldown_seconds);
+	}
 	lane_clear(lane);
 }
 
@@ -153,14 +164,6 @@ static bool is_running(const struct campaign *campaign)
 {
 	for (unsigned int i = 0; i < campaign->lane_count; i++)
 		if (campaign->lanes[i].entry)
-			return true;
-	return false;
-}
-
-static bool is_pending(struct campaign *campaign)
-{
-	for (size_t i = campaign->first_pending; i < campaign->entry_count; i++)
-		if (campaign->entries[i].state == ENTRY_PENDING)
 			return true;
 	return false;
 }

@@ -2,8 +2,10 @@
 /* eval bpf-status: shows live faults, leftovers and the kernel's features. Reads the kernel, not the database. */
 #include <argp.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "chaos/inventory.h"
 #include "chaos/type.h"
@@ -16,17 +18,20 @@
 #include "report/report.h"
 #include "util/cleanup.h"
 #include "util/json.h"
+#include "util/terminal.h"
 #include "util/text.h"
 
 #define WATCH_SECONDS 1
+#define CLEAR_SCREEN "\033[H\033[2J"
 
 struct status_options {
-	bool json, watch;
+	bool json, watch, kernel;
 };
 
 static const struct argp_option options[] = {
 	{"json", 'j', NULL, 0, "print one JSON object", 0},
-	{"watch", 'w', NULL, 0, "print again every second until Ctrl+C", 0},
+	{"watch", 'w', NULL, 0, "print again every second until Ctrl+C; a terminal is redrawn", 0},
+	{"kernel", 'k', NULL, 0, "with --watch: each time also what this kernel can do", 0},
 	{},
 };
 
@@ -40,6 +45,9 @@ static error_t take_status_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'w':
 		asked->watch = true;
+		return 0;
+	case 'k':
+		asked->kernel = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "no argument expected, found '%s'", arg);
@@ -247,8 +255,17 @@ static json_t *find_leftovers(const json_t *faults)
 	return leftovers;
 }
 
-static int print_status(const struct status_options *asked, const json_t *features, int swept)
+static bool can_redraw(void)
 {
+	const char *term = getenv("TERM");
+
+	return isatty(terminal_fd(stdout)) && term && strcmp(term, "dumb") != 0;
+}
+
+/* is_first: of --watch, which prints what the kernel can do once, or not at all on a screen that it draws again. */
+static int print_status(const struct status_options *asked, const json_t *features, int swept, bool is_first)
+{
+	bool redraws = asked->watch && !asked->json && can_redraw();
 	_cleanup_json_ json_t *faults = NULL, *status = NULL;
 	struct error err = {};
 	struct utsname kernel;
@@ -266,13 +283,18 @@ static int print_status(const struct status_options *asked, const json_t *featur
 		json_print_document(status, asked->watch ? JSON_COMPACT : JSON_INDENT(2), stdout);
 		putchar('\n');
 	} else {
+		if (redraws)
+			terminal_code(stdout, CLEAR_SCREEN);
+		else if (!is_first)
+			putchar('\n');
 		print_faults(faults);
 		print_other_versions(json_object_get(status, "other_versions"));
 		print_leftovers(json_object_get(status, "leftovers"));
 		if (swept)
 			printf("  removed just now: the filters of %d fault%s whose process and guard were killed\n",
 			       swept, text_plural(swept));
-		print_kernel(status);
+		if (asked->kernel || (is_first && !redraws))
+			print_kernel(status);
 	}
 	return fflush(stdout) ? EXIT_HOST : EXIT_OK;
 }
@@ -301,14 +323,10 @@ int cmd_bpf_status(int argc, char **argv)
 	if (swept < 0)
 		swept = 0;
 	features = features_to_json();
-	do {
-		ret = print_status(&asked, features, swept);
-		swept = 0;
-		if (asked.watch && !ret) {
-			sleep(WATCH_SECONDS);
-			if (!asked.json)
-				putchar('\n');
-		}
-	} while (asked.watch && !ret);
+	ret = print_status(&asked, features, swept, true);
+	while (asked.watch && !ret) {
+		sleep(WATCH_SECONDS);
+		ret = print_status(&asked, features, 0, false);
+	}
 	return ret;
 }

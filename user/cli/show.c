@@ -12,6 +12,7 @@
 #include "store/store.h"
 #include "util/cleanup.h"
 #include "util/json.h"
+#include "util/terminal.h"
 
 static const struct argp_option options[] = {
 	OPTION_DB_ROW,
@@ -167,7 +168,7 @@ static void tell_dead(const json_t *campaign, const char *db)
 	       (int)json_integer_at(campaign, "holder_pid"), resume ?: "?", cleanup ?: "?");
 }
 
-static int show_campaign(struct store *store, json_t *campaign, const struct show_options *asked, struct error *err)
+static int print_campaign(struct store *store, json_t *campaign, struct error *err)
 {
 	const char *id = json_text_or(campaign, "id", "");
 	_cleanup_json_ json_t *trials = store_trials(store, id, err), *events = NULL;
@@ -175,20 +176,35 @@ static int show_campaign(struct store *store, json_t *campaign, const struct sho
 	events = trials ? store_events(store, id, NULL, err) : NULL;
 	if (!events)
 		return err->code;
-	if (asked->json) {
-		json_object_set_new(campaign, "alive", json_boolean(campaign_is_alive(campaign)));
-		json_object_set(campaign, "trial_counts", json_object_get(campaign, "trials"));
-		json_object_set(campaign, "trials", trials);
-		json_object_set(campaign, "events", events);
-		print_document(campaign);
-		return 0;
-	}
-	report_campaign(stdout, campaign);
+	json_object_set_new(campaign, "alive", json_boolean(campaign_is_alive(campaign)));
+	json_object_set(campaign, "trial_counts", json_object_get(campaign, "trials"));
+	json_object_set(campaign, "trials", trials);
+	json_object_set(campaign, "events", events);
+	print_document(campaign);
+	return 0;
+}
+
+static int keep_result(json_t *row, void *data, struct error *err)
+{
+	return json_array_append(data, row) ? error_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+static int show_campaign(struct store *store, json_t *campaign, const struct show_options *asked, struct error *err)
+{
+	_cleanup_json_ json_t *trials = json_array();
+	int ret;
+
+	if (asked->json)
+		return print_campaign(store, campaign, err);
+	ret = store_visit_trials(store, json_text_or(campaign, "id", ""), STORE_TRIAL_RESULTS, keep_result, trials,
+				 err);
+	if (ret)
+		return ret;
+	report_campaign(stdout, terminal_fd(stdout), campaign);
 	tell_dead(campaign, asked->db);
 	putchar('\n');
-	report_table(stdout, trials);
-	report_findings(stdout, trials);
-	report_baseline(stdout, trials);
+	report_table(stdout, terminal_fd(stdout), trials);
+	report_conclusions(stdout, terminal_fd(stdout), trials);
 	return 0;
 }
 

@@ -53,7 +53,7 @@ static struct {
 	FUNCTIONS(MEMBER)
 } curl;
 
-static int open_library(struct error *err)
+int http_prepare(struct error *err)
 {
 	void *library;
 	bool complete = true;
@@ -76,7 +76,7 @@ int http_check_url(const char *url, struct error *err)
 	char *scheme = NULL;
 	CURLUcode code;
 	CURLU *parts;
-	int ret = open_library(err);
+	int ret = http_prepare(err);
 
 	if (ret)
 		return ret;
@@ -197,7 +197,7 @@ static bool set_options(struct http_request *request, const struct http_spec *sp
 int http_start(struct http_request **out, const struct http_spec *spec, struct error *err)
 {
 	struct http_request *request;
-	int ret = open_library(err);
+	int ret = http_prepare(err);
 
 	if (ret)
 		return ret;
@@ -216,7 +216,8 @@ int http_start(struct http_request **out, const struct http_spec *spec, struct e
 		http_free(request);
 		return error_set(err, -ENOMEM, "cannot set up a request");
 	}
-	http_handle(request);
+	/* The first timer, which is due at once. */
+	http_handle(request, NULL, 0);
 	*out = request;
 	return 0;
 }
@@ -243,7 +244,8 @@ size_t http_poll_fds(const struct http_request *request, struct pollfd *out)
 
 uint64_t http_wake_ns(const struct http_request *request)
 {
-	return request->ended_ns ? UINT64_MAX : clock_earlier(request->timer_ns, request->deadline_ns);
+	/* One that has ended waits for the caller. */
+	return request->ended_ns ? request->ended_ns : clock_earlier(request->timer_ns, request->deadline_ns);
 }
 
 static void end_with(struct http_request *request, CURLcode code)
@@ -252,7 +254,7 @@ static void end_with(struct http_request *request, CURLcode code)
 	request->ended_ns = clock_monotonic_ns();
 }
 
-/* Acts on a copy of the descriptors: libcurl changes the list meanwhile. */
+/* fds is not the list of the request, which libcurl changes meanwhile. */
 static void act(struct http_request *request, bool timer, const struct pollfd *fds, size_t count)
 {
 	const CURLMsg *message;
@@ -286,17 +288,17 @@ static void act_inside(struct http_request *request, bool timer, const struct po
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-bool http_handle(struct http_request *request)
+bool http_handle(struct http_request *request, const struct pollfd *ready, size_t count)
 {
-	struct pollfd fds[HTTP_POLL_MAX];
-	size_t count = http_poll_fds(request, fds);
-	bool timer;
+	bool timer, any = false;
 
 	if (request->ended_ns)
 		return true;
+	for (size_t i = 0; i < count; i++)
+		any |= ready[i].revents != 0;
 	timer = clock_monotonic_ns() >= request->timer_ns;
-	if (poll(fds, count, 0) > 0 || timer)
-		act_inside(request, timer, fds, count);
+	if (any || timer)
+		act_inside(request, timer, ready, count);
 	if (!request->ended_ns && clock_monotonic_ns() >= request->deadline_ns)
 		end_with(request, CURLE_OPERATION_TIMEDOUT);
 	return request->ended_ns;

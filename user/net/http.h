@@ -27,6 +27,8 @@ struct http_request;
 /* Returns 0, or -EINVAL with err set. */
 int http_check_url(const char *url, struct error *err);
 
+/* Opens libcurl, so that the first request need not wait for it: some 40 ms. */
+int http_prepare(struct error *err);
 int http_start(struct http_request **out, const struct http_spec *spec, struct error *err);
 /* Also before its end; NULL is fine. */
 void http_free(struct http_request *request);
@@ -36,8 +38,8 @@ void http_free(struct http_request *request);
 size_t http_poll_fds(const struct http_request *request, struct pollfd *out);
 /* The latest time for the next http_handle() (CLOCK_MONOTONIC); UINT64_MAX: none. */
 uint64_t http_wake_ns(const struct http_request *request);
-/* Does what is due. Returns true when the request has ended. */
-bool http_handle(struct http_request *request);
+/* Does what is due, by what poll() said of those descriptors. Returns true when the request has ended. */
+bool http_handle(struct http_request *request, const struct pollfd *ready, size_t count);
 
 /* After its end: 0 if there is an answer (or a connection), or why not, in words that are the same each time. */
 int http_result(const struct http_request *request, struct error *err);

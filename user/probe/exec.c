@@ -18,7 +18,7 @@ static int exec_start(void **sample, const struct sample_spec *spec, struct erro
 	return proc_start((struct proc **)sample, &proc, err);
 }
 
-static bool exec_handle(void *sample)
+static bool exec_handle(void *sample, const struct pollfd *ready, size_t count)
 {
 	return proc_handle(sample);
 }
@@ -65,6 +65,7 @@ static void exec_free(void *sample)
 }
 
 const struct probe_ops exec_probe_ops = {
+	.at_once = 64,
 	.start = exec_start,
 	.handle = exec_handle,
 	.is_gone = exec_is_gone,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A sample is an HTTP request whose answer is checked; or only a TCP connection, which `tcp` makes. */
+/* A sample is an HTTP request whose answer is checked; or only a TCP connection to a host by its name. */
 #include <errno.h>
 #include <regex.h>
 #include <stdio.h>
@@ -41,7 +41,7 @@ static int http_netns(const struct sample_spec *spec)
 	return spec->netns_fd ? spec->netns_fd : -1;
 }
 
-static int tcp_start(void **sample, const struct sample_spec *spec, struct error *err)
+static int name_start(void **sample, const struct sample_spec *spec, struct error *err)
 {
 	_cleanup_free_ char *url = NULL;
 	struct http_spec http = {.connect_only = true,
@@ -67,11 +67,11 @@ static int http_sample_start(void **sample, const struct sample_spec *spec, stru
 	return start_request(sample, spec, &http, err);
 }
 
-static bool http_sample_handle(void *sample)
+static bool http_sample_handle(void *sample, const struct pollfd *ready, size_t count)
 {
 	const struct http_sample *own = sample;
 
-	return http_handle(own->request);
+	return http_handle(own->request, ready, count);
 }
 
 static int check_status(const struct http_check *check, long status, struct error *err)
@@ -110,13 +110,11 @@ static bool same_number(const char *a, const char *b)
 static int check_value(const json_t *document, const char *pointer, const char *wanted, struct error *err)
 {
 	const json_t *value = json_at_pointer(document, pointer);
-	_cleanup_free_ char *written = NULL;
-	const char *text = json_string_value(value);
+	_cleanup_free_ char *written = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	const char *text = json_string_value(value) ?: written;
 
 	if (!value)
 		return error_set(err, -EPROTO, "the answer has no %.*s", text_cut(pointer, SHOWN_MAX), pointer);
-	if (!text)
-		text = written = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 	if (!text)
 		return error_set(err, -ENOMEM, "out of memory");
 	if (!strcmp(text, wanted) || (json_is_number(value) && same_number(text, wanted)))
@@ -200,10 +198,11 @@ static void http_sample_free(void *sample)
 	free(own);
 }
 
+/* Each takes three descriptors, of the 1,024 that a process has. */
 #define REQUEST_OPS \
-	.handle = http_sample_handle, .result = http_sample_result, .output = http_sample_output, \
-	.poll_max = HTTP_POLL_MAX, .poll_fds = http_sample_poll_fds, .wake_ns = http_sample_wake_ns, \
-	.free = http_sample_free
+	.prepare = http_prepare, .at_once = 64, .handle = http_sample_handle, .result = http_sample_result, \
+	.output = http_sample_output, .poll_max = HTTP_POLL_MAX, .poll_fds = http_sample_poll_fds, \
+	.wake_ns = http_sample_wake_ns, .free = http_sample_free
 
-const struct probe_ops tcp_probe_ops = {.start = tcp_start, REQUEST_OPS};
+const struct probe_ops name_probe_ops = {.start = name_start, REQUEST_OPS};
 const struct probe_ops http_probe_ops = {.start = http_sample_start, REQUEST_OPS};

@@ -28,9 +28,12 @@ struct sample_result {
 
 /* A kind of probe: one sample from its start to its end. `sample` is the kind's own. */
 struct probe_ops {
+	/* Gets ready for the first sample. NULL: nothing to do. */
+	int (*prepare)(struct error *err);
 	int (*start)(void **sample, const struct sample_spec *spec, struct error *err);
-	/* Does what is due; true when it has ended. */
-	bool (*handle)(void *sample);
+	size_t at_once; /* samples of one probe that may run at a time: more could starve the host that it shares */
+	/* Does what is due; true when it has ended. ready: what poll() said of the count descriptors of poll_fds. */
+	bool (*handle)(void *sample, const struct pollfd *ready, size_t count);
 	/* True if nothing of an ended sample is left. NULL: always. */
 	bool (*is_gone)(void *sample);
 	void (*result)(const void *sample, struct sample_result *out);
@@ -44,7 +47,11 @@ struct probe_ops {
 	void (*free)(void *sample);
 };
 
-extern const struct probe_ops exec_probe_ops, tcp_probe_ops, http_probe_ops;
+/* tcp_probe_ops: of an IP address; name_probe_ops: of a host name. */
+extern const struct probe_ops exec_probe_ops, tcp_probe_ops, name_probe_ops, http_probe_ops;
+
+/* probe/tcp.c: true if "HOST:PORT" has an IP address for a host. */
+bool is_tcp_address(const char *text);
 
 /* probe/kinds.c */
 const struct probe_ops *probe_ops_of(const struct probe *probe);

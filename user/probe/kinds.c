@@ -10,5 +10,7 @@ const struct probe_ops *probe_ops_of(const struct probe *probe)
 		[PROBE_HTTP] = &http_probe_ops,
 	};
 
+	if (probe->kind == PROBE_TCP && !is_tcp_address(probe->tcp))
+		return &name_probe_ops;
 	return kinds[probe->kind];
 }

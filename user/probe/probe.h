@@ -40,6 +40,8 @@ uint64_t probes_wake_ns(const struct probes *probes);
 size_t probes_poll_count(const struct probes *probes);
 size_t probes_poll_fds(const struct probes *probes, struct pollfd *out);
 
+/* How many samples probes_take_samples() would return. */
+size_t probes_pending(const struct probes *probes);
 /* Returns the samples that ended since the last call, as store_samples_add() takes them; NULL if none. */
 json_t *probes_take_samples(struct probes *probes);
 /* Resets the streak of good samples; samples started before since_ns no longer count. */

@@ -14,9 +14,6 @@
 #include "util/clock.h"
 #include "util/json.h"
 
-/* Running samples per probe: more could starve the host that probe and subject share. */
-#define SAMPLES_AT_ONCE 64
-
 /* Kinds of errors kept per probe; errors of further kinds are counted together. */
 #define ERRORS_MAX 20
 #define ERROR_OUTPUT_MAX 1000
@@ -33,7 +30,7 @@ struct sample {
 	void *work; /* of the probe's kind */
 	uint64_t scheduled_ns;
 	const char *phase;
-	bool recorded; /* in samples; a process that is still there counts against SAMPLES_AT_ONCE */
+	bool recorded; /* in samples; what is still there counts against at_once */
 };
 
 struct probe_run {
@@ -60,6 +57,8 @@ struct probes {
 	size_t count;
 	int cgroup_fd;
 	json_t *samples;
+	struct pollfd *fds; /* of probes_step() */
+	size_t fds_room;
 };
 
 static int run_open(struct probe_run *run, const struct probe *probe, const struct subject *subject,
@@ -67,8 +66,10 @@ static int run_open(struct probe_run *run, const struct probe *probe, const stru
 {
 	int ret = probe_expand(&run->probe, probe, subject, instance, err), fd;
 
-	run->ops = probe_ops_of(probe);
+	run->ops = probe_ops_of(&run->probe);
 	run->due_ns = UINT64_MAX;
+	if (!ret && run->ops->prepare)
+		ret = run->ops->prepare(err);
 	if (ret || !run->probe.netns)
 		return ret;
 	fd = netns_open(run->probe.netns, err);
@@ -136,6 +137,7 @@ void probes_free(struct probes *probes)
 	for (size_t i = 0; i < probes->count; i++)
 		run_close(&probes->runs[i]);
 	json_decref(probes->samples);
+	free(probes->fds);
 	free(probes->runs);
 	free(probes);
 }
@@ -223,6 +225,8 @@ static void record_sample(struct probes *probes, struct probe_run *run, const st
 	json_array_append_new(probes->samples, row);
 }
 
+#define POLL_MAX 4 /* at least each kind's poll_max */
+
 static void finish_sample(struct probes *probes, struct probe_run *run, struct sample *sample)
 {
 	struct sample_result result = {};
@@ -232,15 +236,19 @@ static void finish_sample(struct probes *probes, struct probe_run *run, struct s
 	record_sample(probes, run, sample, result.started_ns, result.ended_ns, result.good ? NULL : result.error);
 }
 
-static void handle_ended(struct probes *probes, struct probe_run *run)
+/* fds: the descriptors of this probe's samples, in their order. Returns how many there are. */
+static size_t handle_running(struct probes *probes, struct probe_run *run, const struct pollfd *fds)
 {
 	struct sample **link = &run->running;
+	struct pollfd own[POLL_MAX];
+	size_t used = 0;
 
 	while (*link) {
 		struct sample *sample = *link;
+		size_t count = run->ops->poll_fds(sample->work, own);
+		bool ended = run->ops->handle(sample->work, fds + used, count);
 
-		bool ended = run->ops->handle(sample->work);
-
+		used += count;
 		if (ended && !sample->recorded)
 			finish_sample(probes, run, sample);
 		if (!ended || (run->ops->is_gone && !run->ops->is_gone(sample->work))) {
@@ -251,6 +259,26 @@ static void handle_ended(struct probes *probes, struct probe_run *run)
 		run->running_count--;
 		sample_free(run, sample);
 	}
+	return used;
+}
+
+/* One poll() for all samples. */
+static void handle_all(struct probes *probes)
+{
+	size_t needed = probes_poll_count(probes), used = 0;
+	struct pollfd *grown;
+
+	if (needed > probes->fds_room) {
+		grown = reallocarray(probes->fds, needed, sizeof(*grown));
+		if (!grown)
+			return;
+		probes->fds = grown;
+		probes->fds_room = needed;
+	}
+	if (needed)
+		poll(probes->fds, probes_poll_fds(probes, probes->fds), 0);
+	for (size_t i = 0; i < probes->count; i++)
+		used += handle_running(probes, &probes->runs[i], probes->fds + used);
 }
 
 static void start_sample(struct probes *probes, struct probe_run *run, const char *phase, char *const *environment)
@@ -267,7 +295,7 @@ static void start_sample(struct probes *probes, struct probe_run *run, const cha
 		return;
 	sample->scheduled_ns = run->due_ns;
 	sample->phase = phase;
-	if (run->running_count >= SAMPLES_AT_ONCE)
+	if (run->running_count >= run->ops->at_once)
 		error_set(&err, -EAGAIN, "not started: %zu samples are still running", run->running_count);
 	else
 		run->ops->start(&sample->work, &spec, &err);
@@ -281,7 +309,10 @@ static void start_sample(struct probes *probes, struct probe_run *run, const cha
 	run->running_count++;
 }
 
-/* If this process was stopped for a while, samples overdue past their timeout count as missed and do not start. */
+/*
+ * What is late because of us says nothing of the subject: if this process was stopped or busy for a while, samples that
+ * are overdue past their timeout, or too many to start at once, count as missed and do not start.
+ */
 static void start_due(struct probes *probes, struct probe_run *run, const char *phase, char *const *environment)
 {
 	uint64_t every_ns = (run->probe.every_ms ?: 1) * NSEC_PER_MSEC;
@@ -289,7 +320,9 @@ static void start_due(struct probes *probes, struct probe_run *run, const char *
 	uint64_t now_ns = clock_monotonic_ns();
 
 	while (run->due_ns <= now_ns) {
-		if (now_ns - run->due_ns > patience_ns)
+		uint64_t late_ns = now_ns - run->due_ns;
+
+		if (late_ns > patience_ns || (late_ns > every_ns && run->running_count >= run->ops->at_once))
 			run->missed++;
 		else
 			start_sample(probes, run, phase, environment);
@@ -299,10 +332,9 @@ static void start_due(struct probes *probes, struct probe_run *run, const char *
 
 void probes_step(struct probes *probes, const char *phase, char *const *environment)
 {
-	for (size_t i = 0; i < probes->count; i++) {
-		handle_ended(probes, &probes->runs[i]);
+	handle_all(probes);
+	for (size_t i = 0; i < probes->count; i++)
 		start_due(probes, &probes->runs[i], phase, environment);
-	}
 }
 
 uint64_t probes_wake_ns(const struct probes *probes)
@@ -335,6 +367,11 @@ size_t probes_poll_fds(const struct probes *probes, struct pollfd *out)
 		for (const struct sample *sample = probes->runs[i].running; sample; sample = sample->next)
 			used += probes->runs[i].ops->poll_fds(sample->work, out + used);
 	return used;
+}
+
+size_t probes_pending(const struct probes *probes)
+{
+	return json_array_size(probes->samples);
 }
 
 json_t *probes_take_samples(struct probes *probes)

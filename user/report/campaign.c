@@ -5,7 +5,7 @@
 #include "analysis/outcome.h"
 #include "util/json.h"
 
-void report_campaign(FILE *out, const json_t *campaign)
+static void print_fields(FILE *out, const json_t *campaign)
 {
 	char progress[160];
 
@@ -23,4 +23,9 @@ void report_campaign(FILE *out, const json_t *campaign)
 	field_json(out, "parallel", json_object_get(campaign, "parallel"));
 	field_string(out, "started", campaign, "started_at");
 	field_string(out, "ended", campaign, "ended_at");
+}
+
+void report_campaign(FILE *out, int reader_fd, const json_t *campaign)
+{
+	print_wrapped(out, reader_fd, print_fields, campaign);
 }

@@ -129,7 +129,7 @@ static bool keep_claims(json_t *comparisons)
 	return json_array_size(comparisons);
 }
 
-void report_baseline(FILE *out, const json_t *trials)
+void print_baseline(FILE *out, const json_t *trials)
 {
 	_cleanup_json_ json_t *comparisons = compare_with_baseline(trials);
 	bool any = json_array_size(comparisons);

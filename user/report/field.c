@@ -4,6 +4,8 @@
 
 #include "util/cleanup.h"
 #include "util/json.h"
+#include "util/terminal.h"
+#include "util/text.h"
 
 void field_text(FILE *out, const char *name, const char *text)
 {
@@ -28,4 +30,18 @@ void field_json(FILE *out, const char *name, const json_t *value)
 	if (!json_is_string(value))
 		text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
 	field_text(out, name, text ?: json_string_value(value));
+}
+
+void print_wrapped(FILE *out, int reader_fd, void (*print)(FILE *out, const json_t *what), const json_t *what)
+{
+	_cleanup_free_ char *text = NULL, *wrapped = NULL;
+	size_t size;
+	FILE *memory = open_memstream(&text, &size);
+
+	if (!memory)
+		return;
+	print(memory, what);
+	fclose(memory);
+	wrapped = text_wrap(text, terminal_columns(reader_fd));
+	fputs(wrapped ?: text, out);
 }

@@ -48,7 +48,7 @@ void finding_describe(char *out, size_t size, const json_t *effect)
 		    (long long)json_integer_at(effect, "trials"));
 }
 
-void report_findings(FILE *out, const json_t *trials)
+static void print_findings(FILE *out, const json_t *trials)
 {
 	_cleanup_json_ json_t *effects = effects_make(trials);
 	const json_t *effect;
@@ -68,4 +68,15 @@ void report_findings(FILE *out, const json_t *trials)
 		}
 		fprintf(out, ": %s\n", text);
 	}
+}
+
+static void print_conclusions(FILE *out, const json_t *trials)
+{
+	print_findings(out, trials);
+	print_baseline(out, trials);
+}
+
+void report_conclusions(FILE *out, int reader_fd, const json_t *trials)
+{
+	print_wrapped(out, reader_fd, print_conclusions, trials);
 }

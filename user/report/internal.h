@@ -11,11 +11,16 @@ void field_string(FILE *out, const char *name, const json_t *row, const char *co
 /* Prints any JSON value; a string without quotes. */
 void field_json(FILE *out, const char *name, const json_t *value);
 
+/* Prints by `print`; if reader_fd is a terminal, without a line that is longer than it is wide, but for long words. */
+void print_wrapped(FILE *out, int reader_fd, void (*print)(FILE *out, const json_t *what), const json_t *what);
+
 /* report/compare.c: true if both rows are of one subject, chaos type and probe. */
 bool is_same_probe(const json_t *a, const json_t *b);
 
 /* report/findings.c: what an element of effects_make says, in words without the names. */
 void finding_describe(char *out, size_t size, const json_t *effect);
+/* report/compare.c: what can be claimed of chaos against its baseline; nothing if there is none. */
+void print_baseline(FILE *out, const json_t *trials);
 
 /* report/evidence.c */
 void evidence_print(FILE *out, const json_t *evidence);

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "analysis/outcome.h"
@@ -28,7 +27,7 @@
 
 /* The state that is shown of one running trial. */
 struct progress_lane {
-	const struct plan_trial *trial; /* NULL: idle */
+	const struct plan_trial *trial; /* NULL: idle, or cooling down until phase_ends_ns */
 	uint64_t started_ns;
 	char phase[16];
 	uint64_t phase_ends_ns; /* 0: open-ended */
@@ -267,7 +266,7 @@ void progress_trial_end(struct progress *progress, unsigned int index, const jso
 	progress->ended++;
 	progress->bad += !outcome_passed(columns);
 	progress->trials_ns += clock_monotonic_ns() - lane->started_ns;
-	lane->trial = NULL;
+	*lane = (struct progress_lane){};
 	if (progress->mode == PROGRESS_JSON) {
 		print_json(progress, "trial_end", id,
 			   json_pack("{s:O?, s:O?, s:O?, s:O?, s:O?, s:O?}", "status",
@@ -305,6 +304,21 @@ static void emit_long(struct progress *progress)
 	rewind(progress->memory);
 }
 
+void progress_cooldown(struct progress *progress, unsigned int index, double seconds)
+{
+	struct progress_lane *lane = &progress->lanes[index];
+	char text[64];
+
+	lane->phase_ends_ns = clock_monotonic_ns() + clock_from_seconds(seconds);
+	snprintf(lane->phase, sizeof(lane->phase), "cooldown");
+	if (progress->mode == PROGRESS_JSON) {
+		print_json(progress, "cooldown", NULL, json_pack("{s:f}", "seconds", seconds));
+	} else if (progress->mode == PROGRESS_LINES && !progress->live) {
+		snprintf(text, sizeof(text), "cooldown for %g s", seconds);
+		print_line(progress, NULL, text);
+	}
+}
+
 /* Of a long campaign, only what did not pass: nobody reads thousands of lines. */
 static void print_table(const struct progress *progress, const json_t *results)
 {
@@ -320,7 +334,7 @@ static void print_table(const struct progress *progress, const json_t *results)
 			json_array_append(shown, (json_t *)trial);
 	}
 	if (json_array_size(shown))
-		report_table_for(progress->file, progress->fd, shown);
+		report_table(progress->file, progress->fd, shown);
 	if (json_array_size(shown) < json_array_size(results))
 		fprintf(progress->file, "%zu trials, %zu of which did not pass%s; 'eval show' prints all of them\n",
 			json_array_size(results), bad, bad > TABLE_TRIALS ? ", the first of which are above" : "");
@@ -330,8 +344,7 @@ void progress_table(struct progress *progress, const json_t *results)
 {
 	if (progress->mode != PROGRESS_JSON) {
 		print_table(progress, results);
-		report_findings(progress->file, results);
-		report_baseline(progress->file, results);
+		report_conclusions(progress->file, progress->fd, results);
 	}
 	emit_long(progress);
 }
@@ -362,13 +375,11 @@ uint64_t progress_wake_ns(const struct progress *progress)
 	return progress->live ? progress->redraw_ns : UINT64_MAX;
 }
 
-static size_t terminal_columns(const struct progress *progress)
+static size_t live_columns(const struct progress *progress)
 {
-	struct winsize size;
+	size_t columns = terminal_columns(progress->fd) ?: 80;
 
-	if (ioctl(progress->fd, TIOCGWINSZ, &size) || !size.ws_col)
-		return 80;
-	return size.ws_col < LINE_MAX_COLUMNS ? size.ws_col : LINE_MAX_COLUMNS;
+	return columns < LINE_MAX_COLUMNS ? columns : LINE_MAX_COLUMNS;
 }
 
 static uint64_t planned_ns(const struct plan_trial *trial)
@@ -413,7 +424,8 @@ static void draw_lane(struct progress *progress, const struct progress_lane *lan
 
 	if (lane->phase_ends_ns > now_ns)
 		snprintf(left, sizeof(left), "%.0f s left", (double)(lane->phase_ends_ns - now_ns) / NSEC_PER_SEC);
-	snprintf(text, sizeof(text), "  %-40s %-8s %-10s %s", lane->trial->id, lane->phase, left, lane->probes);
+	snprintf(text, sizeof(text), "  %-40s %-8s %-10s %s", lane->trial ? lane->trial->id : "", lane->phase, left,
+		 lane->probes);
 	draw_line(progress, columns, text);
 }
 
@@ -442,10 +454,10 @@ void progress_tick(struct progress *progress)
 		progress->redraw_ns = clock_monotonic_ns() + REDRAW_NS;
 		return;
 	}
-	columns = terminal_columns(progress);
+	columns = live_columns(progress);
 	progress_clear(progress);
 	for (unsigned int i = 0; i < progress->lane_count; i++)
-		if (progress->lanes[i].trial)
+		if (progress->lanes[i].trial || progress->lanes[i].phase_ends_ns > clock_monotonic_ns())
 			draw_lane(progress, &progress->lanes[i], columns);
 	draw_total(progress, columns);
 	emit(progress);

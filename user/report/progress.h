@@ -29,6 +29,9 @@ void progress_message(struct progress *progress, unsigned int lane, const json_t
 /* columns are the final columns of the lane's trial. */
 void progress_trial_end(struct progress *progress, unsigned int lane, const json_t *columns);
 
+/* The lane waits until its next trial. */
+void progress_cooldown(struct progress *progress, unsigned int lane, double seconds);
+
 /* Prints the table of results, except in PROGRESS_JSON. */
 void progress_table(struct progress *progress, const json_t *results);
 /* Ends the output: waits as long as the reader reads, and drops the rest. Returns the number of lost lines. */

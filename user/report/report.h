@@ -6,10 +6,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Prints the table of trials; shortens ids to fit 140 columns; colours it if out is a terminal. */
-void report_table(FILE *out, const json_t *trials);
-/* The same, but colours the table if reader_fd, which out's text goes to, is a terminal. */
-void report_table_for(FILE *out, int reader_fd, const json_t *trials);
+/*
+ * Prints the table of trials. If reader_fd, which out's text goes to, is a terminal, it is coloured, and no line is
+ * longer than the terminal is wide (from 60 columns on): columns go, or each trial gets a line of its own. Elsewhere
+ * ids are shortened to fit 140 columns.
+ */
+void report_table(FILE *out, int reader_fd, const json_t *trials);
+/* Prints what each chaos type did to each probe, and what the comparison with the baseline claims; wrapped likewise. */
+void report_conclusions(FILE *out, int reader_fd, const json_t *trials);
 /* Prints {"count", "mean_us", "log2_us"} from fault_evidence, one line per bucket. */
 void report_histogram(FILE *out, const json_t *histogram, const char *indent);
 
@@ -43,12 +47,8 @@ void report_trial(FILE *out, const json_t *trial, const json_t *attempts, const 
  * counts would need.
  */
 void report_compare(FILE *out, const json_t *comparisons, bool with_needed);
-/* Prints a line for each chaos type and probe: what it did, over its trials. */
-void report_findings(FILE *out, const json_t *trials);
-/* Compares trials under chaos with their baseline and prints what can be claimed; nothing if there is none. */
-void report_baseline(FILE *out, const json_t *trials);
-/* Prints the campaign's header: id, status, trial counts, file, host and times. */
-void report_campaign(FILE *out, const json_t *campaign);
+/* Prints the campaign's header: id, status, trial counts, file, host and times; wrapped likewise. */
+void report_campaign(FILE *out, int reader_fd, const json_t *campaign);
 
 /* --- Formats for other programs: report/formats.c -------------------------------------------------------------------
  */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A trial's chaos: its target nodes, its faults and their evidence. */
 #include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "eval_abi.h"
@@ -10,6 +12,10 @@
 #include "util/clock.h"
 #include "util/sched.h"
 #include "util/text.h"
+#include "util/thread.h"
+
+/* How often the end of the opening is looked for. */
+#define OPENING_STEP_NS NSEC_PER_MSEC
 
 static struct choice choice_of(const struct trial *trial)
 {
@@ -72,24 +78,70 @@ static int open_fault(struct trial *trial, const char *node, size_t index, struc
 	return ret ? ret : fault_set_open(&trial->faults, &spec, target, err);
 }
 
+/* The thread that opens the faults: loading programs takes a tenth of a second and more, in which samples are due. */
+struct opening {
+	struct trial *trial;
+	const struct node *chosen; /* NULL: all nodes */
+	size_t count;
+	int ret;
+	struct error err;
+	atomic_bool done;
+};
+
+static void *open_all(void *arg)
+{
+	struct opening *opening = arg;
+	const struct subject *subject = opening->trial->subject;
+
+	for (size_t i = 0; !opening->ret && i < opening->count; i++) {
+		const char *node = opening->chosen ? opening->chosen->name : subject->nodes[i].name;
+
+		opening->ret = trial_stop_requested() ? error_set(&opening->err, -ECANCELED, "stopped")
+						      : open_fault(opening->trial, node, i, &opening->err);
+	}
+	opening->done = true;
+	return NULL;
+}
+
+static bool is_opened(const struct trial *trial)
+{
+	return trial->opening->done;
+}
+
+/* No fault is live before this ends, so that nothing else looks at them meanwhile. */
+static int open_beside(struct trial *trial, struct opening *opening, struct error *err)
+{
+	pthread_t thread;
+	int ret = thread_start(&thread, open_all, opening), stopped;
+
+	if (ret)
+		return error_set_errno(err, ret, "cannot start a thread");
+	trial->opening = opening;
+	stopped = trial_pump(trial, UINT64_MAX, is_opened);
+	/* Where it waits for others it looks for a pending signal, of which it gets none itself. */
+	if (stopped)
+		pthread_kill(thread, SIGINT);
+	pthread_join(thread, NULL);
+	trial->opening = NULL;
+	if (opening->ret) {
+		*err = opening->err;
+		return opening->ret;
+	}
+	return stopped ? error_set(err, stopped, "stopped") : 0;
+}
+
 int trial_resolve_target(struct trial *trial, struct error *err)
 {
 	struct choice choice = choice_of(trial);
-	const struct node *chosen;
-	size_t count;
-	int ret = choose_node(&choice, &chosen, err);
+	struct opening opening = {.trial = trial};
+	int ret = choose_node(&choice, &opening.chosen, err);
 
 	if (ret)
 		return ret;
-	name_targets(trial, &choice, chosen);
-	count = chosen ? 1 : trial->subject->node_count;
-	ret = fault_set_reserve(&trial->faults, count, err);
-	for (size_t i = 0; !ret && i < count; i++) {
-		const char *node = chosen ? chosen->name : trial->subject->nodes[i].name;
-
-		ret = trial_stop_requested() ? error_set(err, -ECANCELED, "stopped") : open_fault(trial, node, i, err);
-	}
-	return ret;
+	name_targets(trial, &choice, opening.chosen);
+	opening.count = opening.chosen ? 1 : trial->subject->node_count;
+	ret = fault_set_reserve(&trial->faults, opening.count, err);
+	return ret ? ret : open_beside(trial, &opening, err);
 }
 
 static void set_metadata(struct trial *trial, uint64_t activate_ns)
@@ -190,6 +242,8 @@ static uint64_t lease_wake_ns(const void *arg)
 {
 	const struct trial *trial = arg;
 
+	if (trial->opening)
+		return clock_monotonic_ns() + OPENING_STEP_NS;
 	return trial->live ? trial->renew_ns : UINT64_MAX;
 }
 

@@ -37,8 +37,9 @@ struct trial {
 	size_t drain_count;
 
 	struct fault_set faults;
-	bool live;                /* faults are active, or being activated */
-	struct error chaos_error; /* why the chaos ended early; .code 0 if it did not */
+	const struct opening *opening; /* of the faults, in a thread; NULL: none */
+	bool live;                     /* faults are active, or being activated */
+	struct error chaos_error;      /* why the chaos ended early; .code 0 if it did not */
 	bool effect_told;
 	uint64_t renew_ns, flush_ns;
 	uint64_t abort_ns; /* when abort_if is due next */

@@ -10,8 +10,12 @@
 
 /* How long to wait until the scope's processes have died; the guard takes over after that. */
 #define SCOPE_WAIT_NS (2 * NSEC_PER_SEC)
-/* How often samples and probe state are sent to the coordinator. */
+/*
+ * How often samples and probe state are sent to the coordinator, and with how many samples at the latest: making
+ * records of a thousand takes 10 ms, in which no other sample is looked at.
+ */
 #define FLUSH_NS (500 * NSEC_PER_MSEC)
+#define FLUSH_SAMPLES 50
 /* Samples per datagram: a sample's text is below 1 KiB. */
 #define SAMPLES_A_MESSAGE 256
 
@@ -177,7 +181,7 @@ static void samples_step(void *arg)
 	if (!trial->probes)
 		return;
 	probes_step(trial->probes, trial_phase_name(trial->phase), trial->scoped_environment);
-	if (now_ns < trial->flush_ns)
+	if (now_ns < trial->flush_ns && probes_pending(trial->probes) < FLUSH_SAMPLES)
 		return;
 	trial_send_samples(trial);
 	trial->flush_ns = now_ns + FLUSH_NS;

@@ -13,6 +13,7 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/procfs.h"
 
 /* After SIGKILL the lock stays held until the kernel has torn down the holder and a guard has swept. */
 #define DEAD_HOLDER_WAIT_NS (5 * NSEC_PER_SEC)
@@ -38,7 +39,9 @@ bool host_lock_holder_lives(const char *other)
 {
 	pid_t pid = atoi(other);
 
-	return pid > 0 && (!kill(pid, 0) || errno == EPERM);
+	/* Killed, its first thread is a zombie while another one still closes what it holds: that takes a tenth of a
+	 * second. */
+	return pid > 0 && (!kill(pid, 0) || errno == EPERM) && procfs_start_ticks(pid);
 }
 
 static int try_lock(struct host_lock *lock, char *other, bool *lives, struct error *err)

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
@@ -127,4 +128,11 @@ int terminal_fd(FILE *stream)
 	const struct filtered *filtered = find(stream);
 
 	return fileno(filtered ? filtered->below : stream);
+}
+
+size_t terminal_columns(int fd)
+{
+	struct winsize size;
+
+	return ioctl(fd, TIOCGWINSZ, &size) ? 0 : size.ws_col;
 }

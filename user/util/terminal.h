@@ -19,3 +19,5 @@ void terminal_filter_standard(void);
 void terminal_code(FILE *stream, const char *code);
 /* fileno() that also works for the streams above. */
 int terminal_fd(FILE *stream);
+/* The width of the terminal that fd is; 0 if it is none, or does not say. */
+size_t terminal_columns(int fd);

@@ -180,3 +180,68 @@ bool text_utf8_is_cut(const char *text, size_t size)
 	}
 	return false;
 }
+
+/* Characters of a text whose bytes all count, valid or not. */
+static size_t count_characters(const char *text, size_t size)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < size; i++)
+		count += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return count;
+}
+
+static void wrap_line(FILE *out, const char *line, size_t size, size_t width)
+{
+	size_t indent = strspn(line, " "), used = 0, at = 0;
+
+	indent = indent < size ? indent : 0;
+	while (at < size) {
+		size_t gap = strspn(line + at, " "), word, characters;
+
+		gap = at + gap < size ? gap : size - at;
+		word = strcspn(line + at + gap, " \n");
+		/* Nothing follows the last blanks. */
+		if (!word)
+			return;
+		characters = count_characters(line + at + gap, word);
+		/* A word that is longer than any line stays where it is. */
+		if (used && used + gap + characters > width && indent + 2 + characters <= width) {
+			fprintf(out, "\n%*s", (int)indent + 2, "");
+			used = indent + 2;
+		} else {
+			fprintf(out, "%*s", (int)gap, "");
+			used += gap;
+		}
+		fwrite(line + at + gap, 1, word, out);
+		used += characters;
+		at += gap + word;
+	}
+}
+
+char *text_wrap(const char *text, size_t width)
+{
+	char *wrapped = NULL;
+	size_t size;
+	FILE *out;
+
+	if (!width)
+		return strdup(text);
+	out = open_memstream(&wrapped, &size);
+	if (!out)
+		return NULL;
+	while (*text) {
+		size_t line = strcspn(text, "\n");
+
+		wrap_line(out, text, line, width);
+		text += line;
+		if (*text) {
+			fputc('\n', out);
+			text++;
+		}
+	}
+	if (!fclose(out))
+		return wrapped;
+	free(wrapped);
+	return NULL;
+}

@@ -30,3 +30,8 @@ static inline const char *text_plural(long long count)
 }
 /* Length of text cut to at most max bytes, not inside a UTF-8 character; for the precision of "%.*s". */
 int text_cut(const char *text, int max);
+/*
+ * Returns a copy in which lines of more than `width` characters are continued, at words, in lines that begin two
+ * characters further in; free() it. NULL if out of memory. A word that is longer stays whole. width 0: as it is.
+ */
+char *text_wrap(const char *text, size_t width);

@@ -133,9 +133,8 @@ static void test_table_is_that_of_the_whole_rows(void **state)
 	assert_true(pread(fileno(file), printed, 8191, 0) > 0);
 	trials = store_trials(run->campaign.store, run->campaign.plan->campaign_id, NULL);
 	out = open_memstream(&wanted, &size);
-	report_table(out, trials);
-	report_findings(out, trials);
-	report_baseline(out, trials);
+	report_table(out, -1, trials);
+	report_conclusions(out, -1, trials);
 	fclose(out);
 	assert_string_equal(printed, wanted);
 	assert_non_null(strstr(printed, "the line dropped 3 packets"));

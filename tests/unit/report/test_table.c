@@ -61,7 +61,7 @@ static char *print_table(const json_t *trials)
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	report_table(out, trials);
+	report_table(out, -1, trials);
 	fclose(out);
 	return text;
 }

@@ -83,6 +83,33 @@ static void test_cut_is_not_inside_a_character(void **state)
 	assert_int_equal(text_cut("abcd\xc3\xbc", 5), 4);
 }
 
+static void test_wrap(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t width;
+		const char *wrapped;
+	} cases[] = {
+		{"one two three", 0, "one two three"},
+		{"one two three", 13, "one two three"},
+		{"one two three", 12, "one two\n  three"},
+		{"one two three", 7, "one two\n  three"},
+		{"  one  two", 8, "  one\n    two"},
+		{"a\n\n  b c d\n", 5, "a\n\n  b c\n    d\n"},
+		{"a-very-long-word and", 6, "a-very-long-word\n  and"},
+		{"and a-very-long-word", 8, "and a-very-long-word"},
+		{"é é é é", 7, "é é é é"},
+		{"", 5, ""},
+		{"trailing  ", 9, "trailing"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *wrapped = text_wrap(cases[i].text, cases[i].width);
+
+		assert_string_equal(wrapped, cases[i].wrapped);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -93,6 +120,7 @@ int main(void)
 		cmocka_unit_test(test_control_characters),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_cut_is_not_inside_a_character),
+		cmocka_unit_test(test_wrap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
