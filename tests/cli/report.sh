@@ -59,6 +59,7 @@ check_eq "CSV: figures as recorded" "$(csv "$work/out/r.csv" '[float(r["during_p
 	"[True, True, True, True, True]"
 check_eq "CSV of samples: all of them" "$(csv "$work/out/s.csv" 'len(rows)')" "$(sqlite3 "$db" 'SELECT count(*) FROM samples')"
 xpath() { xmllint --xpath "string($2)" "$1"; }
+check "JUnit: by its schema" xmllint --noout --schema "$top/tests/data/junit.xsd" "$work/out/r.xml"
 check_eq "JUnit: suites, cases, failures" "$(xpath "$work/out/r.xml" 'concat(count(//testsuite), " ", count(//testcase), " ", count(//failure), " ", /testsuites/@failures, " ", //testsuite[@name="slow"]/@tests)')" \
 	"2 10 5 5 5"
 check_match "JUnit: why" "$(xpath "$work/out/r.xml" '(//failure)[1]/@message')" '^p50 of ping [0-9.]+ ms .*expected at most 200 ms$'
@@ -106,6 +107,7 @@ dom "$work/out/h.html" >"$work/dom"
 check_eq "page: no script, nothing on the console" "$(grep -c '<script' "$work/dom")$(<"$work/console")" 0
 check "JSON: still by its schema" by_schema "$work/out/h.json"
 check_eq "CSV: no formula" "$(csv "$work/out/h.csv" '{r["chaos"] for r in rows if r["status"] == "failed"}')" "{\"'=cmd\"}"
+check "JUnit: hostile text, by its schema" xmllint --noout --schema "$top/tests/data/junit.xsd" "$work/out/h.xml"
 check_eq "JUnit: text stays text" "$(xpath "$work/out/h.xml" 'concat(count(//script), " ", count(//error))')" "0 5"
 check_eq "Markdown: no HTML, no cell of its own" "$(grep -c '<script\|javascript:\|[^0-9];\*\*b' "$work/out/h.md")" 0
 check_eq "OpenMetrics: still read" "$(om "$work/out/h.om" 'len(found["eval_trial_passed"])')" 10

@@ -81,15 +81,22 @@ end_watch() {
 	end_pids "${watchers[@]}"
 }
 # normal_after_all SINCE: milliseconds until no ping is lost or delayed any more: the send time of the first ping after the last
-# such ping, in the slowest pair. Prints nothing if a pair has no normal ping.
+# such ping, in the slowest pair; of pings that were sent since then, because those before come late, and all at once when the
+# line ends. Prints nothing if a pair has no normal ping.
 normal_after_all() {
 	for i in 0 1 2 3; do
 		sed -n 's/^\[\([0-9.]*\)\].* icmp_seq=\([0-9]*\) .* time=\([0-9.]*\) ms.*/\1 \2 \3/p' "$work/watch$i" | awk -v since="$1" '
 			{ sent = $1 - $3 / 1000 }
-			$3 >= 200 { next }
-			sent > since { seen = 1; if ($2 > last + 1) until = (sent - since) * 1000 }
-			{ last = $2 }
-			END { if (seen) printf "%.1f\n", until }'
+			sent <= since || $3 >= 50 { next }
+			{ at[$2] = sent; if (!first || $2 < first) first = $2; if ($2 > last) last = $2 }
+			END {
+				if (!first) exit
+				until = at[first]
+				for (seq = first; seq <= last; seq++)
+					if (!(seq in at)) missing = 1
+					else if (missing) { until = at[seq]; missing = 0 }
+				printf "%.1f\n", (until - since) * 1000
+			}'
 	done | sort -g | sed -n 4p
 }
 is_normal() { [[ -n $(normal_after_all "$1") ]]; }

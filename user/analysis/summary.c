@@ -2,9 +2,11 @@
 #include "analysis/summary.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "analysis/bootstrap.h"
 #include "analysis/interval.h"
 #include "analysis/rank.h"
 #include "util/array.h"
@@ -144,12 +146,37 @@ static json_t *first_bad(const struct summary_sample *samples, size_t count, con
 	return json_null();
 }
 
+/* The latencies of good samples in the window, in the order of time. */
+static size_t collect_good(const struct summary_sample *own, size_t count, const struct summary_times *times,
+			   enum summary_window window, double *latencies)
+{
+	size_t good = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (own[i].ok && summary_window(times, &own[i]) == window)
+			latencies[good++] = (double)own[i].latency_ns / NSEC_PER_MSEC;
+	return good;
+}
+
+/* latencies has room for count numbers. NULL: too few samples. */
+static json_t *shift_of(const struct summary_sample *own, size_t count, const struct summary_times *times,
+			uint32_t probe, double *latencies)
+{
+	size_t before = collect_good(own, count, times, WINDOW_BEFORE, latencies);
+	size_t during = collect_good(own, count, times, WINDOW_DURING, latencies + before);
+	struct bootstrap_shift shift = bootstrap_median_shift(latencies, before, latencies + before, during, probe + 1);
+
+	if (isnan(shift.estimate))
+		return NULL;
+	return json_pack("{s:f, s:f, s:f}", "p50_ms", shift.estimate, "low", shift.low, "high", shift.high);
+}
+
 /*
- * own and latencies have room for every sample; the intervals are added to intervals. NULL if the probe has no samples,
- * or out of memory.
+ * own and latencies have room for every sample; the intervals are added to intervals, *shift is set if there is one.
+ * NULL if the probe has no samples, or out of memory.
  */
 static json_t *summarize_probe(const struct summary_samples *samples, const struct summary_times *times, uint32_t probe,
-			       struct summary_sample *own, double *latencies, json_t *intervals)
+			       struct summary_sample *own, double *latencies, json_t *intervals, json_t **shift)
 {
 	size_t count = 0;
 	json_t *out;
@@ -165,6 +192,7 @@ static json_t *summarize_probe(const struct summary_samples *samples, const stru
 		json_object_set_new(out, window_names[window],
 				    summarize_window(own, count, times, window, latencies, intervals));
 	json_object_set_new(out, "first_bad_seconds", first_bad(own, count, times));
+	*shift = shift_of(own, count, times, probe, latencies);
 	return out;
 }
 
@@ -175,18 +203,23 @@ json_t *summary_make(const struct summary_samples *samples, const char *const *p
 	_cleanup_free_ struct summary_sample *own = calloc(samples->count + 1, sizeof(*own));
 	_cleanup_json_ json_t *summary = json_object();
 	json_t *of_probes = json_object(), *intervals = json_object(), *recovery = json_null();
+	json_t *shifts = json_object();
 
 	if (times->recovered_ns && times->reverted_ns && times->recovered_ns >= times->reverted_ns)
 		recovery = json_real((double)(times->recovered_ns - times->reverted_ns) / (double)NSEC_PER_SEC);
 	if (json_object_set_new(summary, "probes", of_probes) || json_object_set_new(summary, "intervals", intervals) ||
+	    json_object_set_new(summary, "shifts", shifts) ||
 	    json_object_set_new(summary, "recovery_seconds", recovery) || !latencies || !own)
 		return NULL;
 	for (uint32_t i = 0; i < probe_count; i++) {
 		_cleanup_json_ json_t *own_intervals = json_object();
-		json_t *windows = summarize_probe(samples, times, i, own, latencies, own_intervals);
+		json_t *shift = NULL;
+		json_t *windows = summarize_probe(samples, times, i, own, latencies, own_intervals, &shift);
 
 		if (windows && (json_object_set_new(of_probes, probes[i], windows) ||
 				json_object_set(intervals, probes[i], own_intervals)))
+			return NULL;
+		if (shift && json_object_set_new(shifts, probes[i], shift))
 			return NULL;
 	}
 	return TAKE_PTR(summary);

@@ -42,13 +42,14 @@ enum summary_window summary_window(const struct summary_times *times, const stru
 
 /*
  * Returns the trial's `summary` from its samples, a new reference; NULL if out of memory: {"probes": {NAME: P},
- * "intervals": {NAME: {"before": I, "during": I, "after": I}}, "recovery_seconds": s or null}, where P, of each probe
- * with samples, is {"before": W, "during": W, "after": W, "first_bad_seconds": from the injection to the first bad
- * sample, or null}, W is {"count", "good", "availability": 0…1, "p50_ms", "p90_ms", "p99_ms", "max_ms",
- * "outage_seconds"}, and I, for those in W that have one, {"availability": [low, high], "p50_ms": [low or null, high or
- * null], …}: see analysis/interval.h. Latencies are those of good samples; a percentile with too few of them (p90: 10,
- * p99: 100) is null. An outage is the time from a bad sample to the next good one, or to the end of the last; the
- * longest one that starts in the window counts.
+ * "intervals": {NAME: {"before": I, "during": I, "after": I}}, "shifts": {NAME: {"p50_ms": how far the median during
+ * the fault is above that before, "low", "high": see analysis/bootstrap.h}} of those with enough good samples,
+ * "recovery_seconds": s or null}, where P, of each probe with samples, is {"before": W, "during": W, "after": W,
+ * "first_bad_seconds": from the injection to the first bad sample, or null}, W is {"count", "good", "availability":
+ * 0…1, "p50_ms", "p90_ms", "p99_ms", "max_ms", "outage_seconds"}, and I, for those in W that have one, {"availability":
+ * [low, high], "p50_ms": [low or null, high or null], …}: see analysis/interval.h. Latencies are those of good samples;
+ * a percentile with too few of them (p90: 10, p99: 100) is null. An outage is the time from a bad sample to the next
+ * good one, or to the end of the last; the longest one that starts in the window counts.
  */
 json_t *summary_make(const struct summary_samples *samples, const char *const *probes, size_t probe_count,
 		     const struct summary_times *times);

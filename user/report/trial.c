@@ -3,6 +3,7 @@
 #include "report/internal.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -115,6 +116,19 @@ static void print_windows(FILE *out, const char *probe, const json_t *summary)
 			json_number_value(json_object_get(summary, "first_bad_seconds")));
 }
 
+/* "the median rose by 30.1 ms (29.9 to 30.4 within this trial)" */
+static void print_shift(FILE *out, const json_t *shift)
+{
+	double median = json_number_at(shift, "p50_ms");
+
+	if (!shift)
+		return;
+	fprintf(out, "  %-16sthe median %s by %.3g ms during the fault (95 %%: %.3g to %.3g), within this trial\n", "",
+		median < 0 ? "fell" : "rose", fabs(median),
+		median < 0 ? -json_number_at(shift, "high") : json_number_at(shift, "low"),
+		median < 0 ? -json_number_at(shift, "low") : json_number_at(shift, "high"));
+}
+
 static void print_probe_errors(FILE *out, const json_t *errors)
 {
 	const json_t *error;
@@ -139,6 +153,7 @@ static void print_summary(FILE *out, const json_t *summary)
 		"p99", "max", "outage");
 	json_object_foreach (probes, probe, value) {
 		print_windows(out, probe, value);
+		print_shift(out, json_object_get(json_object_get(summary, "shifts"), probe));
 		print_probe_errors(out, json_object_get(value, "errors"));
 	}
 	fprintf(out, "  %-16s%s\n", "time to recover",

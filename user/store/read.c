@@ -306,7 +306,8 @@ int store_visit_trials(struct store *store, const char *campaign_id, enum store_
 			"CASE WHEN json_valid(evidence) AND json_type(evidence, '$.targets') IS NULL AND "
 			"json_array_length(evidence, '$.losses') = 0 THEN json_object('hit', "
 			"json_extract(evidence, '$.hit'), 'losses', json('[]')) ELSE evidence END AS evidence, "
-			"CASE WHEN json_valid(summary) THEN json_remove(summary, '$.intervals') ELSE summary END AS "
+			"CASE WHEN json_valid(summary) THEN json_remove(summary, '$.intervals', '$.shifts') ELSE "
+			"summary END AS "
 			"summary FROM trials WHERE campaign_id = ?1 ORDER BY trial_index",
 	};
 

@@ -97,8 +97,8 @@ enum store_trial_part {
 	STORE_TRIAL_STATE, /* id, status, verdict, attempt, instance */
 	/*
 	 * id, subject, chaos, baseline, status, verdict, error_stage, error_text, expectations, evidence: only "hit"
-	 * and "losses" if there were no losses, summary without "intervals": of tens of thousands, most of the time is
-	 * JSON.
+	 * and "losses" if there were no losses, summary without "intervals" and "shifts": of tens of thousands, most of
+	 * the time is JSON.
 	 */
 	STORE_TRIAL_RESULTS,
 };
