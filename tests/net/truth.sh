@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# alone: compares recorded times with the truth, within 5 % and 100 ms
+# alone: it compares recorded times with the truth, within 5 % and 100 ms
+# not in guests: an emulated processor is later than that
 # A known truth: between two nodes connections take a fraction of a millisecond, then 30 ms longer, or none works, from one
 # moment to another. What eval records and says of it, over three repetitions and a baseline, is that; and a script of the tests
 # computes the same from the samples.
