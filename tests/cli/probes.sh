@@ -94,7 +94,7 @@ not-json:the answer is no JSON
 cut:(Transferred a partial file|timed out after 0.5 s)
 hang:timed out after 0.25 s
 tls-stranger:.*certificate.*
-tls-nobody:[^,]+
+tls-nobody:the server broke the connection off
 tls-no-file:.*(CA|certificate).*
 no-name:.*resolve.*
 END

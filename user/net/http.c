@@ -317,6 +317,10 @@ int http_result(const struct http_request *request, struct error *err)
 	curl.easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &code);
 	if (request->code == CURLE_COULDNT_CONNECT && code > 0)
 		return error_set(err, -(int)code, "cannot connect: %s", strerror((int)code));
+	/* Whether a read or a write notices it first is chance. */
+	if (request->code == CURLE_SEND_ERROR || request->code == CURLE_RECV_ERROR ||
+	    request->code == CURLE_GOT_NOTHING)
+		return error_set(err, -ECONNRESET, "the server broke the connection off");
 	return error_set(err, -EIO, "%s", curl.easy_strerror(request->code));
 }
 
