@@ -15,12 +15,12 @@
 
 int netns_open(const char *netns, struct error *err)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = netns ? -1 : netns_current();
 	char path[4096];
 
 	if (!netns)
-		snprintf(path, sizeof(path), "/proc/self/ns/net");
-	else if (*netns && strspn(netns, "0123456789") == strlen(netns))
+		return fd < 0 ? error_set_errno(err, fd, "cannot open the network namespace") : TAKE_FD(fd);
+	if (*netns && strspn(netns, "0123456789") == strlen(netns))
 		snprintf(path, sizeof(path), "/proc/%s/ns/net", netns);
 	else
 		snprintf(path, sizeof(path), "%s%s", strchr(netns, '/') ? "" : "/run/netns/", netns);

@@ -6,7 +6,8 @@
 
 #include "util/error.h"
 
-/* Opens a namespace by name below /run/netns, path or pid; NULL: the caller's. A descriptor, or a negative errno. */
+/* Opens a namespace by name below /run/netns, path or pid; NULL: the calling thread's. A descriptor, or a negative
+ * errno. */
 int netns_open(const char *netns, struct error *err);
 /* Enters a namespace; *saved gets a descriptor for netns_leave. Returns 0 or a negative errno. */
 int netns_enter(int netns_fd, int *saved);
