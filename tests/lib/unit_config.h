@@ -89,6 +89,17 @@ static inline void assert_refused(const char *text, const char *problem)
 	assert_one_problem(text, -EINVAL, problem);
 }
 
+/* Asserts that it is refused, and that this is among the messages. */
+static inline void assert_refused_for(const char *text, const char *problem)
+{
+	struct loaded loaded = load_text(text);
+
+	assert_int_equal(loaded.code, -EINVAL);
+	if (!strstr(loaded.problems, problem))
+		fail_msg("said: %swanted: %s", loaded.problems, problem);
+	loaded_free(&loaded);
+}
+
 /* Three nodes and their defaults, to which a test adds its own lines. */
 #define LAB_MEMBERS \
 	"    reset: 'true'\n    roles: echo n1\n    nodes:\n" \

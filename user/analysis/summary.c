@@ -96,21 +96,31 @@ static double longest_outage(const struct summary_sample *samples, size_t count,
 	return (double)longest_ns / (double)NSEC_PER_SEC;
 }
 
+/* Collects the latencies of good samples in the window, in the order of time. *seen: how many samples it has in all. */
+static size_t collect_good(const struct summary_sample *samples, size_t count, const struct summary_times *times,
+			   enum summary_window window, double *latencies, size_t *seen)
+{
+	size_t good = 0;
+
+	*seen = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (summary_window(times, &samples[i]) != window)
+			continue;
+		(*seen)++;
+		if (samples[i].ok)
+			latencies[good++] = (double)samples[i].latency_ns / (double)NSEC_PER_MSEC;
+	}
+	return good;
+}
+
 /* Of one probe's samples. latencies has room for all of them; the window's intervals are added to intervals. */
 static json_t *summarize_window(const struct summary_sample *samples, size_t count, const struct summary_times *times,
 				enum summary_window window, double *latencies, json_t *all_intervals)
 {
-	size_t seen = 0, good = 0;
+	size_t seen, good = collect_good(samples, count, times, window, latencies, &seen);
 	struct interval share;
 	json_t *out, *intervals;
 
-	for (size_t i = 0; i < count; i++) {
-		if (summary_window(times, &samples[i]) != window)
-			continue;
-		seen++;
-		if (samples[i].ok)
-			latencies[good++] = (double)samples[i].latency_ns / (double)NSEC_PER_MSEC;
-	}
 	rank_sort(latencies, good);
 	share = interval_of_share(good, seen);
 	intervals = json_pack("{s:[f, f]}", "availability", share.low, share.high);
@@ -146,24 +156,12 @@ static json_t *first_bad(const struct summary_sample *samples, size_t count, con
 	return json_null();
 }
 
-/* The latencies of good samples in the window, in the order of time. */
-static size_t collect_good(const struct summary_sample *own, size_t count, const struct summary_times *times,
-			   enum summary_window window, double *latencies)
-{
-	size_t good = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (own[i].ok && summary_window(times, &own[i]) == window)
-			latencies[good++] = (double)own[i].latency_ns / NSEC_PER_MSEC;
-	return good;
-}
-
 /* latencies has room for count numbers. NULL: too few samples. */
 static json_t *shift_of(const struct summary_sample *own, size_t count, const struct summary_times *times,
 			uint32_t probe, double *latencies)
 {
-	size_t before = collect_good(own, count, times, WINDOW_BEFORE, latencies);
-	size_t during = collect_good(own, count, times, WINDOW_DURING, latencies + before);
+	size_t seen, before = collect_good(own, count, times, WINDOW_BEFORE, latencies, &seen);
+	size_t during = collect_good(own, count, times, WINDOW_DURING, latencies + before, &seen);
 	struct bootstrap_shift shift = bootstrap_median_shift(latencies, before, latencies + before, during, probe + 1);
 
 	if (isnan(shift.estimate))

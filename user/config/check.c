@@ -33,9 +33,9 @@ static const struct node *find_member(const struct node *list, size_t count, con
 static void report_unknown_target(const struct pairing *pairing, const char *target)
 {
 	const struct subject *subject = pairing->subject;
-	const char *known[CONFIG_MEMBERS_MAX + ARRAY_SIZE(roles)], *nearest;
+	const char *known[CONFIG_MEMBERS_MAX + ARRAY_SIZE(roles)];
 	size_t count = 0;
-	char words[256] = "";
+	char hint[266];
 
 	if (find_member(subject->peers, subject->peer_count, target)) {
 		problem_error(pairing->reader, pairing->target_place,
@@ -48,11 +48,8 @@ static void report_unknown_target(const struct pairing *pairing, const char *tar
 			known[count++] = subject->nodes[i].name;
 	for (size_t i = 0; i < ARRAY_SIZE(roles); i++)
 		known[count++] = roles[i];
-	for (size_t i = 0; i < count; i++)
-		text_append(words, sizeof(words), "%s%s", i ? ", " : "", known[i]);
-	nearest = text_nearest(target, known, count);
-	problem_error(pairing->reader, pairing->target_place, "no target '%s' in subject '%s'; %s%s%s", target,
-		      subject->name, nearest ? "did you mean '" : "known are ", nearest ?: words, nearest ? "'?" : "");
+	problem_error(pairing->reader, pairing->target_place, "no target '%s' in subject '%s'; %s", target,
+		      subject->name, problem_hint(hint, sizeof(hint), target, known, count));
 }
 
 static bool check_target(const struct pairing *pairing)
@@ -60,7 +57,7 @@ static bool check_target(const struct pairing *pairing)
 	const struct subject *subject = pairing->subject;
 	const char *target = pairing->effective->target;
 
-	if (!role_is_known(target) && !find_member(subject->nodes, subject->node_count, target)) {
+	if (!role_is_known(target) && !node_find(subject, target)) {
 		report_unknown_target(pairing, target);
 		return false;
 	}
@@ -212,7 +209,7 @@ static void check_peer_items(const struct pairing *pairing, const struct ynode *
 	const struct subject *subject = pairing->subject;
 
 	for (const struct ynode *item = list_first(list); item; item = list_next(list, item)) {
-		if (item->kind != YNODE_SCALAR || find_member(subject->nodes, subject->node_count, item->text) ||
+		if (item->kind != YNODE_SCALAR || node_find(subject, item->text) ||
 		    find_member(subject->peers, subject->peer_count, item->text) || is_peer_address(item->text))
 			continue;
 		problem_error(pairing->reader, &item->place,
@@ -237,7 +234,7 @@ static bool has_others(const struct pairing *pairing, const struct node *target)
 			found = subject->peers[i].addresses.count;
 	}
 	for (i = 0; !found && (peer = json_array_get(peers, i)); i++) {
-		const struct node *node = find_member(subject->nodes, subject->node_count, json_string_value(peer));
+		const struct node *node = node_find(subject, json_string_value(peer));
 
 		found = node != target && (!node || node->addresses.count);
 	}
@@ -283,7 +280,7 @@ static void check_pairing(const struct pairing *pairing)
 		check_peer_items(pairing, peers);
 	if (!check_target(pairing))
 		return;
-	named = find_member(subject->nodes, subject->node_count, pairing->effective->target);
+	named = node_find(subject, pairing->effective->target);
 	for (size_t i = 0; i < subject->node_count && ynode; i++, ynode = ynode->next) {
 		const struct node *node = &subject->nodes[i];
 
@@ -306,7 +303,7 @@ static void check_peer_names(struct reader *reader, const struct subject *subjec
 
 	for (size_t i = 0; i < subject->peer_count && item; i++, item = item->next) {
 		const char *name = subject->peers[i].name;
-		const struct node *node = name ? find_member(subject->nodes, subject->node_count, name) : NULL;
+		const struct node *node = name ? node_find(subject, name) : NULL;
 
 		if (node)
 			problem_error(reader, &(ynode_find(item, "name") ?: item)->place,
@@ -361,8 +358,7 @@ static void check_default_target(struct reader *reader, size_t index)
 	const struct level *level = &reader->subject_levels[index];
 
 	if (!level->target || !subject->name || !subject->node_count || role_is_known(level->target) ||
-	    find_member(subject->nodes, subject->node_count, level->target) ||
-	    problem_exists(reader, &level->target_node->place))
+	    node_find(subject, level->target) || problem_exists(reader, &level->target_node->place))
 		return;
 	report_unknown_target(&(struct pairing){.reader = reader,
 						.subject = subject,

@@ -66,7 +66,15 @@ void checks_clear(struct check_command *checks, size_t count)
 	free(checks);
 }
 
-const struct probe *subject_find_probe(const struct subject *subject, const char *name)
+const struct node *node_find(const struct subject *subject, const char *name)
+{
+	for (size_t i = 0; i < subject->node_count; i++)
+		if (subject->nodes[i].name && !strcmp(subject->nodes[i].name, name))
+			return &subject->nodes[i];
+	return NULL;
+}
+
+const struct probe *probe_find(const struct subject *subject, const char *name)
 {
 	for (size_t i = 0; i < subject->probe_count; i++)
 		if (subject->probes[i].name && !strcmp(subject->probes[i].name, name))

@@ -140,8 +140,10 @@ void config_free(struct config *config);
 void subject_clear(struct subject *subject);
 void node_clear(struct node *node);
 void probe_clear(struct probe *probe);
-const struct probe *subject_find_probe(const struct subject *subject, const char *name); /* NULL: none */
-void checks_clear(struct check_command *checks, size_t count);                           /* also the array */
+/* NULL if the subject has no node of that name. */
+const struct node *node_find(const struct subject *subject, const char *name);
+const struct probe *probe_find(const struct subject *subject, const char *name); /* NULL: none */
+void checks_clear(struct check_command *checks, size_t count);                   /* also the array */
 /* The index of a data_dir, given by its number, from 1, or its path, as in the parameter data_dirs. -ENOENT if none. */
 int node_find_data_dir(const struct node *node, const json_t *which, struct error *err);
 void command_clear(struct command *command);

@@ -170,7 +170,7 @@ static void drop_foreign_probes(struct expectations *expect, const struct subjec
 	json_t *limits;
 	void *next;
 
-	json_object_foreach_safe(expect->probes, next, name, limits) if (!subject_find_probe(subject, name))
+	json_object_foreach_safe(expect->probes, next, name, limits) if (!probe_find(subject, name))
 		json_object_del(expect->probes, name);
 	if (!json_object_size(expect->probes)) {
 		json_decref(expect->probes);
@@ -232,28 +232,22 @@ void check_expect(struct reader *reader, const struct subject *subject, const st
 static void check_probe_name(struct reader *reader, const struct ynode *item)
 {
 	const struct config *config = reader->config;
-	const char *known[CONFIG_MEMBERS_MAX], *nearest;
-	char words[256] = "";
+	const char *known[CONFIG_MEMBERS_MAX];
 	size_t count = 0;
+	char hint[266];
 
 	for (size_t i = 0; i < config->subject_count; i++) {
 		const struct subject *subject = &config->subjects[i];
 
-		if (item->key->kind != YNODE_SCALAR || subject_find_probe(subject, item->key->text))
+		if (item->key->kind != YNODE_SCALAR || probe_find(subject, item->key->text))
 			return;
 		for (size_t j = 0; j < subject->probe_count && count < ARRAY_SIZE(known); j++)
 			if (subject->probes[j].name)
 				known[count++] = subject->probes[j].name;
 	}
-	for (size_t i = 0; i < count; i++)
-		text_append(words, sizeof(words), "%s%s", i ? ", " : "", known[i]);
-	nearest = text_nearest(item->key->text, known, count);
-	problem_error(reader, &item->key->place, "no subject has a probe '%.*s'; %s%s%s", text_cut(item->key->text, 60),
+	problem_error(reader, &item->key->place, "no subject has a probe '%.*s'; %s", text_cut(item->key->text, 60),
 		      item->key->text,
-		      nearest ? "did you mean '"
-		      : count ? "known are "
-			      : "there are none",
-		      nearest ?: words, nearest ? "'?" : "");
+		      count ? problem_hint(hint, sizeof(hint), item->key->text, known, count) : "there are none");
 }
 
 void check_expected_probes(struct reader *reader, const struct level *level)

@@ -81,25 +81,10 @@ int node_expand(struct node *out, const struct node *node, const struct subject 
 	return 0;
 }
 
-static const struct node *find_node(const struct subject *subject, const char *name)
-{
-	for (size_t i = 0; i < subject->node_count; i++)
-		if (subject->nodes[i].name && !strcmp(subject->nodes[i].name, name))
-			return &subject->nodes[i];
-	return NULL;
-}
-
-/* *out is a copy of text; untouched if text is NULL. */
-static int copy_text(char **out, const char *text)
-{
-	*out = text ? strdup(text) : NULL;
-	return text && !*out ? -ENOMEM : 0;
-}
-
 static int copy_path(char **out, const char *path, const char *directory)
 {
 	if (!path || *path == '/')
-		return copy_text(out, path);
+		return expand_text(out, path, NULL, 0);
 	if (asprintf(out, "%s/%s", directory, path) >= 0)
 		return 0;
 	*out = NULL;
@@ -113,10 +98,10 @@ static int expand_probe(struct probe *out, const struct probe *probe, const stru
 	const char *directory = probe->command.directory;
 
 	out->http.json = json_incref(http->json);
-	return copy_text(&out->name, probe->name) < 0 || copy_text(&out->node, probe->node) < 0 ||
-			       copy_text(&out->command.exec, probe->command.exec) < 0 ||
-			       copy_text(&out->command.directory, directory) < 0 ||
-			       copy_text(&out->http.body, http->body) < 0 ||
+	return expand_text(&out->name, probe->name, NULL, 0) < 0 || expand_text(&out->node, probe->node, NULL, 0) < 0 ||
+			       expand_text(&out->command.exec, probe->command.exec, NULL, 0) < 0 ||
+			       expand_text(&out->command.directory, directory, NULL, 0) < 0 ||
+			       expand_text(&out->http.body, http->body, NULL, 0) < 0 ||
 			       copy_path(&out->http.ca, http->ca, directory) < 0 ||
 			       copy_path(&out->http.cert, http->cert, directory) < 0 ||
 			       copy_path(&out->http.key, http->key, directory) < 0 ||
@@ -130,7 +115,7 @@ static int expand_probe(struct probe *out, const struct probe *probe, const stru
 int probe_expand(struct probe *out, const struct probe *probe, const struct subject *subject, unsigned int instance,
 		 struct error *err)
 {
-	const struct node *node = probe->node ? find_node(subject, probe->node) : NULL;
+	const struct node *node = probe->node ? node_find(subject, probe->node) : NULL;
 	char number[16];
 	const struct expansion expansions[] = {{"{instance}", number},
 					       {"{node}", probe->node ?: ""},

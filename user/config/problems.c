@@ -63,40 +63,39 @@ bool problem_exists(const struct reader *reader, const struct place *place)
 	return false;
 }
 
+const char *problem_hint(char *out, size_t size, const char *text, const char *const *known, size_t count)
+{
+	const char *nearest = text_nearest(text, known, count);
+
+	if (nearest) {
+		snprintf(out, size, "did you mean '%s'?", nearest);
+		return out;
+	}
+	snprintf(out, size, "known are ");
+	for (size_t i = 0; i < count; i++)
+		text_append(out, size, "%s%s", i ? ", " : "", known[i]);
+	return out;
+}
+
 void problem_unknown_key(struct reader *reader, const struct place *place, const char *what, const char *name,
 			 const char *const *known, size_t known_count)
 {
-	const char *nearest = text_nearest(name, known, known_count);
-	char words[1024];
+	char hint[1034];
 
-	if (nearest) {
-		problem_error(reader, place, "unknown key '%.*s' in %s; did you mean '%s'?", text_cut(name, 60), name,
-			      what, nearest);
-		return;
-	}
-	words[0] = '\0';
-	for (size_t i = 0; i < known_count; i++)
-		text_append(words, sizeof(words), "%s%s", i ? ", " : "", known[i]);
-	problem_error(reader, place, "unknown key '%.*s' in %s; known are %s", text_cut(name, 60), name, what, words);
+	problem_error(reader, place, "unknown key '%.*s' in %s; %s", text_cut(name, 60), name, what,
+		      problem_hint(hint, sizeof(hint), name, known, known_count));
 }
 
 void problem_unknown_type(struct reader *reader, const struct ynode *node, const char *type)
 {
-	const char *known[TYPES_NAMED_MAX], *nearest;
+	const char *known[TYPES_NAMED_MAX];
 	size_t count = 0;
-	char words[512] = "";
+	char hint[522];
 
-	for (const struct chaos_ops *ops = chaos_next(NULL); ops && count < TYPES_NAMED_MAX; ops = chaos_next(ops)) {
+	for (const struct chaos_ops *ops = chaos_next(NULL); ops && count < TYPES_NAMED_MAX; ops = chaos_next(ops))
 		known[count++] = ops->name;
-		text_append(words, sizeof(words), "%s%s", *words ? ", " : "", ops->name);
-	}
-	nearest = text_nearest(type, known, count);
-	if (nearest)
-		problem_error(reader, &node->place, "no chaos type '%.*s'; did you mean '%s'?", text_cut(type, 60),
-			      type, nearest);
-	else
-		problem_error(reader, &node->place, "no chaos type '%.*s'; known are %s", text_cut(type, 60), type,
-			      words);
+	problem_error(reader, &node->place, "no chaos type '%.*s'; %s", text_cut(type, 60), type,
+		      problem_hint(hint, sizeof(hint), type, known, count));
 }
 
 void problem_duplicate_name(struct reader *reader, const struct ynode *item, const char *what, const char *name,

@@ -101,6 +101,8 @@ void problem_warning(struct reader *reader, const struct place *place, const cha
 	__attribute__((format(printf, 3, 4)));
 /* True if a problem at exactly this place is already recorded. */
 bool problem_exists(const struct reader *reader, const struct place *place);
+/* "did you mean 'x'?", or, if nothing is near, "known are a, b, c". Returns out. */
+const char *problem_hint(char *out, size_t size, const char *text, const char *const *known, size_t count);
 void problem_unknown_key(struct reader *reader, const struct place *place, const char *what, const char *name,
 			 const char *const *known, size_t known_count);
 void problem_unknown_type(struct reader *reader, const struct ynode *node, const char *type);

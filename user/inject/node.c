@@ -69,14 +69,6 @@ int node_is_local(const struct node *node, const struct subject *subject, unsign
 	return 0;
 }
 
-const struct node *node_find(const struct subject *subject, const char *name)
-{
-	for (size_t i = 0; i < subject->node_count; i++)
-		if (!strcmp(subject->nodes[i].name, name))
-			return &subject->nodes[i];
-	return NULL;
-}
-
 static int not_local(const struct members *members, const struct node *node, struct error *err)
 {
 	char local[256] = "";

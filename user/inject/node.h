@@ -5,8 +5,6 @@
 #include "config/config.h"
 #include "target/target.h"
 
-/* NULL if the subject has no node of that name. */
-const struct node *node_find(const struct subject *subject, const char *name);
 /* Sets *local to whether the node, in this instance, is on this host. */
 int node_is_local(const struct node *node, const struct subject *subject, unsigned int instance, bool *local,
 		  struct error *err);

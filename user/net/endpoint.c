@@ -223,6 +223,24 @@ bool endpoint_from_sockaddr(struct endpoint *out, const struct sockaddr *sa)
 	       endpoint_from_bytes(out, &((const struct sockaddr_in6 *)any)->sin6_addr, sizeof(out->address));
 }
 
+socklen_t endpoint_to_sockaddr(const struct endpoint *endpoint, struct sockaddr_storage *out)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
+	struct sockaddr_in *four = (struct sockaddr_in *)out;
+
+	memset(out, 0, sizeof(*out));
+	if (endpoint_is_ipv4(endpoint)) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons(endpoint->port);
+		memcpy(&four->sin_addr, endpoint->address + sizeof(ipv4_prefix), sizeof(four->sin_addr));
+		return sizeof(*four);
+	}
+	six->sin6_family = AF_INET6;
+	six->sin6_port = htons(endpoint->port);
+	memcpy(&six->sin6_addr, endpoint->address, sizeof(six->sin6_addr));
+	return sizeof(*six);
+}
+
 unsigned int endpoint_port_count(const struct endpoint *endpoint)
 {
 	return endpoint->last_port ? endpoint->last_port - endpoint->port + 1U : 1;

@@ -39,6 +39,9 @@ bool endpoint_from_bytes(struct endpoint *out, const void *bytes, size_t size);
 /* The same of an AF_INET or AF_INET6 address; false for other families and NULL. */
 bool endpoint_from_sockaddr(struct endpoint *out, const struct sockaddr *sa);
 
+/* With its first port, for connect(). Returns the length of what is in *out. */
+socklen_t endpoint_to_sockaddr(const struct endpoint *endpoint, struct sockaddr_storage *out);
+
 /* The number of ports; 1 for any port. */
 unsigned int endpoint_port_count(const struct endpoint *endpoint);
 bool endpoint_is_network(const struct endpoint *endpoint);

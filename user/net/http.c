@@ -280,7 +280,7 @@ static void act_inside(struct http_request *request, bool timer, const struct po
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (request->netns_fd >= 0 && netns_enter(request->netns_fd, &saved))
+	if (request->netns_fd && netns_enter(request->netns_fd, &saved))
 		end_with(request, CURLE_COULDNT_CONNECT);
 	else
 		act(request, timer, fds, count);

@@ -18,7 +18,7 @@ struct http_spec {
 	const char *url;             /* http:// or https:// */
 	bool connect_only;           /* connects to the URL's host and port, and sends nothing */
 	const char *ca, *cert, *key; /* PEM files; NULL: this host's authorities, no certificate of our own */
-	int netns_fd;                /* -1: the caller's namespace */
+	int netns_fd;                /* 0: the caller's namespace */
 	uint64_t timeout_ns;
 };
 

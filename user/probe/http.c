@@ -36,16 +36,11 @@ static int start_request(void **sample, const struct sample_spec *spec, const st
 	return ret;
 }
 
-static int http_netns(const struct sample_spec *spec)
-{
-	return spec->netns_fd ? spec->netns_fd : -1;
-}
-
 static int name_start(void **sample, const struct sample_spec *spec, struct error *err)
 {
 	_cleanup_free_ char *url = NULL;
 	struct http_spec http = {.connect_only = true,
-				 .netns_fd = http_netns(spec),
+				 .netns_fd = spec->netns_fd,
 				 .timeout_ns = spec->probe->timeout_ms * NSEC_PER_MSEC};
 
 	if (asprintf(&url, "http://%s", spec->probe->tcp) < 0)
@@ -61,7 +56,7 @@ static int http_sample_start(void **sample, const struct sample_spec *spec, stru
 				       .ca = check->ca,
 				       .cert = check->cert,
 				       .key = check->key,
-				       .netns_fd = http_netns(spec),
+				       .netns_fd = spec->netns_fd,
 				       .timeout_ns = spec->probe->timeout_ms * NSEC_PER_MSEC};
 
 	return start_request(sample, spec, &http, err);

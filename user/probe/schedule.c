@@ -30,7 +30,8 @@ struct sample {
 	void *work; /* of the probe's kind */
 	uint64_t scheduled_ns;
 	const char *phase;
-	bool recorded; /* in samples; what is still there counts against at_once */
+	size_t fd_count; /* of its descriptors in the last poll() of probes_step() */
+	bool recorded;   /* in samples; what is still there counts against at_once */
 };
 
 struct probe_run {
@@ -225,8 +226,6 @@ static void record_sample(struct probes *probes, struct probe_run *run, const st
 	json_array_append_new(probes->samples, row);
 }
 
-#define POLL_MAX 4 /* at least each kind's poll_max */
-
 static void finish_sample(struct probes *probes, struct probe_run *run, struct sample *sample)
 {
 	struct sample_result result = {};
@@ -240,15 +239,13 @@ static void finish_sample(struct probes *probes, struct probe_run *run, struct s
 static size_t handle_running(struct probes *probes, struct probe_run *run, const struct pollfd *fds)
 {
 	struct sample **link = &run->running;
-	struct pollfd own[POLL_MAX];
 	size_t used = 0;
 
 	while (*link) {
 		struct sample *sample = *link;
-		size_t count = run->ops->poll_fds(sample->work, own);
-		bool ended = run->ops->handle(sample->work, fds + used, count);
+		bool ended = run->ops->handle(sample->work, fds + used, sample->fd_count);
 
-		used += count;
+		used += sample->fd_count;
 		if (ended && !sample->recorded)
 			finish_sample(probes, run, sample);
 		if (!ended || (run->ops->is_gone && !run->ops->is_gone(sample->work))) {
@@ -267,6 +264,7 @@ static void handle_all(struct probes *probes)
 {
 	size_t needed = probes_poll_count(probes), used = 0;
 	struct pollfd *grown;
+	nfds_t polled = 0;
 
 	if (needed > probes->fds_room) {
 		grown = reallocarray(probes->fds, needed, sizeof(*grown));
@@ -275,8 +273,13 @@ static void handle_all(struct probes *probes)
 		probes->fds = grown;
 		probes->fds_room = needed;
 	}
-	if (needed)
-		poll(probes->fds, probes_poll_fds(probes, probes->fds), 0);
+	for (size_t i = 0; i < probes->count; i++)
+		for (struct sample *sample = probes->runs[i].running; sample; sample = sample->next) {
+			sample->fd_count = probes->runs[i].ops->poll_fds(sample->work, probes->fds + polled);
+			polled += sample->fd_count;
+		}
+	if (polled)
+		poll(probes->fds, polled, 0);
 	for (size_t i = 0; i < probes->count; i++)
 		used += handle_running(probes, &probes->runs[i], probes->fds + used);
 }

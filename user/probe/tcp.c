@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A sample is a TCP connection to an IP address, which is reset as soon as it is there. */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,25 +25,6 @@ bool is_tcp_address(const char *text)
 	struct endpoint endpoint;
 
 	return !endpoint_parse(&endpoint, text, NULL);
-}
-
-/* For connect() of a socket of this family. */
-static socklen_t to_sockaddr(const struct endpoint *endpoint, struct sockaddr_storage *out)
-{
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
-	struct sockaddr_in *four = (struct sockaddr_in *)out;
-
-	memset(out, 0, sizeof(*out));
-	if (endpoint_is_ipv4(endpoint)) {
-		four->sin_family = AF_INET;
-		four->sin_port = htons(endpoint->port);
-		memcpy(&four->sin_addr, endpoint->address + 12, sizeof(four->sin_addr));
-		return sizeof(*four);
-	}
-	six->sin6_family = AF_INET6;
-	six->sin6_port = htons(endpoint->port);
-	memcpy(&six->sin6_addr, endpoint->address, sizeof(six->sin6_addr));
-	return sizeof(*six);
 }
 
 static int open_in(int netns_fd, int family)
@@ -77,7 +57,7 @@ static int tcp_start(void **sample, const struct sample_spec *spec, struct error
 
 	if (endpoint_parse(&endpoint, spec->probe->tcp, err))
 		return -EINVAL;
-	size = to_sockaddr(&endpoint, &address);
+	size = endpoint_to_sockaddr(&endpoint, &address);
 	fd = open_in(spec->netns_fd, address.ss_family);
 	if (fd < 0)
 		return error_set_errno(err, fd, "cannot open a socket");
