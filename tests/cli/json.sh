@@ -13,6 +13,8 @@ subjects:
   - name: lab
     reset: "true"
     probes: [{name: connect, exec: "ping -n -c 1 -W 1 $(address4 n2)", node: n1, every_ms: 100}]
+    workload: "while echo tps: 5; do sleep 0.1; done"
+    metrics: [{name: tps, workload: 'tps: ([0-9]+)'}]
     nodes: [{name: n1, address: $(address4 n1), netns: $(ns n1)}, {name: n2, address: $(address4 n2), netns: $(ns n2)}]
 include_baseline: true
 cooldown_seconds: 0.2
@@ -21,7 +23,7 @@ chaos_types:
     target: n1
     params: {min_ms: 1, max_ms: 1}
     expect: {availability_min: 0.5, p50_ms_max: 1000, p90_ms_max: 1000, p99_ms_max: 1000, outage_max_seconds: 9, errors_max: 9,
-      recover_within_seconds: 5, probes: {connect: {errors_max: 8}}, checks: [{exec: "true"}]}
+      recover_within_seconds: 5, probes: {connect: {errors_max: 8}}, checks: [{exec: "true"}], metrics: [{series: tps, min: 1}]}
 END
 db=$work/json.db
 "$eval_bin" run campaign "$work/json.yaml" --db "$db" --json >"$work/run"
@@ -39,7 +41,7 @@ names() {
 }
 # columns TABLE
 columns() { sqlite3 "$db" "SELECT name FROM pragma_table_info('$1') ORDER BY 1"; }
-for table in campaigns trials attempts samples events; do
+for table in campaigns trials attempts samples metrics events; do
 	check_eq "docs/database.md: the columns of $table" "$(names database.md $table)" "$(columns $table | sort)"
 done
 check_eq "docs/database.md: no other table" "$(grep '^## ' "$top/docs/database.md" | cut -c4- | sort | xargs)" \
@@ -60,6 +62,7 @@ check_eq "list: a campaign" "$("$eval_bin" list --json --db "$db" | keys '.campa
 check_eq "show TRIAL" "$(keys . <"$work/trial")" "$({ columns trials; names json.md 'eval show CAMPAIGN TRIAL --json'; } | as_json)"
 check_eq "show TRIAL: attempts" "$(keys '.attempts[]' <"$work/trial")" "$(columns attempts | as_json)"
 check_eq "show TRIAL: samples" "$(keys '.samples[]' <"$work/trial")" "$(columns samples | grep -vxE 'campaign_id|trial_id')"
+check_eq "show TRIAL: metrics" "$(keys '.metrics[]' <"$work/trial")" "$(columns metrics | grep -vxE 'campaign_id|trial_id')"
 "$eval_bin" compare "$id" --json --db "$db" >"$work/compare"
 check_eq "compare" "$(keys . <"$work/compare")" "$(names json.md 'eval compare --json' 1)"
 check_eq "compare: a comparison" "$(keys '.comparisons[]' <"$work/compare")" "$(names json.md 'eval compare --json' 2)"

@@ -85,7 +85,7 @@ reference=docs/campaign-file.md
 keys_in_code() {
 	{
 		awk '/\{\.name = "/ { text = "" } { text = text $0 } /\},?$/ { if (text ~ /\.name = "/ && text !~ /KEY_ELSEWHERE|IN_DEFAULTS/) print text; text = "" }' \
-			user/config/{load,subject,node,probe,expect,settings,chaos_types,decode}.c | sed -n 's/.*\.name = "\([a-z_0-9]*\)".*/\1/p'
+			user/config/{load,subject,node,probe,metric,expect,settings,chaos_types,decode}.c | sed -n 's/.*\.name = "\([a-z_0-9]*\)".*/\1/p'
 		sed -n 's/.*LIMIT(EXPECT[A-Z_0-9]*, "\([a-z_0-9]*\)".*/\1/p' user/config/expect.c
 	} | sort -u
 }
@@ -104,11 +104,13 @@ range_in_code() {
 	local where=$2 file=$work/range.yaml
 	local probe=
 	[[ $where != probe ]] || probe="exec: x, $1: 123456789012"
+	local metric=
+	[[ $where != metric ]] || metric="metrics: [{name: m, url: 'http://x', series: up, $1: 123456789012}],"
 	[[ $where != http ]] || probe="http: {url: 'http://x', $1: 123456789012}"
 	printf '%s\nsubjects:\n  - {name: s, reset: "true", %s nodes: [{name: n, address: 10.0.0.1}, {name: m, address: 10.0.0.2}]}\nchaos_types: [{type: latency, params: {min_ms: 1, max_ms: 1}}]\n' \
 		"$([[ $where == top ]] && echo "$1: 123456789012"; [[ $where == defaults ]] && echo "defaults: {$1: 123456789012}"
 			[[ $where == expect ]] && echo "defaults: {expect: {$1: 123456789012}}")" \
-		"$([[ $where == subject ]] && echo "$1: 123456789012,"; [[ -z $probe ]] || echo "probes: [{name: p, $probe}],")" >"$file"
+		"$([[ $where == subject ]] && echo "$1: 123456789012,"; [[ -z $probe ]] || echo "probes: [{name: p, $probe}],"; echo "$metric")" >"$file"
 	"$eval_bin" validate "$file" 2>&1 | sed -n "s/.*'$1' must be between \([0-9.]*\) and \([0-9.]*\),.*/\1 to \2/p" | head -n 1
 }
 # Rows "| `key` | A to B …" of a section of the page.
@@ -120,12 +122,12 @@ ranges_in() { # SECTION LEVEL
 		done
 	done
 }
-mapfile -t ranges < <(ranges_in "At the top" top; ranges_in Settings defaults; ranges_in "A subject" subject)
+mapfile -t ranges < <(ranges_in "At the top" top; ranges_in Settings defaults; ranges_in "A subject" subject; ranges_in Metrics metric)
 check_number "$reference: rows with ranges" "${#ranges[@]} >= 9"
 for row in "${ranges[@]}"; do
 	read -r level key range <<<"$row"
 	[[ $key != *_max* && $key != *_min && $key != recover_* ]] || level=expect
-	[[ $key != *_ms ]] || level=probe
+	[[ $level == metric || $key != *_ms ]] || level=probe
 	[[ $key != status ]] || level=http
 	check_eq "$reference: the range of $key" "$(range_in_code "$key" "$level")" "$range"
 done

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/metrics.h"
 #include "util/json.h"
 #include "util/text.h"
 
@@ -79,13 +80,6 @@ static enum trial_verdict compare(const struct limit *limit, double asked, const
 	return VERDICT_INCONCLUSIVE;
 }
 
-enum trial_verdict expectations_worse(enum trial_verdict a, enum trial_verdict b)
-{
-	return a == VERDICT_FAIL || b == VERDICT_FAIL                   ? VERDICT_FAIL
-	       : a == VERDICT_INCONCLUSIVE || b == VERDICT_INCONCLUSIVE ? VERDICT_INCONCLUSIVE
-									: VERDICT_PASS;
-}
-
 static void add(json_t *list, enum expectation expectation, const char *probe, double asked,
 		const struct measured *measured, enum trial_verdict verdict)
 {
@@ -113,7 +107,7 @@ static enum trial_verdict judge_probe(const struct expectations *asked, const ch
 		if (isnan(limit))
 			continue;
 		add(list, i, probe, limit, &measured, verdict);
-		all = expectations_worse(all, verdict);
+		all = verdict_worse(all, verdict);
 	}
 	return all;
 }
@@ -136,8 +130,8 @@ enum trial_verdict expectations_judge(const struct expectations *asked, const ch
 	enum trial_verdict verdict = VERDICT_PASS;
 
 	for (size_t i = 0; i < probe_count; i++)
-		verdict = expectations_worse(verdict, judge_probe(asked, probes[i], summary, list));
-	return expectations_worse(verdict, judge_recovery(asked->limits[EXPECT_RECOVERY], summary, list));
+		verdict = verdict_worse(verdict, judge_probe(asked, probes[i], summary, list));
+	return verdict_worse(verdict, judge_recovery(asked->limits[EXPECT_RECOVERY], summary, list));
 }
 
 enum trial_verdict expectations_add_check(json_t *list, const char *check, bool good, const char *result)
@@ -198,6 +192,8 @@ void expectation_describe(char *out, size_t size, const json_t *expectation)
 	const struct limit *limit = NULL;
 	char asked[32];
 
+	if (metrics_describe(out, size, expectation))
+		return;
 	if (!strcmp(name, CHECK)) {
 		snprintf(out, size, "check %s: %s, expected exit 0", json_text_or(expectation, "check", "?"),
 			 json_text_or(expectation, "result", "?"));

@@ -34,7 +34,5 @@ enum trial_verdict expectation_verdict(const json_t *expectation);
 /* "availability of put 10.6 % (8.2–13.7), expected at least 90 %", from an entry of such a list, also of older records.
  */
 void expectation_describe(char *out, size_t size, const json_t *expectation);
-/* The worse of two verdicts: fail, inconclusive, pass. */
-enum trial_verdict expectations_worse(enum trial_verdict a, enum trial_verdict b);
 /* Describes those with this verdict, joined by "; "; "" if there are none. */
 void expectations_list(char *out, size_t size, const json_t *list, enum trial_verdict verdict);

@@ -30,11 +30,11 @@ struct lane {
 	enum trial_phase phase;
 	bool ended; /* the worker's last message has come */
 	bool abandoned;
-	unsigned int stopped_looks; /* checks in a row that found the worker stopped (SIGSTOP) */
-	bool killed_stopped;        /* killed because it stayed stopped */
-	json_t *columns;            /* of the trial's row */
-	json_t *commands;           /* commands_json */
-	json_t *events, *samples;   /* not stored yet */
+	unsigned int stopped_looks;         /* checks in a row that found the worker stopped (SIGSTOP) */
+	bool killed_stopped;                /* killed because it stayed stopped */
+	json_t *columns;                    /* of the trial's row */
+	json_t *commands;                   /* commands_json */
+	json_t *events, *samples, *metrics; /* not stored yet */
 };
 
 struct usage {

@@ -109,6 +109,8 @@ static void handle_message(struct campaign *campaign, struct lane *lane, json_t 
 		json_array_append(lane->commands, json_object_get(message, "record"));
 	else if (!strcmp(kind, "samples"))
 		json_array_extend(lane->samples, json_object_get(message, "samples"));
+	else if (!strcmp(kind, "metrics"))
+		json_array_extend(lane->metrics, json_object_get(message, "metrics"));
 	else if (!strcmp(kind, "end"))
 		lane->ended = true;
 	json_object_del(message, "message");
@@ -194,5 +196,6 @@ void lane_clear(struct lane *lane)
 	json_decref(lane->commands);
 	json_decref(lane->events);
 	json_decref(lane->samples);
+	json_decref(lane->metrics);
 	*lane = (struct lane){.pidfd = -1, .socket_fd = -1, .idle_until_ns = lane->idle_until_ns};
 }

@@ -13,7 +13,7 @@
 #include "util/output.h"
 #include "util/pidfd.h"
 
-/* How often events and samples are stored at least. */
+/* How often events, samples and metrics are stored at least. */
 #define FLUSH_NS NSEC_PER_SEC
 /* How often workers are checked for being stopped (SIGSTOP), and how many checks in a row may find one stopped before
  * it is killed, as its lane waits for it. */
@@ -73,6 +73,7 @@ static void assign(struct campaign *campaign, struct lane *lane, struct entry *e
 		.commands = json_array(),
 		.events = json_array(),
 		.samples = json_array(),
+		.metrics = json_array(),
 	};
 	set_busy(campaign, lane, true);
 	record_trial_start(campaign, lane);
@@ -188,7 +189,7 @@ static uint64_t campaign_wake_ns(const void *arg)
 	for (unsigned int i = 0; i < campaign->lane_count; i++) {
 		const struct lane *lane = &campaign->lanes[i];
 
-		if (json_array_size(lane->events) || json_array_size(lane->samples))
+		if (json_array_size(lane->events) || json_array_size(lane->samples) || json_array_size(lane->metrics))
 			at_ns = clock_earlier(at_ns, campaign->flush_ns);
 		else if (!lane->entry && !campaign->stopping && lane->idle_until_ns > now_ns)
 			at_ns = clock_earlier(at_ns, lane->idle_until_ns);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The coordinator's records. Each commit costs an fsync, so the changes of one turn of the loop are one transaction,
- * and events and samples are buffered in their lane for up to a second.
+ * and events, samples and metrics are buffered in their lane for up to a second.
  */
 #include <errno.h>
 #include <poll.h>
@@ -212,6 +212,12 @@ static int write_samples(struct campaign *campaign, const struct record *record,
 				 record->data, err);
 }
 
+static int write_metrics(struct campaign *campaign, const struct record *record, struct error *err)
+{
+	return store_metrics_add(campaign->store, campaign->plan->campaign_id, record->trial_id, record->attempt,
+				 record->data, err);
+}
+
 static int write_event(struct campaign *campaign, const struct record *record, struct error *err)
 {
 	return store_event_add(campaign->store, campaign->plan->campaign_id, record->trial_id, record->data, err);
@@ -268,6 +274,15 @@ void record_trial_start(struct campaign *campaign, const struct lane *lane)
 	add_of_lane(campaign, lane, write_attempt, attempt);
 }
 
+static void record_rows(struct campaign *campaign, const struct lane *lane,
+			int (*write)(struct campaign *, const struct record *, struct error *), json_t **rows)
+{
+	if (!json_array_size(*rows))
+		return;
+	add_of_lane(campaign, lane, write, *rows);
+	*rows = json_array();
+}
+
 void record_buffered(struct campaign *campaign, struct lane *lane)
 {
 	json_t *event;
@@ -278,10 +293,8 @@ void record_buffered(struct campaign *campaign, struct lane *lane)
 		add_of_lane(campaign, lane, write_event, json_incref(event));
 	}
 	json_array_clear(lane->events);
-	if (!json_array_size(lane->samples))
-		return;
-	add_of_lane(campaign, lane, write_samples, lane->samples);
-	lane->samples = json_array();
+	record_rows(campaign, lane, write_samples, &lane->samples);
+	record_rows(campaign, lane, write_metrics, &lane->metrics);
 }
 
 void record_trial_end(struct campaign *campaign, struct lane *lane)

@@ -90,37 +90,39 @@ static void run_once(struct probes *probes, char *const *environment)
 }
 
 static void report_probes(struct check *check, const struct subject *subject, unsigned int instance,
-			  const struct probes *probes)
+			  struct probe_list list, const struct probes *probes)
 {
 	_cleanup_json_ json_t *state = probes_state(probes);
 
-	for (size_t i = 0; i < subject->probe_count; i++) {
-		const struct probe *probe = &subject->probes[i];
+	for (size_t i = 0; i < list.count; i++) {
+		const struct probe *probe = &list.items[i];
 		const json_t *one = json_object_get(state, probe->name);
 		char why[512];
 
 		/* A missing program is said already. */
 		if (!json_is_true(json_object_get(one, "ok")) &&
 		    !(probe->command.exec && lacks_program(&probe->command, why, sizeof(why))))
-			check_error(check, "%s, instance %u: probe '%s' failed: %s", subject->name, instance,
-				    probe->name, json_text_or(one, "error", "it did not start"));
+			check_error(check, "%s, instance %u: %s '%s' failed: %s", subject->name, instance,
+				    probe->kind == PROBE_METRICS ? "metrics source" : "probe", probe->name,
+				    json_text_or(one, "error", "it did not start"));
 	}
 }
 
-static void try_probes(struct check *check, const struct subject *subject, unsigned int instance)
+static void try_probes(struct check *check, const struct subject *subject, unsigned int instance,
+		       struct probe_list list)
 {
 	struct environment_values values = {.instance = instance, .subject = subject->name, .phase = "check"};
 	_cleanup_free_ char **environment = environment_build(&values);
 	struct probes *probes;
 	struct error err = {};
 
-	if (!environment || probes_new(&probes, subject, instance, -1, &err)) {
+	if (!environment || probes_new(&probes, subject, list, instance, -1, &err)) {
 		check_error(check, "%s, instance %u: the probes: %s", subject->name, instance,
 			    *err.text ? err.text : "out of memory");
 		return;
 	}
 	run_once(probes, environment);
-	report_probes(check, subject, instance, probes);
+	report_probes(check, subject, instance, list, probes);
 	probes_free(probes);
 }
 
@@ -130,7 +132,9 @@ static void try_instance(struct check *check, const struct subject *subject, uns
 	try_command(check, subject, instance, "ready", &subject->ready,
 		    clock_from_seconds(plan_ready_seconds(subject)));
 	if (subject->probe_count)
-		try_probes(check, subject, instance);
+		try_probes(check, subject, instance, (struct probe_list){subject->probes, subject->probe_count});
+	if (subject->metric_count)
+		try_probes(check, subject, instance, (struct probe_list){subject->metrics, subject->metric_count});
 }
 
 void check_commands(struct check *check, const struct subject *subject)

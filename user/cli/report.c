@@ -45,17 +45,18 @@ static error_t take_report_option(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-struct samples_of {
+struct rows_of {
 	struct store *store;
 	const char *campaign;
 	struct error *err;
-	int (*visit)(const struct report_sample *sample, void *data);
+	int (*visit_sample)(const struct report_sample *sample, void *data);
+	int (*visit_metric)(const struct report_metric *metric, void *data);
 	void *data;
 };
 
 static int visit_sample(const struct store_sample *sample, void *data)
 {
-	const struct samples_of *samples = data;
+	const struct rows_of *rows = data;
 	const struct report_sample out = {
 		.attempt = sample->attempt,
 		.probe = sample->probe,
@@ -67,17 +68,43 @@ static int visit_sample(const struct store_sample *sample, void *data)
 		.ok = sample->ok,
 	};
 
-	return samples->visit(&out, samples->data);
+	return rows->visit_sample(&out, rows->data);
 }
 
 static int each_sample(const char *trial, int (*visit)(const struct report_sample *sample, void *data), void *data,
 		       void *own)
 {
-	struct samples_of *samples = own;
+	struct rows_of *rows = own;
 
-	samples->visit = visit;
-	samples->data = data;
-	return store_visit_samples(samples->store, samples->campaign, trial, visit_sample, samples, samples->err);
+	rows->visit_sample = visit;
+	rows->data = data;
+	return store_visit_samples(rows->store, rows->campaign, trial, visit_sample, rows, rows->err);
+}
+
+static int visit_metric(const struct store_metric *metric, void *data)
+{
+	const struct rows_of *rows = data;
+	const struct report_metric out = {
+		.attempt = metric->attempt,
+		.source = metric->source,
+		.series = metric->series,
+		.phase = metric->phase,
+		.at_ns = metric->at_ns,
+		.value = metric->value,
+		.is_rate = !strcmp(metric->kind, "rate"),
+	};
+
+	return rows->visit_metric(&out, rows->data);
+}
+
+static int each_metric(const char *trial, int (*visit)(const struct report_metric *metric, void *data), void *data,
+		       void *own)
+{
+	struct rows_of *rows = own;
+
+	rows->visit_metric = visit;
+	rows->data = data;
+	return store_visit_metrics(rows->store, rows->campaign, trial, visit_metric, rows, rows->err);
 }
 
 static int write_stream(const struct report_format *format, FILE *out, const char *path,
@@ -129,15 +156,15 @@ static int write_file(const struct report_format *format, const char *path, cons
 static int write_all(const struct report_asked *asked, struct store *store, struct error *err)
 {
 	_cleanup_json_ json_t *campaign = store_campaign(store, asked->campaign, err), *trials = NULL, *events = NULL;
-	struct samples_of samples = {.store = store, .err = err};
-	struct report_source source = {.each_sample = each_sample, .own = &samples};
+	struct rows_of rows = {.store = store, .err = err};
+	struct report_source source = {.each_sample = each_sample, .each_metric = each_metric, .own = &rows};
 	int ret = 0;
 
 	if (!campaign)
 		return err->code;
-	samples.campaign = json_text_or(campaign, "id", "");
-	trials = store_trials(store, samples.campaign, err);
-	events = trials ? store_events(store, samples.campaign, NULL, err) : NULL;
+	rows.campaign = json_text_or(campaign, "id", "");
+	trials = store_trials(store, rows.campaign, err);
+	events = trials ? store_events(store, rows.campaign, NULL, err) : NULL;
 	if (!events)
 		return err->code;
 	source.campaign = campaign;
@@ -145,7 +172,7 @@ static int write_all(const struct report_asked *asked, struct store *store, stru
 	source.events = events;
 	source.is_partial = strcmp(json_text_or(campaign, "status", ""), "completed") != 0;
 	if (source.is_partial)
-		log_warning("%s has not ended: its report is partial", samples.campaign);
+		log_warning("%s has not ended: its report is partial", rows.campaign);
 	for (size_t i = 0; report_formats[i].name && !ret; i++)
 		if (asked->files[i])
 			ret = write_file(&report_formats[i], asked->files[i], &source, err);

@@ -16,7 +16,8 @@
 
 static const struct argp_option options[] = {
 	OPTION_DB_ROW,
-	{"json", OPTION_JSON, NULL, 0, "print everything that is recorded, as JSON; of a trial its samples too", 0},
+	{"json", OPTION_JSON, NULL, 0,
+	 "print everything that is recorded, as JSON; of a trial its samples and metrics too", 0},
 	{},
 };
 
@@ -54,7 +55,7 @@ static void print_document(const json_t *value)
 	putchar('\n');
 }
 
-/* A JSON string, kept because the next sample most likely has the same. */
+/* A JSON string, kept because the next row most likely has the same. */
 struct quoted {
 	char *text, *json;
 };
@@ -80,29 +81,44 @@ static const char *quote(struct quoted *kept, const char *text)
 	return kept->json ?: "null";
 }
 
-struct sample_printer {
-	struct quoted probe, error, phase;
+struct row_printer {
+	struct quoted name, text, phase;
 	bool any;
 };
 
 static int print_sample(const struct store_sample *sample, void *data)
 {
-	struct sample_printer *printer = data;
+	struct row_printer *printer = data;
 
 	printf("%s\n    {\"attempt\": %u, \"probe\": %s, \"scheduled_ns\": \"%" PRId64
 	       "\", \"started_at_ns\": \"%" PRId64 "\", \"latency_ns\": \"%" PRId64
 	       "\", \"ok\": %s, \"error\": %s, \"phase\": %s}",
-	       printer->any ? "," : "", sample->attempt, quote(&printer->probe, sample->probe), sample->scheduled_ns,
+	       printer->any ? "," : "", sample->attempt, quote(&printer->name, sample->probe), sample->scheduled_ns,
 	       sample->started_at_ns, sample->latency_ns, sample->ok ? "true" : "false",
-	       sample->error ? quote(&printer->error, sample->error) : "null", quote(&printer->phase, sample->phase));
+	       sample->error ? quote(&printer->text, sample->error) : "null", quote(&printer->phase, sample->phase));
 	printer->any = true;
 	/* Ends early if nobody reads on. */
 	return ferror(stdout) ? -EPIPE : 0;
 }
 
-static void free_printer(struct sample_printer *printer)
+static int print_metric(const struct store_metric *metric, void *data)
 {
-	struct quoted *const all[] = {&printer->probe, &printer->error, &printer->phase};
+	struct row_printer *printer = data;
+	_cleanup_json_ json_t *value = json_number_or_null(metric->value);
+	_cleanup_free_ char *number = json_dumps(value, JSON_ENCODE_ANY);
+
+	printf("%s\n    {\"attempt\": %u, \"source\": %s, \"series\": %s, \"at_ns\": \"%" PRId64
+	       "\", \"value\": %s, \"kind\": \"%s\", \"phase\": %s}",
+	       printer->any ? "," : "", metric->attempt, quote(&printer->name, metric->source),
+	       quote(&printer->text, metric->series), metric->at_ns, number ?: "null", metric->kind,
+	       quote(&printer->phase, metric->phase));
+	printer->any = true;
+	return ferror(stdout) ? -EPIPE : 0;
+}
+
+static void free_printer(struct row_printer *printer)
+{
+	struct quoted *const all[] = {&printer->name, &printer->text, &printer->phase};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		free(all[i]->text);
@@ -110,11 +126,12 @@ static void free_printer(struct sample_printer *printer)
 	}
 }
 
-/* Prints the samples one by one, because there may be millions: a trial's other members first. */
+/* Prints samples and metrics one by one, because there may be millions: a trial's other members first. */
 static int print_trial(struct store *store, const json_t *trial, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
-	struct sample_printer printer = {};
+	struct row_printer samples = {}, metrics = {};
+	const char *campaign_id = json_text_or(trial, "campaign_id", ""), *id = json_text_or(trial, "id", "");
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 	int ret;
@@ -125,11 +142,15 @@ static int print_trial(struct store *store, const json_t *trial, struct error *e
 	fclose(out);
 	/* All but the brace that ends the object. */
 	printf("%.*s,\n  \"samples\": [", (int)(size - strlen("\n}")), text);
-	ret = store_visit_samples(store, json_text_or(trial, "campaign_id", ""), json_text_or(trial, "id", ""),
-				  print_sample, &printer, err);
+	ret = store_visit_samples(store, campaign_id, id, print_sample, &samples, err);
+	if (!ret) {
+		printf("%s],\n  \"metrics\": [", samples.any ? "\n  " : "");
+		ret = store_visit_metrics(store, campaign_id, id, print_metric, &metrics, err);
+	}
 	if (!ret)
-		printf("%s]\n}\n", printer.any ? "\n  " : "");
-	free_printer(&printer);
+		printf("%s]\n}\n", metrics.any ? "\n  " : "");
+	free_printer(&samples);
+	free_printer(&metrics);
 	return ret == -EPIPE ? 0 : ret;
 }
 

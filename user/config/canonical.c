@@ -44,6 +44,22 @@ static json_t *probe_to_json(const struct probe *probe)
 	return object;
 }
 
+static json_t *metrics_to_json(const struct subject *subject)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < subject->metric_count; i++) {
+		json_t *one = probe_to_json(&subject->metrics[i]);
+
+		json_object_set_new(one, "series", strings_to_json(&subject->metrics[i].series));
+		json_array_append_new(array, one);
+	}
+	for (size_t i = 0; i < subject->output_count; i++)
+		json_array_append_new(array, json_pack("{s:s, s:s}", "name", subject->outputs[i].name, "workload",
+						       subject->outputs[i].pattern));
+	return array;
+}
+
 static json_t *probes_to_json(const struct subject *subject)
 {
 	json_t *array = json_array();
@@ -90,15 +106,18 @@ static json_t *trials_to_json(const struct config *config, size_t subject)
 static json_t *subject_to_json(const struct config *config, size_t index)
 {
 	const struct subject *subject = &config->subjects[index];
+	json_t *object = json_pack("{s:s, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+				   subject->name, "instances", subject->instances, "fresh", subject->fresh, "reset",
+				   command_to_json(&subject->reset), "cleanup", command_to_json(&subject->cleanup),
+				   "ready", command_to_json(&subject->ready), "roles", command_to_json(&subject->roles),
+				   "workload", command_to_json(&subject->workload), "nodes",
+				   nodes_to_json(subject->nodes, subject->node_count), "peers",
+				   nodes_to_json(subject->peers, subject->peer_count), "probes",
+				   probes_to_json(subject), "trials", trials_to_json(config, index));
 
-	return json_pack("{s:s, s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", subject->name,
-			 "instances", subject->instances, "fresh", subject->fresh, "reset",
-			 command_to_json(&subject->reset), "cleanup", command_to_json(&subject->cleanup), "ready",
-			 command_to_json(&subject->ready), "roles", command_to_json(&subject->roles), "workload",
-			 command_to_json(&subject->workload), "nodes",
-			 nodes_to_json(subject->nodes, subject->node_count), "peers",
-			 nodes_to_json(subject->peers, subject->peer_count), "probes", probes_to_json(subject),
-			 "trials", trials_to_json(config, index));
+	if (subject->metric_count || subject->output_count)
+		json_object_set_new(object, "metrics", metrics_to_json(subject));
+	return object;
 }
 
 /* The effective list: PROTECT_DEFAULT first unless `allow` lifts it, then the file's entries in their order. */

@@ -55,6 +55,7 @@ void probe_clear(struct probe *probe)
 		free(texts[i]);
 	command_clear(&probe->command);
 	json_decref(probe->http.json);
+	strings_clear(&probe->series);
 }
 
 void checks_clear(struct check_command *checks, size_t count)
@@ -82,6 +83,24 @@ const struct probe *probe_find(const struct subject *subject, const char *name)
 	return NULL;
 }
 
+bool subject_has_series(const struct subject *subject, const char *source, const char *series)
+{
+	for (size_t i = 0; i < subject->metric_count; i++) {
+		const struct probe *metric = &subject->metrics[i];
+
+		if (source && metric->name && strcmp(metric->name, source) != 0)
+			continue;
+		for (size_t j = 0; j < metric->series.count; j++)
+			if (!strcmp(metric->series.items[j], series))
+				return true;
+	}
+	for (size_t i = 0; i < subject->output_count; i++)
+		if (subject->outputs[i].name && !strcmp(subject->outputs[i].name, series) &&
+		    (!source || !strcmp(source, series)))
+			return true;
+	return false;
+}
+
 void subject_clear(struct subject *subject)
 {
 	struct command *commands[] = {&subject->reset, &subject->cleanup, &subject->ready, &subject->roles,
@@ -95,9 +114,17 @@ void subject_clear(struct subject *subject)
 		node_clear(&subject->peers[i]);
 	for (size_t i = 0; i < subject->probe_count; i++)
 		probe_clear(&subject->probes[i]);
+	for (size_t i = 0; i < subject->metric_count; i++)
+		probe_clear(&subject->metrics[i]);
+	for (size_t i = 0; i < subject->output_count; i++) {
+		free(subject->outputs[i].name);
+		free(subject->outputs[i].pattern);
+	}
 	free(subject->nodes);
 	free(subject->peers);
 	free(subject->probes);
+	free(subject->metrics);
+	free(subject->outputs);
 	free(subject->default_target);
 	free(subject->name);
 }
@@ -111,6 +138,7 @@ void config_free(struct config *config)
 		json_decref(config->effective[i].params);
 		command_clear(&config->effective[i].settings.abort_if);
 		json_decref(config->effective[i].settings.expect.probes);
+		json_decref(config->effective[i].settings.expect.metrics);
 		checks_clear(config->effective[i].settings.checks, config->effective[i].settings.check_count);
 	}
 	free(config->effective);

@@ -64,6 +64,7 @@ enum probe_kind {
 	PROBE_EXEC,
 	PROBE_TCP,
 	PROBE_HTTP,
+	PROBE_METRICS, /* of subject.metrics only */
 };
 
 /* A request, and what its answer must be. Not given: NULL or 0. */
@@ -80,10 +81,17 @@ struct probe {
 	enum probe_kind kind;
 	struct command command; /* PROBE_EXEC */
 	char *tcp;              /* PROBE_TCP: "HOST:PORT" */
-	struct http_check http; /* PROBE_HTTP */
+	struct http_check http; /* PROBE_HTTP; of PROBE_METRICS url, ca, cert and key */
+	struct strings series;  /* PROBE_METRICS: selectors as net/prometheus.h takes them */
 	char *node, *netns;     /* whose namespace it runs in; both NULL: this host's */
 	unsigned int every_ms, timeout_ms;
 	struct place place;
+};
+
+/* A number in the workload's output: the first match of each line. */
+struct output_metric {
+	char *name;
+	char *pattern; /* extended regular expression; the number is its first group */
 };
 
 struct subject {
@@ -98,6 +106,10 @@ struct subject {
 	size_t peer_count;
 	struct probe *probes;
 	size_t probe_count;
+	struct probe *metrics; /* PROBE_METRICS */
+	size_t metric_count;
+	struct output_metric *outputs;
+	size_t output_count;
 	struct place place;
 };
 
@@ -143,7 +155,9 @@ void probe_clear(struct probe *probe);
 /* NULL if the subject has no node of that name. */
 const struct node *node_find(const struct subject *subject, const char *name);
 const struct probe *probe_find(const struct subject *subject, const char *name); /* NULL: none */
-void checks_clear(struct check_command *checks, size_t count);                   /* also the array */
+/* True if a source of the subject's metrics has this series; of the workload's output, the name is the series. */
+bool subject_has_series(const struct subject *subject, const char *source, const char *series);
+void checks_clear(struct check_command *checks, size_t count); /* also the array */
 /* The index of a data_dir, given by its number, from 1, or its path, as in the parameter data_dirs. -ENOENT if none. */
 int node_find_data_dir(const struct node *node, const json_t *which, struct error *err);
 void command_clear(struct command *command);

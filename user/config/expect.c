@@ -7,6 +7,7 @@
 
 #include "config/reader.h"
 #include "util/cleanup.h"
+#include "util/json.h"
 #include "util/text.h"
 
 #define SECONDS_MAX 86400
@@ -31,7 +32,7 @@ static const struct key expect_keys[EXPECT_COUNT + 1] = {
 	LIMIT(EXPECT_RECOVERY, "recover_within_seconds", SECONDS_MAX),
 };
 
-const struct expectations nothing_expected = {{NAN, NAN, NAN, NAN, NAN, NAN, NAN}, NULL};
+const struct expectations nothing_expected = {{NAN, NAN, NAN, NAN, NAN, NAN, NAN}, NULL, NULL};
 
 const char *expectation_name(enum expectation expectation)
 {
@@ -138,7 +139,7 @@ void read_expect(struct reader *reader, const struct ynode *value, const struct 
 	static const struct key level_keys[] = {
 		{.name = "probes", .read = read_probe_limits},
 		{.name = "checks", .read = read_checks},
-		{.name = "metrics", .flags = KEY_PLANNED},
+		{.name = "metrics", .read = read_expected_metrics, .offset = offsetof(struct level, expect.metrics)},
 		{0},
 	};
 	struct level *level = object;
@@ -158,6 +159,10 @@ void expect_merge(struct settings *settings, const struct level *level)
 		settings->expect.probes = json_object();
 	if (level->expect.probes)
 		json_object_update_recursive(settings->expect.probes, level->expect.probes);
+	if (level->expect.metrics) {
+		json_decref(settings->expect.metrics);
+		settings->expect.metrics = json_incref(level->expect.metrics);
+	}
 	if (level->check_count) {
 		settings->checks = level->checks;
 		settings->check_count = level->check_count;
@@ -178,11 +183,26 @@ static void drop_foreign_probes(struct expectations *expect, const struct subjec
 	}
 }
 
+static void drop_foreign_series(struct expectations *expect, const struct subject *subject)
+{
+	json_t *own = expect->metrics ? json_array() : NULL, *one;
+	size_t i;
+
+	json_array_foreach (expect->metrics, i, one)
+		if (subject_has_series(subject, json_text_or(one, "source", NULL), json_text_or(one, "series", "")))
+			json_array_append(own, one);
+	json_decref(expect->metrics);
+	expect->metrics = json_array_size(own) ? own : NULL;
+	if (!expect->metrics)
+		json_decref(own);
+}
+
 void expect_keep(struct reader *reader, struct settings *settings, const struct subject *subject)
 {
 	const struct check_command *borrowed = settings->checks;
 
 	drop_foreign_probes(&settings->expect, subject);
+	drop_foreign_series(&settings->expect, subject);
 	settings->checks = settings->check_count ? calloc(settings->check_count, sizeof(*settings->checks)) : NULL;
 	if (settings->check_count && !settings->checks) {
 		settings->check_count = 0;
@@ -254,6 +274,7 @@ void check_expected_probes(struct reader *reader, const struct level *level)
 {
 	const struct ynode *probes = ynode_find(level->expect_node, "probes");
 
+	check_expected_metrics(reader, level);
 	if (probes && probes->kind == YNODE_MAPPING)
 		for (const struct ynode *item = probes->children; item; item = item->next)
 			check_probe_name(reader, item);

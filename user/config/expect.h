@@ -22,6 +22,11 @@ const char *expectation_name(enum expectation expectation);
 struct expectations {
 	double limits[EXPECT_COUNT]; /* NAN: not given */
 	json_t *probes; /* {probe: {name of an expectation: its limit}}, which go before limits; NULL: none */
+	/*
+	 * [{"series", "source": of all that have it if it is not given, "min", "max": of each value during the fault,
+	 * "change_max": of the mean, as a share of that before}]; NULL: none
+	 */
+	json_t *metrics;
 };
 
 /* The limit for a probe; NAN if none is given. */

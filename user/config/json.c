@@ -65,6 +65,8 @@ json_t *expectations_to_json(const struct settings *settings)
 			json_object_set_new(object, expectation_name(i), json_number_or_null(expect->limits[i]));
 	if (expect->probes)
 		json_object_set(object, "probes", expect->probes);
+	if (expect->metrics)
+		json_object_set(object, "metrics", expect->metrics);
 	if (settings->check_count)
 		json_object_set_new(object, "checks", checks_to_json(settings));
 	return object;

@@ -107,6 +107,7 @@ static int expand_probe(struct probe *out, const struct probe *probe, const stru
 			       copy_path(&out->http.key, http->key, directory) < 0 ||
 			       expand_text(&out->tcp, probe->tcp, expansions, count) < 0 ||
 			       expand_text(&out->http.url, http->url, expansions, count) < 0 ||
+			       expand_list(&out->series, &probe->series, NULL, 0) < 0 ||
 			       expand_text(&out->netns, node ? node->netns : probe->netns, expansions, count) < 0
 		       ? -ENOMEM
 		       : 0;

@@ -15,7 +15,7 @@
 #define PERIOD_MS_MAX 3600000
 #define POINTERS_MAX 32
 
-static void read_pattern(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
+void read_pattern(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
 	char **pattern = (char **)((char *)object + key->offset), why[128];
 	regex_t regex;
@@ -215,11 +215,14 @@ static int check_probe(const struct probe *probe, const struct subject *subject,
 
 void check_probes(struct reader *reader, const struct subject *subject)
 {
-	for (size_t i = 0; i < subject->probe_count; i++) {
-		const struct probe *probe = &subject->probes[i];
+	for (size_t i = 0; i < subject->probe_count + subject->metric_count; i++) {
+		bool is_metric = i >= subject->probe_count;
+		const struct probe *probe =
+			is_metric ? &subject->metrics[i - subject->probe_count] : &subject->probes[i];
 		struct error err = {};
 
 		if (check_probe(probe, subject, &err))
-			problem_error(reader, &probe->place, "probe '%s': %s", probe->name ?: "", err.text);
+			problem_error(reader, &probe->place, "%s '%s': %s", is_metric ? "metrics source" : "probe",
+				      probe->name ?: "", err.text);
 	}
 }

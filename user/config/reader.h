@@ -220,9 +220,18 @@ void read_data_text(struct reader *reader, const struct ynode *value, const stru
 void read_netns(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 
 /* config/probe.c */
+/* An extended regular expression. */
+void read_pattern(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 void read_probe_list(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
-/* Checks addresses and nodes of the probes, once the subject is read. */
+/* Checks addresses and nodes of the probes and the metrics, once the subject is read. */
 void check_probes(struct reader *reader, const struct subject *subject);
+
+/* config/metric.c */
+void read_metric_list(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
+/* Reads `metrics` of expect: *(json_t **) at key->offset. */
+void read_expected_metrics(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
+/* Reports series that no subject has. */
+void check_expected_metrics(struct reader *reader, const struct level *level);
 
 /* config/subject.c */
 void read_subjects(struct reader *reader, const struct ynode *value, const struct key *key, void *object);

@@ -87,6 +87,7 @@ void level_clear(struct level *level)
 	command_clear(&level->abort_if);
 	checks_clear(level->checks, level->check_count);
 	json_decref(level->expect.probes);
+	json_decref(level->expect.metrics);
 }
 
 static void take(double *effective, double own)

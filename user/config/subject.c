@@ -37,6 +37,7 @@ static const struct key subject_keys[] = {
 	{.name = "nodes", .read = read_node_list, .flags = KEY_REQUIRED, .why = "what chaos may act on"},
 	{.name = "peers", .read = read_peer_list},
 	{.name = "probes", .read = read_probe_list},
+	{.name = "metrics", .read = read_metric_list},
 	{0},
 };
 

@@ -32,6 +32,8 @@ struct http_request {
 	bool too_long;
 	char *body;
 	size_t size, room;
+	void (*sink)(void *arg, const char *bytes, size_t size);
+	void *sink_arg;
 };
 
 /*
@@ -146,9 +148,14 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data)
 	size_t length = size * count;
 	char *grown;
 
-	request->too_long = request->size + length > HTTP_BODY_MAX;
+	request->too_long = request->size + length > (request->sink ? HTTP_STREAM_MAX : HTTP_BODY_MAX);
 	if (request->too_long)
 		return 0;
+	if (request->sink) {
+		request->sink(request->sink_arg, bytes, length);
+		request->size += length;
+		return length;
+	}
 	while (request->size + length + 1 > request->room) {
 		grown = realloc(request->body, request->room ? request->room * 2 : 4096);
 		if (!grown)
@@ -181,6 +188,8 @@ static bool set_options(struct http_request *request, const struct http_spec *sp
 	bad |= curl.easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	bad |= curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	bad |= curl.easy_setopt(easy, CURLOPT_WRITEDATA, request);
+	if (spec->sink)
+		bad |= curl.easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	if (spec->ca)
 		bad |= curl.easy_setopt(easy, CURLOPT_CAINFO, spec->ca);
 	if (spec->cert)
@@ -205,6 +214,8 @@ int http_start(struct http_request **out, const struct http_spec *spec, struct e
 	if (!request)
 		return error_set(err, -ENOMEM, "out of memory");
 	request->netns_fd = spec->netns_fd;
+	request->sink = spec->sink;
+	request->sink_arg = spec->sink_arg;
 	request->started_ns = clock_monotonic_ns();
 	request->deadline_ns = request->started_ns + spec->timeout_ns;
 	request->timeout_seconds = (double)spec->timeout_ns / NSEC_PER_SEC;
@@ -313,7 +324,8 @@ int http_result(const struct http_request *request, struct error *err)
 	if (request->code == CURLE_OPERATION_TIMEDOUT)
 		return error_set(err, -ETIMEDOUT, "timed out after %g s", request->timeout_seconds);
 	if (request->too_long)
-		return error_set(err, -EFBIG, "the answer is longer than %d bytes", HTTP_BODY_MAX);
+		return error_set(err, -EFBIG, "the answer is longer than %d bytes",
+				 request->sink ? HTTP_STREAM_MAX : HTTP_BODY_MAX);
 	curl.easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &code);
 	if (request->code == CURLE_COULDNT_CONNECT && code > 0)
 		return error_set(err, -(int)code, "cannot connect: %s", strerror((int)code));

@@ -12,7 +12,8 @@
 
 #include "util/error.h"
 
-#define HTTP_BODY_MAX (1024 * 1024) /* a longer body is an error */
+#define HTTP_BODY_MAX (1024 * 1024)        /* a longer body is an error */
+#define HTTP_STREAM_MAX (64 * 1024 * 1024) /* the same for one that goes to a sink */
 
 struct http_spec {
 	const char *url;             /* http:// or https:// */
@@ -20,6 +21,9 @@ struct http_spec {
 	const char *ca, *cert, *key; /* PEM files; NULL: this host's authorities, no certificate of our own */
 	int netns_fd;                /* 0: the caller's namespace */
 	uint64_t timeout_ns;
+	/* Takes the body in parts, instead of http_body(); it may come compressed. NULL: kept. */
+	void (*sink)(void *arg, const char *bytes, size_t size);
+	void *sink_arg;
 };
 
 struct http_request;

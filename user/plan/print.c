@@ -109,15 +109,22 @@ static void print_nodes(FILE *out, const char *title, const struct node *nodes, 
 	}
 }
 
+/* Of a probe or of a source of metrics. */
 static void print_probe(const struct probe *probe, FILE *out)
 {
-	static const char *const kinds[] = {[PROBE_EXEC] = "", [PROBE_TCP] = "tcp ", [PROBE_HTTP] = "http "};
+	static const char *const kinds[] = {
+		[PROBE_EXEC] = "", [PROBE_TCP] = "tcp ", [PROBE_HTTP] = "http ", [PROBE_METRICS] = ""};
 
-	fprintf(out, "  %-10s %s every %u ms, at most %u ms", "probe", probe->name, probe->every_ms, probe->timeout_ms);
+	fprintf(out, "  %-10s %s every %u ms, at most %u ms", probe->kind == PROBE_METRICS ? "metrics" : "probe",
+		probe->name, probe->every_ms, probe->timeout_ms);
 	if (probe->node || probe->netns)
 		fprintf(out, ", in %s %s", probe->node ? "the namespace of" : "netns", probe->node ?: probe->netns);
 	fprintf(out, ": %s", kinds[probe->kind]);
 	text_print(probe->command.exec ?: probe->tcp ?: probe->http.url, out);
+	for (size_t i = 0; i < probe->series.count; i++) {
+		fputs(i ? ", " : " for ", out);
+		text_print(probe->series.items[i], out);
+	}
 	fputc('\n', out);
 }
 
@@ -134,6 +141,13 @@ static void print_subject(const struct subject *subject, FILE *out)
 	print_command(out, "cleanup", &subject->cleanup);
 	for (size_t i = 0; i < subject->probe_count; i++)
 		print_probe(&subject->probes[i], out);
+	for (size_t i = 0; i < subject->metric_count; i++)
+		print_probe(&subject->metrics[i], out);
+	for (size_t i = 0; i < subject->output_count; i++) {
+		fprintf(out, "  %-10s %s in the workload's output: ", "metrics", subject->outputs[i].name);
+		text_print(subject->outputs[i].pattern, out);
+		fputc('\n', out);
+	}
 	print_nodes(out, "node", subject->nodes, subject->node_count);
 	print_nodes(out, "peer", subject->peers, subject->peer_count);
 }

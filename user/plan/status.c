@@ -47,3 +47,10 @@ enum trial_verdict verdict_find(const char *name)
 		verdict++;
 	return verdict;
 }
+
+enum trial_verdict verdict_worse(enum trial_verdict a, enum trial_verdict b)
+{
+	return a == VERDICT_FAIL || b == VERDICT_FAIL                   ? VERDICT_FAIL
+	       : a == VERDICT_INCONCLUSIVE || b == VERDICT_INCONCLUSIVE ? VERDICT_INCONCLUSIVE
+									: VERDICT_PASS;
+}

@@ -25,3 +25,5 @@ bool status_is_final(enum trial_status status);
 const char *verdict_name(enum trial_verdict verdict);
 /* Returns VERDICT_COUNT if the name is unknown. */
 enum trial_verdict verdict_find(const char *name);
+/* The worse of two: fail, inconclusive, pass. */
+enum trial_verdict verdict_worse(enum trial_verdict a, enum trial_verdict b);

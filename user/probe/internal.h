@@ -39,6 +39,11 @@ struct probe_ops {
 	void (*result)(const void *sample, struct sample_result *out);
 	/* What it printed, or what the answer was; a new reference. */
 	json_t *(*output)(const void *sample);
+	/*
+	 * Appends what a good sample brought, as probes_take_values() returns it. *state is the probe's own, NULL at
+	 * first, and freed by free(). NULL: nothing.
+	 */
+	void (*values)(const void *sample, void **state, json_t *out);
 	size_t poll_max;
 	size_t (*poll_fds)(const void *sample, struct pollfd *out);
 	uint64_t (*wake_ns)(const void *sample);
@@ -48,7 +53,7 @@ struct probe_ops {
 };
 
 /* tcp_probe_ops: of an IP address; name_probe_ops: of a host name. */
-extern const struct probe_ops exec_probe_ops, tcp_probe_ops, name_probe_ops, http_probe_ops;
+extern const struct probe_ops exec_probe_ops, tcp_probe_ops, name_probe_ops, http_probe_ops, metrics_probe_ops;
 
 /* probe/tcp.c: true if "HOST:PORT" has an IP address for a host. */
 bool is_tcp_address(const char *text);

@@ -8,6 +8,7 @@ const struct probe_ops *probe_ops_of(const struct probe *probe)
 		[PROBE_EXEC] = &exec_probe_ops,
 		[PROBE_TCP] = &tcp_probe_ops,
 		[PROBE_HTTP] = &http_probe_ops,
+		[PROBE_METRICS] = &metrics_probe_ops,
 	};
 
 	if (probe->kind == PROBE_TCP && !is_tcp_address(probe->tcp))

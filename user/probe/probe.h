@@ -18,9 +18,13 @@
 
 struct probes;
 
-/* The subject's probes for one of its instances; the namespaces must be there. cgroup_fd as in proc_spec. */
-int probes_new(struct probes **out, const struct subject *subject, unsigned int instance, int cgroup_fd,
-	       struct error *err);
+struct probe_list {
+	const struct probe *items;
+	size_t count;
+};
+/* Probes of the subject for one of its instances; the namespaces must be there. cgroup_fd as in proc_spec. */
+int probes_new(struct probes **out, const struct subject *subject, struct probe_list list, unsigned int instance,
+	       int cgroup_fd, struct error *err);
 /* Kills the samples that still run. */
 void probes_free(struct probes *probes);
 
@@ -44,6 +48,11 @@ size_t probes_poll_fds(const struct probes *probes, struct pollfd *out);
 size_t probes_pending(const struct probes *probes);
 /* Returns the samples that ended since the last call, as store_samples_add() takes them; NULL if none. */
 json_t *probes_take_samples(struct probes *probes);
+/*
+ * Returns the values that PROBE_METRICS brought since the last call: [{"source", "series", "at_ns", "value", "kind":
+ * "gauge", or "rate" per second}]; NULL if none.
+ */
+json_t *probes_take_values(struct probes *probes);
 /* Resets the streak of good samples; samples started before since_ns no longer count. */
 void probes_count_from(struct probes *probes, uint64_t since_ns);
 /* True if each probe's current streak since probes_count_from has PROBE_GOOD_SAMPLES good samples or more. */

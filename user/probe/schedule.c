@@ -51,13 +51,14 @@ struct probe_run {
 	struct probe_error errors[ERRORS_MAX];
 	size_t error_count;
 	json_int_t other_errors;
+	void *state; /* of ops->values */
 };
 
 struct probes {
 	struct probe_run *runs;
 	size_t count;
 	int cgroup_fd;
-	json_t *samples;
+	json_t *samples, *values;
 	struct pollfd *fds; /* of probes_step() */
 	size_t fds_room;
 };
@@ -80,22 +81,22 @@ static int run_open(struct probe_run *run, const struct probe *probe, const stru
 	return 0;
 }
 
-int probes_new(struct probes **out, const struct subject *subject, unsigned int instance, int cgroup_fd,
-	       struct error *err)
+int probes_new(struct probes **out, const struct subject *subject, struct probe_list list, unsigned int instance,
+	       int cgroup_fd, struct error *err)
 {
 	struct probes *probes = calloc(1, sizeof(*probes));
 	int ret = 0;
 
 	if (probes)
-		probes->runs = calloc(subject->probe_count + 1, sizeof(*probes->runs));
+		probes->runs = calloc(list.count + 1, sizeof(*probes->runs));
 	if (!probes || !probes->runs) {
 		free(probes);
 		return error_set(err, -ENOMEM, "out of memory");
 	}
-	probes->count = subject->probe_count;
+	probes->count = list.count;
 	probes->cgroup_fd = cgroup_fd;
 	for (size_t i = 0; !ret && i < probes->count; i++)
-		ret = run_open(&probes->runs[i], &subject->probes[i], subject, instance, err);
+		ret = run_open(&probes->runs[i], &list.items[i], subject, instance, err);
 	if (ret)
 		probes_free(probes);
 	else
@@ -123,6 +124,7 @@ static void run_close(struct probe_run *run)
 	}
 	if (run->netns_fd)
 		fd_close(run->netns_fd);
+	free(run->state);
 	probe_clear(&run->probe);
 }
 
@@ -138,6 +140,7 @@ void probes_free(struct probes *probes)
 	for (size_t i = 0; i < probes->count; i++)
 		run_close(&probes->runs[i]);
 	json_decref(probes->samples);
+	json_decref(probes->values);
 	free(probes->fds);
 	free(probes->runs);
 	free(probes);
@@ -233,6 +236,11 @@ static void finish_sample(struct probes *probes, struct probe_run *run, struct s
 	sample->recorded = true;
 	run->ops->result(sample->work, &result);
 	record_sample(probes, run, sample, result.started_ns, result.ended_ns, result.good ? NULL : result.error);
+	if (!result.good || !run->ops->values)
+		return;
+	if (!probes->values)
+		probes->values = json_array();
+	run->ops->values(sample->work, &run->state, probes->values);
 }
 
 /* fds: the descriptors of this probe's samples, in their order. Returns how many there are. */
@@ -380,6 +388,11 @@ size_t probes_pending(const struct probes *probes)
 json_t *probes_take_samples(struct probes *probes)
 {
 	return TAKE_PTR(probes->samples);
+}
+
+json_t *probes_take_values(struct probes *probes)
+{
+	return TAKE_PTR(probes->values);
 }
 
 void probes_count_from(struct probes *probes, uint64_t since_ns)

@@ -26,6 +26,8 @@ struct capture {
 	char *head, *tail;
 	size_t head_used, head_size;
 	uint64_t tail_total; /* bytes written to the ring so far */
+	void (*on_output)(void *arg, const char *bytes, size_t size);
+	void *on_output_arg;
 };
 
 struct proc {
@@ -86,6 +88,8 @@ static void capture_read(struct capture *capture)
 	for (int rounds = 0; capture->fd >= 0 && rounds < 16; rounds++) {
 		ssize_t got = read(capture->fd, buffer, sizeof(buffer));
 
+		if (got > 0 && capture->on_output)
+			capture->on_output(capture->on_output_arg, buffer, (size_t)got);
 		if (got > 0)
 			capture_append(capture, buffer, (size_t)got);
 		else if (!got || (errno != EAGAIN && errno != EINTR))
@@ -210,6 +214,8 @@ static int start_in(struct proc *proc, const struct proc_spec *spec, struct erro
 	if (ret)
 		return error_set_errno(err, ret, "cannot create a pipe");
 	proc->out.fd = ends[0];
+	proc->out.on_output = spec->on_output;
+	proc->out.on_output_arg = spec->on_output_arg;
 	out_fd = ends[1];
 	if (spec->standard_error == PROC_STDERR_APART) {
 		ret = pipe_open(ends);

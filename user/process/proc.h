@@ -33,6 +33,9 @@ struct proc_spec {
 	int cgroup_fd;            /* cgroup v2 directory to start in; -1: the caller's */
 	int netns_fd;             /* network namespace to start in; 0: the caller's */
 	enum proc_stderr standard_error;
+	/* Also gets the output, standard error included if it is mixed, as it comes. NULL: nobody. */
+	void (*on_output)(void *arg, const char *bytes, size_t size);
+	void *on_output_arg;
 };
 
 struct proc_result {

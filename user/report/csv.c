@@ -103,14 +103,14 @@ int report_csv(FILE *out, const struct report_source *source)
 	return 0;
 }
 
-struct sample_row {
+struct trial_row {
 	FILE *out;
 	const char *trial;
 };
 
 static int put_sample(const struct report_sample *sample, void *data)
 {
-	const struct sample_row *row = data;
+	const struct trial_row *row = data;
 
 	put_quoted(row->out, row->trial);
 	fprintf(row->out, ",%u,", sample->attempt);
@@ -132,9 +132,39 @@ int report_csv_samples(FILE *out, const struct report_source *source)
 
 	fputs("trial,attempt,probe,scheduled_ns,started_at_ns,latency_ns,ok,phase,error\n", out);
 	json_array_foreach (source->trials, i, trial) {
-		struct sample_row row = {.out = out, .trial = json_text_or(trial, "id", "")};
+		struct trial_row row = {.out = out, .trial = json_text_or(trial, "id", "")};
 
 		ret = ret ?: source->each_sample(row.trial, put_sample, &row, source->own);
+	}
+	return ret;
+}
+
+static int put_metric(const struct report_metric *metric, void *data)
+{
+	const struct trial_row *row = data;
+
+	put_quoted(row->out, row->trial);
+	fprintf(row->out, ",%u,", metric->attempt);
+	put_quoted(row->out, metric->source);
+	fputc(',', row->out);
+	put_quoted(row->out, metric->series);
+	fprintf(row->out, ",%" PRId64 ",%.9g,%s,", metric->at_ns, metric->value, metric->is_rate ? "rate" : "gauge");
+	put_quoted(row->out, metric->phase);
+	fputs("\n", row->out);
+	return 0;
+}
+
+int report_csv_metrics(FILE *out, const struct report_source *source)
+{
+	const json_t *trial;
+	int ret = 0;
+	size_t i;
+
+	fputs("trial,attempt,source,series,at_ns,value,kind,phase\n", out);
+	json_array_foreach (source->trials, i, trial) {
+		struct trial_row row = {.out = out, .trial = json_text_or(trial, "id", "")};
+
+		ret = ret ?: source->each_metric(row.trial, put_metric, &row, source->own);
 	}
 	return ret;
 }

@@ -6,6 +6,7 @@ const struct report_format report_formats[] = {
 	{"json", "all of it, by docs/report.schema.json", report_json},
 	{"csv", "a row for each trial and probe", report_csv},
 	{"csv-samples", "a row for each sample", report_csv_samples},
+	{"csv-metrics", "a row for each value of a metric, and of the kernel's hits", report_csv_metrics},
 	{"junit", "for CI: a suite for each chaos type, a case for each trial", report_junit},
 	{"markdown", "a summary, as for a CI step", report_markdown},
 	{"openmetrics", "for Prometheus and its kin", report_openmetrics},

@@ -6,6 +6,7 @@
 
 int report_csv(FILE *out, const struct report_source *source);
 int report_csv_samples(FILE *out, const struct report_source *source);
+int report_csv_metrics(FILE *out, const struct report_source *source);
 int report_junit(FILE *out, const struct report_source *source);
 int report_markdown(FILE *out, const struct report_source *source);
 int report_openmetrics(FILE *out, const struct report_source *source);

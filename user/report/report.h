@@ -59,6 +59,13 @@ struct report_sample {
 	int64_t scheduled_ns, started_at_ns, latency_ns;
 	bool ok;
 };
+struct report_metric {
+	unsigned int attempt;
+	const char *source, *series, *phase; /* of untrusted text; source "kernel": hits of the node `series` */
+	int64_t at_ns;                       /* CLOCK_MONOTONIC */
+	double value;
+	bool is_rate; /* per second */
+};
 /* What a report is made of. Rows are those of store/store.h. */
 struct report_source {
 	const json_t *campaign, *trials;
@@ -67,7 +74,10 @@ struct report_source {
 	/* Calls visit with each sample of a trial, until it returns other than 0. 0 or a negative errno. */
 	int (*each_sample)(const char *trial, int (*visit)(const struct report_sample *sample, void *data), void *data,
 			   void *own);
-	void *own; /* each_sample's */
+	/* The same with the metrics. */
+	int (*each_metric)(const char *trial, int (*visit)(const struct report_metric *metric, void *data), void *data,
+			   void *own);
+	void *own; /* of the two functions */
 };
 struct report_format {
 	const char *name; /* of the option --NAME FILE */

@@ -13,6 +13,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
+#include "util/text.h"
 
 #define OUTPUT_TAIL 600
 
@@ -141,6 +142,45 @@ static void print_probe_errors(FILE *out, const json_t *errors)
 	}
 }
 
+/* "before 3 (2 to 4 of 10 values)" */
+static void print_metric(FILE *out, const char *series, const json_t *of_series)
+{
+	fputs("    ", out);
+	report_text(out, series, FIELD_INDENT);
+	fputs(!strcmp(json_text_or(of_series, "kind", ""), "rate") ? " (per second)\n" : "\n", out);
+	for (size_t i = 0; i < ARRAY_SIZE(windows); i++) {
+		const json_t *window = json_object_get(of_series, windows[i]);
+		json_int_t count = json_integer_at(window, "count");
+
+		fprintf(out, "      %-8s", windows[i]);
+		if (count)
+			fprintf(out, "%.4g (%.4g to %.4g of %lld value%s)\n", json_number_at(window, "mean"),
+				json_number_at(window, "min"), json_number_at(window, "max"), (long long)count,
+				text_plural(count));
+		else
+			fputs("no value\n", out);
+	}
+}
+
+static void print_metrics(FILE *out, const json_t *metrics)
+{
+	const char *source, *series;
+	json_t *of_source, *of_series;
+
+	if (json_object_size(metrics))
+		fputs("\nmetrics, mean (least to most)\n", out);
+	json_object_foreach ((json_t *)metrics, source, of_source) {
+		fprintf(out, "  %s\n", source);
+		json_object_foreach (json_object_get(of_source, "series"), series, of_series)
+			print_metric(out, series, of_series);
+		if (!json_object_size(json_object_get(of_source, "series")))
+			fputs("    none of the wanted series was there\n", out);
+		print_probe_errors(out, json_object_get(of_source, "errors"));
+	}
+	if (json_object_size(metrics))
+		fputc('\n', out);
+}
+
 static void print_summary(FILE *out, const json_t *summary)
 {
 	json_t *probes = json_object_get(summary, "probes"), *value;
@@ -156,6 +196,7 @@ static void print_summary(FILE *out, const json_t *summary)
 		print_shift(out, json_object_get(json_object_get(summary, "shifts"), probe));
 		print_probe_errors(out, json_object_get(value, "errors"));
 	}
+	print_metrics(out, json_object_get(summary, "metrics"));
 	fprintf(out, "  %-16s%s\n", "time to recover",
 		json_is_true(json_object_get(summary, "stuck"))
 			? "stuck: not in time"

@@ -7,7 +7,7 @@
 
 #include "store/store.h"
 
-#define STORE_SCHEMA_VERSION 3
+#define STORE_SCHEMA_VERSION 4
 #define STORE_APPLICATION_ID 0x4556414c /* "EVAL" */
 #define STORE_BUSY_TIMEOUT_MS 5000
 
@@ -40,7 +40,15 @@ struct store_table {
 	const char *index;                  /* indexed columns; NULL: none */
 };
 
-enum store_table_id { TABLE_CAMPAIGNS, TABLE_TRIALS, TABLE_ATTEMPTS, TABLE_SAMPLES, TABLE_EVENTS, TABLE_COUNT };
+enum store_table_id {
+	TABLE_CAMPAIGNS,
+	TABLE_TRIALS,
+	TABLE_ATTEMPTS,
+	TABLE_SAMPLES,
+	TABLE_METRICS,
+	TABLE_EVENTS,
+	TABLE_COUNT,
+};
 extern const struct store_table store_tables[TABLE_COUNT];
 
 /* store/schema.c */

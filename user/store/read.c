@@ -350,3 +350,48 @@ int store_visit_samples(struct store *store, const char *campaign_id, const char
 	}
 	return result == SQLITE_DONE ? 0 : store_fail(store, err, "read it");
 }
+
+static int has_metrics(struct store *store, bool *out, struct error *err)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	int ret = store_prepare(store, &statement,
+				"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'metrics'", err);
+
+	*out = !ret && sqlite3_step(statement) == SQLITE_ROW;
+	return ret;
+}
+
+int store_visit_metrics(struct store *store, const char *campaign_id, const char *trial_id,
+			int (*visit)(const struct store_metric *metric, void *data), void *data, struct error *err)
+{
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	bool there;
+	int result, ret = has_metrics(store, &there, err);
+
+	if (ret || !there)
+		return ret;
+	ret = store_prepare(store, &statement,
+			    "SELECT attempt, source, series, at_ns, value, kind, phase FROM metrics WHERE "
+			    "campaign_id = ?1 AND trial_id = ?2 ORDER BY rowid",
+			    err);
+	if (ret)
+		return ret;
+	sqlite3_bind_text(statement, 1, campaign_id, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 2, trial_id, -1, SQLITE_STATIC);
+	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct store_metric metric = {
+			.attempt = (unsigned int)sqlite3_column_int(statement, 0),
+			.source = column_text(statement, 1) ?: "",
+			.series = column_text(statement, 2) ?: "",
+			.at_ns = sqlite3_column_int64(statement, 3),
+			.value = sqlite3_column_double(statement, 4),
+			.kind = column_text(statement, 5) ?: "",
+			.phase = column_text(statement, 6) ?: "",
+		};
+
+		ret = visit(&metric, data);
+		if (ret)
+			return ret;
+	}
+	return result == SQLITE_DONE ? 0 : store_fail(store, err, "read it");
+}

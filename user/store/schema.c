@@ -128,6 +128,19 @@ static const struct store_column sample_columns[] = {
 	{NULL},
 };
 
+static const struct store_column metric_columns[] = {
+	{"campaign_id", STORE_TEXT, "NOT NULL"},
+	{"trial_id", STORE_TEXT, "NOT NULL"},
+	{"attempt", STORE_INTEGER, "NOT NULL"},
+	{"source", STORE_TEXT, "NOT NULL"},
+	{"series", STORE_TEXT, "NOT NULL"},
+	{"at_ns", STORE_INTEGER, "NOT NULL"}, /* CLOCK_MONOTONIC */
+	{"value", STORE_REAL, "NOT NULL"},
+	{"kind", STORE_TEXT, "NOT NULL CHECK (kind IN ('gauge', 'rate'))"},
+	{"phase", STORE_TEXT, NULL},
+	{NULL},
+};
+
 static const struct store_column event_columns[] = {
 	{"campaign_id", STORE_TEXT, "NOT NULL REFERENCES campaigns (id) ON DELETE CASCADE"},
 	{"trial_id", STORE_TEXT, NULL}, /* null: an event of the campaign */
@@ -154,6 +167,10 @@ const struct store_table store_tables[TABLE_COUNT] = {
 			    .constraint = "PRIMARY KEY (campaign_id, trial_id, attempt), " OF_A_TRIAL},
 	[TABLE_SAMPLES] = {.name = "samples",
 			   .columns = sample_columns,
+			   .constraint = OF_A_TRIAL,
+			   .index = "campaign_id, trial_id"},
+	[TABLE_METRICS] = {.name = "metrics",
+			   .columns = metric_columns,
 			   .constraint = OF_A_TRIAL,
 			   .index = "campaign_id, trial_id"},
 	[TABLE_EVENTS] = {.name = "events",

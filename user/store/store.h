@@ -61,6 +61,9 @@ int store_attempt_set(struct store *store, const char *campaign_id, const char *
 /* samples: array of {probe, scheduled_ns, started_at_ns, latency_ns, ok, error, phase} of one trial's attempt. */
 int store_samples_add(struct store *store, const char *campaign_id, const char *trial_id, unsigned int attempt,
 		      const json_t *samples, struct error *err);
+/* metrics: array of {source, series, at_ns, value, kind, phase} of one trial's attempt. */
+int store_metrics_add(struct store *store, const char *campaign_id, const char *trial_id, unsigned int attempt,
+		      const json_t *metrics, struct error *err);
 /*
  * Adds one event {at, monotonic_ns, phase, kind, text, …}. trial_id is NULL for an event of the campaign; `at`
  * defaults to now. Keys that are not columns go into the column `details`.
@@ -115,3 +118,13 @@ struct store_sample {
 /* In the order in which the samples were recorded, which is that in which they ended. */
 int store_visit_samples(struct store *store, const char *campaign_id, const char *trial_id,
 			int (*visit)(const struct store_sample *sample, void *data), void *data, struct error *err);
+
+struct store_metric {
+	unsigned int attempt;
+	const char *source, *series, *kind, *phase; /* of untrusted text; kind: "gauge", or "rate" per second */
+	int64_t at_ns;                              /* CLOCK_MONOTONIC */
+	double value;
+};
+/* In the order in which they were recorded. None of a file before schema 4. */
+int store_visit_metrics(struct store *store, const char *campaign_id, const char *trial_id,
+			int (*visit)(const struct store_metric *metric, void *data), void *data, struct error *err);

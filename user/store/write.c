@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The coordinator's writes: campaigns, trials, attempts, samples and events. */
+/* The coordinator's writes: campaigns, trials, attempts, samples, metrics and events. */
 #include "store/internal.h"
 
 #include <string.h>
@@ -137,38 +137,56 @@ int store_attempt_set(struct store *store, const char *campaign_id, const char *
 	return store_upsert(store, TABLE_ATTEMPTS, keys, row, err);
 }
 
-static int insert_samples(struct store *store, const char *campaign_id, const char *trial_id, unsigned int attempt,
-			  const json_t *samples, struct error *err)
+/* One attempt at a trial. */
+struct attempt_key {
+	const char *campaign_id, *trial_id;
+	unsigned int attempt;
+};
+
+static int insert_rows(struct store *store, enum store_table_id table, const struct attempt_key *key,
+		       const json_t *rows, struct error *err)
 {
-	const json_t *sample;
+	const json_t *columns;
 	size_t i;
 
-	json_array_foreach (samples, i, sample) {
-		json_t *row = keys_of(campaign_id, trial_id);
+	json_array_foreach (rows, i, columns) {
+		json_t *row = keys_of(key->campaign_id, key->trial_id);
 		int ret;
 
-		if (!row || json_object_set_new(row, "attempt", json_integer(attempt)) ||
-		    json_object_update(row, (json_t *)sample)) {
+		if (!row || json_object_set_new(row, "attempt", json_integer(key->attempt)) ||
+		    json_object_update(row, (json_t *)columns)) {
 			json_decref(row);
 			return out_of_memory(store, err);
 		}
-		ret = insert_new(store, TABLE_SAMPLES, row, err);
+		ret = insert_new(store, table, row, err);
 		if (ret)
 			return ret;
 	}
 	return 0;
 }
 
-int store_samples_add(struct store *store, const char *campaign_id, const char *trial_id, unsigned int attempt,
-		      const json_t *samples, struct error *err)
+static int add_rows(struct store *store, enum store_table_id table, const struct attempt_key *key, const json_t *rows,
+		    struct error *err)
 {
 	bool own;
 	int ret;
 
-	if (!json_array_size(samples))
+	if (!json_array_size(rows))
 		return 0;
 	ret = store_enter(store, &own, err);
-	return ret ?: store_leave(store, own, insert_samples(store, campaign_id, trial_id, attempt, samples, err), err);
+	return ret ?: store_leave(store, own, insert_rows(store, table, key, rows, err), err);
+}
+
+int store_samples_add(struct store *store, const char *campaign_id, const char *trial_id, unsigned int attempt,
+		      const json_t *samples, struct error *err)
+{
+	return add_rows(store, TABLE_SAMPLES, &(struct attempt_key){campaign_id, trial_id, attempt}, samples, err);
+}
+
+int store_metrics_add(struct store *store, const char *campaign_id, const char *trial_id, unsigned int attempt,
+		      const json_t *metrics, struct error *err)
+{
+	return add_rows(store, TABLE_METRICS, &(struct attempt_key){campaign_id, trial_id, attempt}, metrics, err);
 }
 
 /* Copies columns into row and all other keys into details. */

@@ -12,10 +12,13 @@ static json_t *summarize(const struct trial *trial, const char *const *names)
 {
 	const struct subject *subject = trial->subject;
 	json_t *summary = summary_make(&trial->samples, names, subject->probe_count, &trial->times);
+	json_t *metrics = trial_metrics_summary(trial);
 
 	for (size_t i = 0; trial->probes && i < subject->probe_count; i++)
 		json_object_set_new(json_object_get(json_object_get(summary, "probes"), names[i]), "errors",
 				    probes_errors(trial->probes, i));
+	if (summary && metrics)
+		json_object_set_new(summary, "metrics", metrics);
 	return summary;
 }
 
@@ -49,7 +52,9 @@ int trial_check(struct trial *trial, bool recovered, struct error *err)
 	if (!recovered)
 		json_object_set_new(summary, "stuck", json_true());
 	verdict = expectations_judge(&trial->settings->expect, names, subject->probe_count, summary, expectations);
-	verdict = expectations_worse(verdict, checked);
+	verdict = verdict_worse(verdict, metrics_judge(trial->settings->expect.metrics,
+						       json_object_get(summary, "metrics"), expectations));
+	verdict = verdict_worse(verdict, checked);
 	columns = json_pack("{s:o, s:o}", "summary", summary ? summary : json_null(), "expectations", expectations);
 
 	if (trial->plan->chaos && !fault_set_hits(&trial->faults)) {

@@ -213,8 +213,8 @@ int trial_final_checks(struct trial *trial, json_t *list, enum trial_verdict *ve
 		snprintf(name, sizeof(name), "check %s", check->name);
 		trial_record_command(trial, name, &check->command, proc, 1);
 		proc_describe(proc, why, sizeof(why));
-		*verdict = expectations_worse(*verdict,
-					      expectations_add_check(list, check->name, proc_succeeded(proc), why));
+		*verdict =
+			verdict_worse(*verdict, expectations_add_check(list, check->name, proc_succeeded(proc), why));
 		proc_free(proc);
 	}
 	return 0;

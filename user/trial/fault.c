@@ -234,8 +234,14 @@ static void lease_step(void *arg)
 {
 	struct trial *trial = arg;
 
-	if (trial->live && clock_monotonic_ns() >= trial->renew_ns)
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if (trial->live && now_ns >= trial->renew_ns)
 		trial_renew(trial);
+	if (!trial->live || now_ns < trial_hits_due_ns(trial))
+		return;
+	read_evidence(trial);
+	trial_record_hits(trial, now_ns);
 }
 
 static uint64_t lease_wake_ns(const void *arg)
@@ -244,7 +250,7 @@ static uint64_t lease_wake_ns(const void *arg)
 
 	if (trial->opening)
 		return clock_monotonic_ns() + OPENING_STEP_NS;
-	return trial->live ? trial->renew_ns : UINT64_MAX;
+	return trial->live ? clock_earlier(trial->renew_ns, trial_hits_due_ns(trial)) : UINT64_MAX;
 }
 
 const struct pump_source trial_lease_source = {
@@ -266,6 +272,7 @@ int trial_revert(struct trial *trial, struct error *err)
 	if (!trial->times.injected_ns)
 		return ret;
 	read_evidence(trial);
+	trial_record_hits(trial, trial->times.reverted_ns);
 	trial_set_moment(trial, "chaos_reverted_at", trial->times.reverted_ns);
 	if (trial->faults.slots[0].evidence)
 		trial_set(trial, json_pack("{s:o}", "evidence", fault_set_evidence(&trial->faults)));

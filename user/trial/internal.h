@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "analysis/metrics.h"
 #include "analysis/summary.h"
 #include "chaos/fault.h"
 #include "chaos/type.h"
@@ -33,7 +34,8 @@ struct trial {
 	struct scope scope;
 	bool has_scope;
 	struct probes *probes;
-	int *drains; /* output pipes that daemons started by a command still hold */
+	struct trial_metrics *metrics; /* NULL before the load starts */
+	int *drains;                   /* output pipes that daemons started by a command still hold */
 	size_t drain_count;
 
 	struct fault_set faults;
@@ -93,7 +95,23 @@ int trial_check_workload(const struct trial *trial, const char *when, struct err
 void trial_send_samples(struct trial *trial);
 /* Kills the workload, the probes and every process that they started. */
 void trial_stop_load(struct trial *trial);
+/* The recorded phase of a window; without one that in which the trial is. */
+enum trial_phase trial_phase_of_window(const struct trial *trial, enum summary_window window);
 extern const struct pump_source trial_workload_source, trial_probes_source;
+
+/* trial/metrics.c */
+int trial_start_metrics(struct trial *trial, struct error *err);
+/* Sends what is left. */
+void trial_stop_metrics(struct trial *trial);
+/* Takes the workload's output; arg is the trial. */
+void trial_read_output(void *arg, const char *bytes, size_t size);
+/* Records the hits since the last call, from evidence that was read just now. */
+void trial_record_hits(struct trial *trial, uint64_t at_ns);
+/* When to record them next; UINT64_MAX: no fault was injected. */
+uint64_t trial_hits_due_ns(const struct trial *trial);
+/* `metrics` of the summary, with the sources' errors; NULL if the subject has none. */
+json_t *trial_metrics_summary(const struct trial *trial);
+extern const struct pump_source trial_metrics_source;
 
 /* trial/state.c: records {"probes": …, "roles": output of `roles`}, or nothing if the subject has neither. */
 /* Fails if a stop is requested, or if `roles` failed and the target depends on it. */

@@ -28,6 +28,8 @@ static int start_workload(struct trial *trial, struct error *err)
 		.environment = trial->scoped_environment,
 		.timeout_ns = clock_from_seconds(command->timeout_seconds),
 		.cgroup_fd = trial->scope.cgroup_fd,
+		.on_output = trial_read_output,
+		.on_output_arg = trial,
 	};
 
 	return command->exec ? proc_start(&trial->workload, &spec, err) : 0;
@@ -38,8 +40,9 @@ int trial_start_load(struct trial *trial, struct error *err)
 	const struct subject *subject = trial->subject;
 	int ret;
 
-	if (!subject->workload.exec && !subject->probe_count && !trial->settings->abort_if.exec)
-		return 0;
+	ret = trial_start_metrics(trial, err);
+	if (ret || (!subject->workload.exec && !subject->probe_count && !trial->settings->abort_if.exec))
+		return ret;
 	ret = scope_create(&trial->scope, trial->job->scope_prefix, getpid(), err);
 	if (ret)
 		return ret;
@@ -48,7 +51,8 @@ int trial_start_load(struct trial *trial, struct error *err)
 	if (!ret)
 		ret = start_workload(trial, err);
 	if (!ret && subject->probe_count)
-		ret = probes_new(&trial->probes, subject, trial->job->instance, trial->scope.cgroup_fd, err);
+		ret = probes_new(&trial->probes, subject, (struct probe_list){subject->probes, subject->probe_count},
+				 trial->job->instance, trial->scope.cgroup_fd, err);
 	if (!ret && trial->probes)
 		probes_start(trial->probes, clock_monotonic_ns());
 	return ret;
@@ -87,14 +91,20 @@ static uint32_t probe_index(const struct trial *trial, const char *name)
 	return index;
 }
 
-/* Keeps the sample for the summary, and records it with the phase that the summary counts it in. */
-static int keep_sample(struct trial *trial, json_t *row)
+enum trial_phase trial_phase_of_window(const struct trial *trial, enum summary_window window)
 {
 	static const enum trial_phase phases[WINDOW_COUNT] = {
 		[WINDOW_BEFORE] = PHASE_WARMUP,
 		[WINDOW_DURING] = PHASE_HOLD,
 		[WINDOW_AFTER] = PHASE_RECOVER,
 	};
+
+	return window == WINDOW_NONE ? trial->phase : phases[window];
+}
+
+/* Keeps the sample for the summary, and records it with the phase that the summary counts it in. */
+static int keep_sample(struct trial *trial, json_t *row)
+{
 	const struct summary_sample sample = {
 		.scheduled_ns = (uint64_t)json_integer_at(row, "scheduled_ns"),
 		.started_ns = (uint64_t)json_integer_at(row, "started_at_ns"),
@@ -105,7 +115,7 @@ static int keep_sample(struct trial *trial, json_t *row)
 	enum summary_window window = summary_window(&trial->times, &sample);
 
 	if (window != WINDOW_NONE)
-		json_object_set_new(row, "phase", json_string(trial_phase_name(phases[window])));
+		json_object_set_new(row, "phase", json_string(trial_phase_name(trial_phase_of_window(trial, window))));
 	return summary_add(&trial->samples, &sample);
 }
 
@@ -131,6 +141,7 @@ void trial_stop_load(struct trial *trial)
 	}
 	if (trial->probes)
 		trial_send_samples(trial);
+	trial_stop_metrics(trial);
 	probes_free(trial->probes);
 	trial->probes = NULL;
 	if (trial->has_scope && scope_destroy(&trial->scope, SCOPE_WAIT_NS))

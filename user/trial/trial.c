@@ -15,9 +15,8 @@
 /* In the order in which their steps run. */
 static const struct pump_source *const sources[] = {
 	/* The lease first: its renewal must not wait for the other steps. */
-	&trial_lease_source,    &trial_command_source,  &trial_abort_source,
-	&trial_workload_source, &trial_drains_source,   &trial_probes_source,
-	&trial_guard_source,    &trial_messages_source, &trial_signal_source,
+	&trial_lease_source,  &trial_command_source, &trial_abort_source, &trial_workload_source, &trial_drains_source,
+	&trial_probes_source, &trial_metrics_source, &trial_guard_source, &trial_messages_source, &trial_signal_source,
 };
 
 static int reset_and_wait(struct trial *trial, struct error *err)

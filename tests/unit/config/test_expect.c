@@ -70,7 +70,12 @@ static void what_is_wrong_is_said(void **state)
 		{"{checks: x}", "'checks' must be a list"},
 		{"{checks: [{name: a}]}", "a check needs the key 'exec'"},
 		{"{checks: [{name: a, exec: x}, {name: a, exec: x}]}", "two of the checks are named 'a'"},
-		{"{metrics: []}", "'metrics' is not yet supported"},
+		{"{metrics: x}", "'metrics' in expect must be a list"},
+		{"{metrics: [{series: up, min: 1}]}", "no subject has the series 'up' in its 'metrics'"},
+		{"{metrics: [{series: up}]}", "give what is expected: 'min', 'max' or 'change_max'"},
+		{"{metrics: [{series: up, min: 2, max: 1}]}", "'min' (2) is above 'max' (1)"},
+		{"{metrics: [{series: up, change_max: -1}]}", "'change_max' must be between 0 and 1000"},
+		{"{metrics: [{min: 1}]}", "'series'"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

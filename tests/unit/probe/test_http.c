@@ -108,7 +108,7 @@ static json_t *sample(const struct probe *probe, double *ms)
 
 	copy.name = "p";
 	copy.timeout_ms = copy.timeout_ms ?: 5000;
-	assert_int_equal(probes_new(&probes, &subject, 0, -1, &err), 0);
+	assert_int_equal(probes_new(&probes, &subject, (struct probe_list){subject.probes, 1}, 0, -1, &err), 0);
 	probes_start(probes, clock_monotonic_ns());
 	probes_step(probes, "hold", environ);
 	probes_finish(probes);
@@ -214,7 +214,7 @@ static void nothing_is_left_of_what_still_runs(void **state)
 	struct probes *probes;
 
 	close(before);
-	assert_int_equal(probes_new(&probes, &subject, 0, -1, NULL), 0);
+	assert_int_equal(probes_new(&probes, &subject, (struct probe_list){subject.probes, 1}, 0, -1, NULL), 0);
 	probes_start(probes, clock_monotonic_ns());
 	for (int i = 0; i < 20; i++) {
 		probes_step(probes, "hold", environ);
@@ -234,7 +234,7 @@ static void a_namespace_that_is_not_there_is_an_error(void **state)
 	struct probes *probes;
 	struct error err = {};
 
-	assert_int_equal(probes_new(&probes, &subject, 0, -1, &err), -2);
+	assert_int_equal(probes_new(&probes, &subject, (struct probe_list){subject.probes, 1}, 0, -1, &err), -2);
 	assert_non_null(strstr(err.text, "cannot open network namespace 'eval-no-such'"));
 }
 

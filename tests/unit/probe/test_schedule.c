@@ -29,7 +29,7 @@ static void begin(struct fixture *f, const char *exec, unsigned int every_ms, un
 		.samples = json_array(),
 	};
 	f->subject = (struct subject){.probes = &f->probe, .probe_count = 1};
-	assert_int_equal(probes_new(&f->probes, &f->subject, 0, -1, NULL), 0);
+	assert_int_equal(probes_new(&f->probes, &f->subject, (struct probe_list){&f->probe, 1}, 0, -1, NULL), 0);
 }
 
 static void end(struct fixture *f)
