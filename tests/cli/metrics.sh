@@ -56,7 +56,7 @@ check_fails "a trial whose metrics change too much: exit 1" 1 "$eval_bin" run ca
 check_eq "it fails, for the change" "$(sql "SELECT status, verdict FROM trials")" "completed|fail"
 "$eval_bin" show --db "$db" "$(sql "SELECT id FROM campaigns")" 1 >"$work/shown"
 "$eval_bin" show --db "$db" "$(sql "SELECT id FROM campaigns")" 1 --json >"$work/trial.json"
-figure() { jq -r ".summary.metrics.$1.series[\"$(sed 's/"/\\"/g' <<<"$2")\"].$3" "$work/trial.json"; }
+figure() { jq -r --arg series "$2" ".summary.metrics.$1.series[\$series].$3" "$work/trial.json"; }
 check_number "before: 100 a second" "$(figure store "$wanted" before.mean) >= 95 && $(figure store "$wanted" before.mean) <= 105"
 # abort_if makes it slow within a second.
 check_number "during: the least 40 a second" "$(figure store "$wanted" during.min) >= 38 && $(figure store "$wanted" during.min) <= 42"

@@ -105,10 +105,12 @@ range_in_code() {
 	local probe=
 	[[ $where != probe ]] || probe="exec: x, $1: 123456789012"
 	local metric=
+	[[ $where != expected ]] || metric="metrics: [{name: m, url: 'http://x', series: up}],"
 	[[ $where != metric ]] || metric="metrics: [{name: m, url: 'http://x', series: up, $1: 123456789012}],"
 	[[ $where != http ]] || probe="http: {url: 'http://x', $1: 123456789012}"
 	printf '%s\nsubjects:\n  - {name: s, reset: "true", %s nodes: [{name: n, address: 10.0.0.1}, {name: m, address: 10.0.0.2}]}\nchaos_types: [{type: latency, params: {min_ms: 1, max_ms: 1}}]\n' \
 		"$([[ $where == top ]] && echo "$1: 123456789012"; [[ $where == defaults ]] && echo "defaults: {$1: 123456789012}"
+			[[ $where == expected ]] && echo "defaults: {expect: {metrics: [{series: up, $1: 123456789012}]}}"
 			[[ $where == expect ]] && echo "defaults: {expect: {$1: 123456789012}}")" \
 		"$([[ $where == subject ]] && echo "$1: 123456789012,"; [[ -z $probe ]] || echo "probes: [{name: p, $probe}],"; echo "$metric")" >"$file"
 	"$eval_bin" validate "$file" 2>&1 | sed -n "s/.*'$1' must be between \([0-9.]*\) and \([0-9.]*\),.*/\1 to \2/p" | head -n 1
@@ -129,6 +131,7 @@ for row in "${ranges[@]}"; do
 	[[ $key != *_max* && $key != *_min && $key != recover_* ]] || level=expect
 	[[ $level == metric || $key != *_ms ]] || level=probe
 	[[ $key != status ]] || level=http
+	[[ $key != change_max ]] || level=expected
 	check_eq "$reference: the range of $key" "$(range_in_code "$key" "$level")" "$range"
 done
 

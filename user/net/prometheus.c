@@ -336,7 +336,7 @@ static bool label_matches(const struct matcher *matcher, const struct label *lab
 	return false;
 }
 
-static bool is_wanted(const struct selector *selector, const char *name, const struct label *labels, int count)
+static bool selects(const struct selector *selector, const char *name, const struct label *labels, int count)
 {
 	if (strcmp(selector->name, name) != 0)
 		return false;
@@ -346,7 +346,7 @@ static bool is_wanted(const struct selector *selector, const char *name, const s
 	return true;
 }
 
-static bool name_is_wanted(const struct prometheus *scan, const char *text, size_t length)
+static bool wants_name(const struct prometheus *scan, const char *text, size_t length)
 {
 	for (size_t i = 0; i < scan->count; i++)
 		if (!strncmp(scan->selectors[i].name, text, length) && !scan->selectors[i].name[length])
@@ -362,7 +362,7 @@ static void read_sample(struct prometheus *scan, char *line)
 	int count = 0;
 	double value;
 
-	if (!length || length >= sizeof(name) || !name_is_wanted(scan, line, length))
+	if (!length || length >= sizeof(name) || !wants_name(scan, line, length))
 		return;
 	memcpy(name, line, length);
 	name[length] = '\0';
@@ -378,7 +378,7 @@ static void read_sample(struct prometheus *scan, char *line)
 	for (size_t i = 0; i < scan->count; i++) {
 		struct selector *selector = &scan->selectors[i];
 
-		if (!is_wanted(selector, name, labels, count))
+		if (!selects(selector, name, labels, count))
 			continue;
 		selector->found.matched++;
 		selector->found.value += value;

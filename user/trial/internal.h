@@ -86,6 +86,10 @@ json_t *trial_roles(struct trial *trial, struct error *err);
 int trial_final_checks(struct trial *trial, json_t *list, enum trial_verdict *verdict, struct error *err);
 extern const struct pump_source trial_command_source, trial_drains_source, trial_guard_source;
 
+/* trial/phase.c */
+/* The recorded phase of a window; without one that in which the trial is. */
+enum trial_phase trial_phase_of_window(const struct trial *trial, enum summary_window window);
+
 /* trial/load.c */
 int trial_start_load(struct trial *trial, struct error *err);
 /* True if the workload has ended without success. */
@@ -95,8 +99,6 @@ int trial_check_workload(const struct trial *trial, const char *when, struct err
 void trial_send_samples(struct trial *trial);
 /* Kills the workload, the probes and every process that they started. */
 void trial_stop_load(struct trial *trial);
-/* The recorded phase of a window; without one that in which the trial is. */
-enum trial_phase trial_phase_of_window(const struct trial *trial, enum summary_window window);
 extern const struct pump_source trial_workload_source, trial_probes_source;
 
 /* trial/metrics.c */

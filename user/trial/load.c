@@ -91,17 +91,6 @@ static uint32_t probe_index(const struct trial *trial, const char *name)
 	return index;
 }
 
-enum trial_phase trial_phase_of_window(const struct trial *trial, enum summary_window window)
-{
-	static const enum trial_phase phases[WINDOW_COUNT] = {
-		[WINDOW_BEFORE] = PHASE_WARMUP,
-		[WINDOW_DURING] = PHASE_HOLD,
-		[WINDOW_AFTER] = PHASE_RECOVER,
-	};
-
-	return window == WINDOW_NONE ? trial->phase : phases[window];
-}
-
 /* Keeps the sample for the summary, and records it with the phase that the summary counts it in. */
 static int keep_sample(struct trial *trial, json_t *row)
 {
