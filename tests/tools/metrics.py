@@ -3,7 +3,7 @@
 """Metrics by Prometheus' own library: metrics.py ADDRESS PORT FOLDER [LINES]; prints "ready" when it listens.
 
 work_total grows by 100 a second, and by 40 while the file FOLDER/slow exists; depth is 3, and 9 while it exists. LINES more
-series are there, as in a store. The process ends when FOLDER/stop exists.
+series are there, as in a store. The process ends when FOLDER/stop exists, or when its parent ends.
 """
 import os
 import sys
@@ -22,13 +22,16 @@ for region in range(int(sys.argv[4]) if len(sys.argv) > 4 else 0):
     many.labels(f"region-{region}").set(region)
 
 
+parent = os.getppid()
+
+
 def is_slow():
     return os.path.exists(folder + "/slow")
 
 
 def run():
     before = time.monotonic()
-    while not os.path.exists(folder + "/stop"):
+    while not os.path.exists(folder + "/stop") and os.getppid() == parent:
         time.sleep(0.005)
         now = time.monotonic()
         work.labels("write").inc((now - before) * (40 if is_slow() else 100))

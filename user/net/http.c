@@ -19,6 +19,12 @@
 /* Should libcurl not ask for a new time when one is over: it does not if it takes the old one to be still ahead. */
 #define TIMER_AGAIN_NS (10 * NSEC_PER_MSEC)
 
+/*
+ * libcurl reads a hundred times this before it returns. Reading 100 KB of metrics takes half a millisecond, in which no
+ * sample starts.
+ */
+#define SINK_BYTES 1024L
+
 struct http_request {
 	CURLM *multi;
 	CURL *easy;
@@ -189,7 +195,8 @@ static bool set_options(struct http_request *request, const struct http_spec *sp
 	bad |= curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	bad |= curl.easy_setopt(easy, CURLOPT_WRITEDATA, request);
 	if (spec->sink)
-		bad |= curl.easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+		bad |= curl.easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip") ||
+		       curl.easy_setopt(easy, CURLOPT_BUFFERSIZE, SINK_BYTES);
 	if (spec->ca)
 		bad |= curl.easy_setopt(easy, CURLOPT_CAINFO, spec->ca);
 	if (spec->cert)
