@@ -233,3 +233,68 @@ bool metrics_describe(char *out, size_t size, const json_t *expectation)
 		    is_change ? " %" : "");
 	return true;
 }
+
+static const char *const phases[] = {"before", "during", "after"};
+
+static json_t *effect_of(json_t *effects, const json_t *trial, const char *source, const char *series)
+{
+	json_t *effect;
+	size_t i;
+
+	json_array_foreach (effects, i, effect)
+		if (json_equal(json_object_get(effect, "subject"), json_object_get(trial, "subject")) &&
+		    json_equal(json_object_get(effect, "chaos"), json_object_get(trial, "chaos")) &&
+		    !strcmp(json_text_or(effect, "source", ""), source) &&
+		    !strcmp(json_text_or(effect, "series", ""), series))
+			return effect;
+	effect = json_pack("{s:O?, s:O?, s:s, s:s, s:i, s:n, s:n, s:n}", "subject", json_object_get(trial, "subject"),
+			   "chaos", json_object_get(trial, "chaos"), "source", source, "series", series, "trials", 0,
+			   phases[0], phases[1], phases[2]);
+	json_array_append_new(effects, effect);
+	return effect;
+}
+
+static void widen(json_t *effect, const char *phase, double mean)
+{
+	json_t *range = json_object_get(effect, phase);
+	double least = mean, most = mean;
+
+	if (isnan(mean))
+		return;
+	if (json_is_array(range)) {
+		least = fmin(mean, json_number_value(json_array_get(range, 0)));
+		most = fmax(mean, json_number_value(json_array_get(range, 1)));
+	}
+	json_object_set_new(effect, phase, json_pack("[f, f]", least, most));
+}
+
+static void add_effects(json_t *effects, const json_t *trial, const char *source, const json_t *of_source)
+{
+	const char *series;
+	json_t *windows;
+
+	json_object_foreach (json_object_get(of_source, "series"), series, windows) {
+		json_t *effect = effect_of(effects, trial, source, series);
+
+		json_object_set(effect, "kind", json_object_get(windows, "kind"));
+		json_object_set_new(effect, "trials", json_integer(json_integer_at(effect, "trials") + 1));
+		for (size_t i = 0; i < ARRAY_SIZE(phases); i++)
+			widen(effect, phases[i], json_number_at(json_object_get(windows, phases[i]), "mean"));
+	}
+}
+
+json_t *metrics_effects(const json_t *trials)
+{
+	json_t *effects = json_array();
+	const json_t *trial;
+	size_t i;
+
+	json_array_foreach (trials, i, trial) {
+		json_t *metrics = json_object_get(json_object_get(trial, "summary"), "metrics"), *of_source;
+		const char *source;
+
+		json_object_foreach (metrics, source, of_source)
+			add_effects(effects, trial, source, of_source);
+	}
+	return effects;
+}

@@ -58,3 +58,10 @@ json_t *metrics_summarize(const struct metric_list *list);
 enum trial_verdict metrics_judge(const json_t *asked, const json_t *metrics, json_t *list);
 /* True if it did; writes "lowest value of SERIES of SOURCE 3, expected at least 10". */
 bool metrics_describe(char *out, size_t size, const json_t *expectation);
+
+/*
+ * From trials' rows, an array, a new reference: an object for each subject, chaos type, source and series, in the order
+ * of the trials: {"subject", "chaos", "source", "series", "kind", "trials", "before", "during", "after": [least, most]
+ * of the trials' means, or null}.
+ */
+json_t *metrics_effects(const json_t *trials);
