@@ -31,6 +31,7 @@ sed -i '/allow:/s/ allow: \[stacked\],//; /^parallel/d; s/instances: 2/instances
 check_fails "a campaign with a baseline, slower than expected: exit 1" 1 "$eval_bin" run campaign "$work/report.yaml"
 check_match "the end names each with value and limit" "$output" 'p50 of ping [0-9.]+ ms \([0-9–.]+ of [0-9]+ samples\), expected at most 200 ms'
 check_match "… says what the chaos did, over its trials" "$output" 'Effects.*slow, ping: [0-9]+.* available, p50 .*; 0 of 5 passed'
+check_match "… and what stands out, last" "$output" $'Findings\n  slow: ping is [0-9]+ times slower: p50 5[0-9][0-9] ms.* \\(before [0-9.]+ m?s'
 check_match "… compares with the baseline" "$output" 'Baseline against chaos'
 check_match "… and claims what it can show" "$output" 'p50 +[0-9.]+ ms +[0-9.]+ m?s +\+[0-9.]+ m?s \(.*p 0\.0[0-9]+: worse'
 check_match "… and says how to run them again" "$output" "5 trials did not pass; this runs just them again:"

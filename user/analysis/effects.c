@@ -25,7 +25,7 @@ static const struct figure {
 struct effect {
 	const json_t *like; /* the first trial's row */
 	const char *probe;  /* NULL: none */
-	size_t trials, passed;
+	size_t trials, passed, outages;
 	double least[ARRAY_SIZE(figures)], most[ARRAY_SIZE(figures)]; /* NAN: none */
 };
 
@@ -75,6 +75,7 @@ static void add_trial(struct effects *effects, const json_t *trial, const char *
 		return;
 	effect->trials++;
 	effect->passed += outcome_passed(trial);
+	effect->outages += json_number_at(json_object_get(windows, "during"), "outage_seconds") > 0;
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {
 		const char *window = figures[i].window;
 		double number = json_number_at(window ? json_object_get(windows, window) : summary, figures[i].key);
@@ -88,10 +89,10 @@ static void add_trial(struct effects *effects, const json_t *trial, const char *
 static json_t *effect_to_json(const struct effect *effect)
 {
 	json_t *json =
-		json_pack("{s:O?, s:O?, s:s?, s:b, s:I, s:I}", "subject", json_object_get(effect->like, "subject"),
+		json_pack("{s:O?, s:O?, s:s?, s:b, s:I, s:I, s:I}", "subject", json_object_get(effect->like, "subject"),
 			  "chaos", json_object_get(effect->like, "chaos"), "probe", effect->probe, "baseline",
 			  json_is_true(json_object_get(effect->like, "baseline")), "trials", (json_int_t)effect->trials,
-			  "passed", (json_int_t)effect->passed);
+			  "passed", (json_int_t)effect->passed, "outages", (json_int_t)effect->outages);
 
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
 		json_object_set_new(json, figures[i].name,

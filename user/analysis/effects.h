@@ -8,9 +8,10 @@
 /*
  * From trials' rows with subject, chaos, baseline, status, verdict and summary. An array, a new reference, NULL if out
  * of memory: an object for each subject, chaos type and probe, in the order of the trials: {"subject", "chaos",
- * "probe": NAME or null if there is none, "baseline": bool, "trials", "passed": numbers of trials, "availability",
- * "p50_ms", "p99_ms", "outage_seconds": R, under the fault, "before_p50_ms": R, "recovery_seconds": R}, where R is
- * [least, most] over the trials that have such a number, or null.
+ * "probe": NAME or null if there is none, "baseline": bool, "trials", "passed", "outages": numbers of trials, "outages"
+ * of those in which samples were bad under the fault, "availability", "p50_ms", "p99_ms", "outage_seconds": R, under
+ * the fault, "before_p50_ms": R, "recovery_seconds": R}, where R is [least, most] over the trials that have such a
+ * number, or null.
  */
 json_t *effects_make(const json_t *trials);
 /* The member's [least, most]. False if it is null. */

@@ -2,6 +2,7 @@
 /* Says in words what each chaos type did to each probe. */
 #include "report/internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "analysis/effects.h"
@@ -9,6 +10,9 @@
 #include "util/cleanup.h"
 #include "util/json.h"
 #include "util/text.h"
+
+#define FINDINGS_MAX 3
+#define SLOWER_MIN 1.5 /* times */
 
 typedef const char *(*number_format)(char out[REPORT_CELL_SIZE], const json_t *value);
 
@@ -81,9 +85,117 @@ static void print_metric_effects(FILE *out, const json_t *trials)
 	}
 }
 
-static void print_findings(FILE *out, const json_t *trials)
+/* How bad an effect is: what stops is worse than what fails, and that is worse than what is slow. 0: no effect. */
+struct badness {
+	const json_t *effect;
+	double outage_seconds, lost, slower; /* lost: 0…1; slower: a factor from SLOWER_MIN on, else 0 */
+};
+
+static struct badness badness_of(const json_t *effect)
 {
-	_cleanup_json_ json_t *effects = effects_make(trials);
+	struct badness bad = {.effect = effect};
+	double least, most, before;
+
+	if (effects_range(effect, "outage_seconds", &least, &most))
+		bad.outage_seconds = most;
+	if (effects_range(effect, "availability", &least, &most))
+		bad.lost = 1 - least;
+	if (effects_range(effect, "before_p50_ms", &before, &most) && effects_range(effect, "p50_ms", &least, &most) &&
+	    before > 0 && most / before >= SLOWER_MIN)
+		bad.slower = most / before;
+	return bad;
+}
+
+static int compare_badness(const void *a, const void *b)
+{
+	const struct badness *x = a, *y = b;
+	double first = y->outage_seconds - x->outage_seconds, second = y->lost - x->lost, third = y->slower - x->slower;
+
+	return first != 0    ? (first > 0) - (first < 0)
+	       : second != 0 ? (second > 0) - (second < 0)
+			     : (third > 0) - (third < 0);
+}
+
+/* "put stops for 1.2 s to 1.6 s, in 4 of 4 trials"; "put is 6.8 times slower: p50 116 ms (before 17 ms)". */
+static void say_finding(char *out, size_t size, const struct badness *bad)
+{
+	const json_t *effect = bad->effect;
+	long long trials = json_integer_at(effect, "trials");
+
+	snprintf(out, size, "%s", json_text_or(effect, "probe", "?"));
+	if (bad->outage_seconds > 0) {
+		append_range(out, size, effect, "outage_seconds", report_seconds, " stops for ");
+		text_append(out, size, ", in %lld of %lld trial%s", (long long)json_integer_at(effect, "outages"),
+			    trials, text_plural(trials));
+	}
+	if (bad->lost > 0)
+		append_range(out, size, effect, "availability", report_percent, ", is available ");
+	if (bad->slower > 0) {
+		text_append(out, size, "%s is %.*f times slower: p50 ",
+			    bad->outage_seconds > 0 || bad->lost > 0 ? "," : "", bad->slower < 10, bad->slower);
+		append_range(out, size, effect, "p50_ms", report_milliseconds, "");
+		append_range(out, size, effect, "before_p50_ms", report_milliseconds, " (before ");
+		text_append(out, size, ")");
+	}
+}
+
+static bool is_bad(const struct badness *bad)
+{
+	return bad->outage_seconds > 0 || bad->lost > 0 || bad->slower > 0;
+}
+
+static void print_finding(FILE *out, const struct badness *bad)
+{
+	char text[512];
+
+	say_finding(text, sizeof(text), bad);
+	fputs("  ", out);
+	report_text(out, json_text_or(bad->effect, "chaos", "?"), "");
+	fputs(": ", out);
+	report_text(out, text, "");
+	fputc('\n', out);
+}
+
+/* Names what changed nothing, from the first of these effects on. */
+static void print_harmless(FILE *out, const struct badness *bad, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		fputs(i ? ", " : "  without effect: ", out);
+		report_text(out, json_text_or(bad[i].effect, "chaos", "?"), "");
+		fputs(" on ", out);
+		report_text(out, json_text_or(bad[i].effect, "probe", "?"), "");
+	}
+	if (count)
+		fputc('\n', out);
+}
+
+/* What the faults did to the probes: the worst first, at most FINDINGS_MAX, and then what did nothing. */
+static void print_findings(FILE *out, const json_t *effects)
+{
+	struct badness *all = calloc(json_array_size(effects) + 1, sizeof(*all));
+	size_t count = 0, bad = 0, i;
+	const json_t *effect;
+
+	json_array_foreach (effects, i, effect)
+		if (all && !json_is_true(json_object_get(effect, "baseline")) &&
+		    json_is_array(json_object_get(effect, "availability")))
+			all[count++] = badness_of(effect);
+	if (count) {
+		qsort(all, count, sizeof(*all), compare_badness);
+		fputs("\nFindings\n", out);
+	}
+	while (bad < count && is_bad(&all[bad]))
+		bad++;
+	for (i = 0; i < bad && i < FINDINGS_MAX; i++)
+		print_finding(out, &all[i]);
+	if (bad > FINDINGS_MAX)
+		fprintf(out, "  and %zu more: see the effects above\n", bad - FINDINGS_MAX);
+	print_harmless(out, all + bad, count - bad);
+	free(all);
+}
+
+static void print_effects(FILE *out, const json_t *effects)
+{
 	const json_t *effect;
 	char text[512];
 	size_t i;
@@ -101,13 +213,16 @@ static void print_findings(FILE *out, const json_t *trials)
 		}
 		fprintf(out, ": %s\n", text);
 	}
-	print_metric_effects(out, trials);
 }
 
 static void print_conclusions(FILE *out, const json_t *trials)
 {
-	print_findings(out, trials);
+	_cleanup_json_ json_t *effects = effects_make(trials);
+
+	print_effects(out, effects);
+	print_metric_effects(out, trials);
 	print_baseline(out, trials);
+	print_findings(out, effects);
 }
 
 void report_conclusions(FILE *out, int reader_fd, const json_t *trials)
