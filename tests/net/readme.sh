@@ -46,7 +46,7 @@ slow-follower|completed|pass
 cut-leader|completed|pass
 cut-follower|completed|pass
 full-follower|completed|pass"
-check_match "it ends with its findings and the page" "$table" $'\nFindings\n  cut-leader: put stops for [^\n]+\n([^\n]+\n)+\nThat took [0-9]+ s.*What it shows: [^ ]+/demo/report.html$'
+check_match "it ends with its findings and the page" "$table" $'\nFindings\n([^\n]+\n)*  cut-leader: put stops for [^\n]+\n([^\n]+\n)*\nThat took [0-9]+ s.*What it shows: [^ ]+/demo/report.html$'
 for chaos in baseline slow-leader slow-follower cut-leader cut-follower full-follower; do
 	check_match "the table shows $chaos" "$table" "trial-etcd-lab-$chaos-[0-9]+ +completed +pass"
 done
