@@ -53,14 +53,8 @@ static double metric_of(const json_t *trial, const char *probe, const struct met
 	return fmax(json_number_at(json_object_get(windows, "during"), metric->name), after);
 }
 
-static bool is_same(const json_t *trial, const json_t *like, const char *key)
-{
-	return !strcmp(json_text_or(trial, key, ""), json_text_or(like, key, ""));
-}
-
-/* Of the trials that belong to `like`: its subject and chaos type, or its subject's baseline. */
-static int collect(struct group *group, const json_t *trials, const json_t *like, bool of_baseline, const char *probe,
-		   const struct metric *metric)
+/* trials may be NULL: none. */
+static int collect(struct group *group, const json_t *trials, const char *probe, const struct metric *metric)
 {
 	const json_t *trial;
 	size_t i;
@@ -69,12 +63,8 @@ static int collect(struct group *group, const json_t *trials, const json_t *like
 	if (!group->numbers)
 		return -1;
 	json_array_foreach (trials, i, trial) {
-		double number;
+		double number = is_completed(trial) ? metric_of(trial, probe, metric) : NAN;
 
-		if (!is_same(trial, like, "subject") ||
-		    (of_baseline ? !is_baseline(trial) : !is_same(trial, like, "chaos")))
-			continue;
-		number = is_completed(trial) ? metric_of(trial, probe, metric) : NAN;
 		if (isnan(number))
 			group->left_out++;
 		else
@@ -168,10 +158,10 @@ static const char *result_of(const json_t *comparison, const struct metric *metr
 	return (shift > 0) == metric->more_is_better ? "better" : "worse";
 }
 
-/* The metrics of one probe, which are one family of tests. */
-static int compare_probe(json_t *out, const json_t *a, const json_t *b, const json_t *like, const char *probe,
-			 const struct compare_options *options)
+/* The metrics of one probe, which are one family of tests. a and b: the trials of two groups. */
+static int compare_probe(json_t *out, const json_t *a, const json_t *b, const char *probe, double smallest_effect)
 {
+	const json_t *like = json_array_get(b, 0);
 	json_t *found[ARRAY_SIZE(metrics)] = {};
 	double p[ARRAY_SIZE(metrics)];
 	int ret = 0;
@@ -181,10 +171,9 @@ static int compare_probe(json_t *out, const json_t *a, const json_t *b, const js
 
 		p[i] = NAN;
 		if (!ret && metrics[i].of_trial == !probe) {
-			ret = collect(&of_a, a, like, options->with_baseline, probe, &metrics[i]) ||
-			      collect(&of_b, b, like, false, probe, &metrics[i]);
+			ret = collect(&of_a, a, probe, &metrics[i]) || collect(&of_b, b, probe, &metrics[i]);
 			if (!ret)
-				found[i] = compare_metric(&of_a, &of_b, &metrics[i], options->smallest_effect, &p[i]);
+				found[i] = compare_metric(&of_a, &of_b, &metrics[i], smallest_effect, &p[i]);
 		}
 		free(of_a.numbers);
 		free(of_b.numbers);
@@ -198,56 +187,89 @@ static int compare_probe(json_t *out, const json_t *a, const json_t *b, const js
 		json_object_set_new(found[i], "probe", json_text_or_null(probe));
 		json_object_set_new(found[i], "p_adjusted", json_number_or_null(p[i]));
 		json_object_set_new(found[i], "result",
-				    json_string(result_of(found[i], &metrics[i], p[i], options->smallest_effect)));
+				    json_string(result_of(found[i], &metrics[i], p[i], smallest_effect)));
 		ret |= json_array_append_new(out, found[i]);
 	}
 	return ret;
 }
 
-/* True if an earlier trial of the list has this subject and chaos type. */
-static bool was_seen(const json_t *trials, size_t before, const json_t *like)
+static char *key_of(const json_t *trial, bool with_chaos)
 {
-	for (size_t i = 0; i < before; i++) {
-		const json_t *trial = json_array_get(trials, i);
+	char *key = NULL;
 
-		if (is_same(trial, like, "subject") && is_same(trial, like, "chaos"))
-			return true;
-	}
-	return false;
+	return asprintf(&key, "%s\n%s", json_text_or(trial, "subject", ""),
+			with_chaos ? json_text_or(trial, "chaos", "") : "") < 0
+		       ? NULL
+		       : key;
 }
 
-/* {NAME: …} of all probes that a trial like this one has samples of. */
-static json_t *probes_of(const json_t *trials, const json_t *like)
+/* {KEY: [TRIAL, …]} by subject and chaos type, or the baselines by subject; in the order of the first trials. */
+static json_t *group_trials(const json_t *trials, bool baselines)
+{
+	_cleanup_json_ json_t *groups = json_object();
+	json_t *trial;
+	size_t i;
+
+	json_array_foreach (trials, i, trial) {
+		_cleanup_free_ char *key = NULL;
+		json_t *group;
+
+		if (baselines && !is_baseline(trial))
+			continue;
+		key = key_of(trial, !baselines);
+		if (!key)
+			return NULL;
+		if (!json_object_get(groups, key))
+			json_object_set_new(groups, key, json_array());
+		group = json_object_get(groups, key);
+		if (json_array_append(group, trial))
+			return NULL;
+	}
+	return TAKE_PTR(groups);
+}
+
+/* {NAME: …} of all probes that a trial of the group has samples of. */
+static json_t *probes_of(const json_t *group)
 {
 	json_t *all = json_object();
 	const json_t *trial;
 	size_t i;
 
-	json_array_foreach (trials, i, trial)
-		if (is_same(trial, like, "subject") && is_same(trial, like, "chaos"))
-			json_object_update_missing(all, json_object_get(json_object_get(trial, "summary"), "probes")
-								?: json_null());
+	json_array_foreach (group, i, trial)
+		json_object_update_missing(all,
+					   json_object_get(json_object_get(trial, "summary"), "probes") ?: json_null());
 	return all;
+}
+
+/* The trial's own metrics come last. */
+static int compare_groups(json_t *out, const json_t *a, const json_t *b, double smallest_effect)
+{
+	_cleanup_json_ json_t *probes = probes_of(b);
+	const char *probe;
+	json_t *windows;
+
+	json_object_foreach (probes, probe, windows)
+		if (compare_probe(out, a, b, probe, smallest_effect))
+			return -1;
+	return compare_probe(out, a, b, NULL, smallest_effect);
 }
 
 json_t *compare_trials(const json_t *a, const json_t *b, const struct compare_options *options)
 {
-	_cleanup_json_ json_t *out = json_array();
-	const json_t *trial;
-	size_t i;
+	_cleanup_json_ json_t *out = json_array(), *groups_b = group_trials(b, false);
+	_cleanup_json_ json_t *groups_a = group_trials(a, options->with_baseline);
+	const char *name;
+	json_t *group;
 
-	json_array_foreach (b, i, trial) {
-		_cleanup_json_ json_t *probes = NULL;
-		const char *probe;
-		json_t *windows;
+	if (!groups_a || !groups_b)
+		return NULL;
+	json_object_foreach (groups_b, name, group) {
+		const json_t *first = json_array_get(group, 0);
+		_cleanup_free_ char *key = key_of(first, !options->with_baseline);
 
-		if (was_seen(b, i, trial) || (options->with_baseline && is_baseline(trial)))
+		if (options->with_baseline && is_baseline(first))
 			continue;
-		probes = probes_of(b, trial);
-		json_object_foreach (probes, probe, windows)
-			if (compare_probe(out, a, b, trial, probe, options))
-				return NULL;
-		if (compare_probe(out, a, b, trial, NULL, options))
+		if (!key || compare_groups(out, json_object_get(groups_a, key), group, options->smallest_effect))
 			return NULL;
 	}
 	return TAKE_PTR(out);

@@ -30,7 +30,8 @@ static int compare_ranked(const void *a, const void *b)
 	return compare_doubles(&((const struct ranked *)a)->value, &((const struct ranked *)b)->value);
 }
 
-static struct ranked *rank_all(const double *a, size_t a_count, const double *b, size_t b_count)
+/* *ties: the sum of t^3 - t over each group of t equal numbers. */
+static struct ranked *rank_all(const double *a, size_t a_count, const double *b, size_t b_count, double *ties)
 {
 	size_t count = a_count + b_count;
 	struct ranked *all = calloc(count, sizeof(*all));
@@ -40,11 +41,16 @@ static struct ranked *rank_all(const double *a, size_t a_count, const double *b,
 	for (size_t i = 0; i < count; i++)
 		all[i] = (struct ranked){.value = i < a_count ? a[i] : b[i - a_count], .is_a = i < a_count};
 	qsort(all, count, sizeof(*all), compare_ranked);
+	*ties = 0;
 	for (size_t first = 0, last; first < count; first = last + 1) {
+		double t;
+
 		for (last = first; last + 1 < count && all[last + 1].value <= all[first].value; last++)
 			;
 		for (size_t i = first; i <= last; i++)
 			all[i].twice = first + last + 2;
+		t = (double)(last - first + 1);
+		*ties += t * t * t - t;
 	}
 	return all;
 }
@@ -77,20 +83,12 @@ static double count_as_far(const struct ranked *all, size_t count, size_t chosen
 }
 
 /* With the correction for ties, and for continuity. */
-static double approximate(const struct ranked *all, size_t a_count, size_t count, size_t sum)
+static double approximate(double ties, size_t a_count, size_t count, size_t sum)
 {
-	double n = (double)count, m = (double)a_count, ties = 0, deviation, distance;
+	double n = (double)count, m = (double)a_count;
+	double deviation = sqrt(m * (n - m) / 12 * (n + 1 - ties / (n * (n - 1))));
+	double distance = fabs((double)sum / 2 - m * (n + 1) / 2) - 0.5;
 
-	for (size_t first = 0, last; first < count; first = last + 1) {
-		double t;
-
-		for (last = first; last + 1 < count && all[last + 1].twice == all[first].twice; last++)
-			;
-		t = (double)(last - first + 1);
-		ties += t * t * t - t;
-	}
-	deviation = sqrt(m * (n - m) / 12 * (n + 1 - ties / (n * (n - 1))));
-	distance = fabs((double)sum / 2 - m * (n + 1) / 2) - 0.5;
 	return deviation > 0 && distance > 0 ? 2 * gsl_cdf_ugaussian_Q(distance / deviation) : 1;
 }
 
@@ -105,17 +103,19 @@ static double choices(size_t count, size_t chosen)
 
 double rank_test(const double *a, size_t a_count, const double *b, size_t b_count)
 {
-	_cleanup_free_ struct ranked *all = a_count && b_count ? rank_all(a, a_count, b, b_count) : NULL;
+	_cleanup_free_ struct ranked *all = NULL;
 	size_t sum = 0, count = a_count + b_count;
+	double ties;
 
 	if (!a_count || !b_count)
 		return 1;
+	all = rank_all(a, a_count, b, b_count, &ties);
 	if (!all)
 		return NAN;
 	for (size_t i = 0; i < count; i++)
 		sum += all[i].is_a ? all[i].twice : 0;
 	if (a_count > RANK_EXACT_MAX || b_count > RANK_EXACT_MAX)
-		return approximate(all, a_count, count, sum);
+		return approximate(ties, a_count, count, sum);
 	return fmin(1, count_as_far(all, count, a_count, sum) / choices(count, a_count));
 }
 

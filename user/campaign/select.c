@@ -124,9 +124,9 @@ static int find_resumed(struct campaign *campaign, json_t **out)
 }
 
 /* row is the trial's, or NULL if it is new. */
-static bool is_to_run(const struct campaign *campaign, const struct plan_trial *plan, const json_t *row)
+static bool is_to_run(const struct campaign *campaign, const struct plan_trial *plan, const json_t *row,
+		      enum trial_status status)
 {
-	enum trial_status status = row ? status_find(json_text_or(row, "status", "planned")) : STATUS_PLANNED;
 	const struct campaign_options *options = campaign->options;
 
 	if (!campaign_selects(campaign, plan))
@@ -149,7 +149,7 @@ static void add_entry(struct campaign *campaign, const struct plan_trial *plan, 
 		.plan = plan,
 		.attempt = row ? (unsigned int)json_integer_at(row, "attempt") : 0,
 		.instance = json_is_integer(instance) ? (int)json_integer_value(instance) : -1,
-		.state = is_to_run(campaign, plan, row) ? ENTRY_PENDING : ENTRY_SKIPPED,
+		.state = is_to_run(campaign, plan, row, status) ? ENTRY_PENDING : ENTRY_SKIPPED,
 	};
 	campaign->to_run += entry->state == ENTRY_PENDING;
 	campaign->left_out += entry->state == ENTRY_SKIPPED && !status_is_final(status);
