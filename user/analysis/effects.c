@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analysis/outcome.h"
+#include "analysis/summary.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/json.h"
@@ -64,11 +65,10 @@ static struct effect *find(struct effects *effects, const json_t *trial, const c
 	return effect;
 }
 
-/* probe is NULL for a trial without samples, which is counted by itself. */
-static void add_trial(struct effects *effects, const json_t *trial, const char *probe)
+/* A trial without samples is counted by itself. */
+static void add_trial(const json_t *trial, const char *probe, const json_t *windows, void *effects)
 {
 	const json_t *summary = json_object_get(trial, "summary");
-	const json_t *windows = json_object_get(json_object_get(summary, "probes"), probe ?: "");
 	struct effect *effect = find(effects, trial, probe);
 
 	if (!effect)
@@ -108,15 +108,8 @@ json_t *effects_make(const json_t *trials)
 	const json_t *trial;
 	size_t i;
 
-	json_array_foreach (trials, i, trial) {
-		json_t *probes = json_object_get(json_object_get(trial, "summary"), "probes"), *windows;
-		const char *probe;
-
-		if (!json_object_size(probes))
-			add_trial(&effects, trial, NULL);
-		json_object_foreach (probes, probe, windows)
-			add_trial(&effects, trial, probe);
-	}
+	json_array_foreach (trials, i, trial)
+		summary_each_probe(trial, add_trial, &effects);
 	for (i = 0; i < effects.count; i++)
 		json_array_append_new(out, effect_to_json(&effects.items[i]));
 	free(effects.items);

@@ -222,3 +222,14 @@ json_t *summary_make(const struct summary_samples *samples, const char *const *p
 	}
 	return TAKE_PTR(summary);
 }
+
+void summary_each_probe(const json_t *trial, summary_visit visit, void *data)
+{
+	json_t *probes = json_object_get(json_object_get(trial, "summary"), "probes"), *windows;
+	const char *probe;
+
+	if (!json_object_size(probes))
+		visit(trial, NULL, NULL, data);
+	json_object_foreach (probes, probe, windows)
+		visit(trial, probe, windows, data);
+}

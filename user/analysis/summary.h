@@ -59,3 +59,7 @@ json_t *summary_make(const struct summary_samples *samples, const char *const *p
  * is sorted, count > 0, percent 1…100.
  */
 double summary_percentile(const double *values, size_t count, unsigned int percent);
+
+/* Calls visit with each probe of a trial's `summary` and its windows; once with NULL and NULL if it has none. */
+typedef void (*summary_visit)(const json_t *trial, const char *probe, const json_t *windows, void *data);
+void summary_each_probe(const json_t *trial, summary_visit visit, void *data);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "analysis/summary.h"
 #include "util/cleanup.h"
 #include "util/json.h"
 
@@ -40,8 +41,9 @@ static void put_value(FILE *out, const json_t *value)
 	fputs(number ?: "", out);
 }
 
-static void put_probe(FILE *out, const json_t *trial, const char *probe, const json_t *of_probe)
+static void put_probe(const json_t *trial, const char *probe, const json_t *of_probe, void *data)
 {
+	FILE *out = data;
 	static const char *const columns[] = {"id",
 					      "subject",
 					      "chaos",
@@ -91,15 +93,8 @@ int report_csv(FILE *out, const struct report_source *source)
 		for (size_t f = 0; f < ARRAY_SIZE(figures); f++)
 			fprintf(out, ",%s_%s", windows[w], figures[f]);
 	fputs("\n", out);
-	json_array_foreach (source->trials, i, trial) {
-		json_t *probes = json_object_get(json_object_get(trial, "summary"), "probes"), *of_probe;
-		const char *probe;
-
-		if (!json_object_size(probes))
-			put_probe(out, trial, "", NULL);
-		json_object_foreach (probes, probe, of_probe)
-			put_probe(out, trial, probe, of_probe);
-	}
+	json_array_foreach (source->trials, i, trial)
+		summary_each_probe(trial, put_probe, out);
 	return 0;
 }
 

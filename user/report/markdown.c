@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/outcome.h"
+#include "analysis/summary.h"
 #include "util/json.h"
 
 /* Nothing of untrusted text may be read as Markdown or HTML, nor end the table's cell. */
@@ -29,15 +30,16 @@ static void put_percentile(FILE *out, const json_t *window, const char *key)
 	fprintf(out, " | %s", report_percentile(cell, window, key));
 }
 
-static void put_row(FILE *out, const json_t *trial, const char *probe, const json_t *windows)
+static void put_row(const json_t *trial, const char *probe, const json_t *windows, void *data)
 {
 	const json_t *before = json_object_get(windows, "before"), *during = json_object_get(windows, "during");
 	char cell[REPORT_CELL_SIZE];
+	FILE *out = data;
 
 	fputs("| ", out);
 	put_text(out, json_text_or(trial, "id", "?"));
 	fprintf(out, " | %s | %s | ", json_text_or(trial, "status", "?"), json_text_or(trial, "verdict", "?"));
-	put_text(out, probe);
+	put_text(out, probe ?: "-");
 	fprintf(out, " | %s", report_percent(cell, json_object_get(before, "availability")));
 	fprintf(out, " | %s", report_percent(cell, json_object_get(during, "availability")));
 	put_percentile(out, before, "p50_ms");
@@ -85,14 +87,7 @@ int report_markdown(FILE *out, const struct report_source *source)
 	fputs("\n| trial | status | verdict | probe | available before | during | p50 before | during | p99 during | "
 	      "recovery | hits |\n|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|\n",
 	      out);
-	json_array_foreach (source->trials, i, trial) {
-		json_t *probes = json_object_get(json_object_get(trial, "summary"), "probes"), *windows;
-		const char *probe;
-
-		if (!json_object_size(probes))
-			put_row(out, trial, "-", NULL);
-		json_object_foreach (probes, probe, windows)
-			put_row(out, trial, probe, windows);
-	}
+	json_array_foreach (source->trials, i, trial)
+		summary_each_probe(trial, put_row, out);
 	return 0;
 }
