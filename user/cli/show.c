@@ -205,22 +205,15 @@ static int print_campaign(struct store *store, json_t *campaign, struct error *e
 	return 0;
 }
 
-static int keep_result(json_t *row, void *data, struct error *err)
-{
-	return json_array_append(data, row) ? error_set(err, -ENOMEM, "out of memory") : 0;
-}
-
 static int show_campaign(struct store *store, json_t *campaign, const struct show_options *asked, struct error *err)
 {
-	_cleanup_json_ json_t *trials = json_array();
-	int ret;
+	_cleanup_json_ json_t *trials = NULL;
 
 	if (asked->json)
 		return print_campaign(store, campaign, err);
-	ret = store_visit_trials(store, json_text_or(campaign, "id", ""), STORE_TRIAL_RESULTS, keep_result, trials,
-				 err);
-	if (ret)
-		return ret;
+	trials = store_list_trials(store, json_text_or(campaign, "id", ""), STORE_TRIAL_RESULTS, err);
+	if (!trials)
+		return err->code;
 	report_campaign(stdout, terminal_fd(stdout), campaign);
 	tell_dead(campaign, asked->db);
 	putchar('\n');

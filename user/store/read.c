@@ -26,19 +26,6 @@ static json_t *select_rows(struct store *store, enum store_table_id table, const
 	return store_rows(store, table, statement, err);
 }
 
-/* The same, but visits the rows. */
-static int visit_rows(struct store *store, enum store_table_id table, const char *sql, const char *first,
-		      store_row_visit visit, void *data, struct error *err)
-{
-	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	int ret = store_prepare(store, &statement, sql, err);
-
-	if (ret)
-		return ret;
-	sqlite3_bind_text(statement, 1, first, -1, SQLITE_STATIC);
-	return store_visit(store, table, statement, visit, data, err);
-}
-
 static const char *text_of(const json_t *row, const char *column)
 {
 	return json_text_or(row, column, "");
@@ -176,7 +163,7 @@ json_t *store_campaigns(struct store *store, struct error *err)
 	size_t i;
 
 	if (!sql || store_prepare(store, &statement, sql, err) ||
-	    store_visit(store, TABLE_CAMPAIGNS, statement, append_row, campaigns, err))
+	    store_visit(store, TABLE_CAMPAIGNS, statement, NULL, append_row, campaigns, err))
 		return NULL;
 	json_array_foreach (campaigns, i, campaign)
 		if (add_counts(store, campaign, err))
@@ -294,24 +281,40 @@ json_t *store_unfinished(struct store *store, const char *hash, struct error *er
 	return json_incref(campaign);
 }
 
+#define OF_TRIALS " FROM trials WHERE campaign_id = ?1 ORDER BY trial_index"
+
 int store_visit_trials(struct store *store, const char *campaign_id, enum store_trial_part part, store_row_visit visit,
 		       void *data, struct error *err)
 {
 	static const char *const queries[] = {
-		[STORE_TRIAL_STATE] =
-			"SELECT id, status, verdict, attempt, instance FROM trials WHERE campaign_id = ?1 "
-			"ORDER BY trial_index",
+		[STORE_TRIAL_STATE] = "SELECT id, status, verdict, attempt, instance" OF_TRIALS,
 		[STORE_TRIAL_RESULTS] =
-			"SELECT id, subject, chaos, baseline, status, verdict, error_stage, error_text, expectations, "
+			"SELECT id, subject, chaos, baseline, status, verdict, error_stage, error_text, "
+			"CASE WHEN verdict IN ('fail', 'inconclusive') THEN expectations END AS expectations, "
 			"CASE WHEN json_valid(evidence) AND json_type(evidence, '$.targets') IS NULL AND "
 			"json_array_length(evidence, '$.losses') = 0 THEN json_object('hit', "
 			"json_extract(evidence, '$.hit'), 'losses', json('[]')) ELSE evidence END AS evidence, "
-			"CASE WHEN json_valid(summary) THEN json_remove(summary, '$.intervals', '$.shifts') ELSE "
-			"summary END AS "
-			"summary FROM trials WHERE campaign_id = ?1 ORDER BY trial_index",
+			"summary" OF_TRIALS,
+		[STORE_TRIAL_FIGURES] = "SELECT id, subject, chaos, baseline, status, summary" OF_TRIALS,
 	};
+	static const char *const skipped[] = {
+		"intervals",         "shifts", "errors",  "count", "p90_ms", "max_ms",
+		"first_bad_seconds", "drawn",  "applied", NULL,
+	};
+	_cleanup_statement_ sqlite3_stmt *statement = NULL;
+	int ret = store_prepare(store, &statement, queries[part], err);
 
-	return visit_rows(store, TABLE_TRIALS, queries[part], campaign_id, visit, data, err);
+	if (ret)
+		return ret;
+	sqlite3_bind_text(statement, 1, campaign_id, -1, SQLITE_STATIC);
+	return store_visit(store, TABLE_TRIALS, statement, skipped, visit, data, err);
+}
+
+json_t *store_list_trials(struct store *store, const char *campaign_id, enum store_trial_part part, struct error *err)
+{
+	_cleanup_json_ json_t *trials = json_array();
+
+	return store_visit_trials(store, campaign_id, part, append_row, trials, err) ? NULL : TAKE_PTR(trials);
 }
 
 static const char *column_text(sqlite3_stmt *statement, int at)

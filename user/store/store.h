@@ -99,15 +99,18 @@ typedef int (*store_row_visit)(json_t *row, void *data, struct error *err);
 enum store_trial_part {
 	STORE_TRIAL_STATE, /* id, status, verdict, attempt, instance */
 	/*
-	 * id, subject, chaos, baseline, status, verdict, error_stage, error_text, expectations, evidence: only "hit"
-	 * and "losses" if there were no losses, summary without "intervals" and "shifts": of tens of thousands, most of
-	 * the time is JSON.
+	 * id, subject, chaos, baseline, status, verdict, error_stage, error_text, expectations unless they are met,
+	 * evidence: only "hit" and "losses" if there were no losses, summary: mostly without what no table has
+	 * ("intervals", "shifts", "errors", "count", p90, the slowest): of tens of thousands, most of the time is JSON.
 	 */
 	STORE_TRIAL_RESULTS,
+	STORE_TRIAL_FIGURES, /* id, subject, chaos, baseline, status, summary as above */
 };
 /* In plan order. */
 int store_visit_trials(struct store *store, const char *campaign_id, enum store_trial_part part, store_row_visit visit,
 		       void *data, struct error *err);
+/* The same rows as an array, a new reference; NULL with err on failure. */
+json_t *store_list_trials(struct store *store, const char *campaign_id, enum store_trial_part part, struct error *err);
 
 struct store_sample {
 	unsigned int attempt;
