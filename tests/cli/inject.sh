@@ -196,7 +196,7 @@ check "nothing is left" wait_for 3 nothing_left_in n1
 # --- What is said while it holds ------------------------------------------------------------------------------
 in_ns n1 ip link set eth0 mtu 1500
 spawn_in n1 ping -n -i 0.02 10.99.0.2
-screen=$(script -qec "$eval_bin inject latency --min-ms 1 --max-ms 2 --for 2s --netns $n1 --peer 10.99.0.2" /dev/null </dev/null)
+screen=$(TERM=xterm script -qec "$eval_bin inject latency --min-ms 1 --max-ms 2 --for 2s --netns $n1 --peer 10.99.0.2" /dev/null </dev/null)
 check_match "on a terminal: the target and its peers" "$screen" $'\ntarget: '"$n1"$'\r?\npeers: 10.99.0.2\r?\n'
 check_match "on a terminal: the parameters" "$screen" $'\nparameters:.* min_ms=1.0 max_ms=2.0|\nparameters:.*min_ms'
 check_match "on a terminal: the time left and the hits" "$screen" $'\r\033\\[K[12] s left, hits: [1-9][0-9]*'

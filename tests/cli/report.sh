@@ -146,6 +146,13 @@ said=$("$eval_bin" compare "$id" --db "$work/hostile.db")
 check_match "a failed baseline is said" "$said" "2 of 5 baseline trials did not complete, and are left out"
 check_match "3 and 5 trials: ratios only" "$said" 'ratio [0-9.]+ \([0-9.]+ to [0-9.]+\)'
 check_fails "… nothing is claimed" 1 grep -q worse <<<"$said"
+for columns in 60 80 100 120; do
+	for other in "" "$id"; do
+		shown=$(script -qec "stty cols $columns; $eval_bin compare $id $other --plan-power" /dev/null | tr -d '\r')
+		check_number "compare: no line is wrapped by a terminal of $columns columns" "$(wc -L <<<"$shown") <= $columns"
+		check_eq "… it says the same" "$(tr -s ' \n' ' ' <<<"$shown")" "$("$eval_bin" compare "$id" ${other:+"$other"} --plan-power | tr -s ' \n' ' ')"
+	done
+done
 check_fails "--min-effect: not a number" 2 "$eval_bin" compare "$id" --min-effect ten
 
 # --- Again ------------------------------------------------------------------------------------------------------

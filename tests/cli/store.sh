@@ -40,14 +40,32 @@ check_match 'show: a missed expectation too' "$(show "$campaign")" $'    availab
 check_number 'show: the table fits 140 columns' \
 	"$(show "$campaign" | sed -n '/availability/,$p' | awk '{ if (length > most) most = length } END { print most }') <= 140"
 check_eq 'show: no colour where no terminal is' "$(show "$campaign" | grep -c $'\033')" 0
-# Lines of what the terminal of that width gets, without the codes of colours.
-on_columns() { script -qec "stty cols $1; $eval_bin show --db $db $campaign" /dev/null | tr -d '\r' | sed 's/\x1b\[[0-9;]*m//g'; }
+# on_columns COLUMNS COMMAND…: what a terminal of that width gets, without the codes of colours.
+on_columns() { TERM=xterm script -qec "stty cols $1; $eval_bin ${*:2} --db ${on_db:-$db} 2>/dev/null" /dev/null | tr -d '\r' | sed 's/\x1b\[[0-9;]*m//g'; }
+longest() { LC_ALL=C.UTF-8 wc -L; }
 for columns in 60 80 100 120 160; do
 	check_number "show: no line is wrapped by a terminal of $columns columns, but for commands, paths and the hash" \
-		"$(on_columns $columns | grep -vE 'eval |/|config hash' | LC_ALL=C.UTF-8 wc -L) <= $columns"
-	check_match "… each trial is there, with what failed" "$(on_columns $columns)" "failed"
+		"$(on_columns $columns show "$campaign" | grep -vE 'eval |/|config hash' | longest) <= $columns"
+	check_match "… each trial is there, with what failed" "$(on_columns $columns show "$campaign")" "failed"
 done
-check_match 'show: colour on a terminal' "$(script -qec "$eval_bin show --db $db $campaign" /dev/null)" $'\033\\[31mfailed'
+# coloured TERM [VARIABLE=VALUE]: how many lines of show have codes.
+coloured() { script -qec "env TERM=$1 ${2:-} $eval_bin show --db $db $campaign" /dev/null | grep -c $'\033'; }
+check_match 'show: colour on a terminal' "$(TERM=xterm script -qec "$eval_bin show --db $db $campaign" /dev/null)" $'\033\\[31mfailed'
+check_number 'show: colour though NO_COLOR is empty' "$(coloured xterm NO_COLOR=) > 0"
+check_eq 'show: no colour with NO_COLOR, nor on a dumb terminal' "$(coloured xterm NO_COLOR=1) $(coloured dumb)" "0 0"
+
+cp "$db" "$work/labels.db"
+sqlite3 "$work/labels.db" "UPDATE campaigns SET label = replace(hex(zeroblob(50)), '00', 'äö')"
+for columns in 60 80 100 120; do
+	for on_db in "$db" "$work/labels.db"; do
+		check_number "list: no line is wrapped by a terminal of $columns columns" "$(on_columns $columns list | longest) <= $columns"
+		check_match "… it has the whole id, the status and the numbers" "$(on_columns $columns list)" \
+			$'\n'"$campaign .* interrupted.*completed 3, failed 1, planned 1; verdict fail 1"
+	done
+done
+unset on_db
+check_eq 'list: a wide terminal gets what a file gets' "$(on_columns 200 list)" "$(list 2>/dev/null)"
+check_match 'list: a file gets the whole label' "$("$eval_bin" list --db "$work/labels.db")" "  (äö){50}  2026"
 check_eq 'show --json: all of it' \
 	"$(show "$campaign" --json | jq -c '[.id, (.trials | length), .trial_counts.failed, (.events | length)]')" \
 	"[\"$campaign\",5,1,5]"

@@ -2,7 +2,6 @@
 /* eval bpf-status: shows live faults, leftovers and the kernel's features. Reads the kernel, not the database. */
 #include <argp.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -255,17 +254,10 @@ static json_t *find_leftovers(const json_t *faults)
 	return leftovers;
 }
 
-static bool can_redraw(void)
-{
-	const char *term = getenv("TERM");
-
-	return isatty(terminal_fd(stdout)) && term && strcmp(term, "dumb") != 0;
-}
-
 /* is_first: of --watch, which prints what the kernel can do once, or not at all on a screen that it draws again. */
 static int print_status(const struct status_options *asked, const json_t *features, int swept, bool is_first)
 {
-	bool redraws = asked->watch && !asked->json && can_redraw();
+	bool redraws = asked->watch && !asked->json && terminal_has_codes(terminal_fd(stdout));
 	_cleanup_json_ json_t *faults = NULL, *status = NULL;
 	struct error err = {};
 	struct utsname kernel;

@@ -12,6 +12,7 @@
 #include "store/store.h"
 #include "util/cleanup.h"
 #include "util/json.h"
+#include "util/terminal.h"
 
 enum { OPTION_FAIL = OPTION_OWN, OPTION_EFFECT, OPTION_POWER };
 
@@ -73,14 +74,6 @@ static error_t take_compare_option(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-/* Without what is not compared: a campaign may have tens of thousands of trials. */
-static int keep_row(json_t *row, void *data, struct error *err)
-{
-	json_object_del(row, "evidence");
-	json_object_del(row, "expectations");
-	return json_array_append(data, row) ? error_set(err, -ENOMEM, "out of memory") : 0;
-}
-
 /* Sets *id to the whole id of a campaign, and *trials to its rows; new references. */
 static int read_trials(struct store *store, const char *asked, json_t **id, json_t **trials, struct error *err)
 {
@@ -89,44 +82,13 @@ static int read_trials(struct store *store, const char *asked, json_t **id, json
 	if (!campaign)
 		return err->code;
 	*id = json_incref(json_object_get(campaign, "id"));
-	*trials = json_array();
-	return store_visit_trials(store, json_string_value(*id), STORE_TRIAL_RESULTS, keep_row, *trials, err);
-}
-
-static size_t count_baselines(const json_t *trials, const char *status)
-{
-	size_t i, count = 0;
-	const json_t *trial;
-
-	json_array_foreach (trials, i, trial)
-		count += json_is_true(json_object_get(trial, "baseline")) &&
-			 (!status || !strcmp(json_text_or(trial, "status", ""), status));
-	return count;
-}
-
-static void print_text(const struct compare_asked *asked, const json_t *ids[2], const json_t *a,
-		       const json_t *comparisons)
-{
-	size_t baselines = count_baselines(a, NULL), completed = count_baselines(a, "completed");
-
-	if (asked->options.with_baseline)
-		printf("%s: chaos against its baseline\n", json_string_value(ids[1]));
-	else
-		printf("%s against %s\n", json_string_value(ids[1]), json_string_value(ids[0]));
-	if (asked->options.with_baseline && !baselines)
-		puts("It has no baseline: include_baseline: true adds one.");
-	else if (asked->options.with_baseline && completed < baselines)
-		printf("%zu of %zu baseline trials did not complete, and are left out.\n", baselines - completed,
-		       baselines);
-	report_compare(stdout, comparisons, asked->plan_power);
-	if (!json_array_size(comparisons))
-		puts("Nothing to compare: no trials of one subject and chaos type that completed in both.");
+	*trials = store_list_trials(store, json_string_value(*id), STORE_TRIAL_FIGURES, err);
+	return *trials ? 0 : err->code;
 }
 
 static int compare(const struct compare_asked *asked, struct store *store)
 {
 	_cleanup_json_ json_t *id_a = NULL, *id_b = NULL, *a = NULL, *b = NULL, *comparisons = NULL;
-	const json_t *ids[2];
 	struct error err = {};
 
 	if (read_trials(store, asked->campaigns[0], &id_a, &a, &err) ||
@@ -139,8 +101,6 @@ static int compare(const struct compare_asked *asked, struct store *store)
 		log_error("out of memory");
 		return EXIT_HOST;
 	}
-	ids[0] = id_a;
-	ids[1] = id_b;
 	if (asked->json) {
 		_cleanup_json_ json_t *all = json_pack("{s:O, s:O, s:b, s:f, s:O}", "a", id_a, "b", id_b,
 						       "with_baseline", asked->options.with_baseline, "smallest_effect",
@@ -149,7 +109,13 @@ static int compare(const struct compare_asked *asked, struct store *store)
 		json_print_document(all, JSON_INDENT(2), stdout);
 		putchar('\n');
 	} else {
-		print_text(asked, ids, a, comparisons);
+		report_compare(stdout, terminal_fd(stdout),
+			       &(struct report_comparison){.a = json_string_value(id_a),
+							   .b = json_string_value(id_b),
+							   .with_baseline = asked->options.with_baseline,
+							   .with_needed = asked->plan_power,
+							   .trials = a,
+							   .comparisons = comparisons});
 	}
 	if (fflush(stdout))
 		return EXIT_HOST;

@@ -122,7 +122,7 @@ void inject_report_started(const struct inject_report *report, const char *engin
 
 bool inject_report_redraws(const struct inject_report *report)
 {
-	return !report->json && isatty(STDOUT_FILENO) == 1;
+	return !report->json && terminal_has_codes(STDOUT_FILENO);
 }
 
 void inject_report_holding(struct inject_report *report, const json_t *evidence, double seconds_left)

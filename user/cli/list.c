@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* eval list: lists the campaigns of the database. */
 #include <argp.h>
-#include <string.h>
 
-#include "analysis/outcome.h"
 #include "campaign/campaign.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "report/report.h"
 #include "store/store.h"
 #include "util/cleanup.h"
 #include "util/json.h"
+#include "util/terminal.h"
 
 static const struct argp_option options[] = {
 	OPTION_DB_ROW,
@@ -60,55 +60,20 @@ static json_t *read_campaigns(const struct list_options *asked, struct error *er
 	return campaigns;
 }
 
-/* "dead": it is recorded as running, but its process is gone. */
-static const char *status_of(const json_t *campaign)
+/* A campaign that is recorded as running is dead if its process is gone. */
+static void mark_alive(json_t *campaigns)
 {
-	return campaign_is_alive(campaign) ? json_text_or(campaign, "status", "?") : "dead";
-}
-
-static size_t width_of(const json_t *campaigns, const char *column, const char *title)
-{
-	size_t width = strlen(title), i;
-	const json_t *campaign;
-
-	json_array_foreach (campaigns, i, campaign) {
-		size_t length = strlen(json_text_or(campaign, column, "-"));
-
-		width = length > width ? length : width;
-	}
-	return width;
-}
-
-static void print_campaigns(const json_t *campaigns)
-{
-	int id_width = (int)width_of(campaigns, "id", "campaign");
-	int label_width = (int)width_of(campaigns, "label", "label");
-	const json_t *campaign;
-	size_t i;
-
-	printf("%-*s  %-*s  %-20s  %-11s  %6s  %s\n", id_width, "campaign", label_width, "label", "started", "status",
-	       "trials", "of them");
-	json_array_foreach (campaigns, i, campaign) {
-		const json_t *counts = json_object_get(campaign, "trials");
-		char progress[160], started[32];
-
-		/* Cut to seconds: "2026-11-23T21:56:43". */
-		snprintf(started, sizeof(started), "%.19sZ",
-			 json_text_or(campaign, "started_at", json_text_or(campaign, "created_at", "-")));
-		printf("%-*s  %-*s  %-20s  %-11s  %6d  %s\n", id_width, json_text_or(campaign, "id", "?"), label_width,
-		       json_text_or(campaign, "label", "-"), started, status_of(campaign),
-		       (int)json_integer_at(counts, "total"), outcome_progress(progress, sizeof(progress), counts));
-	}
-}
-
-static void print_json(json_t *campaigns)
-{
-	_cleanup_json_ json_t *all = json_pack("{s:O}", "campaigns", campaigns);
 	json_t *campaign;
 	size_t i;
 
 	json_array_foreach (campaigns, i, campaign)
 		json_object_set_new(campaign, "alive", json_boolean(campaign_is_alive(campaign)));
+}
+
+static void print_json(json_t *campaigns)
+{
+	_cleanup_json_ json_t *all = json_pack("{s:O}", "campaigns", campaigns);
+
 	json_print_document(all, JSON_INDENT(2), stdout);
 	putchar('\n');
 }
@@ -131,10 +96,11 @@ int cmd_list(int argc, char **argv)
 		log_error("%s", err.text);
 		return EXIT_HOST;
 	}
+	mark_alive(campaigns);
 	if (asked.json) {
 		print_json(campaigns);
 	} else if (json_array_size(campaigns)) {
-		print_campaigns(campaigns);
+		report_list(stdout, terminal_fd(stdout), campaigns);
 	} else {
 		printf("no campaigns yet%s%s%s\n", err.code ? " (" : "", err.text, err.code ? ")" : "");
 	}

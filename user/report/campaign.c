@@ -5,7 +5,7 @@
 #include "analysis/outcome.h"
 #include "util/json.h"
 
-static void print_fields(FILE *out, const json_t *campaign)
+static void print_fields(FILE *out, const void *campaign)
 {
 	char progress[160];
 

@@ -120,30 +120,8 @@ bool is_same_probe(const json_t *a, const json_t *b)
 	return true;
 }
 
-/* Removes what claims nothing. True if something is left. */
-static bool keep_claims(json_t *comparisons)
-{
-	for (size_t i = json_array_size(comparisons); i-- > 0;)
-		if (!strcmp(json_text_or(json_array_get(comparisons, i), "result", ""), "too few"))
-			json_array_remove(comparisons, i);
-	return json_array_size(comparisons);
-}
-
-void print_baseline(FILE *out, const json_t *trials)
-{
-	_cleanup_json_ json_t *comparisons = compare_with_baseline(trials);
-	bool any = json_array_size(comparisons);
-
-	if (any && keep_claims(comparisons)) {
-		fputs("\nBaseline against chaos\n", out);
-		report_compare(out, comparisons, false);
-	} else if (any) {
-		fprintf(out, "\nToo few trials to compare with the baseline: it takes %d of each.\n",
-			COMPARE_TRIALS_LEAST);
-	}
-}
-
-void report_compare(FILE *out, const json_t *comparisons, bool with_needed)
+/* with_needed: see struct report_comparison. */
+static void print_comparisons(FILE *out, const json_t *comparisons, bool with_needed)
 {
 	const json_t *one, *last = NULL;
 	bool too_few = false;
@@ -169,4 +147,63 @@ void report_compare(FILE *out, const json_t *comparisons, bool with_needed)
 		fprintf(out,
 			"\nBelow %d and %d trials nothing can be claimed: ratios of the medians, with their range.\n",
 			COMPARE_TRIALS_LEAST, COMPARE_TRIALS_LEAST);
+}
+
+/* Removes what claims nothing. True if something is left. */
+static bool keep_claims(json_t *comparisons)
+{
+	for (size_t i = json_array_size(comparisons); i-- > 0;)
+		if (!strcmp(json_text_or(json_array_get(comparisons, i), "result", ""), "too few"))
+			json_array_remove(comparisons, i);
+	return json_array_size(comparisons);
+}
+
+void print_baseline(FILE *out, const json_t *trials)
+{
+	_cleanup_json_ json_t *comparisons = compare_with_baseline(trials);
+	bool any = json_array_size(comparisons);
+
+	if (any && keep_claims(comparisons)) {
+		fputs("\nBaseline against chaos\n", out);
+		print_comparisons(out, comparisons, false);
+	} else if (any) {
+		fprintf(out, "\nToo few trials to compare with the baseline: it takes %d of each.\n",
+			COMPARE_TRIALS_LEAST);
+	}
+}
+
+static size_t count_baselines(const json_t *trials, const char *status)
+{
+	size_t i, count = 0;
+	const json_t *trial;
+
+	json_array_foreach (trials, i, trial)
+		count += json_is_true(json_object_get(trial, "baseline")) &&
+			 (!status || !strcmp(json_text_or(trial, "status", ""), status));
+	return count;
+}
+
+static void print_comparison(FILE *out, const void *what)
+{
+	const struct report_comparison *comparison = what;
+	size_t baselines = count_baselines(comparison->trials, NULL);
+	size_t completed = count_baselines(comparison->trials, "completed");
+
+	if (comparison->with_baseline)
+		fprintf(out, "%s: chaos against its baseline\n", comparison->b);
+	else
+		fprintf(out, "%s against %s\n", comparison->b, comparison->a);
+	if (comparison->with_baseline && !baselines)
+		fputs("It has no baseline: include_baseline: true adds one.\n", out);
+	else if (comparison->with_baseline && completed < baselines)
+		fprintf(out, "%zu of %zu baseline trials did not complete, and are left out.\n", baselines - completed,
+			baselines);
+	print_comparisons(out, comparison->comparisons, comparison->with_needed);
+	if (!json_array_size(comparison->comparisons))
+		fputs("Nothing to compare: no trials of one subject and chaos type that completed in both.\n", out);
+}
+
+void report_compare(FILE *out, int reader_fd, const struct report_comparison *comparison)
+{
+	print_wrapped(out, reader_fd, print_comparison, comparison);
 }

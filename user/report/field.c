@@ -32,7 +32,7 @@ void field_json(FILE *out, const char *name, const json_t *value)
 	field_text(out, name, text ?: json_string_value(value));
 }
 
-void print_wrapped(FILE *out, int reader_fd, void (*print)(FILE *out, const json_t *what), const json_t *what)
+void print_wrapped(FILE *out, int reader_fd, void (*print)(FILE *out, const void *what), const void *what)
 {
 	_cleanup_free_ char *text = NULL, *wrapped = NULL;
 	size_t size;

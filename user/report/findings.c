@@ -215,7 +215,7 @@ static void print_effects(FILE *out, const json_t *effects)
 	}
 }
 
-static void print_conclusions(FILE *out, const json_t *trials)
+static void print_conclusions(FILE *out, const void *trials)
 {
 	_cleanup_json_ json_t *effects = effects_make(trials);
 

@@ -12,7 +12,7 @@ void field_string(FILE *out, const char *name, const json_t *row, const char *co
 void field_json(FILE *out, const char *name, const json_t *value);
 
 /* Prints by `print`; if reader_fd is a terminal, without a line that is longer than it is wide, but for long words. */
-void print_wrapped(FILE *out, int reader_fd, void (*print)(FILE *out, const json_t *what), const json_t *what);
+void print_wrapped(FILE *out, int reader_fd, void (*print)(FILE *out, const void *what), const void *what);
 
 /* report/compare.c: true if both rows are of one subject, chaos type and probe. */
 bool is_same_probe(const json_t *a, const json_t *b);

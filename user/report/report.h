@@ -12,6 +12,11 @@
  * ids are shortened to fit 140 columns.
  */
 void report_table(FILE *out, int reader_fd, const json_t *trials);
+/*
+ * Prints the list of campaigns, whose rows have "alive", too: false is "dead", though it is recorded as running. On a
+ * terminal it fits likewise; elsewhere nothing is shortened.
+ */
+void report_list(FILE *out, int reader_fd, const json_t *campaigns);
 /* Prints what each chaos type did to each probe, and what the comparison with the baseline claims; wrapped likewise. */
 void report_conclusions(FILE *out, int reader_fd, const json_t *trials);
 /* Prints {"count", "mean_us", "log2_us"} from fault_evidence, one line per bucket. */
@@ -42,11 +47,15 @@ void report_text(FILE *out, const char *text, const char *indent);
  * {"seen", "hit", "bytes", "targets": {NODE: evidence}}.
  */
 void report_trial(FILE *out, const json_t *trial, const json_t *attempts, const json_t *events);
-/*
- * Prints what compare_trials (analysis/compare.h) returned; with_needed: also how many trials the smallest effect that
- * counts would need.
- */
-void report_compare(FILE *out, const json_t *comparisons, bool with_needed);
+/* Prints a comparison of campaign b with campaign a, or of b's trials with their baseline; wrapped likewise. */
+struct report_comparison {
+	const char *a, *b; /* ids */
+	bool with_baseline;
+	bool with_needed;          /* also how many trials the smallest effect that counts would need */
+	const json_t *trials;      /* of a */
+	const json_t *comparisons; /* of compare_trials (analysis/compare.h) */
+};
+void report_compare(FILE *out, int reader_fd, const struct report_comparison *comparison);
 /* Prints the campaign's header: id, status, trial counts, file, host and times; wrapped likewise. */
 void report_campaign(FILE *out, int reader_fd, const json_t *campaign);
 

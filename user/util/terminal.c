@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "util/terminal.h"
 
-#include <stdbool.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -128,6 +130,30 @@ int terminal_fd(FILE *stream)
 	const struct filtered *filtered = find(stream);
 
 	return fileno(filtered ? filtered->below : stream);
+}
+
+bool terminal_has_codes(int fd)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(fd) == 1 && term && *term && strcmp(term, "dumb") != 0;
+}
+
+bool terminal_has_colour(int fd)
+{
+	const char *unwanted = getenv("NO_COLOR");
+
+	return terminal_has_codes(fd) && !(unwanted && *unwanted);
+}
+
+bool terminal_is_utf8(void)
+{
+	locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+	bool is_utf8 = locale && !strcmp(nl_langinfo_l(CODESET, locale), "UTF-8");
+
+	if (locale)
+		freelocale(locale);
+	return is_utf8;
 }
 
 size_t terminal_columns(int fd)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -19,5 +20,11 @@ void terminal_filter_standard(void);
 void terminal_code(FILE *stream, const char *code);
 /* fileno() that also works for the streams above. */
 int terminal_fd(FILE *stream);
+/* True if fd is a terminal that obeys codes: not if TERM is unset, empty or "dumb". */
+bool terminal_has_codes(int fd);
+/* The same, but never if NO_COLOR is set and not empty (no-color.org). */
+bool terminal_has_colour(int fd);
+/* True if the locale of the environment is one of UTF-8. */
+bool terminal_is_utf8(void);
 /* The width of the terminal that fd is; 0 if it is none, or does not say. */
 size_t terminal_columns(int fd);

@@ -181,14 +181,34 @@ bool text_utf8_is_cut(const char *text, size_t size)
 	return false;
 }
 
-/* Characters of a text whose bytes all count, valid or not. */
-static size_t count_characters(const char *text, size_t size)
+size_t text_characters(const char *text, size_t size)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < size; i++)
-		count += ((unsigned char)text[i] & 0xc0) != 0x80;
+		count += !is_continuation((unsigned char)text[i]);
 	return count;
+}
+
+int text_start(const char *text, size_t characters)
+{
+	size_t size = 0;
+
+	while (text[size] && (is_continuation((unsigned char)text[size]) || characters-- > 0))
+		size++;
+	return (int)size;
+}
+
+void text_shorten(char *text, size_t characters)
+{
+	size_t length = text_characters(text, strlen(text)), tail = characters / 3, start, end;
+
+	if (length <= characters)
+		return;
+	start = (size_t)text_start(text, characters - tail - 2);
+	end = (size_t)text_start(text, length - tail);
+	memcpy(text + start, "..", 2);
+	memmove(text + start + 2, text + end, strlen(text + end) + 1);
 }
 
 static void wrap_line(FILE *out, const char *line, size_t size, size_t width)
@@ -204,7 +224,7 @@ static void wrap_line(FILE *out, const char *line, size_t size, size_t width)
 		/* Nothing follows the last blanks. */
 		if (!word)
 			return;
-		characters = count_characters(line + at + gap, word);
+		characters = text_characters(line + at + gap, word);
 		/* A word that is longer than any line stays where it is. */
 		if (used && used + gap + characters > width && indent + 2 + characters <= width) {
 			fprintf(out, "\n%*s", (int)indent + 2, "");

@@ -30,6 +30,12 @@ static inline const char *text_plural(long long count)
 }
 /* Length of text cut to at most max bytes, not inside a UTF-8 character; for the precision of "%.*s". */
 int text_cut(const char *text, int max);
+/* The characters of text's first `size` bytes; a byte that is not valid counts as one, or as none. */
+size_t text_characters(const char *text, size_t size);
+/* The bytes of text's first `characters` characters; for the precision of "%.*s". */
+int text_start(const char *text, size_t characters);
+/* Shortens text to `characters`, at least 2: its start, "..", and its end. */
+void text_shorten(char *text, size_t characters);
 /*
  * Returns a copy in which lines of more than `width` characters are continued, at words, in lines that begin two
  * characters further in; free() it. NULL if out of memory. A word that is longer stays whole. width 0: as it is.

@@ -83,6 +83,39 @@ static void test_cut_is_not_inside_a_character(void **state)
 	assert_int_equal(text_cut("abcd\xc3\xbc", 5), 4);
 }
 
+static void test_shortening_keeps_both_ends(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t characters;
+		const char *shortened;
+	} cases[] = {
+		{"abc", 3, "abc"},
+		{"trial-lab-latency-0001", 12, "trial-..0001"},
+		{"trial-lab-latency-0001", 2, ".."},
+		{"trial-lab-latency-0001", 3, "..1"},
+		{"\xc3\xa4\xc3\xb6\xc3\xbc\xe2\x96\x81xyz", 6, "\xc3\xa4\xc3\xb6..yz"},
+		{"", 2, ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		text_shorten(text, cases[i].characters);
+		assert_string_equal(text, cases[i].shortened);
+	}
+}
+
+static void test_characters(void **state)
+{
+	assert_int_equal(text_characters("a\xc3\xa4\xe2\x96\x81", 6), 3);
+	assert_int_equal(text_start("a\xc3\xa4\xe2\x96\x81z", 2), 3);
+	assert_int_equal(text_start("a\xc3\xa4\xe2\x96\x81z", 3), 6);
+	assert_int_equal(text_start("ab", 5), 2);
+	assert_int_equal(text_start("ab", 0), 0);
+}
+
 static void test_wrap(void **state)
 {
 	static const struct {
@@ -120,6 +153,8 @@ int main(void)
 		cmocka_unit_test(test_control_characters),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_cut_is_not_inside_a_character),
+		cmocka_unit_test(test_shortening_keeps_both_ends),
+		cmocka_unit_test(test_characters),
 		cmocka_unit_test(test_wrap),
 	};
 
