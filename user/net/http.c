@@ -9,9 +9,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "net/netns.h"
+#include "net/socket.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -137,14 +137,10 @@ static int on_timer(CURLM *multi, long timeout_ms, void *data)
 	return 0;
 }
 
-/* A reset at the end, in place of a state that waits: thousands of samples a minute would use up the ports. */
 static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	const struct linger at_once = {.l_onoff = 1};
-	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	int fd = socket_open_reset(address->family, address->socktype, address->protocol);
 
-	if (fd >= 0)
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 

@@ -8,6 +8,7 @@
 
 #include "net/endpoint.h"
 #include "net/netns.h"
+#include "net/socket.h"
 #include "probe/internal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -33,10 +34,9 @@ static int open_in(int netns_fd, int family)
 
 	if (ret)
 		return ret;
-	fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	ret = fd < 0 ? -errno : fd;
+	fd = socket_open_reset(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	netns_leave(&saved);
-	return ret;
+	return fd;
 }
 
 static void tcp_end(struct tcp_sample *own, int code)
@@ -47,8 +47,6 @@ static void tcp_end(struct tcp_sample *own, int code)
 
 static int tcp_start(void **sample, const struct sample_spec *spec, struct error *err)
 {
-	/* A reset at the end, in place of a state that waits: thousands of samples a minute would use up the ports. */
-	const struct linger at_once = {.l_onoff = 1};
 	struct sockaddr_storage address;
 	struct endpoint endpoint;
 	struct tcp_sample *own;
@@ -66,7 +64,6 @@ static int tcp_start(void **sample, const struct sample_spec *spec, struct error
 		fd_close(fd);
 		return error_set(err, -ENOMEM, "out of memory");
 	}
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	*own = (struct tcp_sample){.fd = fd, .timeout_ms = spec->probe->timeout_ms, .started_ns = clock_monotonic_ns()};
 	if (!connect(fd, (struct sockaddr *)&address, size))
 		tcp_end(own, 0);
