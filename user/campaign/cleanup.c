@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Subjects' `cleanup` commands, run by the coordinator itself. */
 #include <errno.h>
-#include <poll.h>
-#include <time.h>
 
 #include "campaign/internal.h"
 #include "process/environment.h"
@@ -11,27 +9,6 @@
 #include "util/clock.h"
 
 #define CLEANUP_TIMEOUT_SECONDS 300
-/* The longest wait in one poll, whose timeout is an int of milliseconds. */
-#define LOOK_NS NSEC_PER_SEC
-
-/* Waits until the command has ended; returns false if a signal requests a stop. */
-static bool wait_for(struct proc *proc)
-{
-	while (!proc_handle(proc)) {
-		struct pollfd fds[PROC_POLL_MAX + 1];
-		size_t count = proc_poll_fds(proc, fds);
-		uint64_t now_ns = clock_monotonic_ns(), at_ns = proc_wake_ns(proc);
-		uint64_t wait_ns = at_ns > now_ns ? at_ns - now_ns : 0;
-
-		if (campaign_interrupted())
-			return false;
-		if (wait_ns > LOOK_NS)
-			wait_ns = LOOK_NS;
-		fds[count++] = (struct pollfd){.fd = campaign_signal_fd(), .events = POLLIN};
-		poll(fds, count, (int)(wait_ns / NSEC_PER_MSEC) + 1);
-	}
-	return true;
-}
 
 static void add_command_record(json_t *records, const struct command *command, const struct proc *proc,
 			       unsigned int instance)
@@ -76,7 +53,7 @@ int campaign_cleanup_subject(const struct subject *subject, unsigned int instanc
 	ret = proc_start(&proc, &spec, err);
 	if (ret)
 		return ret;
-	if (!wait_for(proc)) {
+	if (!proc_wait(proc, campaign_interrupted, campaign_signal_fd())) {
 		ret = error_set(err, -ECANCELED, "stopped");
 	} else {
 		if (records)

@@ -28,18 +28,6 @@ static void check_program(struct check *check, const struct subject *subject, co
 		check_error(check, "%s: %s: %s", subject->name, name, why);
 }
 
-static void wait_for(struct proc *proc)
-{
-	while (!proc_handle(proc)) {
-		struct pollfd fds[PROC_POLL_MAX];
-		size_t count = proc_poll_fds(proc, fds);
-		uint64_t now_ns = clock_monotonic_ns(),
-			 at_ns = clock_earlier(proc_wake_ns(proc), now_ns + NSEC_PER_SEC);
-
-		poll(fds, count, at_ns > now_ns ? (int)((at_ns - now_ns) / NSEC_PER_MSEC) + 1 : 0);
-	}
-}
-
 static void try_command(struct check *check, const struct subject *subject, unsigned int instance, const char *name,
 			const struct command *command, uint64_t timeout_ns)
 {
@@ -63,7 +51,7 @@ static void try_command(struct check *check, const struct subject *subject, unsi
 		check_error(check, "%s: %s: %s", subject->name, name, *err.text ? err.text : "out of memory");
 		return;
 	}
-	wait_for(proc);
+	proc_wait(proc, NULL, -1);
 	proc_describe(proc, why, sizeof(why));
 	if (!proc_succeeded(proc))
 		check_error(check, "%s, instance %u: %s failed: %s", subject->name, instance, name, why);

@@ -19,6 +19,8 @@
 
 #define HALF (PROC_OUTPUT_MAX / 2)
 #define KILL_WAIT_NS (2 * NSEC_PER_SEC)
+/* The longest wait in one poll, whose timeout is an int of milliseconds. */
+#define LOOK_NS NSEC_PER_SEC
 
 /* Keeps the first HALF bytes, and the last HALF in a ring. */
 struct capture {
@@ -375,6 +377,22 @@ bool proc_handle(struct proc *proc)
 	/* Output just before the exit. */
 	capture_read(&proc->out);
 	capture_read(&proc->err);
+	return true;
+}
+
+bool proc_wait(struct proc *proc, bool (*is_stopped)(void), int wake_fd)
+{
+	while (!proc_handle(proc)) {
+		struct pollfd fds[PROC_POLL_MAX + 1];
+		size_t count = proc_poll_fds(proc, fds);
+		uint64_t now_ns = clock_monotonic_ns(), at_ns = clock_earlier(proc_wake_ns(proc), now_ns + LOOK_NS);
+
+		if (is_stopped && is_stopped())
+			return false;
+		/* poll() skips a negative descriptor. */
+		fds[count++] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
+		poll(fds, count, at_ns > now_ns ? (int)((at_ns - now_ns) / NSEC_PER_MSEC) + 1 : 0);
+	}
 	return true;
 }
 

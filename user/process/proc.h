@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A command of the campaign file, run by /bin/sh -c in a session of its own, with its output
- * captured within bounds. Driven by the caller's poll loop; only proc_finish() and proc_free() wait. The command has
- * ended when its process has exited, whatever still holds the output's pipe, or when it was killed but hangs in the
- * kernel.
+ * A command of the campaign file, run by /bin/sh -c in a session of its own, with its output captured within bounds.
+ * Driven by the caller's poll loop; only proc_wait(), proc_finish() and proc_free() wait. The command has ended when
+ * its process has exited, whatever still holds the output's pipe, or when it was killed but hangs in the kernel.
  */
 #pragma once
 
@@ -62,6 +61,11 @@ uint64_t proc_wake_ns(const struct proc *proc);
 #define PROC_KILL_PATIENCE_NS 5000000000ULL
 /* Reads output, notices the end, kills at the timeout. Returns true when the command has ended. */
 bool proc_handle(struct proc *proc);
+/*
+ * Waits until the command has ended and returns true. Returns false if is_stopped (NULL: never) says so first, which
+ * is asked at least each second and when wake_fd (-1: none) is readable.
+ */
+bool proc_wait(struct proc *proc, bool (*is_stopped)(void), int wake_fd);
 
 bool proc_ended(const struct proc *proc);
 pid_t proc_pid(const struct proc *proc);

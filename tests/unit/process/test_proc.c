@@ -234,6 +234,30 @@ static void test_free_kills(void **state)
 	assert_true(kill(pid, 0) && errno == ESRCH);
 }
 
+static bool always(void)
+{
+	return true;
+}
+
+static void test_wait(void **state)
+{
+	struct proc *proc = start("sleep 0.1; exit 4", 10 * NSEC_PER_SEC, PROC_STDERR_MIXED);
+
+	assert_true(proc_wait(proc, NULL, -1));
+	assert_int_equal(proc_get_result(proc)->exit_code, 4);
+	proc_free(proc);
+
+	proc = start("sleep 30", 100 * MS, PROC_STDERR_MIXED);
+	assert_true(proc_wait(proc, NULL, -1));
+	assert_true(proc_get_result(proc)->timed_out);
+	proc_free(proc);
+
+	proc = start("sleep 30", 0, PROC_STDERR_MIXED);
+	assert_false(proc_wait(proc, always, -1));
+	assert_false(proc_ended(proc));
+	proc_free(proc);
+}
+
 static void test_inherits_nothing(void **state)
 {
 	struct proc *proc;
@@ -319,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_daemon_does_not_block),
 		cmocka_unit_test(test_no_pipe_without_daemon),
 		cmocka_unit_test(test_free_kills),
+		cmocka_unit_test(test_wait),
 		cmocka_unit_test(test_inherits_nothing),
 		cmocka_unit_test(test_folder_is_gone),
 		cmocka_unit_test(test_environment),
