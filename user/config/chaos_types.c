@@ -136,13 +136,8 @@ static void name_all(struct reader *reader)
 
 void read_chaos_types(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
-	if (value->kind == YNODE_REFUSED)
+	if (!list_check(reader, value, CONFIG_MEMBERS_MAX))
 		return;
-	if (value->kind != YNODE_SEQUENCE || value->count > CONFIG_MEMBERS_MAX) {
-		problem_error(reader, &value->place, "'chaos_types' must be a list of at most %d, found %s",
-			      CONFIG_MEMBERS_MAX, value->kind != YNODE_SEQUENCE ? ynode_describe(value) : "more");
-		return;
-	}
 	for (const struct ynode *item = value->children; item; item = item->next)
 		read_chaos(reader, item);
 	name_all(reader);

@@ -111,6 +111,17 @@ bool decode_mapping(struct reader *reader, const struct ynode *node, const char 
 	return true;
 }
 
+bool list_check(struct reader *reader, const struct ynode *value, size_t max)
+{
+	if (value->kind == YNODE_REFUSED)
+		return false;
+	if (value->kind == YNODE_SEQUENCE && value->count <= max)
+		return true;
+	problem_error(reader, &value->place, "'%s' must be a list of at most %zu, found %s", value->key->text, max,
+		      value->kind == YNODE_SEQUENCE ? "more" : ynode_describe(value));
+	return false;
+}
+
 #define FIELD(object, key, type) ((type *)((char *)(object) + (key)->offset))
 
 void read_text(struct reader *reader, const struct ynode *value, const struct key *key, void *object)

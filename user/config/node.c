@@ -165,18 +165,8 @@ static void check_node_name(struct reader *reader, const struct ynode *item, con
 static void read_members(struct reader *reader, const struct ynode *value, const char *what, const struct key *keys,
 			 struct node **list, size_t *count)
 {
-	if (value->kind == YNODE_REFUSED)
+	if (!list_check(reader, value, CONFIG_MEMBERS_MAX))
 		return;
-	if (value->kind != YNODE_SEQUENCE) {
-		problem_error(reader, &value->place, "'%s' must be a list, found %s", value->key->text,
-			      ynode_describe(value));
-		return;
-	}
-	if (value->count > CONFIG_MEMBERS_MAX) {
-		problem_error(reader, &value->place, "'%s' has more than %d entries", value->key->text,
-			      CONFIG_MEMBERS_MAX);
-		return;
-	}
 	for (const struct ynode *item = value->children; item; item = item->next) {
 		struct node *grown = array_grow(reader, *list, count, sizeof(*grown)), *node;
 

@@ -167,6 +167,9 @@ bool decode_mapping(struct reader *reader, const struct ynode *node, const char 
 /* Returns the text of value's key; NULL after reporting a key that is not text, a merge key or a duplicate. */
 const char *decode_key(struct reader *reader, const struct ynode *mapping, const struct ynode *value);
 
+/* Reports a key's value that is not a list, or one of more than max. False if it is refused. */
+bool list_check(struct reader *reader, const struct ynode *value, size_t max);
+
 void read_text(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
 /* A name as scalar_name() takes it, of at most key->max characters. */
 void read_name(struct reader *reader, const struct ynode *value, const struct key *key, void *object);
