@@ -116,6 +116,14 @@ int target_read_addresses(struct endpoint **out, size_t *count, const char *cons
 	return 0;
 }
 
+const struct endpoint *target_find_peer(const struct target *target, const uint8_t address[16])
+{
+	for (size_t i = 0; i < target->peer_count; i++)
+		if (endpoint_covers(&target->peers[i], address))
+			return &target->peers[i];
+	return NULL;
+}
+
 int target_expand_networks(struct target *target, struct error *err)
 {
 	_cleanup_route_addresses_ struct route_addresses own = {};

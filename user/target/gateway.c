@@ -18,11 +18,8 @@ static void look_for(struct gateway_search *search, const void *gateway, size_t 
 {
 	struct endpoint address;
 
-	if (!endpoint_from_bytes(&address, gateway, size))
-		return;
-	for (size_t i = 0; i < search->target->peer_count; i++)
-		if (endpoint_covers(&search->target->peers[i], address.address))
-			search->found = &search->target->peers[i];
+	if (endpoint_from_bytes(&address, gateway, size))
+		search->found = target_find_peer(search->target, address.address) ?: search->found;
 }
 
 static void visit_hop(const struct nlattr *attr, struct gateway_search *search)

@@ -9,7 +9,6 @@
 
 #include "net/device.h"
 #include "net/endpoint.h"
-#include "net/netns.h"
 #include "net/route.h"
 #include "target/internal.h"
 #include "util/cleanup.h"
@@ -226,9 +225,9 @@ int target_check_routes(const struct target *target, struct error *err)
 
 	if (target->route_events < 0 || !route_changed(target->route_events))
 		return 0;
-	ret = netns_enter(target->netns_fd, &saved);
+	ret = target_enter_netns(target, &saved, err);
 	if (ret)
-		return error_set_errno(err, ret, "cannot enter the network namespace of the target");
+		return ret;
 	/* A peer without a route gets no packets: nothing of the fault is undone. */
 	find_all(&set, target, NULL);
 	for (size_t i = 0; !ret && i < set.count; i++)
@@ -238,7 +237,7 @@ int target_check_routes(const struct target *target, struct error *err)
 					"packets from or to the peers may now take %s, where the fault has no hooks: a "
 					"route, an address or a device has changed",
 					set.devices[i].name);
-	netns_leave(&saved);
+	target_leave_netns(&saved);
 	free(set.devices);
 	return ret;
 }

@@ -64,20 +64,6 @@ bool target_is_local(const char *netns, const char *const *addresses, const char
 	return false;
 }
 
-int target_enter_netns(const struct target *target, int *saved, struct error *err)
-{
-	int ret = netns_enter(target->netns_fd, saved);
-
-	return ret ? error_set_errno(err, ret, "cannot enter the network namespace of '%s'",
-				     target->node ? target->node : "the target")
-		   : 0;
-}
-
-void target_leave_netns(int *saved)
-{
-	netns_leave(saved);
-}
-
 static int check_devices(const struct target *target, struct error *err)
 {
 	if (!target->device_count)

@@ -100,6 +100,9 @@ bool target_is_local(const char *netns, const char *const *addresses, const char
  */
 int target_check_routes(const struct target *target, struct error *err);
 
+/* The first peer whose address it is, or in whose network it is; NULL: none. */
+const struct endpoint *target_find_peer(const struct target *target, const uint8_t address[16]);
+
 /* Enters the target's network namespace; *saved gets a descriptor for target_leave_netns. */
 int target_enter_netns(const struct target *target, int *saved, struct error *err);
 void target_leave_netns(int *saved);

@@ -101,18 +101,10 @@ struct nat_search {
 	size_t count;
 };
 
-static const struct endpoint *find_peer(const struct target *target, const struct endpoint *address)
-{
-	for (size_t i = 0; i < target->peer_count; i++)
-		if (endpoint_covers(&target->peers[i], address->address))
-			return &target->peers[i];
-	return NULL;
-}
-
 /* On one side of the translation an address is `shown`, on the other it is `other`. */
 static void compare(struct nat_search *search, const struct endpoint *shown, const struct endpoint *other)
 {
-	const struct endpoint *peer = find_peer(search->target, other);
+	const struct endpoint *peer = target_find_peer(search->target, other->address);
 
 	if (!peer || !memcmp(shown->address, other->address, sizeof(shown->address)))
 		return;
