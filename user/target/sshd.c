@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/endpoint.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/procfs.h"
@@ -32,7 +33,8 @@ struct socket_table {
 /* The kernel prints an address as words in host byte order: "0100007F" is 127.0.0.1 on a little-endian machine. */
 static bool row_parse(struct socket_row *row, const char *line)
 {
-	uint32_t words[4] = {0, 0, htonl(0xffff)};
+	struct endpoint local = {};
+	uint32_t words[4] = {};
 	unsigned int port;
 	char hex[33];
 	size_t count;
@@ -45,11 +47,11 @@ static bool row_parse(struct socket_row *row, const char *line)
 	if (count != 1 && count != 4)
 		return false;
 	for (size_t i = 0; i < count; i++)
-		sscanf(hex + 8 * i, "%8" SCNx32, &words[4 - count + i]);
-	row->is_any = count == 1 ? !words[3] : !(words[0] | words[1] | words[2] | words[3]);
+		sscanf(hex + 8 * i, "%8" SCNx32, &words[i]);
+	row->is_any = !(words[0] | words[1] | words[2] | words[3]);
 	row->local = (struct protect_port){.protocol = IPPROTO_TCP, .port = (uint16_t)port, .local_only = true};
-	if (!row->is_any)
-		memcpy(row->local.address, words, sizeof(words));
+	if (!row->is_any && endpoint_from_bytes(&local, words, count * sizeof(*words)))
+		memcpy(row->local.address, local.address, sizeof(local.address));
 	return true;
 }
 
