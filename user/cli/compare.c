@@ -27,9 +27,10 @@ static const struct argp_option options[] = {
 };
 
 struct compare_asked {
-	const char *db, *campaigns[2];
+	struct read_options read;
+	const char *campaigns[2];
 	struct compare_options options;
-	bool json, fail_on_worse, plan_power;
+	bool fail_on_worse, plan_power;
 };
 
 static double read_percent(const struct argp_state *state, const char *text)
@@ -46,13 +47,9 @@ static error_t take_compare_option(int key, char *arg, struct argp_state *state)
 {
 	struct compare_asked *asked = state->input;
 
+	if (options_take_read(key, arg, &asked->read))
+		return 0;
 	switch (key) {
-	case OPTION_DB:
-		asked->db = arg;
-		return 0;
-	case OPTION_JSON:
-		asked->json = true;
-		return 0;
 	case OPTION_FAIL:
 		asked->fail_on_worse = true;
 		return 0;
@@ -101,7 +98,7 @@ static int compare(const struct compare_asked *asked, struct store *store)
 		log_error("out of memory");
 		return EXIT_HOST;
 	}
-	if (asked->json) {
+	if (asked->read.json) {
 		_cleanup_json_ json_t *all = json_pack("{s:O, s:O, s:b, s:f, s:O}", "a", id_a, "b", id_b,
 						       "with_baseline", asked->options.with_baseline, "smallest_effect",
 						       asked->options.smallest_effect, "comparisons", comparisons);
@@ -140,7 +137,7 @@ int cmd_compare(int argc, char **argv)
 	if (options_parse(&argp, argc, argv, &asked))
 		return EXIT_USAGE;
 	asked.options.with_baseline = !asked.campaigns[1];
-	if (store_open(&store, asked.db, STORE_READ, &err)) {
+	if (store_open(&store, asked.read.db, STORE_READ, &err)) {
 		log_error("%s", err.text);
 		return EXIT_HOST;
 	}

@@ -17,38 +17,24 @@ static const struct argp_option options[] = {
 	{},
 };
 
-struct list_options {
-	const char *db;
-	bool json;
-};
-
 static error_t take_list_option(int key, char *arg, struct argp_state *state)
 {
-	struct list_options *asked = state->input;
-
-	switch (key) {
-	case OPTION_DB:
-		asked->db = arg;
+	if (options_take_read(key, arg, state->input))
 		return 0;
-	case OPTION_JSON:
-		asked->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
+	if (key == ARGP_KEY_ARG)
 		argp_error(state, "unexpected argument '%s' (did you mean 'eval show %s'?)", arg, arg);
-		return EINVAL;
-	}
 	return ARGP_ERR_UNKNOWN;
 }
 
 /* True if the default database does not exist yet: then the list is empty. A named database must exist. */
-static bool is_first_use(const struct list_options *asked, const struct error *err)
+static bool is_first_use(const struct read_options *asked, const struct error *err)
 {
 	const char *environment = getenv("EVAL_DB");
 
 	return err->code == -ENOENT && !asked->db && (!environment || !environment[0]);
 }
 
-static json_t *read_campaigns(const struct list_options *asked, struct error *err)
+static json_t *read_campaigns(const struct read_options *asked, struct error *err)
 {
 	struct store *store = NULL;
 	json_t *campaigns;
@@ -85,7 +71,7 @@ int cmd_list(int argc, char **argv)
 		.parser = take_list_option,
 		.doc = "List the campaigns of the database, newest first. Needs no root if the file is readable.",
 	};
-	struct list_options asked = {};
+	struct read_options asked = {};
 	_cleanup_json_ json_t *campaigns = NULL;
 	struct error err = {};
 

@@ -12,6 +12,17 @@ int options_parse(const struct argp *argp, int argc, char **argv, void *input)
 	return argp_parse(argp, argc, argv, 0, NULL, input) ? EXIT_USAGE : EXIT_OK;
 }
 
+bool options_take_read(int key, const char *arg, struct read_options *asked)
+{
+	if (key == OPTION_DB)
+		asked->db = arg;
+	else if (key == OPTION_JSON)
+		asked->json = true;
+	else
+		return false;
+	return true;
+}
+
 unsigned int options_whole_number(const struct argp_state *state, const char *name, const char *arg, unsigned int most)
 {
 	char *end;

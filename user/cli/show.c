@@ -22,21 +22,17 @@ static const struct argp_option options[] = {
 };
 
 struct show_options {
-	const char *db, *id, *trial;
-	bool json;
+	struct read_options read;
+	const char *id, *trial;
 };
 
 static error_t take_show_option(int key, char *arg, struct argp_state *state)
 {
 	struct show_options *asked = state->input;
 
+	if (options_take_read(key, arg, &asked->read))
+		return 0;
 	switch (key) {
-	case OPTION_DB:
-		asked->db = arg;
-		return 0;
-	case OPTION_JSON:
-		asked->json = true;
-		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 1)
 			argp_error(state, "unexpected argument '%s': at most a campaign and a trial", arg);
@@ -209,13 +205,13 @@ static int show_campaign(struct store *store, json_t *campaign, const struct sho
 {
 	_cleanup_json_ json_t *trials = NULL;
 
-	if (asked->json)
+	if (asked->read.json)
 		return print_campaign(store, campaign, err);
 	trials = store_list_trials(store, json_text_or(campaign, "id", ""), STORE_TRIAL_RESULTS, err);
 	if (!trials)
 		return err->code;
 	report_campaign(stdout, terminal_fd(stdout), campaign);
-	tell_dead(campaign, asked->db);
+	tell_dead(campaign, asked->read.db);
 	putchar('\n');
 	report_table(stdout, terminal_fd(stdout), trials);
 	report_conclusions(stdout, terminal_fd(stdout), trials);
@@ -230,7 +226,7 @@ static int show(struct store *store, const struct show_options *asked, struct er
 
 	if (asked->trial) {
 		trial = store_trial(store, asked->id, asked->trial, err);
-		return trial ? show_trial(store, trial, asked->json, err) : err->code;
+		return trial ? show_trial(store, trial, asked->read.json, err) : err->code;
 	}
 	campaign = store_campaign(store, asked->id, err);
 	if (campaign)
@@ -239,7 +235,7 @@ static int show(struct store *store, const struct show_options *asked, struct er
 		return err->code;
 	trial = store_trial(store, NULL, asked->id, &trial_err);
 	if (trial)
-		return show_trial(store, trial, asked->json, err);
+		return show_trial(store, trial, asked->read.json, err);
 	if (trial_err.code != -ENOENT) {
 		*err = trial_err;
 		return err->code;
@@ -266,7 +262,7 @@ int cmd_show(int argc, char **argv)
 
 	if (options_parse(&argp, argc, argv, &asked))
 		return EXIT_USAGE;
-	if (store_open(&store, asked.db, STORE_READ, &err)) {
+	if (store_open(&store, asked.read.db, STORE_READ, &err)) {
 		log_error("%s", err.text);
 		return EXIT_HOST;
 	}
