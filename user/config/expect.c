@@ -123,13 +123,8 @@ static void read_one_check(struct reader *reader, const struct ynode *item, stru
 
 static void read_checks(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
-	if (value->kind == YNODE_REFUSED)
+	if (!list_check(reader, value, CHECKS_MAX))
 		return;
-	if (value->kind != YNODE_SEQUENCE || value->count > CHECKS_MAX) {
-		problem_error(reader, &value->place, "'checks' must be a list of at most %d commands, found %s",
-			      CHECKS_MAX, ynode_describe(value));
-		return;
-	}
 	for (const struct ynode *item = value->children; item; item = item->next)
 		read_one_check(reader, item, object);
 }

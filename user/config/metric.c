@@ -155,13 +155,8 @@ void read_metric_list(struct reader *reader, const struct ynode *value, const st
 {
 	struct subject *subject = object;
 
-	if (value->kind == YNODE_REFUSED)
+	if (!list_check(reader, value, CONFIG_MEMBERS_MAX))
 		return;
-	if (value->kind != YNODE_SEQUENCE || value->count > CONFIG_MEMBERS_MAX) {
-		problem_error(reader, &value->place, "'metrics' must be a list of at most %d, found %s",
-			      CONFIG_MEMBERS_MAX, ynode_describe(value));
-		return;
-	}
 	for (const struct ynode *item = value->children; item; item = item->next) {
 		if (ynode_find(item, "workload"))
 			read_output(reader, item, subject);
@@ -238,13 +233,8 @@ void read_expected_metrics(struct reader *reader, const struct ynode *value, con
 {
 	json_t **list = (json_t **)((char *)object + key->offset);
 
-	if (value->kind == YNODE_REFUSED)
+	if (!list_check(reader, value, EXPECTED_MAX))
 		return;
-	if (value->kind != YNODE_SEQUENCE || value->count > EXPECTED_MAX) {
-		problem_error(reader, &value->place, "'metrics' in expect must be a list of at most %d, found %s",
-			      EXPECTED_MAX, ynode_describe(value));
-		return;
-	}
 	*list = json_array();
 	for (const struct ynode *item = value->children; item; item = item->next)
 		read_expected(reader, item, *list);

@@ -167,13 +167,8 @@ static void read_probe(struct reader *reader, const struct ynode *item, struct s
 
 void read_probe_list(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
-	if (value->kind == YNODE_REFUSED)
+	if (!list_check(reader, value, CONFIG_MEMBERS_MAX))
 		return;
-	if (value->kind != YNODE_SEQUENCE || value->count > CONFIG_MEMBERS_MAX) {
-		problem_error(reader, &value->place, "'probes' must be a list of at most %d, found %s",
-			      CONFIG_MEMBERS_MAX, ynode_describe(value));
-		return;
-	}
 	for (const struct ynode *item = value->children; item; item = item->next)
 		read_probe(reader, item, object);
 }

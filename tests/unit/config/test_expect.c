@@ -70,7 +70,7 @@ static void what_is_wrong_is_said(void **state)
 		{"{checks: x}", "'checks' must be a list"},
 		{"{checks: [{name: a}]}", "a check needs the key 'exec'"},
 		{"{checks: [{name: a, exec: x}, {name: a, exec: x}]}", "two of the checks are named 'a'"},
-		{"{metrics: x}", "'metrics' in expect must be a list"},
+		{"{metrics: x}", "'metrics' must be a list"},
 		{"{metrics: [{series: up, min: 1}]}", "no subject has the series 'up' in its 'metrics'"},
 		{"{metrics: [{series: up}]}", "give what is expected: 'min', 'max' or 'change_max'"},
 		{"{metrics: [{series: up, min: 2, max: 1}]}", "'min' (2) is above 'max' (1)"},
