@@ -17,8 +17,39 @@
 
 struct http_sample {
 	const struct probe *probe;
+	const regex_t *body; /* what the body must match; NULL: anything */
 	struct http_request *request;
 };
+
+static int name_prepare(void **state, const struct probe *probe, struct error *err)
+{
+	return http_prepare(err);
+}
+
+static int http_sample_prepare(void **state, const struct probe *probe, struct error *err)
+{
+	int ret = http_prepare(err);
+	regex_t *body;
+
+	if (ret || !probe->http.body)
+		return ret;
+	body = calloc(1, sizeof(*body));
+	if (!body)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (regcomp(body, probe->http.body, REG_EXTENDED | REG_NOSUB)) {
+		free(body);
+		return error_set(err, -EINVAL, "the pattern for the body is wrong");
+	}
+	*state = body;
+	return 0;
+}
+
+static void http_sample_forget(void *state)
+{
+	if (state)
+		regfree(state);
+	free(state);
+}
 
 static int start_request(void **sample, const struct sample_spec *spec, const struct http_spec *http, struct error *err)
 {
@@ -28,6 +59,7 @@ static int start_request(void **sample, const struct sample_spec *spec, const st
 	if (!own)
 		return error_set(err, -ENOMEM, "out of memory");
 	own->probe = spec->probe;
+	own->body = spec->state;
 	ret = http_start(&own->request, http, err);
 	if (ret)
 		free(own);
@@ -78,19 +110,11 @@ static int check_status(const struct http_check *check, long status, struct erro
 	return error_set(err, -EPROTO, "status %ld", status);
 }
 
-static int check_body(const char *pattern, const char *body, struct error *err)
+static int check_body(const regex_t *wanted, const char *pattern, const char *body, struct error *err)
 {
-	regex_t regex;
-	int ret;
-
-	if (!pattern)
+	if (!wanted || !regexec(wanted, body, 0, NULL, 0))
 		return 0;
-	if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB))
-		return error_set(err, -EINVAL, "the pattern for the body is wrong");
-	ret = regexec(&regex, body, 0, NULL, 0);
-	regfree(&regex);
-	return ret ? error_set(err, -EPROTO, "the body does not match '%.*s'", text_cut(pattern, SHOWN_MAX), pattern)
-		   : 0;
+	return error_set(err, -EPROTO, "the body does not match '%.*s'", text_cut(pattern, SHOWN_MAX), pattern);
 }
 
 /* True if both are the same number, however it is written. */
@@ -147,7 +171,7 @@ static int judge(const struct http_sample *own, struct error *err)
 		return ret;
 	ret = check_status(check, http_status(own->request), err);
 	if (!ret)
-		ret = check_body(check->body, body, err);
+		ret = check_body(own->body, check->body, body, err);
 	return ret ? ret : check_json(check->json, body, size, err);
 }
 
@@ -195,9 +219,12 @@ static void http_sample_free(void *sample)
 
 /* Each takes three descriptors, of the 1,024 that a process has. */
 #define REQUEST_OPS \
-	.prepare = http_prepare, .at_once = 64, .handle = http_sample_handle, .result = http_sample_result, \
-	.output = http_sample_output, .poll_max = HTTP_POLL_MAX, .poll_fds = http_sample_poll_fds, \
-	.wake_ns = http_sample_wake_ns, .free = http_sample_free
+	.at_once = 64, .handle = http_sample_handle, .result = http_sample_result, .output = http_sample_output, \
+	.poll_max = HTTP_POLL_MAX, .poll_fds = http_sample_poll_fds, .wake_ns = http_sample_wake_ns, \
+	.free = http_sample_free
 
-const struct probe_ops name_probe_ops = {.start = name_start, REQUEST_OPS};
-const struct probe_ops http_probe_ops = {.start = http_sample_start, REQUEST_OPS};
+const struct probe_ops name_probe_ops = {.prepare = name_prepare, .start = name_start, REQUEST_OPS};
+const struct probe_ops http_probe_ops = {.prepare = http_sample_prepare,
+					 .forget = http_sample_forget,
+					 .start = http_sample_start,
+					 REQUEST_OPS};

@@ -14,6 +14,7 @@
 
 struct sample_spec {
 	const struct probe *probe;
+	void *state;              /* of prepare() */
 	char *const *environment; /* of a command */
 	int cgroup_fd;            /* of a command; -1: the caller's */
 	int netns_fd;             /* 0: the caller's namespace */
@@ -28,8 +29,12 @@ struct sample_result {
 
 /* A kind of probe: one sample from its start to its end. `sample` is the kind's own. */
 struct probe_ops {
-	/* Gets ready for the first sample. NULL: nothing to do. */
-	int (*prepare)(struct error *err);
+	/*
+	 * Gets ready for the first sample. *state, NULL at first, is what the samples of this probe share; it outlives
+	 * them. NULL: nothing to do.
+	 */
+	int (*prepare)(void **state, const struct probe *probe, struct error *err);
+	void (*forget)(void *state); /* frees state, also NULL. NULL: free() does */
 	int (*start)(void **sample, const struct sample_spec *spec, struct error *err);
 	size_t at_once; /* samples of one probe that may run at a time: more could starve the host that it shares */
 	/* Does what is due; true when it has ended. ready: what poll() said of the count descriptors of poll_fds. */
@@ -39,11 +44,8 @@ struct probe_ops {
 	void (*result)(const void *sample, struct sample_result *out);
 	/* What it printed, or what the answer was; a new reference. */
 	json_t *(*output)(const void *sample);
-	/*
-	 * Appends what a good sample brought, as probes_take_values() returns it. *state is the probe's own, NULL at
-	 * first, and freed by free(). NULL: nothing.
-	 */
-	void (*values)(const void *sample, void **state, json_t *out);
+	/* Appends what a good sample brought, as probes_take_values() returns it. NULL: nothing. */
+	void (*values)(const void *sample, json_t *out);
 	size_t poll_max;
 	size_t (*poll_fds)(const void *sample, struct pollfd *out);
 	uint64_t (*wake_ns)(const void *sample);

@@ -10,16 +10,17 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-struct scrape {
-	const struct probe *probe;
-	struct http_request *request;
-	struct prometheus *scan;
-};
-
 /* What was found last, to tell how much a counter grew. */
 struct last_value {
 	uint64_t at_ns; /* 0: never found */
 	double value, started;
+};
+
+struct scrape {
+	const struct probe *probe;
+	struct http_request *request;
+	struct prometheus *scan;
+	struct last_value *last; /* by series */
 };
 
 static void scrape_free(void *sample)
@@ -34,6 +35,16 @@ static void scrape_free(void *sample)
 static void take_part(void *arg, const char *bytes, size_t size)
 {
 	prometheus_feed(arg, bytes, size);
+}
+
+static int scrape_prepare(void **state, const struct probe *probe, struct error *err)
+{
+	int ret = http_prepare(err);
+
+	if (ret)
+		return ret;
+	*state = calloc(probe->series.count + 1, sizeof(struct last_value));
+	return *state ? 0 : error_set(err, -ENOMEM, "out of memory");
 }
 
 static int scrape_start(void **sample, const struct sample_spec *spec, struct error *err)
@@ -52,6 +63,7 @@ static int scrape_start(void **sample, const struct sample_spec *spec, struct er
 	if (!own)
 		return error_set(err, -ENOMEM, "out of memory");
 	own->probe = spec->probe;
+	own->last = spec->state;
 	ret = prometheus_new(&own->scan, spec->probe->series.items, spec->probe->series.count, err);
 	http.sink_arg = own->scan;
 	if (!ret)
@@ -133,18 +145,16 @@ static void append_value(const struct scrape *own, size_t index, struct last_val
 	*last = now;
 }
 
-static void scrape_values(const void *sample, void **state, json_t *out)
+static void scrape_values(const void *sample, json_t *out)
 {
 	const struct scrape *own = sample;
-	struct last_value *last = *state ?: calloc(own->probe->series.count + 1, sizeof(*last));
 
-	*state = last;
-	for (size_t i = 0; last && i < own->probe->series.count; i++)
-		append_value(own, i, &last[i], out);
+	for (size_t i = 0; i < own->probe->series.count; i++)
+		append_value(own, i, &own->last[i], out);
 }
 
 const struct probe_ops metrics_probe_ops = {
-	.prepare = http_prepare,
+	.prepare = scrape_prepare,
 	.start = scrape_start,
 	.at_once = 1,
 	.handle = scrape_handle,

@@ -51,7 +51,7 @@ struct probe_run {
 	struct probe_error errors[ERRORS_MAX];
 	size_t error_count;
 	json_int_t other_errors;
-	void *state; /* of ops->values */
+	void *state; /* of ops->prepare */
 };
 
 struct probes {
@@ -71,7 +71,7 @@ static int run_open(struct probe_run *run, const struct probe *probe, const stru
 	run->ops = probe_ops_of(&run->probe);
 	run->due_ns = UINT64_MAX;
 	if (!ret && run->ops->prepare)
-		ret = run->ops->prepare(err);
+		ret = run->ops->prepare(&run->state, &run->probe, err);
 	if (ret || !run->probe.netns)
 		return ret;
 	fd = netns_open(run->probe.netns, err);
@@ -124,7 +124,10 @@ static void run_close(struct probe_run *run)
 	}
 	if (run->netns_fd)
 		fd_close(run->netns_fd);
-	free(run->state);
+	if (run->ops && run->ops->forget)
+		run->ops->forget(run->state);
+	else
+		free(run->state);
 	probe_clear(&run->probe);
 }
 
@@ -240,7 +243,7 @@ static void finish_sample(struct probes *probes, struct probe_run *run, struct s
 		return;
 	if (!probes->values)
 		probes->values = json_array();
-	run->ops->values(sample->work, &run->state, probes->values);
+	run->ops->values(sample->work, probes->values);
 }
 
 /* fds: the descriptors of this probe's samples, in their order. Returns how many there are. */
@@ -295,6 +298,7 @@ static void handle_all(struct probes *probes)
 static void start_sample(struct probes *probes, struct probe_run *run, const char *phase, char *const *environment)
 {
 	const struct sample_spec spec = {.probe = &run->probe,
+					 .state = run->state,
 					 .environment = environment,
 					 .cgroup_fd = probes->cgroup_fd,
 					 .netns_fd = run->netns_fd};

@@ -14,6 +14,12 @@
 #include "util/clock.h"
 #include "util/json.h"
 
+/* What the samples of a probe share. */
+struct tcp_address {
+	struct sockaddr_storage to;
+	socklen_t size;
+};
+
 struct tcp_sample {
 	int fd;
 	int code; /* negative errno once it has failed */
@@ -26,6 +32,21 @@ bool is_tcp_address(const char *text)
 	struct endpoint endpoint;
 
 	return !endpoint_parse(&endpoint, text, NULL);
+}
+
+static int tcp_prepare(void **state, const struct probe *probe, struct error *err)
+{
+	struct tcp_address *address;
+	struct endpoint endpoint;
+
+	if (endpoint_parse(&endpoint, probe->tcp, err))
+		return -EINVAL;
+	address = calloc(1, sizeof(*address));
+	if (!address)
+		return error_set(err, -ENOMEM, "out of memory");
+	address->size = endpoint_to_sockaddr(&endpoint, &address->to);
+	*state = address;
+	return 0;
 }
 
 static int open_in(int netns_fd, int family)
@@ -47,16 +68,10 @@ static void tcp_end(struct tcp_sample *own, int code)
 
 static int tcp_start(void **sample, const struct sample_spec *spec, struct error *err)
 {
-	struct sockaddr_storage address;
-	struct endpoint endpoint;
+	const struct tcp_address *address = spec->state;
+	int fd = open_in(spec->netns_fd, address->to.ss_family);
 	struct tcp_sample *own;
-	socklen_t size;
-	int fd;
 
-	if (endpoint_parse(&endpoint, spec->probe->tcp, err))
-		return -EINVAL;
-	size = endpoint_to_sockaddr(&endpoint, &address);
-	fd = open_in(spec->netns_fd, address.ss_family);
 	if (fd < 0)
 		return error_set_errno(err, fd, "cannot open a socket");
 	own = calloc(1, sizeof(*own));
@@ -65,7 +80,7 @@ static int tcp_start(void **sample, const struct sample_spec *spec, struct error
 		return error_set(err, -ENOMEM, "out of memory");
 	}
 	*own = (struct tcp_sample){.fd = fd, .timeout_ms = spec->probe->timeout_ms, .started_ns = clock_monotonic_ns()};
-	if (!connect(fd, (struct sockaddr *)&address, size))
+	if (!connect(fd, (const struct sockaddr *)&address->to, address->size))
 		tcp_end(own, 0);
 	else if (errno != EINPROGRESS)
 		tcp_end(own, -errno);
@@ -138,6 +153,7 @@ static void tcp_free(void *sample)
 
 const struct probe_ops tcp_probe_ops = {
 	.at_once = 256,
+	.prepare = tcp_prepare,
 	.start = tcp_start,
 	.handle = tcp_handle,
 	.result = tcp_result,
