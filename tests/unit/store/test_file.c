@@ -36,7 +36,7 @@ static void test_durability_settings(void **state)
 	struct fixture *f = *state;
 	static const struct {
 		const char *pragma, *value;
-	} wanted[] = {{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"}, {"user_version", "3"}};
+	} wanted[] = {{"journal_mode", "wal"}, {"synchronous", "2"}, {"foreign_keys", "1"}, {"user_version", "4"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		_cleanup_statement_ sqlite3_stmt *statement = NULL;
