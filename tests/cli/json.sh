@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck disable=SC2016 # backquotes of Markdown
 # docs/json.md and docs/database.md name the keys and columns that there are, and no others.
 # shellcheck source=tests/lib/lib.sh
 source "$(dirname "$0")/../lib/lib.sh"
@@ -32,7 +33,6 @@ id=$(sqlite3 "$db" "SELECT id FROM campaigns")
 
 # names FILE SECTION [TABLE]: what stands in backquotes in the first column of the section's table number TABLE, or of all.
 names() {
-	# shellcheck disable=SC2016 # backquotes of Markdown
 	awk -v section="## $2" -v wanted="${3:-0}" '
 		$0 == section { on = 1; next }
 		/^## / { on = 0 }
@@ -63,6 +63,16 @@ check_eq "show TRIAL" "$(keys . <"$work/trial")" "$({ columns trials; names json
 check_eq "show TRIAL: attempts" "$(keys '.attempts[]' <"$work/trial")" "$(columns attempts | as_json)"
 check_eq "show TRIAL: samples" "$(keys '.samples[]' <"$work/trial")" "$(columns samples | grep -vxE 'campaign_id|trial_id')"
 check_eq "show TRIAL: metrics" "$(keys '.metrics[]' <"$work/trial")" "$(columns metrics | grep -vxE 'campaign_id|trial_id')"
+# Rows "| `PATH`… | always | sometimes |": [] in a path stands for each.
+while IFS='|' read -r _ path always sometimes _; do
+	always=$(grep -o '`[^`]*`' <<<"$always" | tr -d '`' | sort)
+	sometimes=$(grep -o '`[^`]*`' <<<"$sometimes" | tr -d '`')
+	for one in $(grep -o '`[^`]*`' <<<"$path" | tr -d '`' | grep -v '^params_effective$'); do
+		found=$(jq -r "[.trials[].${one//[]/[]?} | select(. != null)] | (map(keys) | add | unique | .[]), (reduce (.[] | keys) as \$k (null; if . then . - (. - \$k) else \$k end) | map(\"=\" + .) | .[])" "$work/show")
+		check_eq "docs/json.md: $one: always" "$(comm -23 <(echo "$always") <(grep '^=' <<<"$found" | cut -c2- | sort))" ""
+		check_eq "docs/json.md: $one: no others" "$(grep -v '^=' <<<"$found" | grep -vxF -e "$always" -e "$sometimes")" ""
+	done
+done < <(sed -n '/^## Columns that hold JSON/,$p' "$top/docs/json.md" | grep '^| `')
 "$eval_bin" compare "$id" --json --db "$db" >"$work/compare"
 check_eq "compare" "$(keys . <"$work/compare")" "$(names json.md 'eval compare --json' 1)"
 check_eq "compare: a comparison" "$(keys '.comparisons[]' <"$work/compare")" "$(names json.md 'eval compare --json' 2)"
@@ -75,7 +85,6 @@ rows() {
 	local event listed
 	check_eq "$1: events" "$(jq -r .event "$2" | sort -u)" "$(names json.md "$1")"
 	while read -r event; do
-		# shellcheck disable=SC2016 # backquotes of Markdown
 		listed=$(awk -v section="## $1" -v row="| \`$event\` |" '$0 == section { on = 1; next } /^## / { on = 0 } on && index($0, row) == 1' "$top/docs/json.md" |
 			cut -d'|' -f3 | sed 's/: .*//' | grep -o '`[^`]*`' | tr -d '`' | grep -vx names | sort)
 		check_eq "$1: $event" "$(keys "select(.event == \"$event\") | del(.event, .at, .trial)" <"$2")" "$listed"

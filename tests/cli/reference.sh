@@ -64,8 +64,8 @@ words() {
 	awk -v section="## $2" '$0 == section || $0 == "#" section { on = 1; next } /^###? / { on = 0 } on && /^\| `/ { split($0, cells, "|"); print cells[2] }' "docs/$1" |
 		grep -o '`[^`]*`' | tr -d '`' | sort -u
 }
-# literals FILES REGEX: the first string behind the regex.
-literals() { grep -ohE "$2\"[^\"]*\"" $1 | grep -o '"[^"]*"' | tr -d '"' | sort -u; }
+# literals REGEX FILE…: the first string behind the regex.
+literals() { grep -ohE "$1\"[^\"]*\"" "${@:2}" | grep -o '"[^"]*"' | tr -d '"' | sort -u; }
 
 check_eq "the environment of commands" "$(words campaign-file.md 'The environment of commands')" \
 	"$(grep -oh '"EVAL_[A-Z]*"' user/process/environment.c user/process/scope.h | tr -d '"' | sort -u)"
@@ -75,11 +75,11 @@ check_eq "the commands" "$(words command-line.md Commands)" "$("$eval_bin" --hel
 exit_codes=$(sed -n '/^enum exit_code/,/^}/s/.*EXIT_[A-Z]* = \([0-9]*\),.*/\1/p' user/util/error.h | sort -n | xargs)
 check_eq "exit codes" "$(sed -n 's/^| \([0-9]*\) | .*/\1/p' docs/command-line.md | sort -nu | xargs)" "$exit_codes"
 check_eq "exit codes in README.md" "$(sed -n '/^| exit status/,/^$/s/^| \([0-9]*\) | .*/\1/p' README.md | sort -nu | xargs)" "$exit_codes"
-statuses=$(literals user/plan/status.c '\[STATUS_[A-Z]*\] = ')
-verdicts=$(literals user/plan/status.c '\[VERDICT_[A-Z]*\] = ')
+statuses=$(literals '\[STATUS_[A-Z]*\] = ' user/plan/status.c)
+verdicts=$(literals '\[VERDICT_[A-Z]*\] = ' user/plan/status.c)
 check_eq "statuses and verdicts" "$(words results.md 'Status and verdict' | grep -vE '^(--.*|error_.*|stuck|recovery_seconds)$')" "$(sort -u <<<"$statuses
 $verdicts")"
-phases=$(literals user/trial/phase.c '\[PHASE_[A-Z]*\] = ')
+phases=$(literals '\[PHASE_[A-Z]*\] = ' user/trial/phase.c)
 check_eq "phases" "$(words results.md Phases)" "$phases"
 # column NAME: the words of a row of docs/database.md that lists them.
 column() { sed -n "s/^| \`$1\`.* | [a-z]* | \([a-z, ]*\).*/\1/p" docs/database.md | head -n "${2:-1}" | tail -n 1 | tr -d ' ' | tr ',' '\n' | grep . | sort -u; }
@@ -87,8 +87,8 @@ check_eq "docs/database.md: statuses of a trial" "$(column status 2)" "$statuses
 check_eq "docs/database.md: verdicts" "$(column verdict)" "$verdicts"
 check_eq "docs/database.md: stages of errors" "$(column error_stage)" "$phases"
 check_eq "events" "$(words results.md Events)" "$({
-	literals "$(echo user/trial/*.c)" 'trial_event\(trial, '
-	literals "$(echo user/campaign/*.c)" '(record_event|clean_up_failed)\(campaign, (campaign->resumed \? )?'
+	literals 'trial_event\(trial, ' user/trial/*.c
+	literals '(record_event|clean_up_failed)\(campaign, (campaign->resumed \? )?' user/campaign/*.c
 	echo started
 	echo phase
 	echo completed
@@ -97,7 +97,8 @@ check_eq "events" "$(words results.md Events)" "$({
 
 # --- Messages -------------------------------------------------------------------------------------------------------
 
-messages() { /usr/bin/python3 tests/tools/messages.py "$1" $(git ls-files 'user/*.c'); }
+mapfile -t sources < <(git ls-files 'user/*.c')
+messages() { /usr/bin/python3 tests/tools/messages.py "$1" "${sources[@]}"; }
 check_eq "docs/troubleshooting.md: eval says these words, and each refusal is there" "$(messages docs/troubleshooting.md)" ""
 check_number "… some eighty" "$(sed -n 's/^| \(`[^|]*\) |.*/\1/p' docs/troubleshooting.md | grep -o '`[^`]*`' | wc -l) >= 80"
 sed '/^| `is on a network file system/d; s/`injecting needs root`/`injecting needs luck`/' docs/troubleshooting.md >"$work/wrong.md"
