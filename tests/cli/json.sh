@@ -91,6 +91,9 @@ rows() {
 	done < <(names json.md "$1")
 }
 rows "eval run campaign --json" "$work/run"
+check_match "samples: the hits so far, twice a second in a hold of one" \
+	"$(jq -s -c '[.[] | select(.event == "samples" and .hits != null) | .hits] | [length >= 1, length <= 4, . == sort, last > 0]' "$work/run")" \
+	'^\[true,true,true,true\]$'
 spawn_in n1 ping -n -i 0.05 "$(address4 n2)"
 inject by_hand latency --for 60s --netns "$(ns n1)" --peer "$(address4 n2)" --min-ms 1 --max-ms 1
 mkdir "$work/disk" && mount -t tmpfs -o size=32M tmpfs "$work/disk" || exit 1

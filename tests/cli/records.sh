@@ -104,4 +104,24 @@ check_eq "… of which no sample was good that started under the fault" "$(sqlit
 check_match "… and show says so" "$("$eval_bin" show --db "$work/two.db" "$(sqlite3 "$work/two.db" "SELECT id FROM trials WHERE verdict = 'fail'")")" \
 	"fail +availability of put [0-9.]+ % \([0-9.]+–[0-9.]+ of [0-9]+ samples\), expected at least 50 %"
 
+# --- On a terminal --------------------------------------------------------------------------------------------
+
+# on_terminal LOCALE TERM: what a terminal of 80 columns gets of one trial.
+on_terminal() {
+	LC_ALL=$1 TERM=$2 script -qec "stty cols 80; $eval_bin run campaign $work/two.yaml --db $work/live.db --fresh --only '*-latency-*'" \
+		/dev/null </dev/null | tr -d '\r'
+}
+# Live lines, without codes.
+live() { printf '%s' "$screen" | sed 's/\x1b\[[0-9;]*[A-Za-z]//g' | grep -E '^  trial-|^    (put|get) |^[0-9]+ of [0-9]+ trials'; }
+screen=$(on_terminal C.UTF-8 xterm)
+check_match "live: the latency of each probe" "$(live)" 'put ok [0-9.]+ ms (▁|▂|▃|▄|▅|▆|▇|█)+, get ok [0-9.]+ ms (▁|▂|▃|▄|▅|▆|▇|█)+'
+check_match "… a bad sample is marked" "$(live)" 'put failing [0-9.]+ ms (▁|▂|▃|▄|▅|▆|▇|█)*×'
+check_match "… and the kernel's hits" "$(live)" ', hits [1-9][0-9]* (▁|▂|▃|▄|▅|▆|▇|█)+'
+check_number "… no line is wrapped" "$(live | LC_ALL=C.UTF-8 wc -L) < 80"
+screen=$(on_terminal C xterm)
+check_match "live: ASCII without UTF-8" "$(live)" 'put failing [0-9.]+ ms [-_.:=+*#]*x.*hits [1-9]'
+check_eq "… and nothing else" "$(live | grep -c '[^ -~]')" 0
+screen=$(on_terminal C dumb)
+check_eq "a dumb terminal gets lines, and no codes" "$(grep -c 'hold for 2 s' <<<"$screen") $(grep -c $'\033' <<<"$screen")" "1 0"
+
 done_testing

@@ -5,10 +5,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "analysis/outcome.h"
 #include "plan/status.h"
+#include "report/live.h"
 #include "report/report.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -20,6 +20,11 @@
 
 #define REDRAW_NS (200 * NSEC_PER_MSEC)
 #define LINE_MAX_COLUMNS 240
+#define LINE_SIZE (4 * LINE_MAX_COLUMNS + 1) /* a character has up to 4 bytes */
+#define ID_WIDTH 40
+#define ID_WIDTH_MIN 16 /* on a narrow terminal */
+#define PHASE_WIDTH 8
+#define LEFT_WIDTH 10
 /* How long progress_end waits for a reader that does not read. */
 #define DRAIN_NS NSEC_PER_SEC
 #define PART_SIZE (1U << 20)
@@ -31,7 +36,7 @@ struct progress_lane {
 	uint64_t started_ns;
 	char phase[16];
 	uint64_t phase_ends_ns; /* 0: open-ended */
-	char probes[96];
+	struct live_trial live;
 };
 
 struct progress {
@@ -42,7 +47,7 @@ struct progress {
 	FILE *file;   /* writes to memory through the terminal filter */
 	char *text;
 	size_t text_size;
-	bool live;
+	bool live, utf8;
 	struct progress_lane *lanes;
 	unsigned int lane_count;
 	unsigned int drawn; /* live lines on the screen */
@@ -69,7 +74,8 @@ int progress_new(struct progress **out, enum progress_mode mode, FILE *file, uns
 	if (mode == PROGRESS_JSON)
 		output_set_lost_text(progress->output, OUTPUT_LOST_JSON);
 	progress->mode = mode;
-	progress->live = mode == PROGRESS_LINES && isatty(progress->fd) == 1;
+	progress->live = mode == PROGRESS_LINES && terminal_has_codes(progress->fd);
+	progress->utf8 = terminal_is_utf8();
 	progress->lane_count = lanes;
 	progress->to_run = to_run;
 	progress->started_ns = clock_monotonic_ns();
@@ -188,24 +194,6 @@ static void enter_phase(struct progress *progress, struct progress_lane *lane, c
 	print_line(progress, lane->trial->id, text);
 }
 
-/* "put ok 2.0 ms, get failing 31 ms" */
-static void keep_probes(struct progress_lane *lane, const json_t *state)
-{
-	const char *name;
-	json_t *probe;
-
-	lane->probes[0] = '\0';
-	json_object_foreach ((json_t *)state, name, probe) {
-		char latency[REPORT_CELL_SIZE];
-		const json_t *ok = json_object_get(probe, "ok");
-
-		if (json_is_boolean(ok))
-			text_append(lane->probes, sizeof(lane->probes), "%s%s %s %s", *lane->probes ? ", " : "", name,
-				    json_is_true(ok) ? "ok" : "failing",
-				    report_milliseconds(latency, json_object_get(probe, "latency_ms")));
-	}
-}
-
 void progress_message(struct progress *progress, unsigned int index, const json_t *message)
 {
 	const char *kind = json_text_or(message, "message", "");
@@ -216,7 +204,7 @@ void progress_message(struct progress *progress, unsigned int index, const json_
 	if (!strcmp(kind, "phase"))
 		enter_phase(progress, lane, message);
 	else if (!strcmp(kind, "samples"))
-		keep_probes(lane, json_object_get(message, "state"));
+		live_take(&lane->live, message);
 	else if (!strcmp(kind, "event") && progress->mode == PROGRESS_LINES && !progress->live)
 		print_line(progress, lane->trial->id, json_text_or(message, "text", ""));
 	if (progress->mode == PROGRESS_JSON && strcmp(kind, "columns") && strcmp(kind, "end")) {
@@ -411,28 +399,49 @@ static uint64_t time_to_go_ns(const struct progress *progress)
 
 static void draw_line(struct progress *progress, size_t columns, const char *text)
 {
-	fprintf(progress->file, "%.*s", text_cut(text, (int)columns - 1), text);
+	fprintf(progress->file, "%.*s", text_start(text, columns - 1), text);
 	terminal_code(progress->file, "\033[K");
 	fputc('\n', progress->file);
 	progress->drawn++;
 }
 
+/* True if a trial's probes and hits go to a line of their own: as for a table, but only if the terminal is high enough.
+ */
+static bool is_stacked(const struct progress *progress, size_t wanted, size_t columns)
+{
+	return wanted > columns && 2 * (size_t)progress->lane_count + 1 < (terminal_rows(progress->fd) ?: 24);
+}
+
+/* A narrow terminal shortens the id first, then the sparklines. */
 static void draw_lane(struct progress *progress, const struct progress_lane *lane, size_t columns)
 {
+	size_t others = sizeof("     ") + PHASE_WIDTH + LEFT_WIDTH, live = live_width(&lane->live), id_width, used;
+	bool stacked = live && is_stacked(progress, others + ID_WIDTH_MIN + live, columns);
+	size_t wanted = others + (stacked ? 0 : live);
+	char text[LINE_SIZE], id[128], left[32] = "";
 	uint64_t now_ns = clock_monotonic_ns();
-	char text[LINE_MAX_COLUMNS + 1], left[32] = "";
 
+	id_width = columns > wanted + ID_WIDTH_MIN ? columns - wanted : ID_WIDTH_MIN;
+	id_width = id_width < ID_WIDTH ? id_width : ID_WIDTH;
 	if (lane->phase_ends_ns > now_ns)
 		snprintf(left, sizeof(left), "%.0f s left", (double)(lane->phase_ends_ns - now_ns) / NSEC_PER_SEC);
-	snprintf(text, sizeof(text), "  %-40s %-8s %-10s %s", lane->trial ? lane->trial->id : "", lane->phase, left,
-		 lane->probes);
+	snprintf(id, sizeof(id), "%s", lane->trial ? lane->trial->id : "");
+	text_shorten(id, id_width);
+	used = (size_t)snprintf(text, sizeof(text), "  %-*s %-*s %-*s ", (int)id_width, id, PHASE_WIDTH, lane->phase,
+				LEFT_WIDTH, left);
+	if (stacked) {
+		draw_line(progress, columns, text);
+		used = (size_t)snprintf(text, sizeof(text), "    ");
+	}
+	live_describe(text + used, sizeof(text) - used, &lane->live, columns > used + 1 ? columns - used - 1 : 0,
+		      progress->utf8);
 	draw_line(progress, columns, text);
 }
 
 static void draw_total(struct progress *progress, size_t columns)
 {
 	uint64_t seconds = time_to_go_ns(progress) / NSEC_PER_SEC;
-	char text[LINE_MAX_COLUMNS + 1];
+	char text[LINE_SIZE];
 
 	snprintf(text, sizeof(text), "%zu of %zu trials done", progress->ended, progress->to_run);
 	if (progress->bad)

@@ -6,7 +6,7 @@
  *   event    {"at", "monotonic_ns", "phase", "kind", "text", …}, as store_event_add() takes it
  *   columns  {"columns": {…}}, new values of the trial's row
  *   command  {"record": {…}}, an element of commands_json
- *   samples  {"samples": […], "state": probes_state()}
+ *   samples  {"samples": […], "hits": the kernel's so far, at most twice a second, else null, "state": probes_state()}
  *   end      the last message; the columns hold the final status
  */
 #pragma once

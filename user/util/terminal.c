@@ -162,3 +162,10 @@ size_t terminal_columns(int fd)
 
 	return ioctl(fd, TIOCGWINSZ, &size) ? 0 : size.ws_col;
 }
+
+size_t terminal_rows(int fd)
+{
+	struct winsize size;
+
+	return ioctl(fd, TIOCGWINSZ, &size) ? 0 : size.ws_row;
+}

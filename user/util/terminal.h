@@ -26,5 +26,6 @@ bool terminal_has_codes(int fd);
 bool terminal_has_colour(int fd);
 /* True if the locale of the environment is one of UTF-8. */
 bool terminal_is_utf8(void);
-/* The width of the terminal that fd is; 0 if it is none, or does not say. */
+/* The size of the terminal that fd is; 0 if it is none, or does not say. */
 size_t terminal_columns(int fd);
+size_t terminal_rows(int fd);

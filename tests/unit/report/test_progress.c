@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -274,8 +276,156 @@ static void test_live_lines_are_cut(void **state)
 	progress_trial_start(reader.progress, 0, &trials[0], 1, 0);
 	progress_tick(reader.progress);
 	text = read_all(&reader);
-	assert_string_equal(text, "  trial-lab-latency\033[K\n0 of 4 trials done,\033[K\n");
+	assert_string_equal(text, "  trial-lab..ncy-1 \033[K\n0 of 4 trials done,\033[K\n");
 	close_reader(&reader);
+}
+
+static json_t *sample(const char *probe, double latency_ms, bool ok)
+{
+	return json_pack("{s:s, s:I, s:b}", "probe", probe, "latency_ns", (json_int_t)(latency_ms * 1e6), "ok", ok);
+}
+
+/* Samples of the probe "put", and hits if there are any. */
+static json_t *samples(json_t *list, json_int_t hits)
+{
+	return json_pack("{s:s, s:o, s:o, s:{s:{s:b, s:f}}}", "message", "samples", "samples", list, "hits",
+			 hits < 0 ? json_null() : json_integer(hits), "state", "put", "ok", 1, "latency_ms", 2.0);
+}
+
+/* Draws a trial with a slow, a bad and a fast sample, and with hits that come more and more slowly. */
+static const char *draw_samples(struct reader *reader, const char *locale, unsigned short columns)
+{
+	json_t *list = json_pack("[o, o, o, o]", sample("put", 2, true), sample("put", 100, true),
+				 sample("put", 50, false), sample("put", 51, true));
+
+	assert_int_equal(setenv("LC_ALL", locale, 1), 0);
+	open_terminal(reader, columns);
+	progress_trial_start(reader->progress, 0, &trials[0], 1, 0);
+	send_message(reader, 0, samples(list, 800));
+	send_message(reader, 0, samples(json_array(), -1));
+	send_message(reader, 0, samples(json_array(), 1200));
+	send_message(reader, 0, samples(json_array(), 1200));
+	progress_tick(reader->progress);
+	return read_all(reader);
+}
+
+static void test_sparklines(void **state)
+{
+	struct reader reader;
+
+	assert_non_null(strstr(draw_samples(&reader, "C.UTF-8", 120), "put ok 2.0 ms ▁█×▅, hits 1200 █▅▁\033[K\n"));
+	close_reader(&reader);
+	assert_non_null(strstr(draw_samples(&reader, "C", 120), "put ok 2.0 ms _#x=, hits 1200 #=_\033[K\n"));
+	close_reader(&reader);
+}
+
+static void test_a_new_trial_has_new_sparklines(void **state)
+{
+	struct reader reader;
+
+	draw_samples(&reader, "C", 120);
+	end_trial(&reader, 0, json_pack("{s:s}", "status", "completed"));
+	progress_trial_start(reader.progress, 0, &trials[1], 1, 0);
+	send_message(&reader, 0, samples(json_pack("[o]", sample("put", 3, true)), -1));
+	read_all(&reader);
+	progress_tick(reader.progress);
+	assert_non_null(strstr(read_all(&reader), "put ok 2.0 ms #\033[K\n"));
+	close_reader(&reader);
+}
+
+/* The characters of the longest line, without codes. */
+static size_t longest_line(const char *text)
+{
+	size_t longest = 0, length = 0;
+
+	for (; *text; text++) {
+		if (!strncmp(text, "\033[K", 3))
+			text += 2;
+		else if (*text == '\n')
+			length = 0;
+		else if (((unsigned char)*text & 0xc0) != 0x80)
+			length++;
+		longest = length > longest ? length : longest;
+	}
+	return longest;
+}
+
+static void test_live_lines_fit(void **state)
+{
+	static const unsigned short widths[] = {20, 60, 80, 100, 120, 240};
+
+	for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
+		json_t *list = json_array();
+		struct reader reader;
+
+		for (int j = 0; j < 100; j++)
+			json_array_append_new(list, sample(j % 2 ? "put" : "get", j, true));
+		draw_samples(&reader, "C.UTF-8", widths[i]);
+		send_message(&reader, 0, samples(list, 9000));
+		send_message(&reader, 0, phase("hold", 1000));
+		progress_tick(reader.progress);
+		/* Before that were two lines, or three. */
+		assert_in_range(longest_line(strchr(read_all(&reader), 'J') + 1), 1, widths[i] - 1U);
+		close_reader(&reader);
+	}
+}
+
+static void test_a_narrow_terminal_has_two_lines_for_a_trial(void **state)
+{
+	struct winsize low = {.ws_col = 60, .ws_row = 5};
+	struct reader reader;
+
+	assert_non_null(
+		strstr(draw_samples(&reader, "C", 60), " \033[K\n    put ok 2.0 ms _#x=, hits 1200 #=_\033[K\n"));
+	/* Not if the lines of all lanes would be more than the terminal has. */
+	assert_int_equal(ioctl(fileno(reader.file), TIOCSWINSZ, &low), 0);
+	send_message(&reader, 0, phase("hold", 0));
+	progress_tick(reader.progress);
+	assert_non_null(
+		strstr(read_all(&reader), "  trial-lab..ncy-1 hold                put ok 2.0 ms, hits \033[K\n"));
+	close_reader(&reader);
+}
+
+static void test_a_dumb_terminal_gets_lines(void **state)
+{
+	static const char *const terms[] = {"dumb", ""};
+
+	for (size_t i = 0; i < ARRAY_SIZE(terms); i++) {
+		struct reader reader;
+
+		assert_int_equal(setenv("TERM", terms[i], 1), 0);
+		open_terminal(&reader, 80);
+		assert_int_equal(setenv("TERM", "xterm", 1), 0);
+		progress_trial_start(reader.progress, 0, &trials[0], 1, 0);
+		send_message(&reader, 0, phase("reset", 0));
+		assert_line(&reader, "trial-lab-latency-1: reset\n");
+		progress_tick(reader.progress);
+		assert_string_equal(read_all(&reader), "");
+		close_reader(&reader);
+	}
+}
+
+static void test_colour(void **state)
+{
+	static const struct {
+		const char *term, *no_color;
+		bool coloured;
+	} cases[] = {{"xterm", NULL, true}, {"xterm", "", true}, {"xterm", "1", false}, {"dumb", NULL, false}};
+	_cleanup_json_ json_t *results = json_pack("[{s:s, s:s}]", "id", "trial-lab-latency-1", "status", "void");
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct reader reader;
+
+		assert_int_equal(setenv("TERM", cases[i].term, 1), 0);
+		if (cases[i].no_color)
+			assert_int_equal(setenv("NO_COLOR", cases[i].no_color, 1), 0);
+		open_terminal(&reader, 80);
+		progress_table(reader.progress, results);
+		assert_int_equal(!strstr(read_all(&reader), "\033[33mvoid"), !cases[i].coloured);
+		close_reader(&reader);
+		unsetenv("NO_COLOR");
+	}
+	assert_int_equal(setenv("TERM", "xterm", 1), 0);
 }
 
 static void test_a_reader_that_stalls(void **state)
@@ -306,8 +456,16 @@ int main(void)
 		cmocka_unit_test(test_quiet_has_only_the_table),
 		cmocka_unit_test(test_live_lines),
 		cmocka_unit_test(test_live_lines_are_cut),
+		cmocka_unit_test(test_sparklines),
+		cmocka_unit_test(test_a_new_trial_has_new_sparklines),
+		cmocka_unit_test(test_live_lines_fit),
+		cmocka_unit_test(test_a_narrow_terminal_has_two_lines_for_a_trial),
+		cmocka_unit_test(test_a_dumb_terminal_gets_lines),
+		cmocka_unit_test(test_colour),
 		cmocka_unit_test(test_a_reader_that_stalls),
 	};
 
+	setenv("TERM", "xterm", 1);
+	unsetenv("NO_COLOR");
 	return cmocka_run_group_tests_name("progress", tests, NULL, NULL);
 }
