@@ -14,9 +14,6 @@
 #include "util/text.h"
 #include "util/thread.h"
 
-/* How often the hits are read for the coordinator, with messages that come about as often, some a little early. */
-#define HITS_NS (500 * NSEC_PER_MSEC)
-#define HITS_EARLY_NS (50 * NSEC_PER_MSEC)
 /* How often the end of the opening is looked for. */
 #define OPENING_STEP_NS NSEC_PER_MSEC
 
@@ -231,17 +228,6 @@ void trial_renew(struct trial *trial)
 		fault_set_renew(&trial->faults, &trial->chaos_error);
 	if (!trial->effect_told && trial->times.injected_ns)
 		read_evidence(trial);
-}
-
-json_t *trial_hits(struct trial *trial)
-{
-	uint64_t now_ns = clock_monotonic_ns();
-
-	if (!trial->live || !trial->times.injected_ns || now_ns + HITS_EARLY_NS < trial->hits_ns)
-		return json_null();
-	trial->hits_ns = (now_ns > trial->hits_ns ? now_ns : trial->hits_ns) + HITS_NS;
-	read_evidence(trial);
-	return json_integer(fault_set_hits(&trial->faults));
 }
 
 static void lease_step(void *arg)

@@ -43,8 +43,8 @@ struct trial {
 	bool live;                     /* faults are active, or being activated */
 	struct error chaos_error;      /* why the chaos ended early; .code 0 if it did not */
 	bool effect_told;
-	uint64_t renew_ns, flush_ns, hits_ns; /* when each is due next */
-	uint64_t abort_ns;                    /* when abort_if is due next */
+	uint64_t renew_ns, flush_ns;
+	uint64_t abort_ns; /* when abort_if is due next */
 
 	pid_t group, group_told; /* the process group of `command`, and the last group that the guard was sent */
 	size_t groups_lost;      /* groups that the guard was never sent */
@@ -111,6 +111,8 @@ void trial_read_output(void *arg, const char *bytes, size_t size);
 void trial_record_hits(struct trial *trial, uint64_t at_ns);
 /* When to record them next; UINT64_MAX: no fault was injected. */
 uint64_t trial_hits_due_ns(const struct trial *trial);
+/* The kernel's hits so far, a new reference; null if they were not recorded since the last call. */
+json_t *trial_new_hits(struct trial *trial);
 /* `metrics` of the summary, with the sources' errors; NULL if the subject has none. */
 json_t *trial_metrics_summary(const struct trial *trial);
 extern const struct pump_source trial_metrics_source;
@@ -147,8 +149,6 @@ void trial_name_known_target(struct trial *trial);
 int trial_resolve_target(struct trial *trial, struct error *err);
 int trial_inject(struct trial *trial, struct error *err);
 void trial_renew(struct trial *trial);
-/* The kernel's hits so far, a new reference; null if no fault is live, or if they were read a moment ago. */
-json_t *trial_hits(struct trial *trial);
 /* Makes the faults inert, then detaches them; safe to call if nothing was injected. */
 int trial_revert(struct trial *trial, struct error *err);
 void trial_close_faults(struct trial *trial);

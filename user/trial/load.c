@@ -80,7 +80,7 @@ static void send_samples_part(struct trial *trial, const json_t *samples, size_t
 	for (size_t i = from; i < json_array_size(samples) && i < from + SAMPLES_A_MESSAGE; i++)
 		json_array_append(part, json_array_get(samples, i));
 	trial_send(trial, "samples",
-		   json_pack("{s:o, s:o, s:o}", "samples", part, "hits", trial_hits(trial), "state",
+		   json_pack("{s:o, s:o, s:o}", "samples", part, "hits", trial_new_hits(trial), "state",
 			     probes_state(trial->probes)));
 }
 

@@ -29,6 +29,7 @@ struct trial_metrics {
 	/* Of each fault, at the last look: */
 	json_int_t *hits;
 	uint64_t hits_ns;
+	bool hits_are_new;
 };
 
 /* The kernel's hits are recorded, but are no part of the summary: the evidence has them. */
@@ -146,6 +147,17 @@ void trial_record_hits(struct trial *trial, uint64_t at_ns)
 		metrics->hits[i] = hits;
 	}
 	metrics->hits_ns = at_ns;
+	metrics->hits_are_new = true;
+}
+
+json_t *trial_new_hits(struct trial *trial)
+{
+	struct trial_metrics *metrics = trial->metrics;
+
+	if (!metrics || !metrics->hits_are_new)
+		return json_null();
+	metrics->hits_are_new = false;
+	return json_integer(fault_set_hits(&trial->faults));
 }
 
 uint64_t trial_hits_due_ns(const struct trial *trial)

@@ -7,6 +7,7 @@
  *   columns  {"columns": {…}}, new values of the trial's row
  *   command  {"record": {…}}, an element of commands_json
  *   samples  {"samples": […], "hits": the kernel's so far, at most twice a second, else null, "state": probes_state()}
+ *   metrics  {"metrics": […]}, as store_metrics_add() takes them
  *   end      the last message; the columns hold the final status
  */
 #pragma once
