@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Installs the Debian packages that building, testing and the lab need. Exits at once if all are installed.
+# Installs the Debian packages that building, testing and the lab need, and the npm packages of web/, as its lock file has
+# them. Exits at once if all are installed.
 # usage: scripts/install-deps.sh [--list]
 set -u
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
@@ -13,6 +14,7 @@ die() {
 packages=(
 	# build
 	gcc libc6-dev make clang bpftool pkg-config
+	nodejs npm # uPlot, for reports
 	libbpf-dev libelf-dev libyaml-dev libsqlite3-dev libmnl-dev libjansson-dev libmd-dev libgsl-dev libcurl4-openssl-dev
 	# tests and figures
 	libcmocka-dev iperf3 fping iputils-ping sqlite3 strace python3-minimal ethtool openssh-server openssh-client sudo tmux
@@ -30,6 +32,8 @@ packages=(
 # Any etcd that is already installed will do; its service is left alone.
 command -v etcd >/dev/null && packages=("${packages[@]/#etcd-server/}")
 command -v etcdctl >/dev/null && packages=("${packages[@]/#etcd-client/}")
+# Any npm that is already installed will do, with the Node.js that it has.
+command -v npm >/dev/null && packages=("${packages[@]/#nodejs/}") && packages=("${packages[@]/#npm/}")
 
 case ${1:-} in
 '') ;;
@@ -47,7 +51,15 @@ missing() {
 # shellcheck disable=SC2016 # dpkg-query's own placeholders
 installed=" $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | awk '$1 == "installed" { print $2 }' | tr '\n' ' ') "
 mapfile -t wanted < <(missing)
-((${#wanted[@]})) || exit 0
+
+web=$(dirname "$0")/../web
+# No package's own scripts are run, and none needs any.
+install_web() {
+	[[ $web/package-lock.json -nt $web/node_modules/.package-lock.json ]] || return 0
+	echo "install-deps: installing the npm packages of web/"
+	npm --prefix "$web" ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || die "npm ci in web/ failed"
+}
+((${#wanted[@]})) || { install_web; exit 0; }
 [[ $EUID == 0 ]] || die "needs root to install: ${wanted[*]}"
 
 # Debian starts a service as soon as it is installed. The lab needs only the program etcd, and a test only sshd, so their
@@ -105,3 +117,4 @@ apt install -y --no-install-recommends "${wanted[@]}" >"$log" 2>&1 ||
 for service in "${new_services[@]}"; do
 	update-rc.d "$service" disable >/dev/null 2>&1 || true
 done
+install_web
