@@ -49,6 +49,8 @@ BPF_SOURCES := $(wildcard bpf/*.bpf.c)
 SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
 SOURCES := $(shell find user -name '*.c')
 LIB_SOURCES := $(filter-out user/cli/main.c,$(SOURCES))
+# What a page has inside: user/report/assets.c.
+UPLOT := $(addprefix web/node_modules/uplot/,LICENSE dist/uPlot.min.css dist/uPlot.iife.min.js)
 GENERATED := $(SKELETONS) $(BUILD)/version.h $(BUILD)/commit.h
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(shell find tests/unit -name 'test_*.c'))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -112,6 +114,11 @@ $(eval $(call variant,user,CC,$$(CC),$$(CFLAGS)))
 $(eval $(call variant,asan,ASANCC,$$(CC),-O1 -g $$(SANITIZE)))
 # -w: gcc's build warns.
 $(eval $(call variant,fuzz/user,FUZZCC,$$(CLANG),-w -O1 -g -fsanitize=fuzzer-no-link $$(SANITIZE)))
+
+$(patsubst %,$(BUILD)/%/report/assets.o,user asan fuzz/user): web/page.css web/page.js $(UPLOT)
+
+web/node_modules/%:
+	@echo "make: $@ is missing: 'sudo make deps' installs it" >&2; exit 1
 
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/asan/eval.a
 	$(call say,TEST,$@)

@@ -61,27 +61,33 @@ static const char *number_text(char out[REPORT_CELL_SIZE], const json_t *value)
 	return out;
 }
 
+void finding_describe_metric(char *out, size_t size, const json_t *effect)
+{
+	out[0] = '\0';
+	if (append_range(out, size, effect, "before", number_text, ""))
+		text_append(out, size, " before");
+	if (append_range(out, size, effect, "during", number_text, ", "))
+		text_append(out, size, " during the fault");
+	if (!*out)
+		text_append(out, size, "no value");
+}
+
 static void print_metric_effects(FILE *out, const json_t *trials)
 {
 	_cleanup_json_ json_t *effects = metrics_effects(trials);
 	const json_t *effect;
+	char text[256];
 	size_t i;
 
 	json_array_foreach (effects, i, effect) {
-		char text[256] = "";
-
-		if (append_range(text, sizeof(text), effect, "before", number_text, ": "))
-			text_append(text, sizeof(text), " before");
-		if (append_range(text, sizeof(text), effect, "during", number_text, *text ? ", " : ": "))
-			text_append(text, sizeof(text), " during the fault");
+		finding_describe_metric(text, sizeof(text), effect);
 		fputs("  ", out);
 		report_text(out, json_text_or(effect, "chaos", "?"), "");
 		fputs(", ", out);
 		report_text(out, json_text_or(effect, "source", "?"), "");
 		fputs(": ", out);
 		report_text(out, json_text_or(effect, "series", "?"), "");
-		fprintf(out, "%s%s\n", strcmp(json_text_or(effect, "kind", ""), "rate") ? "" : " a second",
-			*text ? text : ": no value");
+		fprintf(out, "%s: %s\n", strcmp(json_text_or(effect, "kind", ""), "rate") ? "" : " a second", text);
 	}
 }
 
@@ -139,59 +145,61 @@ static void say_finding(char *out, size_t size, const struct badness *bad)
 	}
 }
 
-static bool is_bad(const struct badness *bad)
+static json_t *finding_to_json(const struct badness *bad)
 {
-	return bad->outage_seconds > 0 || bad->lost > 0 || bad->slower > 0;
-}
-
-static void print_finding(FILE *out, const struct badness *bad)
-{
+	bool is_bad = bad->outage_seconds > 0 || bad->lost > 0 || bad->slower > 0;
 	char text[512];
 
 	say_finding(text, sizeof(text), bad);
-	fputs("  ", out);
-	report_text(out, json_text_or(bad->effect, "chaos", "?"), "");
-	fputs(": ", out);
-	report_text(out, text, "");
-	fputc('\n', out);
+	return json_pack("{s:O, s:b, s:o}", "effect", bad->effect, "bad", is_bad, "text", json_outside(text));
 }
 
-/* Names what changed nothing, from the first of these effects on. */
-static void print_harmless(FILE *out, const struct badness *bad, size_t count)
+json_t *findings_rank(const json_t *effects)
 {
-	for (size_t i = 0; i < count; i++) {
-		fputs(i ? ", " : "  without effect: ", out);
-		report_text(out, json_text_or(bad[i].effect, "chaos", "?"), "");
-		fputs(" on ", out);
-		report_text(out, json_text_or(bad[i].effect, "probe", "?"), "");
-	}
-	if (count)
-		fputc('\n', out);
-}
-
-/* What the faults did to the probes: the worst first, at most FINDINGS_MAX, and then what did nothing. */
-static void print_findings(FILE *out, const json_t *effects)
-{
-	struct badness *all = calloc(json_array_size(effects) + 1, sizeof(*all));
-	size_t count = 0, bad = 0, i;
+	_cleanup_free_ struct badness *all = calloc(json_array_size(effects) + 1, sizeof(*all));
+	json_t *findings = json_array();
 	const json_t *effect;
+	size_t count = 0, i;
 
 	json_array_foreach (effects, i, effect)
 		if (all && !json_is_true(json_object_get(effect, "baseline")) &&
 		    json_is_array(json_object_get(effect, "availability")))
 			all[count++] = badness_of(effect);
-	if (count) {
+	if (count)
 		qsort(all, count, sizeof(*all), compare_badness);
+	for (i = 0; i < count; i++)
+		json_array_append_new(findings, finding_to_json(&all[i]));
+	return findings;
+}
+
+static void print_finding(FILE *out, const json_t *finding, const char *before, const char *between)
+{
+	fputs(before, out);
+	report_text(out, json_text_or(json_object_get(finding, "effect"), "chaos", "?"), "");
+	fputs(between, out);
+	report_text(out, json_text_or(finding, "text", ""), "");
+}
+
+/* What the faults did to the probes: the worst first, at most FINDINGS_MAX, and then what did nothing. */
+static void print_findings(FILE *out, const json_t *effects)
+{
+	_cleanup_json_ json_t *findings = findings_rank(effects);
+	size_t count = json_array_size(findings), bad = 0;
+
+	if (count)
 		fputs("\nFindings\n", out);
+	for (; bad < count && json_is_true(json_object_get(json_array_get(findings, bad), "bad")); bad++) {
+		if (bad >= FINDINGS_MAX)
+			continue;
+		print_finding(out, json_array_get(findings, bad), "  ", ": ");
+		fputc('\n', out);
 	}
-	while (bad < count && is_bad(&all[bad]))
-		bad++;
-	for (i = 0; i < bad && i < FINDINGS_MAX; i++)
-		print_finding(out, &all[i]);
 	if (bad > FINDINGS_MAX)
 		fprintf(out, "  and %zu more: see the effects above\n", bad - FINDINGS_MAX);
-	print_harmless(out, all + bad, count - bad);
-	free(all);
+	for (size_t i = bad; i < count; i++)
+		print_finding(out, json_array_get(findings, i), i > bad ? ", " : "  without effect: ", " on ");
+	if (bad < count)
+		fputc('\n', out);
 }
 
 static void print_effects(FILE *out, const json_t *effects)

@@ -14,10 +14,9 @@ int report_annotations(FILE *out, const struct report_source *source);
 int report_json(FILE *out, const struct report_source *source);
 int report_html(FILE *out, const struct report_source *source);
 
-/* report/timeline.c: one trial's samples over time, as a figure in SVG. 0 or a negative errno of source. */
-int timeline_put(FILE *out, const struct report_source *source, const json_t *trial);
-
 /* report/markup.c: untrusted text as the content of an element, or of an attribute in double quotes. */
 void markup_text(FILE *out, const char *text);
+/* The same of a row's column, after another text that needs no escaping; nothing if it has no text. */
+void markup_member(FILE *out, const char *before, const json_t *row, const char *column);
 /* The same file: why a trial is not a success, or ""; in one line of untrusted text. */
 void report_reason(char *out, size_t size, const json_t *trial);

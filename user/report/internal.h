@@ -19,6 +19,14 @@ bool is_same_probe(const json_t *a, const json_t *b);
 
 /* report/findings.c: what an element of effects_make says, in words without the names. */
 void finding_describe(char *out, size_t size, const json_t *effect);
+/* The same of an element of metrics_effects. */
+void finding_describe_metric(char *out, size_t size, const json_t *effect);
+/*
+ * From what effects_make returned, without baselines: an array, a new reference, the worst first, of {"effect": its
+ * element, "bad": false if it had no effect, "text": "put stops for 1.2 s, in 4 of 4 trials", or only the probe's
+ * name}.
+ */
+json_t *findings_rank(const json_t *effects);
 /* report/compare.c: what can be claimed of chaos against its baseline; nothing if there is none. */
 void print_baseline(FILE *out, const json_t *trials);
 

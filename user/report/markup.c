@@ -36,6 +36,16 @@ void markup_text(FILE *out, const char *text)
 	}
 }
 
+void markup_member(FILE *out, const char *before, const json_t *row, const char *column)
+{
+	const char *text = json_text_or(row, column, NULL);
+
+	if (!text)
+		return;
+	fputs(before, out);
+	markup_text(out, text);
+}
+
 void report_reason(char *out, size_t size, const json_t *trial)
 {
 	char loss[512];

@@ -1,70 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * One trial over time, in SVG: for each probe the mean latency and the band from the least to the most, bad samples as
- * marks at the top, the phases shaded. A point is a 90th part of the time, so that a million samples make no large
- * page.
- */
-#include "report/formats.h"
+#include "report/timeline.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
 
-#define BUCKETS 90
-#define PROBES_MAX 6 /* each has a colour of its own; further probes are in the table only */
-#define WIDTH 720
-#define HEIGHT 190
-#define LEFT 64
-#define RIGHT 8
-#define TOP 26
-#define BOTTOM 26
+/* A page of 100 trials stays below 600 KB: these are bytes, about what drawing and data take. */
+#define PAGE_ROOM 475000
+#define TRIAL_ROOM 2500 /* of a trial without its probes and lines */
+#define CURVE_ROOM 400  /* of a probe without its points */
+#define LINE_ROOM 350
+#define CURVE_POINT_ROOM 27
+#define LINE_POINT_ROOM 12
+#define POINTS_MIN 24 /* even if it takes more */
 
-struct bucket {
-	double sum_ms, least_ms, most_ms;
-	unsigned int good, bad;
-};
-
-struct curve {
-	const char *probe;
-	struct bucket buckets[BUCKETS];
-};
-
-struct timeline {
-	struct curve curves[PROBES_MAX];
-	size_t count;
-	double start_ns, end_ns, injected_ns, reverted_ns; /* CLOCK_MONOTONIC; 0: did not get that far */
-	double low_ms, high_ms;                            /* of all curves */
-	unsigned int attempt;
-};
-
-static double moment_of(const json_t *trial, const char *column)
+/* The bucket of a moment; TIMELINE_BUCKETS if it is outside. */
+static size_t bucket_at(const struct timeline *timeline, double at_ns)
 {
-	return (double)json_integer_at(trial, column);
+	if (at_ns < timeline->start_ns || at_ns >= timeline->end_ns)
+		return TIMELINE_BUCKETS;
+	return (size_t)((at_ns - timeline->start_ns) * TIMELINE_BUCKETS / (timeline->end_ns - timeline->start_ns));
 }
 
 static int add_sample(const struct report_sample *sample, void *data)
 {
 	struct timeline *timeline = data;
-	double at_ns = (double)sample->scheduled_ns, ms = (double)sample->latency_ns / (double)NSEC_PER_MSEC;
-	struct bucket *bucket = NULL;
+	size_t number = bucket_at(timeline, (double)sample->scheduled_ns);
+	double ms = fmax((double)sample->latency_ns / (double)NSEC_PER_MSEC, 0.001);
+	struct timeline_bucket *bucket = NULL;
 
-	if (sample->attempt != timeline->attempt || at_ns < timeline->start_ns || at_ns >= timeline->end_ns)
+	if (sample->attempt != timeline->attempt || number == TIMELINE_BUCKETS)
 		return 0;
-	for (size_t i = 0; i < timeline->count; i++)
+	for (size_t i = 0; i < timeline->curve_count; i++)
 		if (!strcmp(timeline->curves[i].probe, sample->probe))
-			bucket = &timeline->curves[i].buckets[(size_t)((at_ns - timeline->start_ns) * BUCKETS /
-								       (timeline->end_ns - timeline->start_ns))];
+			bucket = &timeline->curves[i].buckets[number];
 	if (!bucket)
 		return 0;
 	if (!sample->ok) {
 		bucket->bad++;
 		return 0;
 	}
-	ms = fmax(ms, 0.001);
 	bucket->least_ms = bucket->good ? fmin(bucket->least_ms, ms) : ms;
 	bucket->most_ms = fmax(bucket->most_ms, ms);
 	bucket->sum_ms += ms;
@@ -74,129 +54,122 @@ static int add_sample(const struct report_sample *sample, void *data)
 	return 0;
 }
 
-static double x_of(const struct timeline *timeline, double ns)
+static char *line_name(const struct report_metric *metric, bool is_kernel)
 {
-	return LEFT + (ns - timeline->start_ns) / (timeline->end_ns - timeline->start_ns) * (WIDTH - LEFT - RIGHT);
+	const char *rate = metric->is_rate ? ", per second" : "";
+	char *name = NULL;
+	int ret = is_kernel ? asprintf(&name, "kernel hits per second, %s", metric->series)
+			    : asprintf(&name, "%s (%s)%s", metric->series, metric->source, rate);
+
+	return ret < 0 ? NULL : name;
 }
 
-static double x_of_bucket(size_t bucket)
+/* The line with this name, which is the line's from now on if there is none yet. NULL: there is no room. */
+static struct timeline_line *find_line(struct timeline *timeline, char **name, bool is_kernel)
 {
-	return LEFT + ((double)bucket + 0.5) / BUCKETS * (WIDTH - LEFT - RIGHT);
+	struct timeline_line *line = &timeline->lines[is_kernel ? 0 : TIMELINE_KERNEL];
+	struct timeline_line *end = line + (is_kernel ? TIMELINE_KERNEL : TIMELINE_METRICS);
+
+	for (; line < end; line++) {
+		if (line->name && strcmp(line->name, *name) != 0)
+			continue;
+		if (!line->name) {
+			line->name = TAKE_PTR(*name);
+			line->is_kernel = is_kernel;
+		}
+		return line;
+	}
+	timeline->is_cut = true;
+	return NULL;
 }
 
-/* Logarithmic: a probe of 1 ms and a fault of 1 s are both to be seen. */
-static double y_of(const struct timeline *timeline, double ms)
+static size_t phase_of(const struct report_metric *metric)
 {
-	double low = log10(timeline->low_ms), high = log10(timeline->high_ms);
-
-	return HEIGHT - BOTTOM - (log10(ms) - low) / (high - low) * (HEIGHT - BOTTOM - TOP);
+	return !strcmp(metric->phase, "hold")      ? TIMELINE_DURING
+	       : !strcmp(metric->phase, "recover") ? TIMELINE_AFTER
+						   : TIMELINE_BEFORE;
 }
 
-static void put_phase(FILE *out, const struct timeline *timeline, double from_ns, double to_ns, const char *class,
-		      const char *title)
+static int add_metric(const struct report_metric *metric, void *data)
 {
-	double from = x_of(timeline, from_ns), to = x_of(timeline, to_ns);
+	struct timeline *timeline = data;
+	size_t number = bucket_at(timeline, (double)metric->at_ns), phase = phase_of(metric);
+	bool is_kernel = !strcmp(metric->source, "kernel");
+	_cleanup_free_ char *name = NULL;
+	struct timeline_line *line;
 
-	if (to - from < 1)
+	if (metric->attempt != timeline->attempt || number == TIMELINE_BUCKETS || !isfinite(metric->value))
+		return 0;
+	name = line_name(metric, is_kernel);
+	if (!name)
+		return -ENOMEM;
+	line = find_line(timeline, &name, is_kernel);
+	if (!line)
+		return 0;
+	line->points[number].sum += metric->value;
+	line->points[number].count++;
+	line->phases[phase].most =
+		line->phases[phase].count ? fmax(line->phases[phase].most, metric->value) : metric->value;
+	line->phases[phase].sum += metric->value;
+	line->phases[phase].count++;
+	return 0;
+}
+
+/* Closes the gaps that unused lines leave. */
+static void count_lines(struct timeline *timeline)
+{
+	for (size_t i = 0; i < TIMELINE_LINES; i++) {
+		if (!timeline->lines[i].name)
+			continue;
+		if (timeline->line_count < i) {
+			timeline->lines[timeline->line_count] = timeline->lines[i];
+			timeline->lines[i].name = NULL;
+		}
+		timeline->line_count++;
+	}
+}
+
+static void add_mark(struct timeline *timeline, double at_ns, const char *text)
+{
+	if (at_ns < timeline->start_ns || at_ns > timeline->end_ns || !text)
 		return;
-	fprintf(out, "<rect class=\"%s\" x=\"%.0f\" y=\"%d\" width=\"%.0f\" height=\"%d\"/>", class, from, TOP,
-		to - from, HEIGHT - BOTTOM - TOP);
-	/* A narrow phase has no room for its name. */
-	if (to - from > 7 * (double)strlen(title))
-		fprintf(out, "<text x=\"%.0f\" y=\"%d\">%s</text>", from + 4, TOP - 8, title);
+	if (timeline->mark_count < TIMELINE_MARKS)
+		timeline->marks[timeline->mark_count++] = (struct timeline_mark){at_ns, text};
+	else
+		timeline->is_cut = true;
 }
 
-static void put_phases(FILE *out, const struct timeline *timeline)
+static int by_time(const void *a, const void *b)
 {
-	double injected_ns = timeline->injected_ns ?: timeline->end_ns;
-	double reverted_ns = timeline->reverted_ns ?: timeline->end_ns;
+	const struct timeline_mark *one = a, *other = b;
 
-	put_phase(out, timeline, timeline->start_ns, injected_ns, "before", "before");
-	put_phase(out, timeline, injected_ns, reverted_ns, "fault", "fault");
-	put_phase(out, timeline, reverted_ns, timeline->end_ns, "after", "recovery");
+	return (one->at_ns > other->at_ns) - (one->at_ns < other->at_ns);
 }
 
-static void put_axes(FILE *out, const struct timeline *timeline)
+static double moment_of(const json_t *row, const char *column)
 {
-	double seconds = (timeline->end_ns - timeline->start_ns) / (double)NSEC_PER_SEC;
-	double step = pow(10, floor(log10(seconds / 4)));
-	int low = (int)ceil(log10(timeline->low_ms)), high = (int)floor(log10(timeline->high_ms));
+	return (double)json_integer_at(row, column);
+}
 
-	step *= seconds / step > 20 ? 5 : seconds / step > 8 ? 2 : 1;
-	for (int exponent = low; exponent <= high; exponent++) {
-		_cleanup_json_ json_t *value = json_real(pow(10, exponent));
-		char cell[REPORT_CELL_SIZE];
-		double y = y_of(timeline, pow(10, exponent));
+static bool is_of_attempt(const json_t *event, const struct timeline *timeline)
+{
+	return json_integer_at(event, "attempt") == (json_int_t)timeline->attempt;
+}
 
-		fprintf(out, "<path class=\"grid\" d=\"M%d %.0fH%d\"/><text class=\"y\" x=\"%d\" y=\"%.0f\">%s</text>",
-			LEFT, y, WIDTH - RIGHT, LEFT - 6, y + 4, report_milliseconds(cell, value));
+static void list_marks(struct timeline *timeline, const json_t *trial, const json_t *events)
+{
+	const json_t *event;
+	size_t i;
+
+	if (!timeline->is_baseline) {
+		add_mark(timeline, moment_of(trial, "first_effect_at_monotonic_ns"), "first hit in the kernel");
+		add_mark(timeline, moment_of(trial, "recovered_at_monotonic_ns"), "recovered");
 	}
-	for (int i = 0; i * step <= seconds; i++)
-		fprintf(out, "<text class=\"x\" x=\"%.0f\" y=\"%d\">%g s</text>",
-			x_of(timeline, timeline->start_ns + i * step * (double)NSEC_PER_SEC), HEIGHT - 8, i * step);
-}
-
-/* From the first bucket of a run of buckets with good samples. */
-static void put_run(FILE *out, const struct timeline *timeline, const struct curve *curve, size_t number, size_t first)
-{
-	const struct bucket *buckets = curve->buckets;
-	size_t last = first;
-
-	while (last + 1 < BUCKETS && buckets[last + 1].good)
-		last++;
-	fprintf(out, "<path class=\"band p%zu\" d=\"M", number);
-	for (size_t i = first; i <= last; i++)
-		fprintf(out, "%.0f %.0f ", x_of_bucket(i), y_of(timeline, buckets[i].most_ms));
-	for (size_t i = last + 1; i-- > first;)
-		fprintf(out, "%.0f %.0f ", x_of_bucket(i), y_of(timeline, buckets[i].least_ms));
-	fprintf(out, "Z\"/><path class=\"mean p%zu\" d=\"M", number);
-	for (size_t i = first; i <= last; i++)
-		fprintf(out, "%.0f %.0f ", x_of_bucket(i), y_of(timeline, buckets[i].sum_ms / buckets[i].good));
-	/* A single point is drawn, too. */
-	fputs(last == first ? "h1\"/>" : "\"/>", out);
-}
-
-static void put_curve(FILE *out, const struct timeline *timeline, const struct curve *curve, size_t number)
-{
-	for (size_t i = 0; i < BUCKETS; i++) {
-		const struct bucket *bucket = &curve->buckets[i];
-
-		if (bucket->bad)
-			fprintf(out, "<path class=\"bad\" d=\"M%.0f %dv8\"/>", x_of_bucket(i),
-				TOP + 1 + 9 * (int)number);
-		if (bucket->good && (!i || !curve->buckets[i - 1].good))
-			put_run(out, timeline, curve, number, i);
-	}
-}
-
-static unsigned int count_bad(const struct curve *curve)
-{
-	unsigned int bad = 0;
-
-	for (size_t i = 0; i < BUCKETS; i++)
-		bad += curve->buckets[i].bad;
-	return bad;
-}
-
-/* What the chart shows, in words, for who cannot see it. */
-static void put_label(FILE *out, const struct timeline *timeline, const json_t *trial)
-{
-	char cell[REPORT_CELL_SIZE];
-
-	fputs("Latency over time", out);
-	for (size_t i = 0; i < timeline->count; i++) {
-		const char *probe = timeline->curves[i].probe;
-		const json_t *windows =
-			json_object_get(json_object_get(json_object_get(trial, "summary"), "probes"), probe);
-
-		fputs(i ? "; " : ": ", out);
-		markup_text(out, probe);
-		fprintf(out, " %s before", report_percentile(cell, json_object_get(windows, "before"), "p50_ms"));
-		if (timeline->injected_ns)
-			fprintf(out, ", %s under the fault",
-				report_percentile(cell, json_object_get(windows, "during"), "p50_ms"));
-		fprintf(out, " (median), %u bad samples", count_bad(&timeline->curves[i]));
-	}
+	json_array_foreach (events, i, event)
+		/* The event of the first hit has the time at which it was seen. */
+		if (is_of_attempt(event, timeline) && strcmp(json_text_or(event, "kind", ""), "first_effect") != 0)
+			add_mark(timeline, moment_of(event, "monotonic_ns"), json_text_or(event, "text", NULL));
+	qsort(timeline->marks, timeline->mark_count, sizeof(*timeline->marks), by_time);
 }
 
 static void list_probes(struct timeline *timeline, const json_t *trial)
@@ -205,52 +178,183 @@ static void list_probes(struct timeline *timeline, const json_t *trial)
 	const char *probe;
 
 	json_object_foreach (probes, probe, windows)
-		if (timeline->count < PROBES_MAX)
-			timeline->curves[timeline->count++].probe = probe;
+		if (timeline->curve_count < TIMELINE_PROBES)
+			timeline->curves[timeline->curve_count++].probe = probe;
 }
 
-static void put_figure(FILE *out, const struct timeline *timeline, const json_t *trial)
+/* When a trial's phase began; 0: it did not. */
+static double phase_start(const struct timeline *timeline, const json_t *events, const char *phase)
 {
-	fprintf(out, "<figure><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, HEIGHT);
-	put_label(out, timeline, trial);
-	fputs("\">", out);
-	put_phases(out, timeline);
-	put_axes(out, timeline);
-	for (size_t i = 0; i < timeline->count; i++)
-		put_curve(out, timeline, &timeline->curves[i], i);
-	fputs("</svg><figcaption>", out);
-	for (size_t i = 0; i < timeline->count; i++) {
-		fprintf(out, "<span class=\"key p%zu\"></span>", i);
-		markup_text(out, timeline->curves[i].probe);
-		fputc(' ', out);
+	const json_t *event;
+	double at_ns = 0;
+	size_t i;
+
+	json_array_foreach (events, i, event)
+		if (is_of_attempt(event, timeline) && !strcmp(json_text_or(event, "kind", ""), "phase") &&
+		    !strcmp(json_text_or(event, "phase", ""), phase))
+			at_ns = moment_of(event, "monotonic_ns");
+	return at_ns;
+}
+
+/* Phases that the trial did not get to are left out. A baseline has no moments of a fault. */
+static void list_phases(struct timeline *timeline, const json_t *trial, const json_t *events)
+{
+	bool is_quiet = timeline->is_baseline;
+	double starts[TIMELINE_PHASES + 1] = {
+		timeline->start_ns,
+		is_quiet ? phase_start(timeline, events, "hold") : moment_of(trial, "chaos_injected_at_monotonic_ns"),
+		is_quiet ? phase_start(timeline, events, "recover")
+			 : moment_of(trial, "chaos_reverted_at_monotonic_ns"),
+	};
+	const struct timeline_phase phases[TIMELINE_PHASES] = {
+		{"warm-up", "warm", 0, 0},
+		{is_quiet ? "no fault" : "fault", is_quiet ? "none" : "fault", 0, 0},
+		{is_quiet ? "after" : "recovery", is_quiet ? "warm" : "after", 0, 0},
+	};
+
+	for (size_t i = 0; i < TIMELINE_PHASES && starts[i] > 0; i++) {
+		timeline->phases[i] = phases[i];
+		timeline->phases[i].from_ns = starts[i];
+		timeline->phases[i].to_ns = starts[i + 1] > 0 ? starts[i + 1] : timeline->end_ns;
+		timeline->phase_count++;
 	}
-	fputs("mean, least and most latency; marks at the top: bad samples</figcaption></figure>\n", out);
 }
 
-int timeline_put(FILE *out, const struct report_source *source, const json_t *trial)
+static void add_bucket(struct timeline_bucket *sum, const struct timeline_bucket *bucket)
 {
-	_cleanup_free_ struct timeline *timeline = calloc(1, sizeof(*timeline));
-	int ret;
+	if (bucket->good) {
+		sum->least_ms = sum->good ? fmin(sum->least_ms, bucket->least_ms) : bucket->least_ms;
+		sum->most_ms = fmax(sum->most_ms, bucket->most_ms);
+		sum->sum_ms += bucket->sum_ms;
+	}
+	sum->good += bucket->good;
+	sum->bad += bucket->bad;
+}
 
-	if (!timeline)
-		return -ENOMEM;
-	timeline->start_ns = moment_of(trial, "healthy_at_monotonic_ns");
-	timeline->end_ns = moment_of(trial, "ended_at_monotonic_ns");
-	timeline->injected_ns = moment_of(trial, "chaos_injected_at_monotonic_ns");
-	timeline->reverted_ns = moment_of(trial, "chaos_reverted_at_monotonic_ns");
-	timeline->attempt = (unsigned int)json_integer_at(trial, "attempt");
-	timeline->low_ms = INFINITY;
-	list_probes(timeline, trial);
-	if (timeline->start_ns == 0 || timeline->end_ns <= timeline->start_ns || !timeline->count)
-		return 0;
-	ret = source->each_sample(json_text_or(trial, "id", ""), add_sample, timeline, source->own);
-	if (ret)
-		return ret;
-	/* At least a power of ten, with room for the marks. */
+/* The samples of the probe that has the most. */
+static size_t most_samples(const struct timeline *timeline)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < timeline->curve_count; i++) {
+		size_t count = 0;
+
+		for (size_t j = 0; j < TIMELINE_BUCKETS; j++)
+			count += timeline->curves[i].buckets[j].good + timeline->curves[i].buckets[j].bad;
+		most = count > most ? count : most;
+	}
+	return most;
+}
+
+/* How many points the page has room for and the samples fill. */
+static size_t count_points(const struct timeline *timeline, size_t trials)
+{
+	size_t samples = most_samples(timeline), room = PAGE_ROOM / trials;
+	size_t fixed = TRIAL_ROOM + CURVE_ROOM * timeline->curve_count + LINE_ROOM * timeline->line_count, points;
+
+	points = room > fixed ? (room - fixed) / (CURVE_POINT_ROOM * timeline->curve_count +
+						  LINE_POINT_ROOM * timeline->line_count)
+			      : 0;
+	points = points > samples / 2 ? samples / 2 : points;
+	return points < POINTS_MIN ? POINTS_MIN : points;
+}
+
+static void merge_buckets(struct timeline *timeline, size_t trials)
+{
+	size_t wanted = count_points(timeline, trials);
+
+	timeline->merged = (TIMELINE_BUCKETS + wanted - 1) / wanted;
+	timeline->points = (TIMELINE_BUCKETS + timeline->merged - 1) / timeline->merged;
+	for (size_t i = 1; i < TIMELINE_BUCKETS && timeline->merged > 1; i++) {
+		size_t to = i / timeline->merged;
+		bool is_first = i % timeline->merged == 0;
+
+		for (size_t j = 0; j < timeline->curve_count; j++) {
+			struct timeline_bucket *buckets = timeline->curves[j].buckets;
+
+			if (is_first)
+				buckets[to] = (struct timeline_bucket){};
+			add_bucket(&buckets[to], &buckets[i]);
+		}
+		for (size_t j = 0; j < timeline->line_count; j++) {
+			struct timeline_point *points = timeline->lines[j].points;
+
+			if (is_first)
+				points[to] = (struct timeline_point){};
+			points[to].sum += points[i].sum;
+			points[to].count += points[i].count;
+		}
+	}
+}
+
+double timeline_mean(const struct timeline_point *point)
+{
+	return point->sum / point->count;
+}
+
+/* Latency: from a power of ten to the next at least, with room for the marks of bad samples. */
+static void set_ranges(struct timeline *timeline)
+{
+	for (size_t i = 0; i < timeline->line_count; i++) {
+		struct timeline_line *line = &timeline->lines[i];
+
+		line->high = -INFINITY;
+		for (size_t j = 0; j < timeline->points; j++) {
+			if (!line->points[j].count)
+				continue;
+			line->low = fmin(line->low, timeline_mean(&line->points[j]));
+			line->high = fmax(line->high, timeline_mean(&line->points[j]));
+		}
+		if (line->high <= line->low)
+			line->high = line->low + 1;
+	}
 	if (!isfinite(timeline->low_ms))
 		timeline->low_ms = timeline->high_ms = 1;
 	timeline->low_ms = pow(10, floor(log10(timeline->low_ms)));
 	timeline->high_ms = fmax(timeline->high_ms * 1.5, timeline->low_ms * 10);
-	put_figure(out, timeline, trial);
+}
+
+static void timeline_freep(struct timeline **timeline)
+{
+	timeline_free(*timeline);
+}
+
+int timeline_read(struct timeline **out, const struct report_source *source, const json_t *trial, const json_t *events,
+		  size_t trials)
+{
+	_cleanup_(timeline_freep) struct timeline *timeline = calloc(1, sizeof(*timeline));
+	const char *id = json_text_or(trial, "id", "");
+	int ret;
+
+	if (!timeline)
+		return -ENOMEM;
+	*out = NULL;
+	timeline->start_ns = moment_of(trial, "healthy_at_monotonic_ns");
+	timeline->end_ns = moment_of(trial, "ended_at_monotonic_ns");
+	timeline->attempt = (unsigned int)json_integer_at(trial, "attempt");
+	timeline->is_baseline = json_is_true(json_object_get(trial, "baseline"));
+	timeline->low_ms = INFINITY;
+	list_probes(timeline, trial);
+	if (timeline->start_ns <= 0 || timeline->end_ns <= timeline->start_ns || !timeline->curve_count)
+		return 0;
+	list_phases(timeline, trial, events);
+	list_marks(timeline, trial, events);
+	ret = source->each_sample(id, add_sample, timeline, source->own);
+	ret = ret ?: source->each_metric(id, add_metric, timeline, source->own);
+	if (ret)
+		return ret;
+	count_lines(timeline);
+	merge_buckets(timeline, trials);
+	set_ranges(timeline);
+	*out = TAKE_PTR(timeline);
 	return 0;
+}
+
+void timeline_free(struct timeline *timeline)
+{
+	if (!timeline)
+		return;
+	for (size_t i = 0; i < TIMELINE_LINES; i++)
+		free(timeline->lines[i].name);
+	free(timeline);
 }
