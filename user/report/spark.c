@@ -20,13 +20,12 @@ void spark_add(struct spark *spark, double value)
 
 static const char *cell_of(const struct spark *spark, double value, bool utf8)
 {
-	size_t level = spark->most > 0 && value > 0 ? (size_t)(value / spark->most * ARRAY_SIZE(blocks)) : 0;
+	const size_t levels = ARRAY_SIZE(blocks);
+	size_t level = spark->most > 0 && value > 0 ? (size_t)(value / spark->most * (double)levels) : 0;
 
 	if (isnan(value))
 		return utf8 ? "×" : "x";
-	if (level >= ARRAY_SIZE(blocks))
-		level = ARRAY_SIZE(blocks) - 1;
-	return (utf8 ? blocks : ascii)[level];
+	return (utf8 ? blocks : ascii)[level < levels ? level : levels - 1];
 }
 
 void spark_append(char *out, size_t size, const struct spark *spark, size_t cells, bool utf8)
