@@ -96,11 +96,8 @@ int store_upsert(struct store *store, enum store_table_id table, const char *con
 /* Sets columns in every row that matches all of keys (a JSON object); -ENOENT if none does. */
 int store_update(struct store *store, enum store_table_id table, const json_t *keys, const json_t *columns,
 		 struct error *err);
-/*
- * Calls visit for each row of a bound SELECT, with the selected columns; ends with its first result that is not 0.
- * skipped: names (NULL: none) that JSON need not have, to save time; they may still be there.
- */
-int store_visit(struct store *store, enum store_table_id table, sqlite3_stmt *statement, const char *const *skipped,
-		store_row_visit visit, void *data, struct error *err);
+/* Calls visit for each row of a bound SELECT, with the selected columns; ends with its first result that is not 0. */
+int store_visit(struct store *store, enum store_table_id table, sqlite3_stmt *statement, store_row_visit visit,
+		void *data, struct error *err);
 /* Returns all rows of a bound SELECT * statement as an array of objects; columns that the file lacks are null. */
 json_t *store_rows(struct store *store, enum store_table_id table, sqlite3_stmt *statement, struct error *err);

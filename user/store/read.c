@@ -163,7 +163,7 @@ json_t *store_campaigns(struct store *store, struct error *err)
 	size_t i;
 
 	if (!sql || store_prepare(store, &statement, sql, err) ||
-	    store_visit(store, TABLE_CAMPAIGNS, statement, NULL, append_row, campaigns, err))
+	    store_visit(store, TABLE_CAMPAIGNS, statement, append_row, campaigns, err))
 		return NULL;
 	json_array_foreach (campaigns, i, campaign)
 		if (add_counts(store, campaign, err))
@@ -281,6 +281,9 @@ json_t *store_unfinished(struct store *store, const char *hash, struct error *er
 	return json_incref(campaign);
 }
 
+#define FIGURES \
+	"CASE WHEN json_valid(summary) THEN json_remove(summary, '$.intervals', '$.shifts') ELSE summary END AS " \
+	"summary"
 #define OF_TRIALS " FROM trials WHERE campaign_id = ?1 ORDER BY trial_index"
 
 int store_visit_trials(struct store *store, const char *campaign_id, enum store_trial_part part, store_row_visit visit,
@@ -293,13 +296,9 @@ int store_visit_trials(struct store *store, const char *campaign_id, enum store_
 			"CASE WHEN verdict IN ('fail', 'inconclusive') THEN expectations END AS expectations, "
 			"CASE WHEN json_valid(evidence) AND json_type(evidence, '$.targets') IS NULL AND "
 			"json_array_length(evidence, '$.losses') = 0 THEN json_object('hit', "
-			"json_extract(evidence, '$.hit'), 'losses', json('[]')) ELSE evidence END AS evidence, "
-			"summary" OF_TRIALS,
-		[STORE_TRIAL_FIGURES] = "SELECT id, subject, chaos, baseline, status, summary" OF_TRIALS,
-	};
-	static const char *const skipped[] = {
-		"intervals",         "shifts", "errors",  "count", "p90_ms", "max_ms",
-		"first_bad_seconds", "drawn",  "applied", NULL,
+			"json_extract(evidence, '$.hit'), 'losses', json('[]')) ELSE evidence END AS evidence, " FIGURES
+				OF_TRIALS,
+		[STORE_TRIAL_FIGURES] = "SELECT id, subject, chaos, baseline, status, " FIGURES OF_TRIALS,
 	};
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 	int ret = store_prepare(store, &statement, queries[part], err);
@@ -307,7 +306,7 @@ int store_visit_trials(struct store *store, const char *campaign_id, enum store_
 	if (ret)
 		return ret;
 	sqlite3_bind_text(statement, 1, campaign_id, -1, SQLITE_STATIC);
-	return store_visit(store, TABLE_TRIALS, statement, skipped, visit, data, err);
+	return store_visit(store, TABLE_TRIALS, statement, visit, data, err);
 }
 
 json_t *store_list_trials(struct store *store, const char *campaign_id, enum store_trial_part part, struct error *err)

@@ -7,7 +7,6 @@
 
 #include "util/cleanup.h"
 #include "util/json.h"
-#include "util/json_plain.h"
 #include "util/text.h"
 
 #define COLUMNS_MAX 64
@@ -275,7 +274,7 @@ int store_update(struct store *store, enum store_table_id id, const json_t *keys
 	return sqlite3_changes(store->db) ? 0 : -ENOENT;
 }
 
-static json_t *read_value(sqlite3_stmt *statement, int at, enum store_type type, const char *const *skipped)
+static json_t *read_value(sqlite3_stmt *statement, int at, enum store_type type)
 {
 	const char *text = (const char *)sqlite3_column_text(statement, at);
 	size_t size = (size_t)sqlite3_column_bytes(statement, at);
@@ -292,8 +291,7 @@ static json_t *read_value(sqlite3_stmt *statement, int at, enum store_type type,
 		return json_boolean(sqlite3_column_int(statement, at));
 	case STORE_JSON:
 		/* A value from another program that is not JSON comes back as text. */
-		value = json_plain(text, size, skipped)
-				?: json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+		value = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 		return value ?: json_text(text, size);
 	default:
 		return json_text(text, size);
@@ -301,8 +299,7 @@ static json_t *read_value(sqlite3_stmt *statement, int at, enum store_type type,
 }
 
 /* whole: columns that the file lacks become null, as of a SELECT *. */
-static json_t *read_row(const struct store_table *table, sqlite3_stmt *statement, bool whole,
-			const char *const *skipped)
+static json_t *read_row(const struct store_table *table, sqlite3_stmt *statement, bool whole)
 {
 	_cleanup_json_ json_t *row = json_object();
 
@@ -312,19 +309,19 @@ static json_t *read_row(const struct store_table *table, sqlite3_stmt *statement
 		const struct store_column *column = store_column_find(table, sqlite3_column_name(statement, at));
 
 		/* Skips columns that are not in our schema, for example added by hand. */
-		if (column && json_object_set_new(row, column->name, read_value(statement, at, column->type, skipped)))
+		if (column && json_object_set_new(row, column->name, read_value(statement, at, column->type)))
 			return NULL;
 	}
 	return TAKE_PTR(row);
 }
 
-int store_visit(struct store *store, enum store_table_id id, sqlite3_stmt *statement, const char *const *skipped,
-		store_row_visit visit, void *data, struct error *err)
+int store_visit(struct store *store, enum store_table_id id, sqlite3_stmt *statement, store_row_visit visit, void *data,
+		struct error *err)
 {
 	int result;
 
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
-		_cleanup_json_ json_t *row = read_row(&store_tables[id], statement, false, skipped);
+		_cleanup_json_ json_t *row = read_row(&store_tables[id], statement, false);
 		int ret = row ? visit(row, data, err) : error_set_errno(err, -ENOMEM, "database %s", store->path);
 
 		if (ret)
@@ -339,7 +336,7 @@ json_t *store_rows(struct store *store, enum store_table_id id, sqlite3_stmt *st
 	int result;
 
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW)
-		if (json_array_append_new(rows, read_row(&store_tables[id], statement, true, NULL))) {
+		if (json_array_append_new(rows, read_row(&store_tables[id], statement, true))) {
 			error_set_errno(err, -ENOMEM, "database %s", store->path);
 			return NULL;
 		}

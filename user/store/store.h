@@ -100,8 +100,8 @@ enum store_trial_part {
 	STORE_TRIAL_STATE, /* id, status, verdict, attempt, instance */
 	/*
 	 * id, subject, chaos, baseline, status, verdict, error_stage, error_text, expectations unless they are met,
-	 * evidence: only "hit" and "losses" if there were no losses, summary: mostly without what no table has
-	 * ("intervals", "shifts", "errors", "count", p90, the slowest): of tens of thousands, most of the time is JSON.
+	 * evidence: only "hit" and "losses" if there were no losses, summary without "intervals" and
+	 * "shifts": of tens of thousands, most of the time is JSON.
 	 */
 	STORE_TRIAL_RESULTS,
 	STORE_TRIAL_FIGURES, /* id, subject, chaos, baseline, status, summary as above */
