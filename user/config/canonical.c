@@ -124,14 +124,15 @@ static json_t *subject_to_json(const struct config *config, size_t index)
 static json_t *protect_to_json(const struct config *config)
 {
 	json_t *list = json_array();
-	bool lifted = false, is_default = false;
+	bool lifted = false;
 
 	for (size_t i = 0; i < config->allow.count; i++)
 		lifted |= !strcmp(config->allow.items[i], "ssh");
 	if (!lifted)
 		json_array_append_new(list, json_string(PROTECT_DEFAULT));
 	for (size_t i = 0; i < config->protect.count; i++) {
-		is_default = !strcmp(config->protect.items[i], PROTECT_DEFAULT);
+		bool is_default = !strcmp(config->protect.items[i], PROTECT_DEFAULT);
+
 		if (lifted || !is_default)
 			json_array_append_new(list, json_string(config->protect.items[i]));
 	}

@@ -9,8 +9,6 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-static const char *const roles[] = {ROLES};
-
 /* One chaos type on one subject. */
 struct pairing {
 	struct reader *reader;
@@ -32,6 +30,7 @@ static const struct node *find_member(const struct node *list, size_t count, con
 
 static void report_unknown_target(const struct pairing *pairing, const char *target)
 {
+	static const char *const roles[] = {ROLES};
 	const struct subject *subject = pairing->subject;
 	const char *known[CONFIG_MEMBERS_MAX + ARRAY_SIZE(roles)];
 	size_t count = 0;
