@@ -14,6 +14,7 @@
 #define LINE_MAX_BYTES (64 * 1024)
 #define LABELS_MAX 64
 #define STARTED "process_start_time_seconds"
+#define RATE "rate("
 
 enum operator{ EQUAL, NOT_EQUAL, MATCHES, MATCHES_NOT };
 
@@ -28,6 +29,7 @@ struct selector {
 	char *name;
 	struct matcher *matchers;
 	size_t count, room;
+	bool as_counter;
 	struct prometheus_value found;
 };
 
@@ -180,25 +182,41 @@ static int read_matchers(struct selector *selector, char *text, struct error *er
 	return *skip_blanks(text + 1) ? error_set(err, -EINVAL, "nothing may follow the '}' of a selector") : 0;
 }
 
+static int no_selector(const char *text, struct error *err)
+{
+	return error_set(err, -EINVAL, "'%.*s' is no series like NAME or NAME{label=\"value\"}", text_cut(text, 100),
+			 text);
+}
+
+/* text is changed meanwhile. */
+static int read_selector(struct selector *out, char *text, struct error *err)
+{
+	size_t length = name_length(text);
+	char *rest = (char *)skip_blanks(text + length);
+
+	out->name = strndup(text, length);
+	if (!out->name)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (!length || (*rest && *rest != '{'))
+		return no_selector(text, err);
+	return *rest ? read_matchers(out, rest + 1, err) : 0;
+}
+
 static int selector_parse(struct selector *out, const char *selector, struct error *err)
 {
 	_cleanup_free_ char *copy = strdup(selector);
-	size_t length = name_length(selector);
-	char *rest;
-	int ret = 0;
+	bool as_counter = !strncmp(selector, RATE, strlen(RATE));
+	size_t size = strlen(selector);
+	int ret;
 
-	*out = (struct selector){.name = strndup(selector, length)};
-	if (!copy || !out->name)
-		ret = error_set(err, -ENOMEM, "out of memory");
-	else if (!length)
-		ret = error_set(err, -EINVAL, "'%.*s' is no series like NAME or NAME{label=\"value\"}",
-				text_cut(selector, 100), selector);
-	rest = ret ? NULL : (char *)skip_blanks(copy + length);
-	if (!ret && *rest == '{')
-		ret = read_matchers(out, rest + 1, err);
-	else if (!ret && *rest)
-		ret = error_set(err, -EINVAL, "'%.*s' is no series like NAME or NAME{label=\"value\"}",
-				text_cut(selector, 100), selector);
+	*out = (struct selector){.as_counter = as_counter};
+	if (!copy)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (as_counter && copy[size - 1] != ')')
+		return no_selector(selector, err);
+	if (as_counter)
+		copy[size - 1] = '\0';
+	ret = read_selector(out, copy + (as_counter ? strlen(RATE) : 0), err);
 	if (ret)
 		selector_clear(out);
 	return ret;
@@ -382,7 +400,7 @@ static void read_sample(struct prometheus *scan, char *line)
 			continue;
 		selector->found.matched++;
 		selector->found.value += value;
-		selector->found.is_counter = is_counter(scan, name);
+		selector->found.is_counter = selector->as_counter || is_counter(scan, name);
 	}
 }
 

@@ -2,7 +2,8 @@
 /*
  * Finds wanted series in Prometheus text (version 0.0.4; also OpenMetrics), which comes in parts: of megabytes of text
  * only one line is kept. A selector is NAME or NAME{label="value", …} with the operators =, !=, =~ and !~ (an extended
- * regular expression of the whole value); the values of all series that it matches are added up.
+ * regular expression of the whole value); the values of all series that it matches are added up. rate(SELECTOR) takes
+ * them for counters, whatever the text says.
  */
 #pragma once
 

@@ -67,6 +67,8 @@ static const struct {
 	{"endless", 0, 0, false},
 	{"last", 1, 17, false},
 	{"requests", 0, 0, false},
+	{"rate(told_total)", 1, 8, true},
+	{"rate(requests_total{type=\"read\"})", 1, 40, true},
 };
 #define WANTED (sizeof(wanted) / sizeof(*wanted))
 
@@ -123,20 +125,10 @@ static void a_long_line_is_passed_over(void **state)
 
 static void nonsense_is_no_selector(void **state)
 {
-	static const char *const cases[] = {"",
-					    "1up",
-					    "up{",
-					    "up}",
-					    "up{a}",
-					    "up{a=}",
-					    "up{a=\"b}",
-					    "up{a=\"b\"",
-					    "up{=\"b\"}",
-					    "up{a=\"b\"}}",
-					    "up 1",
-					    "up{a=~\"(\"}",
-					    "up{a>\"b\"}",
-					    "up{a=\"b\" c=\"d\"}"};
+	static const char *const cases[] = {
+		"",          "1up",        "up{",        "up}",          "up{a}",       "up{a=}",
+		"up{a=\"b}", "up{a=\"b\"", "up{=\"b\"}", "up{a=\"b\"}}", "up 1",        "rate(up",
+		"rate()",    "rate(up{)",  "rate(up) ",  "up{a=~\"(\"}", "up{a>\"b\"}", "up{a=\"b\" c=\"d\"}"};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct error err = {};
