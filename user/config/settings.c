@@ -187,7 +187,7 @@ int settings_resolve(struct reader *reader)
 	for (size_t i = 0; i < config->chaos_count; i++)
 		check_expected_probes(reader, &reader->chaos_levels[i]);
 
-	config->effective = calloc(config->subject_count * width, sizeof(*config->effective));
+	config->effective = calloc(config->subject_count * width + 1, sizeof(*config->effective));
 	if (!config->effective)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->subject_count; i++)
