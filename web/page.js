@@ -154,9 +154,12 @@
 			ctx.save();
 			ctx.fillStyle = colour("bad");
 			this.probes.forEach(([, , , bad], i) => {
-				for (const [index] of bad)
-					if (this.x[index] >= min && this.x[index] <= max)
-						ctx.fillRect(u.valToPos(this.x[index], "x", true) - scale, bbox.top + (1 + 9 * i) * scale, 2 * scale, 8 * scale);
+				bad.forEach((count, index) => {
+					const from = Math.max(index * this.step, min), to = Math.min((index + 1) * this.step, max);
+					const left = u.valToPos(from, "x", true);
+					if (count && to > from)
+						ctx.fillRect(left, bbox.top + (1 + 9 * i) * scale, u.valToPos(to, "x", true) - left, 6 * scale);
+				});
 			});
 			ctx.restore();
 		}
@@ -171,11 +174,10 @@
 		say() {
 			const i = this.index, { min, max } = this.panels[0].scales.x;
 			const parts = this.probes.map(([least, mean, most, bad], probe) => {
-				const failed = bad.find(([at]) => at == i);
 				return `${this.probeNames[probe]} ` +
 					(mean[i] > 0 ? `${milliseconds(mean[i])} (${milliseconds(least[i])} to ${milliseconds(most[i])})`
 						: mean[i] ? "no sample" : "no good sample") +
-					(failed ? `, ${failed[1]} bad` : "");
+					(bad[i] ? `, ${bad[i]} bad` : "");
 			});
 			this.lines.forEach((line, number) => {
 				const near = line.reduce((best, one) => (!best || Math.abs(one[0] - i) < Math.abs(best[0] - i) ? one : best), null);

@@ -100,16 +100,15 @@ void figure_put_table(FILE *out, const struct timeline *timeline)
 {
 	if (!timeline->line_count)
 		return;
-	fputs("<div class=\"wide\" tabindex=\"0\"><table><thead><tr><th>mean, most</th>", out);
+	fputs("<div class=wide tabindex=0><table><thead><tr><th>mean, most", out);
 	for (size_t i = 0; i < timeline->phase_count; i++)
-		fprintf(out, "<th>%s</th>", timeline->phases[i].name);
-	fputs("</tr></thead><tbody>\n", out);
+		fprintf(out, "<th>%s", timeline->phases[i].name);
+	fputs("<tbody>\n", out);
 	for (size_t i = 0; i < timeline->line_count; i++) {
 		const struct timeline_line *line = &timeline->lines[i];
 
 		fputs("<tr><th>", out);
 		markup_text(out, line->name);
-		fputs("</th>", out);
 		for (size_t j = 0; j < timeline->phase_count; j++) {
 			fputs("<td>", out);
 			if (line->phases[j].count) {
@@ -117,9 +116,7 @@ void figure_put_table(FILE *out, const struct timeline *timeline)
 				fputs(", ", out);
 				timeline_put_number(out, line->phases[j].most);
 			}
-			fputs("</td>", out);
 		}
-		fputs("</tr>\n", out);
 	}
-	fputs("</tbody></table></div>\n", out);
+	fputs("</table></div>\n", out);
 }

@@ -240,8 +240,7 @@ static int put_trials(FILE *out, const struct report_source *source)
 	int ret = 0;
 
 	fputs("<section><h2>Trials</h2>\n<p class=\"soft\">Lines: the mean latency; bands: from the least to the most; "
-	      "marks "
-	      "at the top: bad samples; dashed: the events listed below a chart.</p>\n",
+	      "red at the top: bad samples; dashed: the events listed below a chart.</p>\n",
 	      out);
 	for (size_t i = 0; i < count && !ret; i++) {
 		const char *id = json_text_or(json_array_get(source->trials, i), "id", "");

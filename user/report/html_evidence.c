@@ -79,14 +79,14 @@ static void put_delay_chart(FILE *out, const struct delays *delays, const char *
 
 static void put_delay_table(FILE *out, const struct delays *delays)
 {
-	fputs("<table><thead><tr><th>delay</th><th>asked</th><th>applied</th></tr></thead><tbody>", out);
+	fputs("<table><thead><tr><th>delay<th>asked<th>applied<tbody>", out);
 	for (size_t i = delays->first; i < delays->end; i++) {
 		fputs("<tr><th>", out);
 		put_bucket_name(out, i);
-		fprintf(out, "</th><td>%lld</td><td>%lld</td></tr>", (long long)count_at(delays->asked, i),
+		fprintf(out, "<td>%lld<td>%lld", (long long)count_at(delays->asked, i),
 			(long long)count_at(delays->applied, i));
 	}
-	fputs("</tbody></table>\n", out);
+	fputs("</table>\n", out);
 }
 
 static void put_mean(FILE *out, const json_t *histogram)
@@ -127,16 +127,14 @@ static void put_peer_table(FILE *out, const json_t *peers)
 
 	if (!json_array_size(peers))
 		return;
-	fputs("<div class=\"wide\" tabindex=\"0\"><table><thead><tr><th>peer</th><th>hits out</th><th>hits "
-	      "in</th></tr></thead><tbody>\n",
-	      out);
+	fputs("<div class=wide tabindex=0><table><thead><tr><th>peer<th>hits out<th>hits in<tbody>\n", out);
 	json_array_foreach (peers, i, peer) {
 		fputs("<tr><th>", out);
 		markup_member(out, "", peer, "peer");
-		fprintf(out, "</th><td>%lld</td><td>%lld</td></tr>\n", (long long)json_integer_at(peer, "egress"),
+		fprintf(out, "<td>%lld<td>%lld\n", (long long)json_integer_at(peer, "egress"),
 			(long long)json_integer_at(peer, "ingress"));
 	}
-	fputs("</tbody></table></div>\n", out);
+	fputs("</table></div>\n", out);
 }
 
 /* Of one fault. where: its node if there are several. */

@@ -11,6 +11,7 @@
 #include "util/cleanup.h"
 #include "util/json.h"
 
+/* Most of a page of many trials is tables, so they are without the closing tags that HTML makes optional. */
 static void put_phase_rows(FILE *out, const char *probe, const json_t *windows)
 {
 	static const char *const names[] = {"before", "during", "after"};
@@ -22,12 +23,14 @@ static void put_phase_rows(FILE *out, const char *probe, const json_t *windows)
 
 		fputs("<tr><th>", out);
 		markup_text(out, probe);
-		fprintf(out, "</th><td class=\"text\">%s</td>", names[i]);
-		fprintf(out, "<td>%s</td>", report_count(cell, json_object_get(window, "count")));
-		fprintf(out, "<td>%s</td>", report_percent(cell, json_object_get(window, "availability")));
-		for (size_t j = 0; j < ARRAY_SIZE(latencies); j++)
-			fprintf(out, "<td>%s</td>", report_percentile(cell, window, latencies[j]));
-		fprintf(out, "<td>%s</td></tr>\n", report_seconds(cell, json_object_get(window, "outage_seconds")));
+		fprintf(out, "<td class=text>%s", names[i]);
+		fprintf(out, "<td>%s", report_count(cell, json_object_get(window, "count")));
+		fprintf(out, "<td>%s", report_percent(cell, json_object_get(window, "availability")));
+		for (size_t j = 0; j < ARRAY_SIZE(latencies); j++) {
+			fputs("<td>", out);
+			markup_text(out, report_percentile(cell, window, latencies[j]));
+		}
+		fprintf(out, "<td>%s", report_seconds(cell, json_object_get(window, "outage_seconds")));
 	}
 }
 
@@ -38,13 +41,13 @@ static void put_phase_table(FILE *out, const json_t *summary)
 
 	if (!json_object_size(probes))
 		return;
-	fputs("<div class=\"wide\" tabindex=\"0\"><table><thead><tr><th>probe</th><th>phase</th><th>samples</th>"
-	      "<th>availability</th><th>p50</th><th>p90</th><th>p99</th><th>max</th><th>outage</th></tr></"
-	      "thead><tbody>\n",
+	fputs("<div class=wide "
+	      "tabindex=0><table><thead><tr><th>probe<th>phase<th>samples<th>availability<th>p50<th>p90<th>p99"
+	      "<th>max<th>outage<tbody>\n",
 	      out);
 	json_object_foreach (probes, probe, windows)
 		put_phase_rows(out, probe, windows);
-	fputs("</tbody></table></div>\n", out);
+	fputs("</table></div>\n", out);
 }
 
 /* A list without its brackets. */

@@ -12,12 +12,12 @@
 
 /* A page of 100 trials stays below 600 KB: these are bytes, about what drawing and data take. */
 #define PAGE_ROOM 475000
-#define TRIAL_ROOM 2500 /* of a trial without its probes and lines */
-#define CURVE_ROOM 400  /* of a probe without its points */
-#define LINE_ROOM 350
+#define TRIAL_ROOM 2300 /* of a trial without its probes and lines */
+#define CURVE_ROOM 350  /* of a probe without its points */
+#define LINE_ROOM 300
 #define CURVE_POINT_ROOM 27
 #define LINE_POINT_ROOM 12
-#define POINTS_MIN 24 /* even if it takes more */
+#define POINTS_MIN 16 /* even if it takes more */
 
 /* The bucket of a moment; TIMELINE_BUCKETS if it is outside. */
 static size_t bucket_at(const struct timeline *timeline, double at_ns)

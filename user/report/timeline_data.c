@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The numbers of a timeline for web/page.js: {"seconds": of all, "step": seconds of a point, "points": how many,
- * "phases": [[name, from, to], …], "probes": [[[least ms, …], [mean ms, …], [most ms, …], [[point, bad samples], …]],
- * …], 0 where no sample was good, "kernel": how many of the lines are hits, "lines": [[[point, value], …], …], "marks":
- * [seconds, …]}. Names are in the figure.
+ * "phases": [[name, from, to], …], "probes": [[[least ms, …], [mean ms, …], [most ms, …], [bad samples, …]], …], where
+ * latencies are 0 if no sample was good, -1 if there was none, and bad samples are [] if there are none at all,
+ * "kernel": how many of the lines are hits, "lines": [[[point, value], …], …], "marks": [seconds, …]}. Names are in the
+ * figure.
  */
 #include "report/timeline.h"
 
@@ -41,7 +42,7 @@ static void put_latencies(FILE *out, const struct timeline *timeline, const stru
 
 static void put_probe_data(FILE *out, const struct timeline *timeline, const struct timeline_curve *curve)
 {
-	const char *separator = "";
+	bool any_bad = false;
 
 	fputc('[', out);
 	put_latencies(out, timeline, curve, offsetof(struct timeline_bucket, least_ms));
@@ -49,10 +50,9 @@ static void put_probe_data(FILE *out, const struct timeline *timeline, const str
 	put_latencies(out, timeline, curve, offsetof(struct timeline_bucket, most_ms));
 	fputc('[', out);
 	for (size_t i = 0; i < timeline->points; i++)
-		if (curve->buckets[i].bad) {
-			fprintf(out, "%s[%zu,%u]", separator, i, curve->buckets[i].bad);
-			separator = ",";
-		}
+		any_bad = any_bad || curve->buckets[i].bad;
+	for (size_t i = 0; any_bad && i < timeline->points; i++)
+		fprintf(out, "%s%u", i ? "," : "", curve->buckets[i].bad);
 	fputs("]]", out);
 }
 

@@ -129,14 +129,18 @@ static size_t put_run(FILE *out, const struct timeline *timeline, const struct t
 static void put_curve(FILE *out, const struct timeline *timeline, size_t number)
 {
 	const struct timeline_curve *curve = &timeline->curves[number];
-	size_t bad = 0;
+	size_t bad = 0, end;
 
 	for (size_t i = 0; i < timeline->points; i++)
 		if (curve->buckets[i].good)
 			i = put_run(out, timeline, curve, number, i);
-	for (size_t i = 0; i < timeline->points; i++)
-		if (curve->buckets[i].bad)
-			fprintf(out, "%sM%zu %zuv8", bad++ ? "" : "<path class=\"bad\" d=\"", i, TOP + 1 + 9 * number);
+	for (size_t i = 0; i < timeline->points; i = end + 1) {
+		for (end = i; end < timeline->points && curve->buckets[end].bad;)
+			end++;
+		if (end > i)
+			fprintf(out, "%sM%g %zuh%zu", bad++ ? "" : "<path class=\"bad\" d=\"", (double)i - 0.5,
+				TOP + 4 + 9 * number, end - i);
+	}
 	if (bad)
 		fputs("\"/>", out);
 }
