@@ -145,7 +145,7 @@ static void handle_message(struct guardian *guardian, const struct message *mess
 
 static void read_messages(struct guardian *guardian)
 {
-	struct message message;
+	struct message message = {};
 	int fds[MESSAGE_FDS];
 	ssize_t got;
 

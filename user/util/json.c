@@ -96,7 +96,7 @@ static bool is_wide(const char *key)
 {
 	size_t length = strlen(key);
 
-	return !strcmp(key, "seed") || (length > 3 && !strcmp(key + length - 3, "_ns"));
+	return !strcmp(key, "seed") || (length > 3 && !strcmp(&key[length - 3], "_ns"));
 }
 
 static const char *name_in_documents(const char *key)

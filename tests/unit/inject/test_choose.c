@@ -14,14 +14,11 @@
 
 #define SEEDS 200
 
-#define STRINGS(...) \
-	{ \
-		.items = (char *[]){__VA_ARGS__ __VA_OPT__(, ) NULL}, \
-		.count = sizeof((char *[]){__VA_ARGS__ __VA_OPT__(, ) NULL}) / sizeof(char *) - 1, \
-	}
 #define NODE(word, address) \
 	{ \
-		.name = (word), .addresses = STRINGS(address), .data_dirs = STRINGS() \
+		.name = (word), .addresses = {.items = (char *[]){(address), NULL}, .count = 1}, .data_dirs = { \
+			.items = (char *[]){NULL} \
+		} \
 	}
 
 /* n1, n3 and n4 (and n2 in instance 7) are on this host, by loopback, which validation would refuse. */

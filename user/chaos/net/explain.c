@@ -136,7 +136,7 @@ static void search_nat(struct nat_search *search)
 static void add_unmatched(json_t *evidence, const struct target *target, const struct net_part *parts,
 			  size_t part_count)
 {
-	struct net_unmatched seen[UNMATCHED_MAX];
+	struct net_unmatched seen[UNMATCHED_MAX] = {};
 	struct unmatched list[UNMATCHED_MAX];
 	struct nat_search search = {.target = target, .list = list};
 	json_t *unmatched = json_array(), *one;
