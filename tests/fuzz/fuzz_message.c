@@ -114,6 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.commands = json_array(),
 		.events = json_array(),
 		.samples = json_array(),
+		.metrics = json_array(),
 	};
 	struct campaign campaign = {
 		.config = config,

@@ -57,15 +57,12 @@ int metrics_add(struct metric_list *list, const struct summary_times *times, con
 		enum summary_window *window)
 {
 	struct metric_series *series = series_of(list, value);
-	enum summary_window before;
 	struct metric_figures *figures;
 
 	*window = window_at(times, value->at_ns);
 	if (!series)
 		return -ENOMEM;
-	before = series->last_ns ? window_at(times, series->last_ns) : *window;
-	series->last_ns = value->at_ns;
-	if (*window == WINDOW_NONE || (value->is_rate && before != *window))
+	if (*window == WINDOW_NONE || (value->is_rate && window_at(times, value->since_ns) != *window))
 		return 0;
 	figures = &series->windows[*window];
 	figures->least = figures->count ? fmin(figures->least, value->value) : value->value;

@@ -18,7 +18,6 @@ struct metric_figures {
 struct metric_series {
 	char *source, *series;
 	bool is_rate;
-	uint64_t last_ns; /* of the value before; 0: none */
 	struct metric_figures windows[WINDOW_COUNT];
 };
 
@@ -29,14 +28,14 @@ struct metric_list {
 
 struct metric_value {
 	const char *source, *series;
-	uint64_t at_ns; /* CLOCK_MONOTONIC */
+	uint64_t since_ns, at_ns; /* CLOCK_MONOTONIC; a rate is of the time in between, a gauge of at_ns */
 	double value;
 	bool is_rate;
 };
 
 /*
- * Counts the value in its window, which is returned: that of the moment at_ns. A rate is of the time since the value
- * before it: if an edge lies in between, it counts in no window. -ENOMEM otherwise.
+ * Counts the value in its window, which is returned: that of the moment at_ns. A rate over an edge of a window counts
+ * in none. -ENOMEM otherwise.
  */
 int metrics_add(struct metric_list *list, const struct summary_times *times, const struct metric_value *value,
 		enum summary_window *window);

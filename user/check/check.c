@@ -19,6 +19,7 @@
 #define SAMPLE_BYTES 160
 #define DATABASE_BYTES_LEAST (1ULL << 20)
 #define SAMPLES_NEEDED_MAX 100000
+#define OUTPUTS_A_SECOND 20 /* at most */
 
 static bool is_needed(const struct check *check, const struct chaos_ops *ops, const struct chaos_requirement *row)
 {
@@ -55,14 +56,17 @@ static void check_features(struct check *check)
 					      ops->name);
 }
 
-/* Samples of all probes of a trial in `seconds`. */
+/* Rows of all probes and metrics of a trial in `seconds`. */
 static double samples_in(const struct subject *subject, double seconds)
 {
 	double count = 0;
 
 	for (size_t i = 0; i < subject->probe_count; i++)
 		count += seconds * 1000 / (subject->probes[i].every_ms ?: 1);
-	return count;
+	for (size_t i = 0; i < subject->metric_count; i++)
+		count +=
+			seconds * 1000 / (subject->metrics[i].every_ms ?: 1) * (double)subject->metrics[i].series.count;
+	return count + seconds * OUTPUTS_A_SECOND * (double)subject->output_count;
 }
 
 /* True if even `samples` good samples, all within the limit, leave the expectation open. */

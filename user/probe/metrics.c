@@ -138,10 +138,11 @@ static void append_value(const struct scrape *own, size_t index, struct last_val
 	if (!found.matched)
 		return;
 	if (!found.is_counter || (last->at_ns && now.at_ns > last->at_ns))
-		json_array_append_new(out, json_pack("{s:s, s:s, s:I, s:f, s:s}", "source", own->probe->name, "series",
-						     own->probe->series.items[index], "at_ns", (json_int_t)now.at_ns,
-						     "value", found.is_counter ? rate_of(last, &now) : found.value,
-						     "kind", found.is_counter ? "rate" : "gauge"));
+		json_array_append_new(out, json_pack("{s:s, s:s, s:I, s:I, s:f, s:s}", "source", own->probe->name,
+						     "series", own->probe->series.items[index], "since_ns",
+						     (json_int_t)last->at_ns, "at_ns", (json_int_t)now.at_ns, "value",
+						     found.is_counter ? rate_of(last, &now) : found.value, "kind",
+						     found.is_counter ? "rate" : "gauge"));
 	*last = now;
 }
 

@@ -49,8 +49,8 @@ size_t probes_pending(const struct probes *probes);
 /* Returns the samples that ended since the last call, as store_samples_add() takes them; NULL if none. */
 json_t *probes_take_samples(struct probes *probes);
 /*
- * Returns the values that PROBE_METRICS brought since the last call: [{"source", "series", "at_ns", "value", "kind":
- * "gauge", or "rate" per second}]; NULL if none.
+ * Returns the values that PROBE_METRICS brought since the last call: [{"source", "series", "since_ns": of a rate, its
+ * start, "at_ns", "value", "kind": "gauge", or "rate" per second}]; NULL if none.
  */
 json_t *probes_take_values(struct probes *probes);
 /* Resets the streak of good samples; samples started before since_ns no longer count. */

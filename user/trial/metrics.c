@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* A trial's metrics: what its sources show, what the workload prints, and how often the kernel's programs hit. */
 #include <errno.h>
+#include <math.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #define FLUSH_NS (500 * NSEC_PER_MSEC)
 #define HITS_NS (500 * NSEC_PER_MSEC)
+#define OUTPUT_NS (50 * NSEC_PER_MSEC) /* from a number in the workload's output to the next that counts */
 /* Values per datagram: of one, the series alone may have 4 KiB. */
 #define METRICS_A_MESSAGE 32
 #define LINE_BYTES_MAX 4096 /* of the workload's output; the rest of a longer line is not looked at */
@@ -20,6 +22,7 @@
 struct trial_metrics {
 	struct probes *sources; /* NULL: none */
 	regex_t *patterns;      /* of subject.outputs */
+	uint64_t *output_ns;    /* the last value of each */
 	size_t pattern_count;
 	char line[LINE_BYTES_MAX + 1];
 	size_t line_used;
@@ -56,7 +59,8 @@ static int compile_patterns(struct trial *trial, struct error *err)
 	struct trial_metrics *metrics = trial->metrics;
 
 	metrics->patterns = calloc(subject->output_count + 1, sizeof(*metrics->patterns));
-	if (!metrics->patterns)
+	metrics->output_ns = calloc(subject->output_count + 1, sizeof(*metrics->output_ns));
+	if (!metrics->patterns || !metrics->output_ns)
 		return error_set(err, -ENOMEM, "out of memory");
 	while (metrics->pattern_count < subject->output_count) {
 		if (regcomp(&metrics->patterns[metrics->pattern_count],
@@ -97,12 +101,17 @@ static void read_line(struct trial *trial, const char *line)
 		char *end;
 		double value;
 
+		/* A load that prints without end must not fill the database. */
+		if (now_ns < metrics->output_ns[i] + OUTPUT_NS)
+			continue;
 		if (regexec(&metrics->patterns[i], line, GROUPS, groups, 0) || groups[1].rm_so < 0)
 			continue;
 		value = strtod(line + groups[1].rm_so, &end);
-		if (end > line + groups[1].rm_so)
-			add_value(trial, &(struct metric_value){
-						 .source = name, .series = name, .at_ns = now_ns, .value = value});
+		if (end == line + groups[1].rm_so || !isfinite(value))
+			continue;
+		metrics->output_ns[i] = now_ns;
+		add_value(trial,
+			  &(struct metric_value){.source = name, .series = name, .at_ns = now_ns, .value = value});
 	}
 }
 
@@ -176,6 +185,7 @@ static void take_values(struct trial *trial)
 	json_array_foreach (values, i, one)
 		add_value(trial, &(struct metric_value){.source = json_text_or(one, "source", ""),
 							.series = json_text_or(one, "series", ""),
+							.since_ns = (uint64_t)json_integer_at(one, "since_ns"),
 							.at_ns = (uint64_t)json_integer_at(one, "at_ns"),
 							.value = json_number_at(one, "value"),
 							.is_rate = !strcmp(json_text_or(one, "kind", ""), "rate")});
@@ -230,6 +240,7 @@ void trial_stop_metrics(struct trial *trial)
 	for (size_t i = 0; i < metrics->pattern_count; i++)
 		regfree(&metrics->patterns[i]);
 	free(metrics->patterns);
+	free(metrics->output_ns);
 	free(metrics->hits);
 	metrics_clear(&metrics->list);
 	json_decref(metrics->rows);

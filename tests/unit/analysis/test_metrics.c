@@ -25,6 +25,7 @@ static void add(struct metric_list *list, const char *source, const char *series
 	assert_int_equal(metrics_add(list, &times,
 				     &(struct metric_value){.source = source,
 							    .series = series,
+							    .since_ns = (uint64_t)((at - 1) * SECOND),
 							    .at_ns = (uint64_t)(at * SECOND),
 							    .value = value,
 							    .is_rate = is_rate},
