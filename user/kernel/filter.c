@@ -205,7 +205,7 @@ struct before_search {
 static int before_visit(const struct tc_filter *other, void *data)
 {
 	struct before_search *search = data;
-	struct program program;
+	struct program program = {};
 
 	if (other->priority == search->ours->priority && other->handle == search->ours->handle)
 		return 1;
@@ -236,7 +236,7 @@ struct found {
 static int found_visit(const struct tc_filter *filter, void *data)
 {
 	struct found *found = data;
-	struct program program;
+	struct program program = {};
 
 	if (filter->program_id && found->count < found->max && !program_read(&program, filter->program_id) &&
 	    program_has_map(&program, found->map_id))

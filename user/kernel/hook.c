@@ -89,7 +89,7 @@ void hook_list_before(int link_fd, char *names, size_t size)
 	if (bpf_prog_query((int)link.ifindex, (enum bpf_attach_type)link.attach_type, 0, NULL, ids, &count))
 		return;
 	for (__u32 i = 0; i < count && ids[i] != link.program_id; i++) {
-		struct program program;
+		struct program program = {};
 
 		if (!program_read(&program, ids[i]) && !program_is_ours(&program))
 			text_append(names, size, "%s%s", *names ? ", " : "", program.name);

@@ -62,7 +62,7 @@ bool program_is_of_line(const char *name)
 
 bool program_drops(__u32 id)
 {
-	struct program program;
+	struct program program = {};
 
 	if (program_read(&program, id))
 		return false;
