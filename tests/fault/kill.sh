@@ -20,6 +20,8 @@ write() {
 	local seconds=0 hold=0.2 every_ms=100
 	[[ $1 == warmup ]] && seconds=30
 	[[ $1 == hold || $1 == inject ]] && hold=30
+	# Ten pings a second, each a process and a second of an emulated processor, would be all that it does.
+	is_emulated && every_ms=500
 	# Some good samples in a row end the phase recover, so take them slowly.
 	[[ $1 == recover ]] && every_ms=1000
 	cat >"$work/kill.yaml" <<END
