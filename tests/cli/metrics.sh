@@ -82,6 +82,11 @@ counted=$(sql "SELECT round(sum(value * (at_ns - since) / 1e9)) FROM (SELECT val
 check_eq "hits over time come to the hits of the evidence" "${counted%.*}" "$(sql "SELECT json_extract(evidence, '$.hit') FROM trials")"
 check_number "in steps of half a second" "$(sql "SELECT count(*) FROM metrics WHERE source = 'kernel' AND series = 'n1'") >= 10"
 "$eval_bin" report --db "$db" "$(sql "SELECT id FROM campaigns")" --csv-metrics "$work/metrics.csv"
+"$eval_bin" report --db "$db" "$(sql "SELECT id FROM campaigns")" --openmetrics "$work/metrics.om"
+check_eq "report --openmetrics, by a strict parser" "$(/usr/bin/python3 -c 'import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+found = {f.name: f.samples for f in text_string_to_metric_families(open(sys.argv[1]).read())}
+print({s.labels["kind"] for s in found["eval_metric_mean"] if s.labels["series"] == sys.argv[2]})' "$work/metrics.om" "$wanted")" "{'rate'}"
 check_eq "report --csv-metrics has all of them" "$(($(wc -l <"$work/metrics.csv") - 1))" "$(sql "SELECT count(*) FROM metrics")"
 
 # --- A restart ---------------------------------------------------------------------------------------------------------

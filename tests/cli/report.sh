@@ -115,7 +115,13 @@ check_eq "no control characters" "$(cat "$work"/out/h.{json,xml,md,html} | LC_AL
 # --- What cannot be written ------------------------------------------------------------------------------------
 
 check_fails "an unknown campaign: exit 2" 2 "$eval_bin" report nothing --csv "$work/out/none"
-check_match "… named" "$output" "no campaign 'nothing' in database"
+check_match "… named" "$output" "no campaign 'nothing' in database .*; 'eval list' shows what there is"
+check_fails "an id with a wrong letter: exit 2" 2 "$eval_bin" report "${id%?}x" --csv "$work/out/none"
+check_match "… the nearest is named" "$output" "did you mean '$id'\\?"
+check_fails "the last digits, one of them wrong: exit 2" 2 "$eval_bin" show "x${id: -7}"
+check_match "… the nearest is named, too" "$output" "did you mean '${id: -8}'\\?"
+check_fails "a trial's id with a wrong letter: exit 2" 2 "$eval_bin" show "$id" trial-lab-slov-02
+check_match "… its nearest is named" "$output" "did you mean 'trial-lab-slow-02'\\?"
 check_fails "no format: exit 2" 2 "$eval_bin" report "$id"
 check_match "… says so" "$output" "which format\?"
 check_fails "a folder that is not there: exit 2" 2 "$eval_bin" report "$id" --csv "$work/nowhere/r.csv"

@@ -223,6 +223,7 @@ static int show(struct store *store, const struct show_options *asked, struct er
 {
 	_cleanup_json_ json_t *campaign = NULL, *trial = NULL;
 	struct error trial_err = {};
+	char hint[STORE_HINT_SIZE];
 
 	if (asked->trial) {
 		trial = store_trial(store, asked->id, asked->trial, err);
@@ -240,8 +241,8 @@ static int show(struct store *store, const struct show_options *asked, struct er
 		*err = trial_err;
 		return err->code;
 	}
-	return error_set(err, -ENOENT, "no campaign and no trial '%s' in database %s; 'eval list' shows what there is",
-			 asked->id, store_path(store));
+	return error_set(err, -ENOENT, "no campaign and no trial '%s' in database %s; %s", asked->id, store_path(store),
+			 store_hint(store, asked->id, hint));
 }
 
 int cmd_show(int argc, char **argv)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* OpenMetrics 1.0 text: what each trial did to each probe. */
+/* OpenMetrics 1.0 text: what each trial did to each probe and metric. */
 #include "report/formats.h"
 
 #include <string.h>
@@ -88,6 +88,45 @@ static void put_of_trials(FILE *out, const struct report_source *source, const c
 	}
 }
 
+static void put_means(FILE *out, const struct report_source *source, const json_t *trial, const char *from,
+		      const json_t *of_source)
+{
+	json_t *windows;
+	const char *series;
+
+	json_object_foreach (json_object_get(of_source, "series"), series, windows)
+		for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
+			const json_t *mean = json_object_get(json_object_get(windows, phases[i]), "mean");
+
+			if (!json_is_number(mean))
+				continue;
+			fputs("eval_metric_mean", out);
+			put_trial_labels(out, source, trial);
+			fputc(',', out);
+			put_metric_label(out, "source", from);
+			fputc(',', out);
+			put_metric_label(out, "series", series);
+			fputc(',', out);
+			put_metric_label(out, "kind", json_text_or(windows, "kind", "?"));
+			fprintf(out, ",phase=\"%s\"} %.9g\n", phases[i], json_number_value(mean));
+		}
+}
+
+static void put_metrics(FILE *out, const struct report_source *source)
+{
+	const json_t *trial;
+	size_t i;
+
+	put_family(out, "eval_metric_mean", NULL, "The mean of a series in a phase; of a rate, per second.");
+	json_array_foreach (source->trials, i, trial) {
+		json_t *metrics = json_object_get(json_object_get(trial, "summary"), "metrics"), *of_source;
+		const char *from;
+
+		json_object_foreach (metrics, from, of_source)
+			put_means(out, source, trial, from, of_source);
+	}
+}
+
 static void put_passed(FILE *out, const struct report_source *source)
 {
 	const json_t *trial;
@@ -127,6 +166,7 @@ int report_openmetrics(FILE *out, const struct report_source *source)
 	}
 	put_family(out, "eval_probe_outage_seconds", "seconds", "The longest outage that began in the phase.");
 	put_of_probes(out, source, "eval_probe_outage_seconds", "outage_seconds", NULL, 1);
+	put_metrics(out, source);
 	fputs("# EOF\n", out);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "util/text.h"
 
 #define CANDIDATES_SHOWN 5
+#define HASH_DIGITS 8 /* at the end of a campaign's id */
 
 /* Returns the rows of a SELECT with up to two text parameters; NULL leaves its parameter unbound (null). */
 static json_t *select_rows(struct store *store, enum store_table_id table, const char *sql, const char *first,
@@ -44,6 +45,33 @@ static void name_candidates(char *out, size_t size, const json_t *rows, const ch
 		text_append(out, size, ", …");
 }
 
+const char *store_hint(struct store *store, const char *asked, char out[STORE_HINT_SIZE])
+{
+	static const char sql[] = "SELECT id FROM campaigns UNION ALL SELECT DISTINCT id FROM trials LIMIT 2000";
+	_cleanup_json_ json_t *rows = select_rows(store, TABLE_CAMPAIGNS, sql, NULL, NULL, NULL);
+	_cleanup_free_ const char **known = calloc(2 * json_array_size(rows) + 1, sizeof(*known));
+	const char *nearest;
+	const json_t *row;
+	size_t i, count = 0;
+
+	json_array_foreach (rows, i, row) {
+		const char *id = text_of(row, "id");
+
+		if (!known)
+			break;
+		known[count++] = id;
+		/* Of a campaign, its last eight digits will do. */
+		if (strlen(asked) == HASH_DIGITS && strlen(id) > HASH_DIGITS)
+			known[count++] = id + strlen(id) - HASH_DIGITS;
+	}
+	nearest = known ? text_nearest(asked, known, count) : NULL;
+	if (nearest)
+		snprintf(out, STORE_HINT_SIZE, "did you mean '%.100s'?", nearest);
+	else
+		snprintf(out, STORE_HINT_SIZE, "'eval list' shows what there is");
+	return out;
+}
+
 /* Takes rows and returns the only one; NULL with -ENOENT if there is none, -ENOTUNIQ if there are several. */
 static json_t *take_only(struct store *store, json_t *rows, const char *what, const char *asked, struct error *err)
 {
@@ -55,8 +83,10 @@ static json_t *take_only(struct store *store, json_t *rows, const char *what, co
 	if (json_array_size(rows) == 1)
 		return json_incref(json_array_get(rows, 0));
 	if (!json_array_size(rows)) {
-		error_set(err, -ENOENT, "no %s '%s' in database %s; 'eval list' shows what there is", what, asked,
-			  store->path);
+		char hint[STORE_HINT_SIZE];
+
+		error_set(err, -ENOENT, "no %s '%s' in database %s; %s", what, asked, store->path,
+			  store_hint(store, asked, hint));
 		return NULL;
 	}
 	name_candidates(candidates, sizeof(candidates), rows, "id");

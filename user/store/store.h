@@ -79,6 +79,9 @@ int store_bury_running(struct store *store, const char *campaign_id, struct erro
  * unique prefix or suffix, or the index. "campaign-" and "trial-" can be left out of a prefix. Campaigns have a member
  * "trials": {"planned": n, …, "total": n, "verdict_fail": n, "verdict_inconclusive": n}.
  */
+/* Advice for an id that is unknown: "did you mean 'x'?", or how to list them. Returns out. */
+#define STORE_HINT_SIZE 160
+const char *store_hint(struct store *store, const char *asked, char out[STORE_HINT_SIZE]);
 /* Array, newest first, without the columns config, config_text, features and summary. */
 json_t *store_campaigns(struct store *store, struct error *err);
 json_t *store_campaign(struct store *store, const char *campaign_id, struct error *err);
