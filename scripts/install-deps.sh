@@ -20,6 +20,7 @@ packages=(
 	libcmocka-dev iperf3 fping iputils-ping sqlite3 strace python3-minimal ethtool openssh-server openssh-client sudo tmux
 	wireguard-tools dnsmasq-base nftables
 	chromium fonts-dejavu-core libxml2-utils python3-jsonschema python3-prometheus-client openssl # reports, probes
+	prometheus # promtool; its service stays off
 	libaio-dev liburing-dev fio bindfs xfsprogs btrfs-progs
 	# guests with other kernels
 	qemu-system-x86 busybox-static cpio kmod xz-utils
@@ -62,8 +63,8 @@ install_web() {
 ((${#wanted[@]})) || { install_web; exit 0; }
 [[ $EUID == 0 ]] || die "needs root to install: ${wanted[*]}"
 
-# Debian starts a service as soon as it is installed. The lab needs only the program etcd, and a test only sshd, so their
-# services are neither started nor left enabled. An existing policy of the host still applies to all other services.
+# Debian starts a service as soon as it is installed. The lab needs only the program etcd, tests only sshd and promtool, so
+# their services are neither started nor left enabled. An existing policy of the host still applies to all other services.
 policy=/usr/sbin/policy-rc.d
 saved=$policy.before-install-deps
 restore_policy() {
@@ -79,7 +80,7 @@ hold_services() {
 	cat >"$policy.new" <<-END
 		#!/bin/sh
 		# Made by scripts/install-deps.sh, for as long as it runs.
-		case \$1 in etcd | ssh | sshd) exit 101 ;; esac
+		case \$1 in etcd | ssh | sshd | prometheus) exit 101 ;; esac
 		[ ! -x $saved ] || exec $saved "\$@"
 		exit 0
 	END
@@ -110,7 +111,8 @@ is_new() {
 }
 ! is_new etcd-server etcd || new_services+=(etcd)
 ! is_new openssh-server ssh || new_services+=(ssh)
-[[ " ${wanted[*]} " != *" etcd-server "* && " ${wanted[*]} " != *" openssh-server "* ]] || hold_services ||
+! is_new prometheus prometheus || new_services+=(prometheus)
+((${#new_services[@]} == 0)) || hold_services ||
 	die "cannot write $policy"
 apt install -y --no-install-recommends "${wanted[@]}" >"$log" 2>&1 ||
 	{ tail -n 20 "$log" >&2; die "apt-get install failed"; }

@@ -87,6 +87,7 @@ check_eq "report --openmetrics, by a strict parser" "$(/usr/bin/python3 -c 'impo
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 found = {f.name: f.samples for f in text_string_to_metric_families(open(sys.argv[1]).read())}
 print({s.labels["kind"] for s in found["eval_metric_mean"] if s.labels["series"] == sys.argv[2]})' "$work/metrics.om" "$wanted")" "{'rate'}"
+check_eq "… and by promtool" "$(promtool check metrics <"$work/metrics.om" 2>&1; echo $?)" 0
 check_eq "report --csv-metrics has all of them" "$(($(wc -l <"$work/metrics.csv") - 1))" "$(sql "SELECT count(*) FROM metrics")"
 
 # --- A restart ---------------------------------------------------------------------------------------------------------

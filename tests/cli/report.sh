@@ -71,6 +71,7 @@ found = {f.name: f.samples for f in text_string_to_metric_families(open(sys.argv
 print(eval(sys.argv[2]))' "$@"; }
 check_eq "OpenMetrics: a strict parser reads it" "$(om "$work/out/r.om" 'len(found["eval_trial_passed"]), sum(s.value for s in found["eval_trial_passed"])')" \
 	"(10, 5)"
+check_eq "OpenMetrics: promtool has nothing to say" "$(promtool check metrics <"$work/out/r.om" 2>&1; echo $?)" 0
 check_eq "OpenMetrics: base units" "$(om "$work/out/r.om" '{s.value > 0.45 for s in found["eval_probe_latency_seconds"] if s.labels["chaos"] == "slow" and s.labels["phase"] == "during" and s.labels["percentile"] == "50"}')" \
 	"{True}"
 check_eq "annotations: a region for each fault" "$(jq -c '[length, all(.timeEnd - .time > 1400 and .timeEnd - .time < 20000)]' "$work/out/r.an")" "[5,true]"
@@ -109,6 +110,7 @@ check_eq "CSV: no formula" "$(csv "$work/out/h.csv" '{r["chaos"] for r in rows i
 check "JUnit: hostile text, by its schema" xmllint --noout --schema "$top/tests/data/junit.xsd" "$work/out/h.xml"
 check_eq "JUnit: text stays text" "$(xpath "$work/out/h.xml" 'concat(count(//script), " ", count(//error))')" "0 5"
 check_eq "Markdown: no HTML, no cell of its own" "$(grep -c '<script\|javascript:\|[^0-9];\*\*b' "$work/out/h.md")" 0
+check_eq "OpenMetrics: promtool still has nothing to say" "$(promtool check metrics <"$work/out/h.om" 2>&1; echo $?)" 0
 check_eq "OpenMetrics: still read" "$(om "$work/out/h.om" 'len(found["eval_trial_passed"])')" 10
 check_eq "no control characters" "$(cat "$work"/out/h.{json,xml,md,html} | LC_ALL=C tr -d '\n\t' | LC_ALL=C grep -c '[[:cntrl:]]')" 0
 
