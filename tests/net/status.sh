@@ -99,7 +99,7 @@ install -m 0755 "$eval_bin" "$work/eval" && chmod 0711 "$work"
 shown() { timeout 3 "$@" "$eval_bin" bpf-status --watch; }
 check_eq "--watch into a pipe: what the kernel can do once" "$(shown env | grep -c '^kernel ')" 1
 check_number "… and the faults each time" "$(shown env | grep -c '^left over\|left over:') >= 2"
-screen() { TERM=$1 timeout 3 script -qec "timeout 2.5 $eval_bin bpf-status --watch ${2:-}" /dev/null </dev/null; }
+screen() { TERM=$1 timeout 30 script -qec "timeout 2.5 $eval_bin bpf-status --watch ${2:-}" /dev/null </dev/null; }
 check_number "--watch on a terminal draws it again" "$(screen xterm | grep -cF $'\033[H\033[2J') >= 2"
 check_eq "… without what the kernel can do" "$(screen xterm | grep -c '^kernel ')" 0
 check_number "… with it by --kernel" "$(screen xterm --kernel | grep -c '^kernel ') >= 2"
