@@ -103,7 +103,7 @@
 			const row = new Array(this.points).fill(null), name = this.lineNames[number];
 			this.lines[number].forEach(([i, value]) => { row[i] = value; });
 			const values = row.filter(value => value != null);
-			const low = Math.min(0, ...values), high = Math.max(...values);
+			const low = Math.min(0, ...values), high = Math.max(0, ...values);
 			const stroke = () => colour(number < this.kernel ? "hits" : "p3");
 			const fill = () => `color-mix(in srgb, ${stroke()} 20%, transparent)`;
 			this.addPanel(LINE_HEIGHT, name, [{ stroke, fill, width: 1.5, spanGaps: true, points: { show: values.length < 3, size: 4 } }], [row], [],

@@ -17,7 +17,6 @@ static struct prometheus *scan_in_parts(const char *text, size_t size, size_t pa
 	promise(!prometheus_new(&scan, (char *const *)selectors, ARRAY_SIZE(selectors), NULL));
 	for (size_t at = 0; at < size; at += part)
 		prometheus_feed(scan, text + at, size - at < part ? size - at : part);
-	prometheus_finish(scan);
 	return scan;
 }
 

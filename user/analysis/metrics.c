@@ -233,21 +233,25 @@ bool metrics_describe(char *out, size_t size, const json_t *expectation)
 
 static const char *const phases[] = {"before", "during", "after"};
 
-static json_t *effect_of(json_t *effects, const json_t *trial, const char *source, const char *series)
+/* index: the effects by what they are of. NULL: out of memory. */
+static json_t *effect_of(json_t *effects, json_t *index, const json_t *trial, const char *source, const char *series)
 {
+	_cleanup_free_ char *key = NULL;
 	json_t *effect;
-	size_t i;
 
-	json_array_foreach (effects, i, effect)
-		if (json_equal(json_object_get(effect, "subject"), json_object_get(trial, "subject")) &&
-		    json_equal(json_object_get(effect, "chaos"), json_object_get(trial, "chaos")) &&
-		    !strcmp(json_text_or(effect, "source", ""), source) &&
-		    !strcmp(json_text_or(effect, "series", ""), series))
-			return effect;
+	if (asprintf(&key, "%s\n%s\n%s\n%s", json_text_or(trial, "subject", ""), json_text_or(trial, "chaos", ""),
+		     source, series) < 0) {
+		key = NULL;
+		return NULL;
+	}
+	effect = json_object_get(index, key);
+	if (effect)
+		return effect;
 	effect = json_pack("{s:O?, s:O?, s:s, s:s, s:i, s:n, s:n, s:n}", "subject", json_object_get(trial, "subject"),
 			   "chaos", json_object_get(trial, "chaos"), "source", source, "series", series, "trials", 0,
 			   phases[0], phases[1], phases[2]);
-	json_array_append_new(effects, effect);
+	json_array_append(effects, effect);
+	json_object_set_new(index, key, effect);
 	return effect;
 }
 
@@ -265,13 +269,14 @@ static void widen(json_t *effect, const char *phase, double mean)
 	json_object_set_new(effect, phase, json_pack("[f, f]", least, most));
 }
 
-static void add_effects(json_t *effects, const json_t *trial, const char *source, const json_t *of_source)
+static void add_effects(json_t *effects, json_t *index, const json_t *trial, const char *source,
+			const json_t *of_source)
 {
 	const char *series;
 	json_t *windows;
 
 	json_object_foreach (json_object_get(of_source, "series"), series, windows) {
-		json_t *effect = effect_of(effects, trial, source, series);
+		json_t *effect = effect_of(effects, index, trial, source, series);
 
 		json_object_set(effect, "kind", json_object_get(windows, "kind"));
 		json_object_set_new(effect, "trials", json_integer(json_integer_at(effect, "trials") + 1));
@@ -282,6 +287,7 @@ static void add_effects(json_t *effects, const json_t *trial, const char *source
 
 json_t *metrics_effects(const json_t *trials)
 {
+	_cleanup_json_ json_t *index = json_object();
 	json_t *effects = json_array();
 	const json_t *trial;
 	size_t i;
@@ -291,7 +297,7 @@ json_t *metrics_effects(const json_t *trials)
 		const char *source;
 
 		json_object_foreach (metrics, source, of_source)
-			add_effects(effects, trial, source, of_source);
+			add_effects(effects, index, trial, source, of_source);
 	}
 	return effects;
 }

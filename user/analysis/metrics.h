@@ -9,6 +9,9 @@
 #include "analysis/summary.h"
 #include "plan/status.h"
 
+/* Greater ones are not counted, so that sums stay finite. */
+#define METRIC_VALUE_MAX 1e30
+
 struct metric_figures {
 	size_t count;
 	double sum, least, most;

@@ -259,14 +259,16 @@ static void latency_add_evidence(struct net_part *part, json_t *evidence)
 
 	for (size_t i = 0; i < EVAL_DIRECTIONS; i++) {
 		const struct eval_line *line = &latency->counters[i];
+		/* Negative if packets that were counted as lost were delivered after all. */
+		json_int_t held = line->held_packets, undone = held < 0 ? held : 0;
 
 		if (!latency->lines[i])
 			continue;
 		json_object_set_new(
 			json_object_get(evidence, directions[i]), "line",
 			json_pack("{s:s, s:I, s:I, s:I, s:f, s:f}", "engine", latency->lines[i]->ops->engine,
-				  "delivered", (json_int_t)line->delivered, "line_dropped", (json_int_t)line->dropped,
-				  "held_packets", (json_int_t)line->held_packets, "late_mean_us",
+				  "delivered", (json_int_t)line->delivered, "line_dropped",
+				  (json_int_t)line->dropped + undone, "held_packets", held - undone, "late_mean_us",
 				  line->delivered ? (double)line->late_sum_ns / (double)line->delivered / 1000.0 : 0.0,
 				  "late_max_us", (double)line->late_max_ns / 1000.0));
 	}

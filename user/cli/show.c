@@ -106,8 +106,8 @@ static int print_metric(const struct store_metric *metric, void *data)
 	printf("%s\n    {\"attempt\": %u, \"source\": %s, \"series\": %s, \"at_ns\": \"%" PRId64
 	       "\", \"value\": %s, \"kind\": \"%s\", \"phase\": %s}",
 	       printer->any ? "," : "", metric->attempt, quote(&printer->name, metric->source),
-	       quote(&printer->text, metric->series), metric->at_ns, number ?: "null", metric->kind,
-	       quote(&printer->phase, metric->phase));
+	       quote(&printer->text, metric->series), metric->at_ns, number ?: "null",
+	       strcmp(metric->kind, "rate") ? "gauge" : "rate", quote(&printer->phase, metric->phase));
 	printer->any = true;
 	return ferror(stdout) ? -EPIPE : 0;
 }

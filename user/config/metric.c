@@ -15,6 +15,7 @@
 #define EVERY_MS_MIN 1000 /* an answer of TiKV has megabytes */
 #define PERIOD_MS_MAX 3600000
 #define SERIES_MAX 64
+#define SUBJECT_SERIES_MAX 1024 /* of all sources */
 #define EXPECTED_MAX 64
 #define VALUE_MAX 1e18
 #define CHANGE_MAX 1000
@@ -154,6 +155,7 @@ static void read_source(struct reader *reader, const struct ynode *item, struct 
 void read_metric_list(struct reader *reader, const struct ynode *value, const struct key *key, void *object)
 {
 	struct subject *subject = object;
+	size_t count = 0;
 
 	if (!list_check(reader, value, CONFIG_MEMBERS_MAX))
 		return;
@@ -164,6 +166,11 @@ void read_metric_list(struct reader *reader, const struct ynode *value, const st
 			read_source(reader, item, subject);
 		check_source_name(reader, item, subject);
 	}
+	for (size_t i = 0; i < subject->metric_count; i++)
+		count += subject->metrics[i].series.count;
+	if (count > SUBJECT_SERIES_MAX)
+		problem_error(reader, &value->place, "'metrics' has %zu series in all, and may have %d", count,
+			      SUBJECT_SERIES_MAX);
 }
 
 struct expected {

@@ -21,7 +21,7 @@ struct http_spec {
 	const char *ca, *cert, *key; /* PEM files; NULL: this host's authorities, no certificate of our own */
 	int netns_fd;                /* 0: the caller's namespace */
 	uint64_t timeout_ns;
-	/* Takes the body in parts, instead of http_body(); it may come compressed. NULL: kept. */
+	/* Takes the body in parts, instead of http_body(). NULL: kept. */
 	void (*sink)(void *arg, const char *bytes, size_t size);
 	void *sink_arg;
 };

@@ -389,7 +389,7 @@ static void read_sample(struct prometheus *scan, char *line)
 		count = read_labels(&rest, labels);
 	rest = (char *)skip_blanks(rest);
 	value = strtod(rest, &end);
-	if (count < 0 || end == rest || !isfinite(value))
+	if (count < 0 || end == rest || !(fabs(value) <= PROMETHEUS_VALUE_MAX))
 		return;
 	if (!strcmp(name, STARTED) && !count)
 		scan->started = value;
@@ -456,11 +456,6 @@ void prometheus_feed(struct prometheus *scan, const char *bytes, size_t size)
 		bytes = end + 1;
 		size -= length + 1;
 	}
-}
-
-void prometheus_finish(struct prometheus *scan)
-{
-	end_line(scan);
 }
 
 struct prometheus_value prometheus_get(const struct prometheus *scan, size_t selector)

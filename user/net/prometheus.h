@@ -14,9 +14,11 @@
 
 struct prometheus;
 
+#define PROMETHEUS_VALUE_MAX 1e30
+
 struct prometheus_value {
 	size_t matched; /* series; 0: there was none, and value is 0 */
-	double value;   /* their sum; a value that is no finite number does not count */
+	double value;   /* their sum; NaN and values beyond PROMETHEUS_VALUE_MAX do not count */
 	bool is_counter;
 };
 
@@ -25,10 +27,8 @@ int prometheus_check(const char *text, struct error *err);
 
 int prometheus_new(struct prometheus **out, char *const *selectors, size_t count, struct error *err);
 void prometheus_free(struct prometheus *scan);
-/* Reads the next part. A line of over 64 KiB is passed over. */
+/* Reads the next part. A line of over 64 KiB is passed over, and so is one without an end: it may have been cut. */
 void prometheus_feed(struct prometheus *scan, const char *bytes, size_t size);
-/* After the last part. */
-void prometheus_finish(struct prometheus *scan);
 
 struct prometheus_value prometheus_get(const struct prometheus *scan, size_t selector);
 /* process_start_time_seconds, whole or in parts; 0 if it was not there. */

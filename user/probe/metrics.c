@@ -14,6 +14,7 @@
 struct last_value {
 	uint64_t at_ns; /* 0: never found */
 	double value, started;
+	size_t matched;
 };
 
 struct scrape {
@@ -79,10 +80,7 @@ static bool scrape_handle(void *sample, const struct pollfd *ready, size_t count
 {
 	const struct scrape *own = sample;
 
-	if (!http_handle(own->request, ready, count))
-		return false;
-	prometheus_finish(own->scan);
-	return true;
+	return http_handle(own->request, ready, count);
 }
 
 static void scrape_result(const void *sample, struct sample_result *out)
@@ -121,10 +119,17 @@ static uint64_t scrape_wake_ns(const void *sample)
  */
 static double rate_of(const struct last_value *last, const struct last_value *now)
 {
-	bool restarted = now->started > last->started || now->value < last->value;
+	bool restarted = (last->started > 0 && now->started > last->started) || now->value < last->value;
 	double grown = restarted ? now->value : now->value - last->value;
 
 	return grown / ((double)(now->at_ns - last->at_ns) / (double)NSEC_PER_SEC);
+}
+
+/* The sum fell because series are gone, as those of a peer or region are: that says nothing of how much it grew. */
+static bool lost_series(const struct last_value *last, const struct last_value *now)
+{
+	return now->value < last->value &&
+	       (now->started > 0 ? now->started <= last->started : now->matched < last->matched);
 }
 
 static void append_value(const struct scrape *own, size_t index, struct last_value *last, json_t *out)
@@ -133,11 +138,12 @@ static void append_value(const struct scrape *own, size_t index, struct last_val
 	/* The text is of the moment of the request: how long it takes to come says nothing of the counter. */
 	const struct last_value now = {.at_ns = http_started_ns(own->request),
 				       .value = found.value,
-				       .started = prometheus_started(own->scan)};
+				       .started = prometheus_started(own->scan),
+				       .matched = found.matched};
 
 	if (!found.matched)
 		return;
-	if (!found.is_counter || (last->at_ns && now.at_ns > last->at_ns))
+	if (!found.is_counter || (last->at_ns && now.at_ns > last->at_ns && !lost_series(last, &now)))
 		json_array_append_new(out, json_pack("{s:s, s:s, s:I, s:I, s:f, s:s}", "source", own->probe->name,
 						     "series", own->probe->series.items[index], "since_ns",
 						     (json_int_t)last->at_ns, "at_ns", (json_int_t)now.at_ns, "value",

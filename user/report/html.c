@@ -107,8 +107,10 @@ static void put_chaos_name(FILE *out, const json_t *trials, const json_t *effect
 	markup_text(out, chaos);
 	fputs("</strong>", out);
 	json_array_foreach (trials, i, trial)
-		if (!type && !strcmp(json_text_or(trial, "chaos", ""), chaos))
+		if (!strcmp(json_text_or(trial, "chaos", ""), chaos)) {
 			type = json_text_or(trial, "type", NULL);
+			break;
+		}
 	if (!type || !strcmp(type, chaos))
 		return;
 	fputs(" (", out);

@@ -298,7 +298,7 @@ static void set_ranges(struct timeline *timeline)
 	for (size_t i = 0; i < timeline->line_count; i++) {
 		struct timeline_line *line = &timeline->lines[i];
 
-		line->high = -INFINITY;
+		line->high = 0;
 		for (size_t j = 0; j < timeline->points; j++) {
 			if (!line->points[j].count)
 				continue;

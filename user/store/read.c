@@ -389,8 +389,10 @@ static int has_metrics(struct store *store, bool *out, struct error *err)
 	int ret = store_prepare(store, &statement,
 				"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'metrics'", err);
 
-	*out = !ret && sqlite3_step(statement) == SQLITE_ROW;
-	return ret;
+	int result = ret ? SQLITE_DONE : sqlite3_step(statement);
+
+	*out = result == SQLITE_ROW;
+	return ret || result == SQLITE_ROW || result == SQLITE_DONE ? ret : store_fail(store, err, "read it");
 }
 
 int store_visit_metrics(struct store *store, const char *campaign_id, const char *trial_id,

@@ -17,7 +17,7 @@ static json_t *summarize(const struct trial *trial, const char *const *names)
 	for (size_t i = 0; trial->probes && i < subject->probe_count; i++)
 		json_object_set_new(json_object_get(json_object_get(summary, "probes"), names[i]), "errors",
 				    probes_errors(trial->probes, i));
-	if (summary && metrics)
+	if (metrics)
 		json_object_set_new(summary, "metrics", metrics);
 	return summary;
 }
@@ -55,7 +55,7 @@ int trial_check(struct trial *trial, bool recovered, struct error *err)
 	verdict = verdict_worse(verdict, metrics_judge(trial->settings->expect.metrics,
 						       json_object_get(summary, "metrics"), expectations));
 	verdict = verdict_worse(verdict, checked);
-	columns = json_pack("{s:o, s:o}", "summary", summary ? summary : json_null(), "expectations", expectations);
+	columns = json_object();
 
 	if (trial->plan->chaos && !fault_set_hits(&trial->faults)) {
 		json_object_set_new(columns, "status", json_string(status_name(STATUS_VOID)));
@@ -65,7 +65,10 @@ int trial_check(struct trial *trial, bool recovered, struct error *err)
 		json_object_set_new(columns, "status", json_string(status_name(STATUS_COMPLETED)));
 		json_object_set_new(columns, "verdict", json_string(verdict_name(recovered ? verdict : VERDICT_FAIL)));
 	}
+	/* By themselves, so that the status arrives also if one of the others is too long for a message. */
 	trial_set(trial, columns);
+	trial_set(trial, json_pack("{s:o}", "expectations", expectations));
+	trial_set(trial, json_pack("{s:o}", "summary", summary ? summary : json_null()));
 	return 0;
 }
 

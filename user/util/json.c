@@ -89,7 +89,7 @@ json_t *json_text_or_null(const char *text)
 
 json_t *json_number_or_null(double number)
 {
-	return isnan(number) ? json_null() : json_real(number);
+	return !isfinite(number) ? json_null() : json_real(number);
 }
 
 static bool is_wide(const char *key)
