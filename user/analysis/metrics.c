@@ -231,8 +231,6 @@ bool metrics_describe(char *out, size_t size, const json_t *expectation)
 	return true;
 }
 
-static const char *const phases[] = {"before", "during", "after"};
-
 /* index: the effects by what they are of. NULL: out of memory. */
 static json_t *effect_of(json_t *effects, json_t *index, const json_t *trial, const char *source, const char *series)
 {
@@ -249,7 +247,7 @@ static json_t *effect_of(json_t *effects, json_t *index, const json_t *trial, co
 		return effect;
 	effect = json_pack("{s:O?, s:O?, s:s, s:s, s:i, s:n, s:n, s:n}", "subject", json_object_get(trial, "subject"),
 			   "chaos", json_object_get(trial, "chaos"), "source", source, "series", series, "trials", 0,
-			   phases[0], phases[1], phases[2]);
+			   summary_window_names[0], summary_window_names[1], summary_window_names[2]);
 	json_array_append(effects, effect);
 	json_object_set_new(index, key, effect);
 	return effect;
@@ -280,8 +278,9 @@ static void add_effects(json_t *effects, json_t *index, const json_t *trial, con
 
 		json_object_set(effect, "kind", json_object_get(windows, "kind"));
 		json_object_set_new(effect, "trials", json_integer(json_integer_at(effect, "trials") + 1));
-		for (size_t i = 0; i < ARRAY_SIZE(phases); i++)
-			widen(effect, phases[i], json_number_at(json_object_get(windows, phases[i]), "mean"));
+		for (size_t i = 0; i < WINDOW_COUNT; i++)
+			widen(effect, summary_window_names[i],
+			      json_number_at(json_object_get(windows, summary_window_names[i]), "mean"));
 	}
 }
 

@@ -18,7 +18,7 @@
 
 _Static_assert(sizeof(struct summary_sample) == 32, "a sample's size");
 
-static const char *const window_names[WINDOW_COUNT] = {
+const char *const summary_window_names[WINDOW_COUNT] = {
 	[WINDOW_BEFORE] = "before",
 	[WINDOW_DURING] = "during",
 	[WINDOW_AFTER] = "after",
@@ -128,7 +128,7 @@ static json_t *summarize_window(const struct summary_sample *samples, size_t cou
 			"availability", number_if(seen, (double)good / (double)(seen ?: 1)), "max_ms",
 			number_if(good, good ? latencies[good - 1] : 0), "outage_seconds",
 			number_if(seen, longest_outage(samples, count, times, window)));
-	json_object_set_new(all_intervals, window_names[window], intervals);
+	json_object_set_new(all_intervals, summary_window_names[window], intervals);
 	for (size_t i = 0; i < ARRAY_SIZE(percents); i++)
 		add_percentile(out, intervals, latencies, good, percents[i]);
 	return out;
@@ -187,7 +187,7 @@ static json_t *summarize_probe(const struct summary_samples *samples, const stru
 	qsort(own, count, sizeof(*own), compare_schedules);
 	out = json_object();
 	for (enum summary_window window = 0; window < WINDOW_COUNT; window++)
-		json_object_set_new(out, window_names[window],
+		json_object_set_new(out, summary_window_names[window],
 				    summarize_window(own, count, times, window, latencies, intervals));
 	json_object_set_new(out, "first_bad_seconds", first_bad(own, count, times));
 	*shift = shift_of(own, count, times, probe, latencies);

@@ -33,6 +33,8 @@ struct summary_samples {
 int summary_add(struct summary_samples *samples, const struct summary_sample *sample);
 
 enum summary_window { WINDOW_BEFORE, WINDOW_DURING, WINDOW_AFTER, WINDOW_COUNT, WINDOW_NONE = -1 };
+/* "before", "during", "after": the keys in a summary. */
+extern const char *const summary_window_names[WINDOW_COUNT];
 /*
  * The one rule for a phase's edge, also for the phase that is recorded with a sample. "during": its end is not before
  * the injection, and it was scheduled before the revert. "after": it was scheduled at the revert or later. "before":

@@ -13,7 +13,6 @@
 
 #define EVERY_MS_DEFAULT 1000
 #define EVERY_MS_MIN 1000 /* an answer of TiKV has megabytes */
-#define PERIOD_MS_MAX 3600000
 #define SERIES_MAX 64
 #define SUBJECT_SERIES_MAX 1024 /* of all sources */
 #define EXPECTED_MAX 64

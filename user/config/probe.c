@@ -12,7 +12,6 @@
 
 #define EVERY_MS_DEFAULT 1000
 #define TIMEOUT_MS_DEFAULT 1000
-#define PERIOD_MS_MAX 3600000
 #define POINTERS_MAX 32
 
 void read_pattern(struct reader *reader, const struct ynode *value, const struct key *key, void *object)

@@ -12,7 +12,8 @@
 #define SUBJECT_NAME_MAX 32 /* also chaos names; keeps trial ids below 96 bytes */
 #define NODE_NAME_MAX 63
 #define SCALAR_TEXT_MAX 4096
-#define COMMAND_MAX 65536 /* one argument of execve is at most 128 KiB (MAX_ARG_STRLEN) */
+#define PERIOD_MS_MAX 3600000 /* of probes and metrics */
+#define COMMAND_MAX 65536     /* one argument of execve is at most 128 KiB (MAX_ARG_STRLEN) */
 
 enum ynode_kind {
 	YNODE_SCALAR,

@@ -10,7 +10,6 @@
 #include "util/cleanup.h"
 #include "util/json.h"
 
-static const char *const windows[] = {"before", "during", "after"};
 static const char *const figures[] = {"count",  "good",   "availability", "p50_ms",
 				      "p90_ms", "p99_ms", "max_ms",       "outage_seconds"};
 
@@ -72,10 +71,10 @@ static void put_probe(const json_t *trial, const char *probe, const json_t *of_p
 	put_quoted(out, reason);
 	fputc(',', out);
 	put_quoted(out, probe);
-	for (size_t i = 0; i < ARRAY_SIZE(windows); i++)
+	for (size_t i = 0; i < WINDOW_COUNT; i++)
 		for (size_t j = 0; j < ARRAY_SIZE(figures); j++) {
 			fputc(',', out);
-			put_value(out, json_object_get(json_object_get(of_probe, windows[i]), figures[j]));
+			put_value(out, json_object_get(json_object_get(of_probe, summary_window_names[i]), figures[j]));
 		}
 	fputs("\n", out);
 }
@@ -89,9 +88,9 @@ int report_csv(FILE *out, const struct report_source *source)
 	      "reverted_at,"
 	      "ended_at,hits,recovery_seconds,reason,probe",
 	      out);
-	for (size_t w = 0; w < ARRAY_SIZE(windows); w++)
+	for (size_t w = 0; w < WINDOW_COUNT; w++)
 		for (size_t f = 0; f < ARRAY_SIZE(figures); f++)
-			fprintf(out, ",%s_%s", windows[w], figures[f]);
+			fprintf(out, ",%s_%s", summary_window_names[w], figures[f]);
 	fputs("\n", out);
 	json_array_foreach (source->trials, i, trial)
 		summary_each_probe(trial, put_probe, out);

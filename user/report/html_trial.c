@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/summary.h"
 #include "plan/status.h"
 #include "report/formats.h"
 #include "report/timeline.h"
@@ -14,16 +15,15 @@
 /* Most of a page of many trials is tables, so they are without the closing tags that HTML makes optional. */
 static void put_phase_rows(FILE *out, const char *probe, const json_t *windows)
 {
-	static const char *const names[] = {"before", "during", "after"};
 	static const char *const latencies[] = {"p50_ms", "p90_ms", "p99_ms", "max_ms"};
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		const json_t *window = json_object_get(windows, names[i]);
+	for (size_t i = 0; i < WINDOW_COUNT; i++) {
+		const json_t *window = json_object_get(windows, summary_window_names[i]);
 		char cell[REPORT_CELL_SIZE];
 
 		fputs("<tr><th>", out);
 		markup_text(out, probe);
-		fprintf(out, "<td class=text>%s", names[i]);
+		fprintf(out, "<td class=text>%s", summary_window_names[i]);
 		fprintf(out, "<td>%s", report_count(cell, json_object_get(window, "count")));
 		fprintf(out, "<td>%s", report_percent(cell, json_object_get(window, "availability")));
 		for (size_t j = 0; j < ARRAY_SIZE(latencies); j++) {

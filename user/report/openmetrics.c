@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "analysis/outcome.h"
+#include "analysis/summary.h"
 #include "util/cleanup.h"
 #include "util/json.h"
-
-static const char *const phases[] = {"before", "during", "after"};
 
 static void put_metric_label(FILE *out, const char *name, const char *value)
 {
@@ -47,8 +46,9 @@ static void put_of_probes(FILE *out, const struct report_source *source, const c
 		const char *probe;
 
 		json_object_foreach (probes, probe, windows)
-			for (size_t j = 0; j < ARRAY_SIZE(phases); j++) {
-				const json_t *value = json_object_get(json_object_get(windows, phases[j]), key);
+			for (size_t j = 0; j < WINDOW_COUNT; j++) {
+				const json_t *value =
+					json_object_get(json_object_get(windows, summary_window_names[j]), key);
 
 				if (!json_is_number(value))
 					continue;
@@ -56,7 +56,7 @@ static void put_of_probes(FILE *out, const struct report_source *source, const c
 				put_trial_labels(out, source, trial);
 				fputc(',', out);
 				put_metric_label(out, "probe", probe);
-				fprintf(out, ",phase=\"%s\"%s%s%s} %.9g\n", phases[j],
+				fprintf(out, ",phase=\"%s\"%s%s%s} %.9g\n", summary_window_names[j],
 					percentile ? ",percentile=\"" : "", percentile ?: "", percentile ? "\"" : "",
 					json_number_value(value) * scale);
 			}
@@ -95,8 +95,8 @@ static void put_means(FILE *out, const struct report_source *source, const json_
 	const char *series;
 
 	json_object_foreach (json_object_get(of_source, "series"), series, windows)
-		for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
-			const json_t *mean = json_object_get(json_object_get(windows, phases[i]), "mean");
+		for (size_t i = 0; i < WINDOW_COUNT; i++) {
+			const json_t *mean = json_object_get(json_object_get(windows, summary_window_names[i]), "mean");
 
 			if (!json_is_number(mean))
 				continue;
@@ -108,7 +108,7 @@ static void put_means(FILE *out, const struct report_source *source, const json_
 			put_metric_label(out, "series", series);
 			fputc(',', out);
 			put_metric_label(out, "kind", json_text_or(windows, "kind", "?"));
-			fprintf(out, ",phase=\"%s\"} %.9g\n", phases[i], json_number_value(mean));
+			fprintf(out, ",phase=\"%s\"} %.9g\n", summary_window_names[i], json_number_value(mean));
 		}
 }
 

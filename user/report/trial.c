@@ -9,6 +9,7 @@
 
 #include "analysis/expectations.h"
 #include "analysis/outcome.h"
+#include "analysis/summary.h"
 #include "plan/status.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -21,8 +22,6 @@ static const char *const times[] = {
 	"started_at",   "healthy_at", "chaos_injected_at", "first_effect_at", "chaos_reverted_at",
 	"recovered_at", "ended_at",   "ticket_created_at", "resolved_at",
 };
-
-static const char *const windows[] = {"before", "during", "after"};
 
 static void print_status(FILE *out, const json_t *trial)
 {
@@ -100,11 +99,11 @@ static void print_windows(FILE *out, const char *probe, const json_t *summary)
 {
 	static const char *const latencies[] = {"p50_ms", "p90_ms", "p99_ms", "max_ms"};
 
-	for (size_t i = 0; i < ARRAY_SIZE(windows); i++) {
-		const json_t *window = json_object_get(summary, windows[i]), *outage;
+	for (size_t i = 0; i < WINDOW_COUNT; i++) {
+		const json_t *window = json_object_get(summary, summary_window_names[i]), *outage;
 		char cell[REPORT_CELL_SIZE];
 
-		fprintf(out, "  %-16s%-8s", i ? "" : probe, windows[i]);
+		fprintf(out, "  %-16s%-8s", i ? "" : probe, summary_window_names[i]);
 		fprintf(out, "%8s", report_count(cell, json_object_get(window, "count")));
 		fprintf(out, "%14s", report_percent(cell, json_object_get(window, "availability")));
 		for (size_t j = 0; j < ARRAY_SIZE(latencies); j++)
@@ -148,11 +147,11 @@ static void print_metric(FILE *out, const char *series, const json_t *of_series)
 	fputs("    ", out);
 	report_text(out, series, FIELD_INDENT);
 	fputs(!strcmp(json_text_or(of_series, "kind", ""), "rate") ? " (per second)\n" : "\n", out);
-	for (size_t i = 0; i < ARRAY_SIZE(windows); i++) {
-		const json_t *window = json_object_get(of_series, windows[i]);
+	for (size_t i = 0; i < WINDOW_COUNT; i++) {
+		const json_t *window = json_object_get(of_series, summary_window_names[i]);
 		json_int_t count = json_integer_at(window, "count");
 
-		fprintf(out, "      %-8s", windows[i]);
+		fprintf(out, "      %-8s", summary_window_names[i]);
 		if (count)
 			fprintf(out, "%.4g (%.4g to %.4g of %lld value%s)\n", json_number_at(window, "mean"),
 				json_number_at(window, "min"), json_number_at(window, "max"), (long long)count,

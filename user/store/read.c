@@ -12,18 +12,27 @@
 #define CANDIDATES_SHOWN 5
 #define HASH_DIGITS 8 /* at the end of a campaign's id */
 
-/* Returns the rows of a SELECT with up to two text parameters; NULL leaves its parameter unbound (null). */
+/* Prepares a SELECT with up to two text parameters; NULL leaves its parameter unbound (null). */
+static int prepare_select(struct store *store, sqlite3_stmt **out, const char *sql, const char *first,
+			  const char *second, struct error *err)
+{
+	int ret = store_prepare(store, out, sql, err);
+
+	if (!ret && first)
+		sqlite3_bind_text(*out, 1, first, -1, SQLITE_STATIC);
+	if (!ret && second)
+		sqlite3_bind_text(*out, 2, second, -1, SQLITE_STATIC);
+	return ret;
+}
+
+/* Returns the rows of such a SELECT. */
 static json_t *select_rows(struct store *store, enum store_table_id table, const char *sql, const char *first,
 			   const char *second, struct error *err)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 
-	if (store_prepare(store, &statement, sql, err))
+	if (prepare_select(store, &statement, sql, first, second, err))
 		return NULL;
-	if (first)
-		sqlite3_bind_text(statement, 1, first, -1, SQLITE_STATIC);
-	if (second)
-		sqlite3_bind_text(statement, 2, second, -1, SQLITE_STATIC);
 	return store_rows(store, table, statement, err);
 }
 
@@ -331,12 +340,9 @@ int store_visit_trials(struct store *store, const char *campaign_id, enum store_
 		[STORE_TRIAL_FIGURES] = "SELECT id, subject, chaos, baseline, status, " FIGURES OF_TRIALS,
 	};
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	int ret = store_prepare(store, &statement, queries[part], err);
+	int ret = prepare_select(store, &statement, queries[part], campaign_id, NULL, err);
 
-	if (ret)
-		return ret;
-	sqlite3_bind_text(statement, 1, campaign_id, -1, SQLITE_STATIC);
-	return store_visit(store, TABLE_TRIALS, statement, visit, data, err);
+	return ret ? ret : store_visit(store, TABLE_TRIALS, statement, visit, data, err);
 }
 
 json_t *store_list_trials(struct store *store, const char *campaign_id, enum store_trial_part part, struct error *err)
@@ -355,15 +361,13 @@ int store_visit_samples(struct store *store, const char *campaign_id, const char
 			int (*visit)(const struct store_sample *sample, void *data), void *data, struct error *err)
 {
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
-	int result, ret = store_prepare(store, &statement,
-					"SELECT attempt, probe, scheduled_ns, started_at_ns, latency_ns, ok, error, "
-					"phase FROM samples WHERE campaign_id = ?1 AND trial_id = ?2 ORDER BY rowid",
-					err);
+	int result, ret = prepare_select(store, &statement,
+					 "SELECT attempt, probe, scheduled_ns, started_at_ns, latency_ns, ok, error, "
+					 "phase FROM samples WHERE campaign_id = ?1 AND trial_id = ?2 ORDER BY rowid",
+					 campaign_id, trial_id, err);
 
 	if (ret)
 		return ret;
-	sqlite3_bind_text(statement, 1, campaign_id, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 2, trial_id, -1, SQLITE_STATIC);
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
 		struct store_sample sample = {
 			.attempt = (unsigned int)sqlite3_column_int(statement, 0),
@@ -388,7 +392,6 @@ static int has_metrics(struct store *store, bool *out, struct error *err)
 	_cleanup_statement_ sqlite3_stmt *statement = NULL;
 	int ret = store_prepare(store, &statement,
 				"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'metrics'", err);
-
 	int result = ret ? SQLITE_DONE : sqlite3_step(statement);
 
 	*out = result == SQLITE_ROW;
@@ -404,14 +407,12 @@ int store_visit_metrics(struct store *store, const char *campaign_id, const char
 
 	if (ret || !there)
 		return ret;
-	ret = store_prepare(store, &statement,
-			    "SELECT attempt, source, series, at_ns, value, kind, phase FROM metrics WHERE "
-			    "campaign_id = ?1 AND trial_id = ?2 ORDER BY rowid",
-			    err);
+	ret = prepare_select(store, &statement,
+			     "SELECT attempt, source, series, at_ns, value, kind, phase FROM metrics WHERE "
+			     "campaign_id = ?1 AND trial_id = ?2 ORDER BY rowid",
+			     campaign_id, trial_id, err);
 	if (ret)
 		return ret;
-	sqlite3_bind_text(statement, 1, campaign_id, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 2, trial_id, -1, SQLITE_STATIC);
 	while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
 		struct store_metric metric = {
 			.attempt = (unsigned int)sqlite3_column_int(statement, 0),
