@@ -24,7 +24,7 @@ subjects:
     probes:
       - {name: ping, exec: "ip netns exec $n1 ping -n -c 1 -W 1 10.99.0.2 >/dev/null", every_ms: 50, timeout_ms: 3000}
 chaos_types:
-  - {type: latency, name: slow, target: n1, params: {min_ms: 50, max_ms: 150}}
+  - {type: latency, name: slow, target: n1, params: {min_ms: 400, max_ms: 600}}
   - {type: network_partition, name: cut, target: n1, expect: {availability_min: 0.9}}
 END
 check_fails "a campaign that fails, as one node is cut off: exit 1" 1 "$eval_bin" run campaign "$work/page.yaml" --quiet
