@@ -134,7 +134,7 @@ $(call say,TOOL,$@)
 $(Q)mkdir -p $(@D)
 $(Q)$(CC) $(BASE_CFLAGS) -iquote tests/tools $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/user/eval.a $(LDLIBS)
 endef
-$(BUILD)/tools/disk_calls: LDLIBS += -laio -luring
+$(BUILD)/tools/disk_calls $(BUILD)/tools/file_calls: LDLIBS += -laio -luring
 $(BUILD)/tools/%: tests/tools/%.c $(BUILD)/user/eval.a
 	$(TOOL)
 

@@ -9,7 +9,10 @@
 #define EVAL_CHAOS_KINDS(X) \
 	X(LATENCY, latency) \
 	X(NETWORK_PARTITION, network_partition) \
-	X(DISK_PRESSURE, disk_pressure)
+	X(DISK_PRESSURE, disk_pressure) \
+	X(DISK_LATENCY, disk_latency) \
+	X(IO_ERROR, io_error) \
+	X(IO_HANG, io_hang)
 
 enum eval_kind {
 	EVAL_KIND_NONE,

@@ -16,6 +16,7 @@
 #define EVAL_STATS_MAP "eval_stats"
 #define EVAL_LINE_MAP "eval_line"
 #define EVAL_DISK_MAP "eval_disk"
+#define EVAL_CALLS_MAP "eval_calls"
 #define EVAL_PROTECT_MAP "protect"
 
 /*

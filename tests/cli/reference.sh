@@ -23,6 +23,9 @@ chaos_types:
   - {type: latency, params: {min_ms: 1, max_ms: 1}, expect: {checks: [{exec: "true"}]}}
   - {type: network_partition}
   - {type: disk_pressure, params: {fill_percent: 1}}
+  - {type: disk_latency, params: {min_ms: 1, max_ms: 1}}
+  - {type: io_error}
+  - {type: io_hang}
 END
 "$eval_bin" run campaign "$work/least.yaml" --dry-run --json >"$work/plan"
 check_fails "a campaign whose trial fails" 1 "$eval_bin" run campaign "$work/least.yaml" --only '*latency*' --no-check --quiet --db "$work/db"

@@ -13,6 +13,7 @@
 #include "util/error.h"
 
 struct chaos_ops;
+struct chaos_watch;
 struct target;
 
 struct fault;
@@ -22,6 +23,7 @@ struct fault_spec {
 	const json_t *params; /* effective: every field with a value or a fallback is there */
 	const struct target *target;
 	uint64_t seed;
+	const struct chaos_watch *watch; /* on the target's file systems since before it started; NULL: none */
 	/* For an activation longer than LEASE_RENEW_NS: renews the faults that are live already. NULL: none is. */
 	void (*renew_others)(void *arg);
 	void *renew_others_arg;

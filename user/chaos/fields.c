@@ -7,6 +7,7 @@
 
 #include "chaos/type.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 const struct chaos_field *chaos_field_find(const struct chaos_ops *ops, const char *name)
 {
@@ -71,6 +72,15 @@ static int parse_choice(const struct chaos_field *field, const char *text, json_
 	return 0;
 }
 
+bool chaos_glob_is_good(const char *text, size_t length)
+{
+	_cleanup_free_ char *glob = strndup(text, length);
+
+	/* An absolute path, or one with "..", matches nothing below a data_dir. */
+	return glob && *glob && *glob != '/' && strcmp(glob, "..") != 0 && strncmp(glob, "../", 3) != 0 &&
+	       !strstr(glob, "/../") && !text_has_control(glob);
+}
+
 /* 0 if there is none at text. */
 static unsigned long read_port(const char *text, char **end)
 {
@@ -112,6 +122,25 @@ static int parse_ports(const char *text, json_t **out, struct error *err)
 	return 0;
 }
 
+/* A glob may have any character but the comma, which separates them here. */
+static int parse_globs(const char *text, json_t **out, struct error *err)
+{
+	_cleanup_json_ json_t *globs = json_array();
+
+	while (*text) {
+		size_t length = strcspn(text, ",");
+
+		if (!chaos_glob_is_good(text, length) || json_array_append_new(globs, json_stringn(text, length)))
+			return error_set(err, -EINVAL, "'%s' is not a list of globs like *.log or wal/* (with commas)",
+					 text);
+		text += length + (text[length] == ',');
+	}
+	if (!json_array_size(globs))
+		return error_set(err, -EINVAL, "no glob given");
+	*out = TAKE_PTR(globs);
+	return 0;
+}
+
 static int parse_bool(const char *text, json_t **out, struct error *err)
 {
 	if (strcmp(text, "true") && strcmp(text, "false"))
@@ -130,6 +159,8 @@ int chaos_field_parse(const struct chaos_field *field, const char *text, json_t 
 		return parse_choice(field, text, out, err);
 	case FIELD_PORTS:
 		return parse_ports(text, out, err);
+	case FIELD_GLOBS:
+		return parse_globs(text, out, err);
 	case FIELD_BOOL:
 		return parse_bool(text, out, err);
 	case FIELD_PEERS:

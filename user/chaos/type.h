@@ -22,6 +22,7 @@ enum chaos_field_type {
 	FIELD_CHOICE,    /* one of choices */
 	FIELD_PEERS,     /* list (or one) of node/peer names or ADDR[:PORT], or the word `all` if all_allowed */
 	FIELD_PORTS,     /* list (or one) of 1…65535, or of ranges "N-M" */
+	FIELD_GLOBS,     /* list (or one) of patterns for file names, fnmatch(3) */
 	FIELD_DATA_DIRS, /* list (or one) of a node's data_dirs: their numbers, from 1, or their paths */
 };
 
@@ -52,6 +53,7 @@ struct chaos_ops {
 	enum eval_kind kind;
 	const char *summary;              /* help: one line */
 	enum target_kind target;          /* what a fault acts on: a node needs its address, or a data_dir */
+	bool watches_opens;               /* hits only files that were opened under a chaos_watch, on new kernels */
 	bool needs_own_traffic;           /* the node's packets must be distinguishable: its own IP, or a cgroup */
 	const struct chaos_field *fields; /* ends with .name = NULL; a type need not have `peers` */
 	const struct chaos_requirement *requires; /* ends with {}: every fault needs FEATURE_BTF */
@@ -98,5 +100,7 @@ const char *chaos_choice(const struct chaos_field *field, const char *text);
  * NULL if there is neither.
  */
 json_t *chaos_port(const char *text, char **end);
+/* FIELD_GLOBS: true if the glob of this length at text could match a file below a folder. */
+bool chaos_glob_is_good(const char *text, size_t length);
 /* Parses a field's value from the command line (--min-ms 50) into the JSON that params holds. Not for FIELD_PEERS. */
 int chaos_field_parse(const struct chaos_field *field, const char *text, json_t **out, struct error *err);

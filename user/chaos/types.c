@@ -46,16 +46,21 @@ static bool is_told_by_another(const struct chaos_ops *ops, const struct chaos_r
 
 static void append_uses(char *out, size_t size, enum feature_id feature)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		bool is_named = false;
+
 		for (const struct chaos_requirement *row = kinds[i]->requires; row->feature; row++) {
 			if (row->feature != feature || is_told_by_another(kinds[i], row))
 				continue;
-			text_append(out, size, "%s%s", *out ? ", " : "", kinds[i]->name);
+			if (!is_named)
+				text_append(out, size, "%s%s", *out ? ", " : "", kinds[i]->name);
 			if (row->param)
-				text_append(out, size, " with %s: %s", row->param, row->value);
+				text_append(out, size, " %s %s: %s", is_named ? "or" : "with", row->param, row->value);
 			if (row->gives)
 				text_append(out, size, ": %s", row->gives);
+			is_named = true;
 		}
+	}
 }
 
 void chaos_feature_uses(char *out, size_t size, enum feature_id feature)

@@ -206,7 +206,7 @@ static void print_kernel(const json_t *status)
 	json_array_foreach (json_object_get(status, "features"), i, feature) {
 		bool usable = json_is_true(json_object_get(feature, "usable"));
 
-		printf("  %-9s %-4s %s%s%s\n", text(feature, "name"), usable ? "yes" : "no", text(feature, "used_for"),
+		printf("  %-10s %-4s %s%s%s\n", text(feature, "name"), usable ? "yes" : "no", text(feature, "used_for"),
 		       usable ? "" : ": ", text(feature, "reason"));
 	}
 }

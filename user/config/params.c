@@ -68,10 +68,28 @@ static bool decode_data_dir(struct reader *reader, const struct ynode *item, con
 	return true;
 }
 
+static bool decode_glob(struct reader *reader, const struct ynode *item, const struct chaos_field *field, json_t *list)
+{
+	const char *text;
+
+	if (!scalar_text(reader, item, field->name, SCALAR_TEXT_MAX, &text))
+		return false;
+	if (!chaos_glob_is_good(text, strlen(text))) {
+		problem_error(reader, &item->place,
+			      "'%s' takes globs below the data_dir, like \"*.log\" or \"wal/*\", not '%s'", field->name,
+			      text);
+		return false;
+	}
+	json_array_append_new(list, json_string(text));
+	return true;
+}
+
 static bool decode_item(struct reader *reader, const struct ynode *item, const struct chaos_field *field, json_t *list)
 {
 	if (field->type == FIELD_PEERS)
 		return decode_peer(reader, item, field, list);
+	if (field->type == FIELD_GLOBS)
+		return decode_glob(reader, item, field, list);
 	return field->type == FIELD_PORTS ? decode_port(reader, item, field, list)
 					  : decode_data_dir(reader, item, field, list);
 }
@@ -121,6 +139,7 @@ static json_t *decode_field(struct reader *reader, const struct ynode *value, co
 	case FIELD_PEERS:
 		return decode_peers(reader, value, field);
 	case FIELD_PORTS:
+	case FIELD_GLOBS:
 	case FIELD_DATA_DIRS:
 		return decode_list(reader, value, field);
 	}

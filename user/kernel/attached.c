@@ -179,6 +179,22 @@ const struct eval_disk *live_fault_disk(const struct live_fault *fault)
 	return disk ? &disk->disk : NULL;
 }
 
+int live_fault_copy(const struct live_fault *fault, const char *map_name, void *out, size_t size)
+{
+	__u32 id = 0, zero = 0;
+
+	while (!bpf_map_get_next_id(id, &id)) {
+		_cleanup_close_ int fd = bpf_map_get_fd_by_id(id);
+		struct bpf_map_info info = {};
+		__u32 info_size = sizeof(info);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &info_size) && !strcmp(info.name, map_name) &&
+		    info.value_size == size && !bpf_map_lookup_elem(fd, &zero, out) && *(__u32 *)out == fault->map_id)
+			return 0;
+	}
+	return -ENOENT;
+}
+
 bool live_hook_is_of_line(const json_t *hook)
 {
 	const char *program = json_string_value(json_object_get(hook, "program"));

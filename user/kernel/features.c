@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -165,6 +166,18 @@ static int probe_statfs(void)
 	return link ? bpf_link__destroy(link) : -errno;
 }
 
+/* Some file systems have no such events: that is known once the target is. */
+static int probe_precontent(void)
+{
+	_cleanup_close_ int fd = fanotify_init(FAN_CLASS_PRE_CONTENT | FAN_CLOEXEC, O_RDONLY);
+
+	if (fd < 0)
+		return -errno;
+	if (!fanotify_mark(fd, FAN_MARK_ADD, EVAL_FAN_PRE_ACCESS, AT_FDCWD, "/proc/self/exe") || errno == EOPNOTSUPP)
+		return 0;
+	return -errno;
+}
+
 static const struct {
 	const char *name;
 	int (*probe)(void);
@@ -185,6 +198,8 @@ static const struct {
 	[FEATURE_STATFS] = {"statfs", probe_statfs,
 			    "programs may not write to a process's memory, or tracefs is not mounted: statfs: off",
 			    true},
+	[FEATURE_PRECONTENT] = {"precontent", probe_precontent,
+				"the kernel is older than 6.14 (fanotify's FAN_PRE_ACCESS)"},
 };
 _Static_assert(ARRAY_SIZE(probes) == FEATURE_COUNT, "one probe per feature");
 

@@ -7,6 +7,9 @@
 
 #include "util/error.h"
 
+/* UAPI since 6.14; Debian 12's header has no name for it. */
+#define EVAL_FAN_PRE_ACCESS 0x00100000
+
 enum feature_id {
 	FEATURE_BTF,      /* /sys/kernel/btf/vmlinux: needed by everything */
 	FEATURE_TCX,      /* since 6.6, commit e420bed02507 */
@@ -14,9 +17,10 @@ enum feature_id {
 	FEATURE_XDP_LINK, /* since 5.9, commit aa8d3a716b59 */
 	FEATURE_TAP,
 	FEATURE_SCH_FQ,
-	FEATURE_FMOD_RET, /* since 5.7, commit ae24082331d9; lockdown may refuse this and the next two */
-	FEATURE_GROWTH,   /* a program may read a call's position: not on 5.10 */
-	FEATURE_STATFS,   /* a program may write to its process's memory; the kernel logs each load */
+	FEATURE_FMOD_RET,   /* since 5.7, commit ae24082331d9; lockdown may refuse this and the next two */
+	FEATURE_GROWTH,     /* a program may read a call's position: not on 5.10 */
+	FEATURE_STATFS,     /* a program may write to its process's memory; the kernel logs each load */
+	FEATURE_PRECONTENT, /* since 6.14, commit 4f8afa33817a: fanotify asks before a file is read or written */
 	FEATURE_COUNT,
 };
 

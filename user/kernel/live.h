@@ -46,6 +46,11 @@ json_t *live_fault_hooks(const struct live_fault *fault);
 bool live_hook_is_of_line(const json_t *hook);
 /* Opens the map of this name that a program of the fault uses. Returns a descriptor or -ENOENT. */
 int live_fault_map_open(const struct live_fault *fault, const char *name);
+/*
+ * Copies the state of a fault without programs: the only entry, of this size, of the map with this name whose first
+ * member is the id of the fault's eval_ctl. 0 or -ENOENT.
+ */
+int live_fault_copy(const struct live_fault *fault, const char *map_name, void *out, size_t size);
 /* NULL if the fault is not a disk fault. */
 const struct eval_disk *live_fault_disk(const struct live_fault *fault);
 

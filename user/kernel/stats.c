@@ -51,7 +51,7 @@ int stats_read(int stats_map_fd, enum eval_direction direction, struct eval_stat
 	return 0;
 }
 
-static json_t *histogram_to_json(const struct eval_histogram *histogram)
+json_t *stats_histogram_to_json(const struct eval_histogram *histogram)
 {
 	json_t *buckets = json_array();
 	size_t used = EVAL_HISTOGRAM_BUCKETS;
@@ -75,8 +75,8 @@ json_t *stats_to_json(const struct eval_stats *stats, bool with_delays)
 
 	if (with_delays) {
 		json_object_set_new(json, "failed", json_integer((json_int_t)stats->failed));
-		json_object_set_new(json, "drawn", histogram_to_json(&stats->drawn));
-		json_object_set_new(json, "applied", histogram_to_json(&stats->applied));
+		json_object_set_new(json, "drawn", stats_histogram_to_json(&stats->drawn));
+		json_object_set_new(json, "applied", stats_histogram_to_json(&stats->applied));
 	}
 	return json;
 }

@@ -16,5 +16,7 @@ void stats_sum(struct eval_stats *sum, const struct eval_stats *part);
 int stats_read(int stats_map_fd, enum eval_direction direction, struct eval_stats *sum);
 /* Sets "egress" and "ingress" to stats_to_json(), and adds both to *total, which may be NULL. */
 void stats_set_directions(json_t *out, int stats_map_fd, bool with_delays, struct eval_stats *total);
+/* {"count", "mean_us", "log2_us"}, see fault_evidence() in chaos/fault.h. */
+json_t *stats_histogram_to_json(const struct eval_histogram *histogram);
 /* {"seen", "hit", "bytes"}; with_delays also "failed" and the histograms "drawn" and "applied". */
 json_t *stats_to_json(const struct eval_stats *stats, bool with_delays);

@@ -68,6 +68,7 @@ static int open_fault(struct trial *trial, const char *node, size_t index, struc
 		.ops = trial->plan->chaos->ops,
 		.params = trial->plan->params,
 		.seed = index ? eval_random(trial->plan->seed, index) : trial->plan->seed,
+		.watch = trial->watch,
 		.renew_others = renew_others,
 		.renew_others_arg = trial,
 	};

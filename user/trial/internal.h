@@ -8,6 +8,7 @@
 #include "analysis/summary.h"
 #include "chaos/fault.h"
 #include "chaos/type.h"
+#include "chaos/watch.h"
 #include "inject/faults.h"
 #include "plan/status.h"
 #include "probe/probe.h"
@@ -39,6 +40,7 @@ struct trial {
 	size_t drain_count;
 
 	struct fault_set faults;
+	struct chaos_watch *watch;     /* NULL: the chaos needs none */
 	const struct opening *opening; /* of the faults, in a thread; NULL: none */
 	bool live;                     /* faults are active, or being activated */
 	struct error chaos_error;      /* why the chaos ended early; .code 0 if it did not */
@@ -153,6 +155,11 @@ void trial_renew(struct trial *trial);
 int trial_revert(struct trial *trial, struct error *err);
 void trial_close_faults(struct trial *trial);
 extern const struct pump_source trial_lease_source;
+
+/* trial/watch.c */
+/* Before the reset: what the nodes open from then on can be hit. Does nothing if the chaos does not need it. */
+int trial_start_watch(struct trial *trial, struct error *err);
+extern const struct pump_source trial_watch_source;
 
 /* trial/check.c */
 /* Runs the final checks; sets summary, expectations, status and verdict of a trial that ran through all phases. */

@@ -15,8 +15,9 @@
 /* In the order in which their steps run. */
 static const struct pump_source *const sources[] = {
 	/* The lease first: its renewal must not wait for the other steps. */
-	&trial_lease_source,  &trial_command_source, &trial_abort_source, &trial_workload_source, &trial_drains_source,
-	&trial_probes_source, &trial_metrics_source, &trial_guard_source, &trial_messages_source, &trial_signal_source,
+	&trial_lease_source,    &trial_watch_source,    &trial_command_source, &trial_abort_source,
+	&trial_workload_source, &trial_drains_source,   &trial_probes_source,  &trial_metrics_source,
+	&trial_guard_source,    &trial_messages_source, &trial_signal_source,
 };
 
 static int reset_and_wait(struct trial *trial, struct error *err)
@@ -202,6 +203,8 @@ static void finish_trial(struct trial *trial, int ret, const struct error *err)
 	if (end_faults(trial, &revert_error))
 		trial_event(trial, "revert_failed", "%s", revert_error.text);
 	trial_stop_load(trial);
+	chaos_watch_free(trial->watch);
+	trial->watch = NULL;
 	if (ret == -ECANCELED)
 		set_outcome(trial, STATUS_INTERRUPTED, "stopped by a signal", 0);
 	else if (ret)
@@ -262,6 +265,8 @@ void trial_run(const struct trial_job *job)
 	trial_name_known_target(&trial);
 	ret = start_pump(&trial, &err);
 	unblock_signals();
+	if (!ret)
+		ret = trial_start_watch(&trial, &err);
 	if (!ret)
 		ret = run_phases(&trial, &err);
 	finish_trial(&trial, ret, &err);

@@ -69,6 +69,9 @@ static void test_uses_of_features(void **state)
 		{FEATURE_FMOD_RET, "disk_pressure with engine: hook"},
 		{FEATURE_GROWTH, "disk_pressure with engine: hook: overwriting goes on on a full disk"},
 		{FEATURE_STATFS, "disk_pressure with engine: hook: df tells what is left"},
+		{FEATURE_PRECONTENT,
+		 "disk_latency with engine: precontent or operation: any or operation: write, io_error, "
+		 "io_hang with engine: precontent or operation: any or operation: write"},
 	};
 	char uses[256];
 
@@ -89,6 +92,11 @@ static void test_descriptions(void **state)
 		{"disk_pressure", "{\"hit\": 5, \"seen\": 9, \"bytes\": 180, \"statfs_shrunk\": 2, \"refused\": {}}",
 		 "3 of 9 calls refused (180 bytes), 2 answers of statfs shrunk"},
 		{"disk_pressure", "{\"hit\": 1, \"seen\": 1, \"bytes\": 4096}", "4096 bytes taken on 1 file system(s)"},
+		{"io_error",
+		 "{\"hit\": 1, \"seen\": 2, \"bytes\": 4096, \"applied\": {\"count\": 0, \"mean_us\": null}}",
+		 "1 of 2 calls hit (4096 bytes)"},
+		{"disk_latency", "{\"hit\": 1, \"seen\": 2, \"bytes\": 9, \"applied\": {\"mean_us\": 20040.0}}",
+		 "1 of 2 calls hit (9 bytes), held for 20.0 ms on average"},
 	};
 	char text[256];
 

@@ -43,7 +43,9 @@ int disk_share(struct eval_disk **out, struct bpf_object *obj, const struct targ
  */
 int disk_guard_fill(const struct target *target, const struct target_directory *directory, bool *keep_margin,
 		    struct error *err);
-int disk_guard_hook(const struct target *target, const struct target_directory *directory, struct error *err);
+/* The same if it is the host's root folder; what completes "everything on this host's root file system …". */
+int disk_guard_root(const struct target *target, const struct target_directory *directory, const char *what,
+		    struct error *err);
 
 struct disk_engine {
 	const char *name;

@@ -174,7 +174,8 @@ int disk_guard_fill(const struct target *target, const struct target_directory *
 	return refuse_unknown(target, directory, err);
 }
 
-int disk_guard_hook(const struct target *target, const struct target_directory *directory, struct error *err)
+int disk_guard_root(const struct target *target, const struct target_directory *directory, const char *what,
+		    struct error *err)
 {
 	struct stat root, here;
 
@@ -186,7 +187,7 @@ int disk_guard_hook(const struct target *target, const struct target_directory *
 	if (!is_same(&root, &here))
 		return 0;
 	return error_set(err, -EINVAL,
-			 "data_dir '%s' is the root folder: everything on this host's root file system would run out "
-			 "of space; name the folder that is meant, or allow: [root_fs]",
-			 directory->path);
+			 "data_dir '%s' is the root folder: everything on this host's root file system %s; name the "
+			 "folder that is meant, or allow: [root_fs]",
+			 directory->path, what);
 }

@@ -43,7 +43,7 @@ static int hook_open(void **state, const struct fault_spec *spec, const char **s
 		return error_set(err, -EINVAL, "at most %d data_dirs for one disk_pressure, found %zu", EVAL_DISK_DIRS,
 				 spec->target->directory_count);
 	for (size_t i = 0; i < spec->target->directory_count; i++) {
-		ret = disk_guard_hook(spec->target, &spec->target->directories[i], err);
+		ret = disk_guard_root(spec->target, &spec->target->directories[i], "would run out of space", err);
 		if (ret)
 			return ret;
 	}

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
@@ -20,11 +21,11 @@
 #include <time.h>
 
 #include "chaos/net/line.h"
-#include "chaos/net/packet_heap.h"
 #include "eval_net.h"
 #include "net/device.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/heap.h"
 #include "util/thread.h"
 
 /* The queue between the tc program and the thread; an entry may be a 64 KiB GSO packet. */
@@ -37,6 +38,13 @@
 
 enum line_command { LINE_RUN, LINE_DRAIN, LINE_STOP };
 
+struct held_packet {
+	struct heap_item item; /* due at its departure */
+	struct virtio_net_hdr offload;
+	uint32_t size;
+	uint8_t frame[];
+};
+
 struct tap_line {
 	struct line line; /* first: see line.h */
 	int tap_fd, wake_fd, drained_fd;
@@ -46,7 +54,8 @@ struct tap_line {
 	int command;          /* enum line_command, atomic */
 	uint64_t queue_drops; /* of the TAP's queue, already counted */
 	struct eval_line *counters;
-	struct packet_heap heap;
+	struct heap heap;
+	uint64_t frame_bytes; /* of the packets held */
 	uint8_t buffer[sizeof(struct virtio_net_hdr) + sizeof(struct eval_line_header) + FRAME_BYTES_MAX];
 };
 
@@ -58,7 +67,7 @@ static void count_add(__u64 *counter, uint64_t n)
 static void counters_publish(struct tap_line *tap)
 {
 	__atomic_store_n(&tap->counters->held_packets, (__s64)tap->heap.count, __ATOMIC_RELAXED);
-	__atomic_store_n(&tap->counters->held_bytes, (__s64)tap->heap.bytes, __ATOMIC_RELAXED);
+	__atomic_store_n(&tap->counters->held_bytes, (__s64)tap->frame_bytes, __ATOMIC_RELAXED);
 }
 
 static void deliver(struct tap_line *tap, struct held_packet *packet)
@@ -68,7 +77,7 @@ static void deliver(struct tap_line *tap, struct held_packet *packet)
 		{.iov_base = packet->frame, .iov_len = packet->size},
 	};
 	uint64_t now_ns = clock_monotonic_ns();
-	uint64_t late_ns = now_ns > packet->departure_ns ? now_ns - packet->departure_ns : 0;
+	uint64_t late_ns = now_ns > packet->item.due_ns ? now_ns - packet->item.due_ns : 0;
 
 	if (writev(tap->tap_fd, parts, ARRAY_SIZE(parts)) < 0) {
 		count_add(&tap->counters->dropped, 1);
@@ -77,6 +86,7 @@ static void deliver(struct tap_line *tap, struct held_packet *packet)
 		if (late_ns > tap->counters->late_max_ns)
 			__atomic_store_n(&tap->counters->late_max_ns, late_ns, __ATOMIC_RELAXED);
 	}
+	tap->frame_bytes -= packet->size;
 	free(packet);
 }
 
@@ -94,7 +104,7 @@ static void offload_shift(struct virtio_net_hdr *offload)
 /* The memory of the held packets: frames, structs, the heap's array and malloc's overhead. */
 static size_t held_bytes(const struct tap_line *tap)
 {
-	return tap->heap.bytes + tap->heap.count * (sizeof(struct held_packet) + sizeof(void *) + MALLOC_OVERHEAD);
+	return tap->frame_bytes + tap->heap.count * (sizeof(struct held_packet) + sizeof(void *) + MALLOC_OVERHEAD);
 }
 
 static void hold(struct tap_line *tap, size_t size)
@@ -122,13 +132,15 @@ static void hold(struct tap_line *tap, size_t size)
 	}
 	memcpy(&packet->offload, tap->buffer, sizeof(packet->offload));
 	offload_shift(&packet->offload);
-	packet->departure_ns = header.departure_ns;
+	packet->item.due_ns = header.departure_ns;
 	packet->size = (uint32_t)size;
 	memcpy(packet->frame, tap->buffer + overhead, size);
-	if (packet_heap_push(&tap->heap, packet)) {
+	if (heap_push(&tap->heap, &packet->item)) {
 		count_add(&tap->counters->dropped, 1);
 		free(packet);
+		return;
 	}
+	tap->frame_bytes += size;
 }
 
 /* Returns how many packets it read. */
@@ -151,10 +163,10 @@ static unsigned int read_batch(struct tap_line *tap)
 
 static void deliver_due(struct tap_line *tap, uint64_t until_ns)
 {
-	const struct held_packet *first;
+	const struct heap_item *first;
 
-	while ((first = packet_heap_first(&tap->heap)) && first->departure_ns <= until_ns)
-		deliver(tap, packet_heap_pop(&tap->heap));
+	while ((first = heap_first(&tap->heap)) && first->due_ns <= until_ns)
+		deliver(tap, (struct held_packet *)heap_pop(&tap->heap));
 }
 
 static void drain_now(struct tap_line *tap)
@@ -171,13 +183,13 @@ static void wait_for_work(struct tap_line *tap)
 		{.fd = tap->device_gone ? -1 : tap->tap_fd, .events = POLLIN},
 		{.fd = tap->wake_fd, .events = POLLIN},
 	};
-	const struct held_packet *first = packet_heap_first(&tap->heap);
+	const struct heap_item *first = heap_first(&tap->heap);
 	struct timespec timeout = {};
 	uint64_t wakes;
 
 	if (first) {
 		uint64_t now_ns = clock_monotonic_ns();
-		uint64_t left_ns = first->departure_ns > now_ns ? first->departure_ns - now_ns : 0;
+		uint64_t left_ns = first->due_ns > now_ns ? first->due_ns - now_ns : 0;
 
 		timeout.tv_sec = (time_t)(left_ns / NSEC_PER_SEC);
 		timeout.tv_nsec = (long)(left_ns % NSEC_PER_SEC);
@@ -251,7 +263,7 @@ static void tap_line_free(struct line *line)
 		if (write(tap->wake_fd, &one, sizeof(one)) == sizeof(one))
 			pthread_join(tap->thread, NULL);
 	}
-	packet_heap_clear(&tap->heap);
+	heap_clear(&tap->heap);
 	fd_close(tap->tap_fd);
 	fd_close(tap->wake_fd);
 	fd_close(tap->drained_fd);

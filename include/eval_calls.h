@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the process that holds file calls shares with the fault's holder and bpf-status, in addition to eval_abi.h. */
+#pragma once
+
+#include "eval_abi.h"
+
+enum eval_call {
+	EVAL_CALL_READ,
+	EVAL_CALL_WRITE,
+	EVAL_CALL_FALLOCATE,
+	EVAL_CALL_TRUNCATE,
+	EVAL_CALL_UNKNOWN, /* io_uring's, or of a process whose system call cannot be read */
+	EVAL_CALLS
+};
+
+/* One of the calls that were held longest. */
+struct eval_slow_call {
+	__u64 held_ns, asked_ns; /* asked_ns 0: it was to hang */
+	__u64 offset, length;    /* in bytes; as the call gave them, or the pages that they touch */
+	__u32 call;              /* enum eval_call */
+	__u32 thread;
+	char file[96]; /* the end of its path */
+};
+
+#define EVAL_SLOW_CALLS 10
+
+/* The only entry of an mmapable array map; the process that answers is its only writer. */
+struct eval_calls {
+	__u32 ctl_map; /* id of the fault's eval_ctl, for bpf-status; first, see live_fault_copy() */
+	__u32 folders; /* marked */
+	__u64 beat_ns; /* when the process last looked around (CLOCK_MONOTONIC) */
+	__u64 seen[EVAL_CALLS], hit[EVAL_CALLS];
+	__u64 bytes;                                     /* of the hit calls */
+	__u64 first_hit_ns;                              /* 0: none */
+	__u64 held;                                      /* now */
+	__u64 other_cgroup, other_file, other_operation; /* calls that passed for this reason */
+	__u64 released;                                  /* held calls that went on early, because the fault ended */
+	__u64 overflowed;                                /* calls that passed because too many were held */
+	__u64 folders_lost;                              /* new folders that could not be marked */
+	struct eval_histogram asked, applied;
+	struct eval_slow_call slowest[EVAL_SLOW_CALLS]; /* longest first */
+	char data_dirs[256];                            /* for bpf-status */
+};
+_Static_assert(sizeof(struct eval_calls) == 16 + 80 + 9 * 8 + 400 + 1360 + 256, "eval_calls is ABI");

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who calls, and what: from /proc of the thread, which cannot change while it waits for our answer. A descriptor of
+ * /proc/TID/syscall is kept for each thread: it is of that thread, not of its number, so that a reused number is seen.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "chaos/calls/calls.h"
+#include "chaos/calls/uring.h"
+#include "process/cgroup.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+/* How long a thread counts as in its cgroup, or not, without another look. */
+#define CGROUP_NS (200 * NSEC_PER_MSEC)
+#define IOCBS_MAX 128
+
+struct known {
+	pid_t thread;
+	int syscall_fd; /* -1: free */
+	bool is_own, in_cgroup;
+	pid_t submitter;               /* of an io_uring worker */
+	uint64_t cgroup_id, looked_ns; /* what in_cgroup is about */
+	struct uring rings;            /* the thread's, or its submitter's */
+};
+
+struct callers {
+	const volatile __u64 *cgroup_id; /* NULL: none is given */
+	int cgroup_root;
+	dev_t own_device;
+	ino_t own_inode;
+	size_t slots; /* a further thread takes the place of another */
+	struct known known[];
+};
+
+/* A system call's number and arguments. */
+struct system_call {
+	long number; /* -1: in none, for example a page fault */
+	unsigned long args[6];
+};
+
+int callers_new(struct callers **out, const volatile __u64 *cgroup_id, size_t threads_max, struct error *err)
+{
+	struct callers *callers = calloc(1, sizeof(*callers) + threads_max * sizeof(struct known));
+	struct stat own;
+
+	if (!callers)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (stat("/proc/self/exe", &own)) {
+		free(callers);
+		return error_set_errno(err, -errno, "cannot identify eval's own binary");
+	}
+	callers->cgroup_id = cgroup_id;
+	callers->cgroup_root = cgroup_root_open();
+	callers->own_device = own.st_dev;
+	callers->own_inode = own.st_ino;
+	callers->slots = threads_max;
+	for (size_t i = 0; i < threads_max; i++)
+		callers->known[i].syscall_fd = -1;
+	*out = callers;
+	return 0;
+}
+
+void callers_free(struct callers *callers)
+{
+	if (!callers)
+		return;
+	for (size_t i = 0; i < callers->slots; i++)
+		fd_close(callers->known[i].syscall_fd);
+	fd_close(callers->cgroup_root);
+	free(callers);
+}
+
+static ssize_t read_proc(pid_t thread, const char *name, char *out, size_t size)
+{
+	char path[64];
+	_cleanup_close_ int fd = -1;
+	ssize_t got;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", thread, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	got = fd < 0 ? -1 : read(fd, out, size - 1);
+	out[got < 0 ? 0 : got] = '\0';
+	return got;
+}
+
+/* True if the thread's cgroup, or one above it, has this id. */
+static bool is_in_cgroup(const struct callers *callers, pid_t thread, uint64_t id)
+{
+	static const char v2[] = "\n0::/";
+	char text[4096 + 64] = "\n", *line;
+
+	if (read_proc(thread, "cgroup", text + 1, sizeof(text) - 1) < 0)
+		return false;
+	line = strstr(text, v2);
+	if (!line)
+		return false;
+	line += strlen(v2);
+	line[strcspn(line, "\n")] = '\0';
+	while (*line) {
+		char *last = strrchr(line, '/');
+
+		if (cgroup_id(callers->cgroup_root, line) == id)
+			return true;
+		*(last ?: line) = '\0';
+	}
+	return false;
+}
+
+static void known_load(struct callers *callers, struct known *known, pid_t thread)
+{
+	char path[64], comm[32];
+	struct stat program;
+
+	fd_close(known->syscall_fd);
+	*known = (struct known){.thread = thread};
+	snprintf(path, sizeof(path), "/proc/%d/syscall", thread);
+	known->syscall_fd = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/exe", thread);
+	known->is_own =
+		!stat(path, &program) && program.st_dev == callers->own_device && program.st_ino == callers->own_inode;
+	read_proc(thread, "comm", comm, sizeof(comm));
+	/* Linux names it so, by the submitter. */
+	if (sscanf(comm, "iou-wrk-%d", &known->submitter) != 1)
+		known->submitter = 0;
+}
+
+static bool read_call(const struct known *known, struct system_call *call)
+{
+	char text[256];
+	ssize_t got = pread(known->syscall_fd, text, sizeof(text) - 1, 0);
+	char *at = text;
+
+	*call = (struct system_call){.number = -1};
+	if (got <= 0)
+		return false;
+	text[got] = '\0';
+	/* "running" cannot be: it waits for us. */
+	call->number = strtol(text, &at, 10);
+	if (at == text)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(call->args); i++)
+		call->args[i] = strtoul(at, &at, 16);
+	return true;
+}
+
+/* Finds the one of io_submit's requests whose pages the event has. */
+static enum eval_call find_iocb(pid_t thread, const struct system_call *call, int file_fd, struct caller *out)
+{
+	unsigned long count = call->args[1] < IOCBS_MAX ? call->args[1] : IOCBS_MAX, addresses[IOCBS_MAX];
+
+	if (!count || !caller_read(thread, call->args[2], addresses, count * sizeof(*addresses)))
+		return EVAL_CALL_UNKNOWN;
+	for (unsigned long i = 0; i < count; i++) {
+		struct iocb iocb;
+		bool vectored;
+
+		if (!caller_read(thread, addresses[i], &iocb, sizeof(iocb)))
+			return EVAL_CALL_UNKNOWN;
+		/* The event's range is the call's, rounded to pages. */
+		vectored = iocb.aio_lio_opcode == IOCB_CMD_PREADV || iocb.aio_lio_opcode == IOCB_CMD_PWRITEV;
+		if ((uint64_t)iocb.aio_offset < out->offset || (uint64_t)iocb.aio_offset >= out->offset + out->length ||
+		    !caller_has_file(thread, iocb.aio_fildes, file_fd))
+			continue;
+		out->offset = (uint64_t)iocb.aio_offset;
+		out->length = vectored ? out->length : iocb.aio_nbytes;
+		out->exact = !vectored;
+		if (iocb.aio_lio_opcode == IOCB_CMD_PREAD || iocb.aio_lio_opcode == IOCB_CMD_PREADV)
+			return EVAL_CALL_READ;
+		if (iocb.aio_lio_opcode == IOCB_CMD_PWRITE || iocb.aio_lio_opcode == IOCB_CMD_PWRITEV)
+			return EVAL_CALL_WRITE;
+	}
+	return EVAL_CALL_UNKNOWN;
+}
+
+static enum eval_call positioned(enum eval_call call, const struct system_call *system_call, struct caller *out)
+{
+	out->length = system_call->args[2];
+	out->offset = system_call->args[3];
+	out->exact = true;
+	return call;
+}
+
+static enum eval_call call_of_system(pid_t thread, const struct system_call *call, int file_fd, struct caller *out)
+{
+	switch (call->number) {
+	case SYS_pread64:
+		return positioned(EVAL_CALL_READ, call, out);
+	case SYS_pwrite64:
+		return positioned(EVAL_CALL_WRITE, call, out);
+	case SYS_write:
+	case SYS_writev:
+	case SYS_pwritev:
+	case SYS_pwritev2:
+		return EVAL_CALL_WRITE;
+	case SYS_fallocate:
+		return EVAL_CALL_FALLOCATE;
+	case SYS_truncate:
+	case SYS_ftruncate:
+	case SYS_openat:
+#ifdef SYS_open
+	case SYS_open:
+	case SYS_creat:
+#endif
+		return EVAL_CALL_TRUNCATE;
+	/* They read one file and write the other. */
+	case SYS_sendfile:
+		return caller_has_file(thread, call->args[0], file_fd) ? EVAL_CALL_WRITE : EVAL_CALL_READ;
+	case SYS_splice:
+	case SYS_copy_file_range:
+		return caller_has_file(thread, call->args[2], file_fd) ? EVAL_CALL_WRITE : EVAL_CALL_READ;
+	case SYS_io_submit:
+		return find_iocb(thread, call, file_fd, out);
+	default:
+		return EVAL_CALL_READ; /* read and its like, mmap, and page faults */
+	}
+}
+
+static bool look_at_cgroup(struct callers *callers, struct known *known)
+{
+	uint64_t id, now_ns;
+
+	if (!callers->cgroup_id)
+		return true;
+	id = *callers->cgroup_id;
+	now_ns = clock_monotonic_ns();
+	if (known->cgroup_id != id || now_ns - known->looked_ns > CGROUP_NS) {
+		known->in_cgroup = id && is_in_cgroup(callers, known->thread, id);
+		known->cgroup_id = id;
+		known->looked_ns = now_ns;
+	}
+	return known->in_cgroup;
+}
+
+void callers_look(struct callers *callers, pid_t thread, int file_fd, struct caller *out)
+{
+	struct known *known = &callers->known[(size_t)thread % callers->slots];
+	struct system_call call;
+	bool got;
+
+	out->call = EVAL_CALL_UNKNOWN;
+	out->exact = out->is_own = out->in_cgroup = out->is_uring = false;
+	out->submitter = 0;
+	/* A process of another PID namespace, which has no number here. */
+	if (thread <= 0) {
+		out->in_cgroup = !callers->cgroup_id;
+		return;
+	}
+	got = known->thread == thread && read_call(known, &call);
+	if (!got) {
+		known_load(callers, known, thread);
+		got = read_call(known, &call);
+	}
+	out->is_own = known->is_own;
+	out->in_cgroup = look_at_cgroup(callers, known);
+	out->submitter = known->submitter;
+	out->is_uring = out->submitter || (got && call.number == SYS_io_uring_enter);
+	if (out->is_uring)
+		out->call = uring_call(&known->rings, out->submitter ?: thread, file_fd, out);
+	else if (got)
+		out->call = call_of_system(thread, &call, file_fd, out);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * File calls that are held or refused: a process of its own asks the kernel (fanotify) to be asked about each call on
+ * the target's files, and answers late, with an error, or not at all. For calls/ and the types that use it only.
+ */
+#pragma once
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "chaos/type.h"
+#include "eval_calls.h"
+#include "util/error.h"
+
+struct bpf_object;
+struct fault_spec;
+
+#define CALLS_ROOTS 16 /* data_dirs of one fault */
+
+enum calls_effect { CALLS_DELAY, CALLS_REFUSE, CALLS_HANG };
+
+struct calls_request {
+	enum calls_effect effect;
+	uint64_t min_ns, max_ns; /* CALLS_DELAY */
+	int refusal;             /* CALLS_REFUSE: a positive errno */
+	double percent;          /* of the calls; unless every or first is not 0 */
+	uint64_t every, first;   /* each Nth call; the first N calls */
+	unsigned int operations; /* a bit per enum eval_call */
+	const json_t *files;     /* globs, borrowed; NULL: all */
+	uint64_t seed;
+};
+
+/* The fields that the types share: `operation`, `files`, `data_dirs`. */
+#define CALLS_FIELD_OPERATION(verb) \
+	{ \
+		.name = "operation", .type = FIELD_CHOICE, .choices = calls_operations, .fallback = "\"any\"", \
+		.arg = "read|write|any", \
+		.help = "which calls " verb "; write includes fallocate and truncate (default: any)" \
+	}
+#define CALLS_FIELD_FILES \
+	{ \
+		.name = "files", .type = FIELD_GLOBS, .arg = "LIST", \
+		.help = "globs: a file's name, or with a / its path below the data_dir (default: every file)" \
+	}
+#define CALLS_FIELD_DATA_DIRS \
+	{ \
+		.name = "data_dirs", .type = FIELD_DATA_DIRS, .arg = "LIST", \
+		.help = "some of the node's data_dirs (default: all)" \
+	}
+extern const char *const calls_operations[];
+
+/* request.c */
+/* For struct chaos_ops: at most one of percent, every and first; percent above 0. */
+int calls_check(const json_t *params, const char **field, struct error *err);
+/* For types that only delay: writes need precontent, reads do not. */
+extern const struct chaos_requirement calls_requires[];
+struct calls_request calls_request_of(const struct fault_spec *spec, enum calls_effect effect);
+/* Whether call number n (from 0) of those that match is hit; if it is to be delayed, by how much. */
+bool calls_draw(const struct calls_request *request, uint64_t n, uint64_t *delay_ns);
+/*
+ * True if a glob matches the file at path. A glob without a slash is for its name; one with, for its path below the
+ * folder at root or, if the path is not there (another mount namespace), for the end of its path.
+ */
+bool calls_file_matches(const json_t *globs, const char *const *roots, size_t root_count, const char *path);
+/* The errno of a name, "EIO"; 0 if calls cannot be refused with it. */
+int calls_errno(const char *name);
+extern const char *const calls_errnos[];
+
+/* caller.c: who calls, and what. */
+struct callers;
+struct caller {
+	bool is_own;     /* an eval: never touched */
+	bool in_cgroup;  /* or no cgroup is given */
+	bool is_uring;   /* the call is io_uring's */
+	pid_t submitter; /* one of io_uring's own threads makes it, for this thread; 0: the thread itself */
+	enum eval_call call;
+	bool exact; /* offset and length are the call's own */
+	uint64_t offset, length;
+};
+/* Keeps a descriptor for each of up to threads_max threads. cgroup_id (NULL: none is given) is read at each call: a
+ * unit that restarts gets a new cgroup. */
+int callers_new(struct callers **out, const volatile __u64 *cgroup_id, size_t threads_max, struct error *err);
+/* Looks at the thread that waits for an answer about the file behind file_fd. */
+void callers_look(struct callers *callers, pid_t thread, int file_fd, struct caller *out);
+void callers_free(struct callers *callers);
+
+/* marks.c: the folders below the data_dirs whose files the kernel asks about. */
+struct marks {
+	int fan_fd, changes_fd; /* fanotify, inotify */
+	uint64_t mask;          /* the event, FAN_PRE_ACCESS or FAN_ACCESS_PERM */
+	const int *root_fds;
+	size_t root_count;
+	struct marked_folder *folders; /* by watch descriptor, ascending */
+	size_t count, room;
+	uint64_t lost;
+	int first_error; /* of a folder that was lost */
+};
+/* Marks every folder below the roots. A root that cannot be marked is an error, other folders count as lost. */
+int marks_set(struct marks *marks);
+/* Follows new, moved and removed folders. */
+void marks_follow(struct marks *marks);
+
+/* engine.c */
+struct calls_engine {
+	const char *name;
+	unsigned int class; /* of the fanotify group */
+	uint64_t mask;
+};
+extern const struct calls_engine calls_precontent, calls_permission;
+/* Opens a group for the engine; a negative errno if the kernel refuses. */
+int calls_group_open(const struct calls_engine *engine);
+/* Picks the engine that carries the request, with why it is not the first in *why (.code 0: it is). */
+int calls_choose(const struct calls_engine **out, const struct fault_spec *spec, const struct calls_request *request,
+		 struct error *why, struct error *err);
+
+/*
+ * opened.c: a text, a new reference, about files that processes opened, or may have opened, before the kernel could be
+ * made to ask about them; NULL if there are none. watch may be NULL.
+ */
+struct chaos_watch;
+json_t *calls_opened_before(const struct target *target, const struct chaos_watch *watch);
+
+/* serve.c: the process. */
+struct calls_server {
+	const struct calls_engine *engine;
+	const struct calls_request *request;
+	const volatile struct eval_ctl *ctl; /* deadline, lease and cgroup, shared */
+	struct eval_calls *shared;
+	bool has_cgroup;     /* only calls from ctl->cgroup_id */
+	const int *root_fds; /* of the data_dirs */
+	size_t root_count;
+	int socket; /* the holder's; its end ends the process */
+};
+/* The first message on the socket is a struct error: code 0, the folders are marked, or why they are not. */
+_Noreturn void calls_serve(const struct calls_server *server);
+
+/* fault.c: for struct chaos_ops. */
+int calls_prepare(struct fault *fault, void **state, enum calls_effect effect, struct error *err);
+int calls_activate(void *state, uint64_t duration_ns, struct error *err);
+int calls_renew(void *state, uint64_t lease_ns, struct error *err);
+void calls_stop(void *state);
+int calls_revert(void *state, struct error *err);
+json_t *calls_evidence(void *state);
+void calls_free(void *state);
+
+/* live.c */
+json_t *calls_to_json(const struct eval_calls *calls, const char *engine);
+void calls_describe(char *out, size_t size, const json_t *evidence);
+void calls_live(const struct live_fault *live, json_t *out);

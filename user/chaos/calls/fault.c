@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The life of a fault on file calls: its control block, and the process that answers. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "calls.skel.h"
+#include "chaos/calls/calls.h"
+#include "chaos/disk/disk.h"
+#include "chaos/evidence.h"
+#include "chaos/fault.h"
+#include "chaos/session.h"
+#include "kernel/object.h"
+#include "kernel/session.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/json.h"
+#include "util/pidfd.h"
+#include "util/text.h"
+
+/* Longer than marking takes: 100,000 folders take 2 s. */
+#define READY_NS (60 * NSEC_PER_SEC)
+#define RENEW_MS 100
+/* The process looks around every 10 ms. Below LEASE_NS, so that a stopped one holds calls no longer than a lease. */
+#define BEAT_MAX_NS (1000 * NSEC_PER_MSEC)
+#define END_WAIT_MS 1000
+
+struct calls_fault {
+	const struct fault_spec *spec;
+	struct calls_request request;
+	const struct calls_engine *engine;
+	struct error why_not_first; /* why auto took another engine; .code 0: it did not */
+	struct calls_bpf *skel;
+	struct session *session;
+	struct eval_ctl *ctl; /* the process's view */
+	struct eval_calls *shared;
+	int socket, pidfd; /* -1: no process */
+	pid_t pid;
+	json_t *untouched; /* files that were open before the kernel could ask about them */
+};
+
+void calls_free(void *state)
+{
+	struct calls_fault *fault = state;
+
+	if (!fault)
+		return;
+	calls_revert(fault, NULL);
+	session_free(fault->session);
+	if (fault->shared)
+		munmap(fault->shared, sizeof(*fault->shared));
+	if (fault->ctl)
+		munmap(fault->ctl, sizeof(*fault->ctl));
+	calls_bpf__destroy(fault->skel);
+	json_decref(fault->untouched);
+	free(fault);
+}
+
+/* Maps an object's map, of one entry; NULL with err set. */
+static void *map_state(struct bpf_object *obj, const char *name, size_t size, struct error *err)
+{
+	void *state = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, object_map_fd(obj, name), 0);
+
+	if (state != MAP_FAILED)
+		return state;
+	error_set_errno(err, -errno, "cannot map the fault's %s", name);
+	return NULL;
+}
+
+static int share(struct calls_fault *fault, struct error *err)
+{
+	struct bpf_object *obj = fault->skel->obj;
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+
+	fault->ctl = map_state(obj, EVAL_CTL_MAP, sizeof(*fault->ctl), err);
+	fault->shared = map_state(obj, EVAL_CALLS_MAP, sizeof(*fault->shared), err);
+	if (!fault->ctl || !fault->shared)
+		return err ? err->code : -EIO;
+	if (bpf_obj_get_info_by_fd(object_map_fd(obj, EVAL_CTL_MAP), &info, &size))
+		return error_set_errno(err, -errno, "cannot ask for the control block's id");
+	for (size_t i = 0; i < fault->spec->target->directory_count; i++)
+		text_append(fault->shared->data_dirs, sizeof(fault->shared->data_dirs), "%s%s", i ? "," : "",
+			    fault->spec->target->directories[i].path);
+	fault->shared->ctl_map = info.id;
+	return 0;
+}
+
+static int open_calls_session(struct calls_fault *fault, struct error *err)
+{
+	int ret;
+
+	fault->skel = calls_bpf__open();
+	if (!fault->skel)
+		return error_set_errno(err, -errno, "cannot open the control block");
+	ret = object_load(fault->skel->obj, err);
+	if (!ret)
+		ret = share(fault, err);
+	return ret ? ret
+		   : chaos_session_new(&fault->session, fault->skel->obj, fault->spec, NULL, fault->engine->name, err);
+}
+
+static int check_directories(const struct target *target, struct error *err)
+{
+	int ret = 0;
+
+	if (target->directory_count > CALLS_ROOTS)
+		return error_set(err, -EINVAL, "at most %d data_dirs for one fault, found %zu", CALLS_ROOTS,
+				 target->directory_count);
+	for (size_t i = 0; !ret && i < target->directory_count; i++)
+		ret = disk_guard_root(target, &target->directories[i], "would be under chaos", err);
+	return ret;
+}
+
+int calls_prepare(struct fault *fault, void **state, enum calls_effect effect, struct error *err)
+{
+	const struct fault_spec *spec = fault_get_spec(fault);
+	struct calls_fault *own = calloc(1, sizeof(*own));
+	int ret;
+
+	if (!own)
+		return error_set(err, -ENOMEM, "out of memory");
+	own->spec = spec;
+	own->socket = own->pidfd = -1;
+	own->request = calls_request_of(spec, effect);
+	ret = check_directories(spec->target, err);
+	if (!ret)
+		ret = calls_choose(&own->engine, spec, &own->request, &own->why_not_first, err);
+	if (!ret)
+		ret = open_calls_session(own, err);
+	if (ret) {
+		calls_free(own);
+		return ret;
+	}
+	fault_set_engine(fault, own->engine->name);
+	*state = own;
+	return 0;
+}
+
+static void renew_cgroup(struct calls_fault *fault)
+{
+	if (fault->spec->target->cgroup_path)
+		session_set_cgroup(fault->session, target_cgroup_id(fault->spec->target));
+}
+
+_Noreturn static void run_child(const struct calls_fault *fault, int socket)
+{
+	const struct target *target = fault->spec->target;
+	int roots[CALLS_ROOTS];
+
+	for (size_t i = 0; i < target->directory_count; i++)
+		roots[i] = target->directories[i].fd;
+	calls_serve(&(struct calls_server){
+		.engine = fault->engine,
+		.request = &fault->request,
+		.ctl = fault->ctl,
+		.shared = fault->shared,
+		.has_cgroup = target->cgroup_path != NULL,
+		.root_fds = roots,
+		.root_count = target->directory_count,
+		.socket = socket,
+	});
+}
+
+static int start_process(struct calls_fault *fault, struct error *err)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return error_set_errno(err, -errno, "cannot create a socket");
+	fault->pid = fork();
+	if (!fault->pid) {
+		close(ends[0]);
+		run_child(fault, ends[1]);
+	}
+	close(ends[1]);
+	fault->socket = ends[0];
+	if (fault->pid < 0)
+		return error_set_errno(err, -errno, "cannot start the process that answers file calls");
+	fault->pidfd = pidfd_of(fault->pid);
+	return fault->pidfd < 0 ? error_set_errno(err, -errno, "cannot watch the process that answers file calls") : 0;
+}
+
+/* Waits until the folders are marked. */
+static int wait_ready(struct calls_fault *fault, struct error *err)
+{
+	uint64_t end_ns = clock_monotonic_ns() + READY_NS;
+	struct pollfd fd = {.fd = fault->socket, .events = POLLIN};
+	struct error ready = {};
+
+	while (poll(&fd, 1, RENEW_MS) <= 0) {
+		fault_spec_renew_others(fault->spec);
+		if (session_is_stopped(fault->session))
+			return error_set(err, -ENODEV, "the fault was stopped before it was live");
+		if (clock_monotonic_ns() > end_ns)
+			return error_set(err, -ETIMEDOUT,
+					 "the folders below the data_dirs were not marked within 60 s");
+	}
+	if (recv(fault->socket, &ready, sizeof(ready), 0) != sizeof(ready))
+		return error_set(err, -EIO, "the process that answers file calls died as it began");
+	if (ready.code && err)
+		*err = ready;
+	return ready.code;
+}
+
+int calls_activate(void *state, uint64_t duration_ns, struct error *err)
+{
+	struct calls_fault *fault = state;
+	int ret = start_process(fault, err);
+
+	if (!ret)
+		ret = wait_ready(fault, err);
+	if (ret)
+		return ret;
+	if (fault->engine == &calls_precontent)
+		fault->untouched = calls_opened_before(fault->spec->target, fault->spec->watch);
+	renew_cgroup(fault);
+	return session_activate(fault->session, duration_ns, err);
+}
+
+/* Ends the process, and with it every held call. */
+static void end_process(struct calls_fault *fault, int wait_ms)
+{
+	struct pollfd fd = {.fd = fault->pidfd, .events = POLLIN};
+
+	fault->socket = fd_close(fault->socket);
+	if (fault->pid <= 0)
+		return;
+	/* It goes by itself, unless it was stopped. */
+	if (poll(&fd, 1, wait_ms) <= 0)
+		kill(fault->pid, SIGKILL);
+	waitpid(fault->pid, NULL, 0);
+	fault->pid = 0;
+	fault->pidfd = fd_close(fault->pidfd);
+}
+
+int calls_renew(void *state, uint64_t lease_ns, struct error *err)
+{
+	struct calls_fault *fault = state;
+	struct pollfd fd = {.fd = fault->pidfd, .events = POLLIN};
+	uint64_t beat_ns = __atomic_load_n(&fault->shared->beat_ns, __ATOMIC_ACQUIRE), now_ns = clock_monotonic_ns();
+	int ret = session_check(fault->session, err);
+
+	if (ret)
+		return ret;
+	if (poll(&fd, 1, 0) > 0)
+		return error_set(err, -ESRCH, "the process that answers file calls (eval-calls) was killed");
+	if (now_ns > beat_ns + BEAT_MAX_NS) {
+		end_process(fault, 0);
+		return error_set(err, -ETIME,
+				 "the process that answers file calls (eval-calls) did not run for %.1f s, and was "
+				 "ended: was it stopped?",
+				 (double)(now_ns - beat_ns) / (double)NSEC_PER_SEC);
+	}
+	renew_cgroup(fault);
+	session_renew(fault->session, lease_ns);
+	return 0;
+}
+
+/* Also called by a signal handler. The process sees it within 10 ms. */
+void calls_stop(void *state)
+{
+	struct calls_fault *fault = state;
+
+	session_stop(fault->session);
+}
+
+int calls_revert(void *state, struct error *err)
+{
+	struct calls_fault *fault = state;
+
+	if (fault->session)
+		calls_stop(fault);
+	end_process(fault, END_WAIT_MS);
+	return 0;
+}
+
+json_t *calls_evidence(void *state)
+{
+	const struct calls_fault *fault = state;
+	json_t *evidence = calls_to_json(fault->shared, fault->engine->name);
+
+	if (fault->why_not_first.code)
+		evidence_add_note(evidence, "engine: permission, because %.300s", fault->why_not_first.text);
+	if (fault->untouched)
+		evidence_add_note(evidence, "%s", json_string_value(fault->untouched));
+	return evidence;
+}
