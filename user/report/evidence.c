@@ -2,10 +2,12 @@
 /* Prints a trial's evidence. */
 #include "report/internal.h"
 
+#include <math.h>
 #include <stdbool.h>
 
 #include "util/cleanup.h"
 #include "util/json.h"
+#include "util/text.h"
 
 #define PEERS_SHOWN 8
 
@@ -59,6 +61,7 @@ void report_delays(FILE *out, const json_t *evidence)
 	const json_t *device;
 	size_t i;
 
+	print_delays(out, evidence);
 	json_array_foreach (json_object_get(evidence, "devices"), i, device)
 		for (size_t j = 0; j < ARRAY_SIZE(directions); j++) {
 			const json_t *counters = json_object_get(device, directions[j]);
@@ -70,11 +73,44 @@ void report_delays(FILE *out, const json_t *evidence)
 		}
 }
 
+/* "write of 4096 bytes at 8192, /data/wal: held for 20.1 ms, asked 20.0" */
+static void print_slow_call(FILE *out, const json_t *call)
+{
+	double asked_ms = json_number_at(call, "asked_ms");
+
+	fprintf(out, "    %s of %lld bytes at %lld, ", json_text_or(call, "call", "?"),
+		(long long)json_integer_at(call, "length"), (long long)json_integer_at(call, "offset"));
+	text_print(json_text_or(call, "file", "?"), out);
+	fprintf(out, ": held for %.1f ms", json_number_at(call, "held_ms"));
+	if (!isnan(asked_ms))
+		fprintf(out, ", asked %.1f", asked_ms);
+	fputc('\n', out);
+}
+
+/* Calls on files: by operation, how long they were held, and the slowest. */
+static void print_calls(FILE *out, const json_t *evidence)
+{
+	const json_t *operations = json_object_get(evidence, "operations"), *one;
+	char seen[REPORT_CELL_SIZE], hit[REPORT_CELL_SIZE];
+	const char *name;
+	size_t i;
+
+	if (!operations)
+		return;
+	json_object_foreach ((json_t *)operations, name, one)
+		if (json_integer_at(one, "seen"))
+			fprintf(out, "    %s: seen %s, hit %s\n", name, report_count(seen, json_object_get(one, "seen")),
+				report_count(hit, json_object_get(one, "hit")));
+	print_delays(out, evidence);
+	json_array_foreach (json_object_get(evidence, "slowest"), i, one)
+		print_slow_call(out, one);
+}
+
 /* Prints the members of evidence that no other line shows. */
 static void print_other_evidence(FILE *out, const json_t *evidence)
 {
-	static const char *const shown[] = {"engine", "seen",      "hit",     "bytes",  "devices",
-					    "peers",  "unmatched", "targets", "losses", "notes"};
+	static const char *const shown[] = {"engine",  "seen",   "hit",   "bytes",      "devices", "peers",   "unmatched",
+					    "targets", "losses", "notes", "operations", "drawn",   "applied", "slowest"};
 	_cleanup_json_ json_t *rest = json_copy((json_t *)evidence);
 
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
@@ -118,6 +154,7 @@ static void print_fault(FILE *out, const char *target, const json_t *evidence)
 		print_direction(out, name, "ingress", json_object_get(device, "ingress"), !losses);
 	}
 	print_peers(out, json_object_get(evidence, "peers"));
+	print_calls(out, evidence);
 	json_array_foreach (losses, i, loss)
 		fprintf(out, "    %s\n", json_text_or(loss, "text", ""));
 	json_array_foreach (json_object_get(evidence, "notes"), i, note)

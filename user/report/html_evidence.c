@@ -106,7 +106,7 @@ static void put_delay_figure(FILE *out, const char *where, const char *device, c
 
 	if (!read_delays(&delays, counters))
 		return;
-	fprintf(out, "<figure><figcaption id=\"%s\">Delay at ", label);
+	fprintf(out, "<figure><figcaption id=\"%s\">Delay %s ", label, *where || *device ? "at" : "of file calls");
 	markup_text(out, where);
 	fputs(*where ? " " : "", out);
 	markup_text(out, device);
@@ -118,6 +118,48 @@ static void put_delay_figure(FILE *out, const char *where, const char *device, c
 	put_delay_chart(out, &delays, label);
 	fputs("</figure>\n", out);
 	put_delay_table(out, &delays);
+}
+
+/* Of calls on files: the operations that were seen. */
+static void put_operation_table(FILE *out, const json_t *operations)
+{
+	const json_t *one;
+	const char *name;
+
+	if (!operations)
+		return;
+	fputs("<div class=wide tabindex=0><table><thead><tr><th>calls<th>seen<th>hit<tbody>\n", out);
+	json_object_foreach ((json_t *)operations, name, one) {
+		if (!json_integer_at(one, "seen"))
+			continue;
+		fputs("<tr><th>", out);
+		markup_text(out, name);
+		fprintf(out, "<td>%lld<td>%lld\n", (long long)json_integer_at(one, "seen"),
+			(long long)json_integer_at(one, "hit"));
+	}
+	fputs("</table></div>\n", out);
+}
+
+/* The calls that were held longest. */
+static void put_slowest_table(FILE *out, const json_t *slowest)
+{
+	const json_t *one;
+	size_t i;
+
+	if (!json_array_size(slowest))
+		return;
+	fputs("<div class=wide tabindex=0><table><thead><tr><th>slowest calls<th>held<th>bytes<th>at<th>file<tbody>\n",
+	      out);
+	json_array_foreach (slowest, i, one) {
+		char cell[REPORT_CELL_SIZE];
+
+		fputs("<tr><th>", out);
+		markup_member(out, "", one, "call");
+		fprintf(out, "<td>%s<td>%lld<td>%lld<td>", report_milliseconds(cell, json_object_get(one, "held_ms")),
+			(long long)json_integer_at(one, "length"), (long long)json_integer_at(one, "offset"));
+		markup_member(out, "", one, "file");
+	}
+	fputs("</table></div>\n", out);
 }
 
 static void put_peer_table(FILE *out, const json_t *peers)
@@ -150,6 +192,10 @@ static void put_fault(FILE *out, const char *where, const json_t *evidence, size
 	fprintf(out, "%sThe kernel saw %s", *where ? ": " : "", report_count(cell, json_object_get(evidence, "seen")));
 	fprintf(out, " and acted on %s.</p>\n", report_count(cell, json_object_get(evidence, "hit")));
 	put_peer_table(out, json_object_get(evidence, "peers"));
+	put_operation_table(out, json_object_get(evidence, "operations"));
+	snprintf(label, sizeof(label), "d%zu-%zu", trial, (*figures)++);
+	put_delay_figure(out, where, "", "", evidence, label);
+	put_slowest_table(out, json_object_get(evidence, "slowest"));
 	json_array_foreach (json_object_get(evidence, "devices"), i, device)
 		for (size_t j = 0; j < ARRAY_SIZE(directions); j++) {
 			snprintf(label, sizeof(label), "d%zu-%zu", trial, (*figures)++);
