@@ -23,6 +23,9 @@
 /* How long a thread counts as in its cgroup, or not, without another look. */
 #define CGROUP_NS (200 * NSEC_PER_MSEC)
 #define IOCBS_MAX 128
+/* How long to wait for a thread to fall asleep: in all, longer than a processor is given to others. */
+#define SLEEP_STEP_NS 20000
+#define SLEEP_TRIES 500
 
 struct known {
 	pid_t thread;
@@ -134,17 +137,34 @@ static void known_load(struct callers *callers, struct known *known, pid_t threa
 		known->submitter = 0;
 }
 
+/*
+ * Reads the text of /proc/TID/syscall: a thread that has asked us may still be on its way to sleep, and is then
+ * "running". We sleep, too: on this processor it cannot run before.
+ */
+static bool read_sleeping(int fd, char *text, size_t size)
+{
+	const struct timespec pause = {.tv_nsec = SLEEP_STEP_NS};
+
+	for (int i = 0; i < SLEEP_TRIES; i++) {
+		ssize_t got = pread(fd, text, size - 1, 0);
+
+		if (got <= 0)
+			return false;
+		text[got] = '\0';
+		if (*text != 'r')
+			return true;
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+	}
+	return false;
+}
+
 static bool read_call(const struct known *known, struct system_call *call)
 {
-	char text[256];
-	ssize_t got = pread(known->syscall_fd, text, sizeof(text) - 1, 0);
-	char *at = text;
+	char text[256], *at = text;
 
 	*call = (struct system_call){.number = -1};
-	if (got <= 0)
+	if (!read_sleeping(known->syscall_fd, text, sizeof(text)))
 		return false;
-	text[got] = '\0';
-	/* "running" cannot be: it waits for us. */
 	call->number = strtol(text, &at, 10);
 	if (at == text)
 		return false;
