@@ -24,6 +24,13 @@ struct eval_slow_call {
 
 #define EVAL_SLOW_CALLS 10
 
+/* Of disk_pressure: a file system, its first data_dir's in their order. In bytes; the first two at the start. */
+struct eval_calls_space {
+	__u64 available_bytes, reserved_bytes, left_bytes;
+};
+
+#define EVAL_CALLS_SPACES 4
+
 /* The only entry of an mmapable array map; the process that answers is its only writer. */
 struct eval_calls {
 	__u32 ctl_map; /* id of the fault's eval_ctl, for bpf-status; first, see live_fault_copy() */
@@ -39,6 +46,7 @@ struct eval_calls {
 	__u64 folders_lost;                              /* new folders that could not be marked */
 	struct eval_histogram asked, applied;
 	struct eval_slow_call slowest[EVAL_SLOW_CALLS]; /* longest first */
-	char data_dirs[256];                            /* for bpf-status */
+	struct eval_calls_space spaces[EVAL_CALLS_SPACES];
+	char data_dirs[256]; /* for bpf-status */
 };
-_Static_assert(sizeof(struct eval_calls) == 16 + 80 + 9 * 8 + 400 + 1360 + 256, "eval_calls is ABI");
+_Static_assert(sizeof(struct eval_calls) == 16 + 80 + 9 * 8 + 400 + 1360 + 96 + 256, "eval_calls is ABI");

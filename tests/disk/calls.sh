@@ -11,7 +11,11 @@ source "$(dirname "$0")/../lib/net.sh"
 # shellcheck source=tests/lib/disk.sh
 source "$(dirname "$0")/../lib/disk.sh"
 
-differences=$(dirname "$0")/calls.differences
+# The differences of an engine: calls.differences, calls.precontent.
+differences_of() { [[ $1 == hook ]] && echo "$(dirname "$0")/calls.differences" || echo "$(dirname "$0")/calls.$1"; }
+engines=()
+! have_hooks || engines+=(hook)
+[[ $(feature precontent) != true ]] || engines+=(precontent)
 # For each state, the bytes that a call writes and the bytes that are left. settle_ms exceeds the sampler's period, 200 ms.
 states=(left little gone)
 declare -A sizes=([left]=131072 [little]=$mib [gone]=131072) leave=([left]=$((64 * mib)) [little]=65536 [gone]=0)
@@ -38,40 +42,40 @@ really() {
 	remove_disk "$1-real"
 }
 
-# pretended FS: runs the calls under pressure; results in $work/FS.STATE.hook.
+# pretended FS ENGINE: runs the calls under pressure; results in $work/FS.STATE.ENGINE.
 pretended() {
 	local state
-	prepare_disk "$1-hook" "$1" || return 1
+	prepare_disk "$1-$2" "$1" || return 1
 	for state in "${states[@]}"; do
-		pressure "$state" "$work/$1-hook" --engine hook --leave-bytes "${leave[$state]}" --statfs off || return 1
-		"$disk_calls" run "$work/$1-hook/$state" "${sizes[$state]}" "$(settle_of "$state")" >"$work/$1.$state.hook" || return 1
+		pressure "$state" "$work/$1-$2" --engine "$2" --leave-bytes "${leave[$state]}" --statfs off || return 1
+		"$disk_calls" run "$work/$1-$2/$state" "${sizes[$state]}" "$(settle_of "$state")" >"$work/$1.$state.$2" || return 1
 		revert "$state"
 		[[ $inject_status == 130 ]] || { diag "status $inject_status:" "$(cat "$work/$state.err")"; return 1; }
 	done
-	remove_disk "$1-hook"
+	remove_disk "$1-$2"
 }
 
-# compared FS: prints "FS STATE CALL REAL PRETENDED" for each difference.
+# compared FS ENGINE: prints "FS STATE CALL REAL PRETENDED" for each difference.
 compared() {
 	local state
 	for state in "${states[@]}"; do
-		join <(sort "$work/$1.$state.real") <(sort "$work/$1.$state.hook") |
+		join <(sort "$work/$1.$state.real") <(sort "$work/$1.$state.$2") |
 			awk -v prefix="$1 $state" '$2 != $3 { print prefix, $0 }'
 	done
 }
 
-listed_differences() { sed 's/[[:space:]]*#.*//; /^$/d' "$differences" | tr -s ' \t' ' '; }
+listed_differences() { sed 's/[[:space:]]*#.*//; /^$/d' "$(differences_of "$1")" | tr -s ' \t' ' '; }
 
-# unexpected FS: prints differences that are not listed, and listed differences that do not occur. Columns are globs.
+# unexpected FS ENGINE: prints differences that are not listed, and listed differences that do not occur. Columns are globs.
 unexpected() {
 	local difference listed hit
-	mapfile -t found < <(compared "$1")
+	mapfile -t found < <(compared "$1" "$2")
 	for difference in "${found[@]}"; do
 		hit=
 		while read -r listed; do
 			# shellcheck disable=SC2053 # globs are meant
 			[[ $difference == $listed ]] && hit=1
-		done < <(listed_differences)
+		done < <(listed_differences "$2")
 		[[ -n $hit ]] || echo "not listed: $difference"
 	done
 	while read -r listed; do
@@ -83,14 +87,14 @@ unexpected() {
 			[[ $difference == $listed ]] && hit=1
 		done
 		[[ -n $hit ]] || echo "listed, but not so: $listed"
-	done < <(listed_differences)
+	done < <(listed_differences "$2")
 }
 
 # table FS: prints a line per call, with a column for each state on the full disk and under pressure.
 table() {
 	local state engine files=() columns=()
 	for state in "${states[@]}"; do
-		for engine in real hook; do
+		for engine in real hook precontent; do
 			[[ -e $work/$1.$state.$engine ]] || continue
 			files+=("$work/$1.$state.$engine") columns+=("$state/$engine")
 		done
@@ -130,13 +134,14 @@ for fs in ext4 xfs btrfs; do
 		continue
 	fi
 	check_real "$fs"
-	if ! have_hooks; then
-		skip "hook: $fs: the calls under pressure" "fmod_ret is refused"
-	elif pretended "$fs" >"$work/problem" 2>&1; then
-		check_eq "hook: $fs: as on a full disk, but for what is listed" "$(unexpected "$fs")" ""
-	else
-		not_ok "hook: $fs: the calls under pressure" "$(cat "$work/problem")"
-	fi
+	have_hooks || skip "hook: $fs: the calls under pressure" "fmod_ret is refused"
+	for engine in "${engines[@]}"; do
+		if pretended "$fs" "$engine" >"$work/problem" 2>&1; then
+			check_eq "$engine: $fs: as on a full disk, but for what is listed" "$(unexpected "$fs" "$engine")" ""
+		else
+			not_ok "$engine: $fs: the calls under pressure" "$(cat "$work/problem")"
+		fi
+	done
 	diag "$(table "$fs")"
 done
 

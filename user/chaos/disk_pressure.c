@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 
+#include "chaos/calls/calls.h"
 #include "chaos/disk/disk.h"
 #include "chaos/evidence.h"
 #include "chaos/fault.h"
@@ -17,7 +18,7 @@
 
 #define BYTES_MAX 1e15 /* exact as a JSON number */
 
-static const char *const engines[] = {"auto", "hook", "fill", NULL};
+static const char *const engines[] = {"auto", "hook", "precontent", "fill", NULL};
 static const char *const errnos[] = {"ENOSPC", "EDQUOT", "EIO", "EROFS", NULL};
 static const char *const switches[] = {"auto", "on", "off", NULL};
 
@@ -36,8 +37,9 @@ static const struct chaos_field fields[] = {
 	 .type = FIELD_CHOICE,
 	 .choices = engines,
 	 .fallback = "\"auto\"",
-	 .arg = "auto|hook|fill",
-	 .help = "hook refuses calls in the kernel, fill takes the space by a file (default: auto, hook if possible)"},
+	 .arg = "auto|hook|precontent|fill",
+	 .help = "hook refuses calls in the kernel, precontent by fanotify, fill takes the space by a file (default: "
+		 "auto, the first that is possible)"},
 	{.name = "errno",
 	 .type = FIELD_CHOICE,
 	 .choices = errnos,
@@ -62,13 +64,15 @@ static const struct chaos_requirement requires[] = {
 	{FEATURE_GROWTH, "engine", "hook", .gives = "overwriting goes on on a full disk"},
 	{FEATURE_STATFS, "engine", "hook", .gives = "df tells what is left"},
 	{.feature = FEATURE_STATFS, .param = "statfs", .value = "on"},
+	{.feature = FEATURE_PRECONTENT, .param = "engine", .value = "precontent"},
 	{},
 };
 
 struct disk_fault {
 	const struct disk_engine *engine;
 	void *state;
-	struct error why_not_hook; /* why auto chose fill; .code 0: it did not */
+	/* Why auto did not choose these; .code 0: they were not tried, or chosen. */
+	struct error why_not_hook, why_not_precontent;
 };
 
 static int check_amount(const json_t *params, const char **field, struct error *err)
@@ -86,20 +90,28 @@ static int check_amount(const json_t *params, const char **field, struct error *
 	return 0;
 }
 
+static int check_engine(const json_t *params, const char *engine, const char **field, struct error *err)
+{
+	const char *name = json_text_or(params, "errno", ""), *statfs = json_text_or(params, "statfs", "");
+
+	*field = "errno";
+	if (!strcmp(engine, "fill") && strcmp(name, "ENOSPC") != 0)
+		return error_set(err, -EINVAL, "engine: fill gives ENOSPC only; errno: %s needs engine: hook", name);
+	if (!strcmp(engine, "precontent") && !calls_errno(name))
+		return error_set(err, -EINVAL, "engine: precontent cannot give %s; that needs engine: hook", name);
+	*field = "statfs";
+	if (!strcmp(engine, "fill") && !strcmp(statfs, "off"))
+		return error_set(err, -EINVAL, "engine: fill is always seen by df; statfs: off needs engine: hook");
+	if (!strcmp(engine, "precontent") && !strcmp(statfs, "on"))
+		return error_set(err, -EINVAL, "engine: precontent is never seen by df; statfs: on needs engine: hook");
+	return 0;
+}
+
 static int disk_check(const json_t *params, const char **field, struct error *err)
 {
 	int ret = check_amount(params, field, err);
 
-	if (ret || strcmp(json_text_or(params, "engine", ""), "fill"))
-		return ret;
-	*field = "errno";
-	if (strcmp(json_text_or(params, "errno", ""), "ENOSPC"))
-		return error_set(err, -EINVAL, "engine: fill gives ENOSPC only; errno: %s needs engine: hook",
-				 json_text_or(params, "errno", ""));
-	*field = "statfs";
-	if (!strcmp(json_text_or(params, "statfs", ""), "off"))
-		return error_set(err, -EINVAL, "engine: fill is always seen by df; statfs: off needs engine: hook");
-	return 0;
+	return ret ? ret : check_engine(params, json_text_or(params, "engine", ""), field, err);
 }
 
 /* Drops the advice to use engine: fill, where that is used already or is refused, too. */
@@ -118,26 +130,54 @@ static void cut_advice(struct error *err)
 	memmove(at + strlen(": "), after, strlen(after) + 1);
 }
 
-/* The errors of disk_hook_load() for a kernel that refuses hooks: only then does auto fall back to fill. */
+/* The errors of an engine that this kernel or file system does not have: only then does auto try the next one. */
 static bool kernel_refuses(int code)
 {
 	return code == -EPERM || code == -EOPNOTSUPP || code == -ENOSYS;
 }
 
+/* Returns 1 if auto has to try the next engine, for the reason in *why. */
+static int try_engine_of(struct disk_fault *disk, const struct disk_engine *engine, const struct fault_spec *spec,
+			 const char **shown, struct error *why, struct error *err)
+{
+	bool is_auto = !strcmp(fault_text_param(spec, "engine"), "auto");
+	int ret;
+
+	disk->engine = engine;
+	ret = engine->open(&disk->state, spec, shown, err);
+	if (!ret || !is_auto || !kernel_refuses(ret))
+		return ret;
+	*why = *err;
+	cut_advice(why);
+	*err = (struct error){0};
+	return 1;
+}
+
+/* auto does not take this engine if it would not reach files that are open: the others do. */
+static int try_precontent(struct disk_fault *disk, const struct fault_spec *spec, const char **shown, struct error *err)
+{
+	_cleanup_json_ json_t *opened = NULL;
+
+	if (!strcmp(fault_text_param(spec, "engine"), "auto"))
+		opened = calls_opened_before(spec->target, spec->watch);
+	if (!opened)
+		return try_engine_of(disk, &disk_precontent_engine, spec, shown, &disk->why_not_precontent, err);
+	error_set(&disk->why_not_precontent, -EOPNOTSUPP, "%s", json_string_value(opened));
+	return 1;
+}
+
 static int open_any(struct disk_fault *disk, const struct fault_spec *spec, const char **shown, struct error *err)
 {
 	const char *asked = fault_text_param(spec, "engine");
-	int ret;
+	bool is_auto = !strcmp(asked, "auto");
+	int ret = 1;
 
-	if (strcmp(asked, "fill")) {
-		disk->engine = &disk_hook_engine;
-		ret = disk->engine->open(&disk->state, spec, shown, err);
-		if (!ret || !strcmp(asked, "hook") || !kernel_refuses(ret))
-			return ret;
-		disk->why_not_hook = *err;
-		cut_advice(&disk->why_not_hook);
-		*err = (struct error){0};
-	}
+	if (is_auto || !strcmp(asked, "hook"))
+		ret = try_engine_of(disk, &disk_hook_engine, spec, shown, &disk->why_not_hook, err);
+	if (ret == 1 && (is_auto || !strcmp(asked, "precontent")))
+		ret = try_precontent(disk, spec, shown, err);
+	if (ret != 1)
+		return ret;
 	if (strcmp(fault_text_param(spec, "errno"), "ENOSPC") || !strcmp(fault_text_param(spec, "statfs"), "off"))
 		return error_set(err, -EOPNOTSUPP, "errno and statfs: off need engine: hook, but %s",
 				 disk->why_not_hook.text);
@@ -224,7 +264,9 @@ static json_t *disk_evidence(void *state)
 
 	if (evidence && disk->why_not_hook.code) {
 		json_object_set_new(evidence, "why_not_hook", json_outside(disk->why_not_hook.text));
-		evidence_add_note(evidence, "by engine fill, because %s", disk->why_not_hook.text);
+		evidence_add_note(evidence, "by engine %s, because %s%s%.200s", disk->engine->name,
+				  disk->why_not_hook.text, disk->why_not_precontent.code ? "; and " : "",
+				  disk->why_not_precontent.text);
 	}
 	return evidence;
 }
@@ -244,6 +286,7 @@ const struct chaos_ops chaos_disk_pressure = {
 	.kind = EVAL_KIND_DISK_PRESSURE,
 	.summary = "make the target's disk seem to fill up",
 	.target = TARGET_DISK,
+	.watches_opens = true,
 	.fields = fields,
 	.requires = requires,
 	.verb = "act on",

@@ -220,7 +220,7 @@ static json_t *features_to_json(void)
 	if (ret)
 		log_warning("cannot probe the kernel's features: %s", strerror(-ret));
 	for (enum feature_id i = 0; !ret && i < FEATURE_COUNT; i++) {
-		char uses[256];
+		char uses[512];
 
 		chaos_feature_uses(uses, sizeof(uses), i);
 		json_array_append_new(json,

@@ -99,7 +99,8 @@ static void print_calls(FILE *out, const json_t *evidence)
 		return;
 	json_object_foreach ((json_t *)operations, name, one)
 		if (json_integer_at(one, "seen"))
-			fprintf(out, "    %s: seen %s, hit %s\n", name, report_count(seen, json_object_get(one, "seen")),
+			fprintf(out, "    %s: seen %s, hit %s\n", name,
+				report_count(seen, json_object_get(one, "seen")),
 				report_count(hit, json_object_get(one, "hit")));
 	print_delays(out, evidence);
 	json_array_foreach (json_object_get(evidence, "slowest"), i, one)
@@ -109,8 +110,9 @@ static void print_calls(FILE *out, const json_t *evidence)
 /* Prints the members of evidence that no other line shows. */
 static void print_other_evidence(FILE *out, const json_t *evidence)
 {
-	static const char *const shown[] = {"engine",  "seen",   "hit",   "bytes",      "devices", "peers",   "unmatched",
-					    "targets", "losses", "notes", "operations", "drawn",   "applied", "slowest"};
+	static const char *const shown[] = {"engine",     "seen",      "hit",     "bytes",  "devices",
+					    "peers",      "unmatched", "targets", "losses", "notes",
+					    "operations", "drawn",     "applied", "slowest"};
 	_cleanup_json_ json_t *rest = json_copy((json_t *)evidence);
 
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)

@@ -69,11 +69,11 @@ static void test_uses_of_features(void **state)
 		{FEATURE_FMOD_RET, "disk_pressure with engine: hook"},
 		{FEATURE_GROWTH, "disk_pressure with engine: hook: overwriting goes on on a full disk"},
 		{FEATURE_STATFS, "disk_pressure with engine: hook: df tells what is left"},
-		{FEATURE_PRECONTENT,
-		 "disk_latency with engine: precontent or operation: any or operation: write, io_error, "
-		 "io_hang with engine: precontent or operation: any or operation: write"},
+		{FEATURE_PRECONTENT, "disk_pressure with engine: precontent, disk_latency with engine: precontent or "
+				     "operation: any or operation: write, io_error, "
+				     "io_hang with engine: precontent or operation: any or operation: write"},
 	};
-	char uses[256];
+	char uses[512];
 
 	assert_int_equal(ARRAY_SIZE(wanted), FEATURE_COUNT);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/aio_abi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,12 +44,6 @@ struct callers {
 	ino_t own_inode;
 	size_t slots; /* a further thread takes the place of another */
 	struct known known[];
-};
-
-/* A system call's number and arguments. */
-struct system_call {
-	long number; /* -1: in none, for example a page fault */
-	unsigned long args[6];
 };
 
 int callers_new(struct callers **out, const volatile __u64 *cgroup_id, size_t threads_max, struct error *err)
@@ -173,6 +168,15 @@ static bool read_call(const struct known *known, struct system_call *call)
 	return true;
 }
 
+bool caller_descriptor(pid_t thread, int descriptor, uint64_t *position, uint64_t *flags)
+{
+	char name[32], text[256];
+
+	snprintf(name, sizeof(name), "fdinfo/%d", descriptor);
+	return read_proc(thread, name, text, sizeof(text)) > 0 &&
+	       sscanf(text, "pos: %" SCNu64 " flags: %" SCNo64, position, flags) == 2;
+}
+
 /* Finds the one of io_submit's requests whose pages the event has. */
 static enum eval_call find_iocb(pid_t thread, const struct system_call *call, int file_fd, struct caller *out)
 {
@@ -191,6 +195,7 @@ static enum eval_call find_iocb(pid_t thread, const struct system_call *call, in
 		if ((uint64_t)iocb.aio_offset < out->offset || (uint64_t)iocb.aio_offset >= out->offset + out->length ||
 		    !caller_has_file(thread, iocb.aio_fildes, file_fd))
 			continue;
+		out->descriptor = (int)iocb.aio_fildes;
 		out->offset = (uint64_t)iocb.aio_offset;
 		out->length = vectored ? out->length : iocb.aio_nbytes;
 		out->exact = !vectored;
@@ -204,10 +209,34 @@ static enum eval_call find_iocb(pid_t thread, const struct system_call *call, in
 
 static enum eval_call positioned(enum eval_call call, const struct system_call *system_call, struct caller *out)
 {
+	out->descriptor = (int)system_call->args[0];
 	out->length = system_call->args[2];
 	out->offset = system_call->args[3];
 	out->exact = true;
 	return call;
+}
+
+/* The call reads one file and writes the other, at most what the first has left: it may ask for much more. */
+static enum eval_call copies(pid_t thread, unsigned long to, unsigned long from, unsigned long position_at, int file_fd,
+			     struct caller *out)
+{
+	uint64_t position = 0, flags;
+	struct stat source;
+	char path[64];
+
+	if (!caller_has_file(thread, to, file_fd))
+		return EVAL_CALL_READ;
+	out->descriptor = (int)to;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread, (int)from);
+	if (stat(path, &source) || !S_ISREG(source.st_mode))
+		return EVAL_CALL_WRITE;
+	if (!position_at || !caller_read(thread, position_at, &position, sizeof(position)))
+		caller_descriptor(thread, (int)from, &position, &flags);
+	if (position >= (uint64_t)source.st_size)
+		out->length = 0;
+	else if (out->length > (uint64_t)source.st_size - position)
+		out->length = (uint64_t)source.st_size - position;
+	return EVAL_CALL_WRITE;
 }
 
 static enum eval_call call_of_system(pid_t thread, const struct system_call *call, int file_fd, struct caller *out)
@@ -218,11 +247,18 @@ static enum eval_call call_of_system(pid_t thread, const struct system_call *cal
 	case SYS_pwrite64:
 		return positioned(EVAL_CALL_WRITE, call, out);
 	case SYS_write:
+		out->length = call->args[2];
+		out->descriptor = (int)call->args[0];
+		return EVAL_CALL_WRITE;
 	case SYS_writev:
 	case SYS_pwritev:
 	case SYS_pwritev2:
+		out->descriptor = (int)call->args[0];
 		return EVAL_CALL_WRITE;
 	case SYS_fallocate:
+		out->mode = (int)call->args[1];
+		out->offset = call->args[2];
+		out->length = call->args[3];
 		return EVAL_CALL_FALLOCATE;
 	case SYS_truncate:
 	case SYS_ftruncate:
@@ -234,9 +270,10 @@ static enum eval_call call_of_system(pid_t thread, const struct system_call *cal
 		return EVAL_CALL_TRUNCATE;
 	/* They read one file and write the other. */
 	case SYS_sendfile:
-		return caller_has_file(thread, call->args[0], file_fd) ? EVAL_CALL_WRITE : EVAL_CALL_READ;
-	case SYS_splice:
+		return copies(thread, call->args[0], call->args[1], call->args[2], file_fd, out);
 	case SYS_copy_file_range:
+		return copies(thread, call->args[2], call->args[0], call->args[1], file_fd, out);
+	case SYS_splice:
 		return caller_has_file(thread, call->args[2], file_fd) ? EVAL_CALL_WRITE : EVAL_CALL_READ;
 	case SYS_io_submit:
 		return find_iocb(thread, call, file_fd, out);
@@ -270,6 +307,8 @@ void callers_look(struct callers *callers, pid_t thread, int file_fd, struct cal
 	out->call = EVAL_CALL_UNKNOWN;
 	out->exact = out->is_own = out->in_cgroup = out->is_uring = false;
 	out->submitter = 0;
+	out->descriptor = -1;
+	out->mode = 0;
 	/* A process of another PID namespace, which has no number here. */
 	if (thread <= 0) {
 		out->in_cgroup = !callers->cgroup_id;

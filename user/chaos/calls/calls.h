@@ -21,14 +21,16 @@ struct fault_spec;
 
 #define CALLS_ROOTS 16 /* data_dirs of one fault */
 
-enum calls_effect { CALLS_DELAY, CALLS_REFUSE, CALLS_HANG };
+enum calls_effect { CALLS_DELAY, CALLS_REFUSE, CALLS_HANG, CALLS_FILL /* refuses calls beyond the space */ };
 
 struct calls_request {
 	enum calls_effect effect;
 	uint64_t min_ns, max_ns; /* CALLS_DELAY */
-	int refusal;             /* CALLS_REFUSE: a positive errno */
+	int refusal;             /* CALLS_REFUSE, CALLS_FILL: a positive errno */
 	double percent;          /* of the calls; unless every or first is not 0 */
 	uint64_t every, first;   /* each Nth call; the first N calls */
+	double fill_percent;     /* CALLS_FILL, as in struct disk_request */
+	uint64_t leave_bytes;
 	unsigned int operations; /* a bit per enum eval_call */
 	const json_t *files;     /* globs, borrowed; NULL: all */
 	uint64_t seed;
@@ -78,14 +80,24 @@ struct caller {
 	bool is_uring;   /* the call is io_uring's */
 	pid_t submitter; /* one of io_uring's own threads makes it, for this thread; 0: the thread itself */
 	enum eval_call call;
-	bool exact; /* offset and length are the call's own */
+	bool exact; /* offset and length are the call's own, not whole pages */
 	uint64_t offset, length;
+	int descriptor; /* the caller's, of a write; -1: not known */
+	int mode;       /* of fallocate */
+};
+
+/* A system call's number and arguments. */
+struct system_call {
+	long number; /* -1: in none, for example a page fault */
+	unsigned long args[6];
 };
 /* Keeps a descriptor for each of up to threads_max threads. cgroup_id (NULL: none is given) is read at each call: a
  * unit that restarts gets a new cgroup. */
 int callers_new(struct callers **out, const volatile __u64 *cgroup_id, size_t threads_max, struct error *err);
 /* Looks at the thread that waits for an answer about the file behind file_fd. */
 void callers_look(struct callers *callers, pid_t thread, int file_fd, struct caller *out);
+/* The position and flags (open(2)) of a thread's descriptor. */
+bool caller_descriptor(pid_t thread, int descriptor, uint64_t *position, uint64_t *flags);
 void callers_free(struct callers *callers);
 
 /* marks.c: the folders below the data_dirs whose files the kernel asks about. */
@@ -138,7 +150,9 @@ struct calls_server {
 /* The first message on the socket is a struct error: code 0, the folders are marked, or why they are not. */
 _Noreturn void calls_serve(const struct calls_server *server);
 
-/* fault.c: for struct chaos_ops. */
+/* fault.c: for struct chaos_ops. open is for an engine of another type; *shown is its name for records. */
+int calls_open(void **state, const struct fault_spec *spec, enum calls_effect effect, const char **shown,
+	       struct error *err);
 int calls_prepare(struct fault *fault, void **state, enum calls_effect effect, struct error *err);
 int calls_activate(void *state, uint64_t duration_ns, struct error *err);
 int calls_renew(void *state, uint64_t lease_ns, struct error *err);

@@ -69,7 +69,7 @@ static int try_engine(const struct calls_engine *engine, const struct target *ta
 /* Whether permission events carry the request: they are for reads, and know one errno only. */
 static int check_permission(const struct calls_request *request, struct error *err)
 {
-	if (request->effect == CALLS_REFUSE)
+	if (request->effect == CALLS_REFUSE || request->effect == CALLS_FILL)
 		return error_set(err, -EOPNOTSUPP, "engine: permission cannot give an errno");
 	if (request->operations != 1U << EVAL_CALL_READ)
 		return error_set(err, -EOPNOTSUPP, "engine: permission sees reads only: it needs operation: read");

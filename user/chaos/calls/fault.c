@@ -119,9 +119,9 @@ static int check_directories(const struct target *target, struct error *err)
 	return ret;
 }
 
-int calls_prepare(struct fault *fault, void **state, enum calls_effect effect, struct error *err)
+int calls_open(void **state, const struct fault_spec *spec, enum calls_effect effect, const char **shown,
+	       struct error *err)
 {
-	const struct fault_spec *spec = fault_get_spec(fault);
 	struct calls_fault *own = calloc(1, sizeof(*own));
 	int ret;
 
@@ -139,9 +139,19 @@ int calls_prepare(struct fault *fault, void **state, enum calls_effect effect, s
 		calls_free(own);
 		return ret;
 	}
-	fault_set_engine(fault, own->engine->name);
+	*shown = own->engine->name;
 	*state = own;
 	return 0;
+}
+
+int calls_prepare(struct fault *fault, void **state, enum calls_effect effect, struct error *err)
+{
+	const char *shown;
+	int ret = calls_open(state, fault_get_spec(fault), effect, &shown, err);
+
+	if (!ret)
+		fault_set_engine(fault, shown);
+	return ret;
 }
 
 static void renew_cgroup(struct calls_fault *fault)

@@ -48,6 +48,24 @@ static json_t *by_call(const struct eval_calls *calls, json_int_t *seen, json_in
 	return json;
 }
 
+/* Of disk_pressure. */
+static void add_spaces(json_t *json, const struct eval_calls *calls)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < EVAL_CALLS_SPACES && calls->spaces[i].available_bytes; i++) {
+		const struct eval_calls_space *space = &calls->spaces[i];
+
+		json_array_append_new(list, json_pack("{s:I, s:I, s:I}", "available_at_start_bytes",
+						      (json_int_t)space->available_bytes, "reserved_bytes",
+						      (json_int_t)space->reserved_bytes, "left_bytes",
+						      (json_int_t)space->left_bytes));
+	}
+	if (json_array_size(list))
+		json_object_set(json, "spaces", list);
+	json_decref(list);
+}
+
 static void add_losses(json_t *json, const struct eval_calls *calls)
 {
 	if (calls->overflowed)
@@ -88,6 +106,7 @@ json_t *calls_to_json(const struct eval_calls *calls, const char *engine)
 			 "other_operation", (json_int_t)calls->other_operation, "held", (json_int_t)calls->held,
 			 "released_early", (json_int_t)calls->released, "folders", (int)calls->folders, "slowest",
 			 slowest_to_json(calls), "devices");
+	add_spaces(json, calls);
 	add_losses(json, calls);
 	if (!hit)
 		explain_no_hit(json, calls, seen);
@@ -105,10 +124,18 @@ void calls_describe(char *out, size_t size, const json_t *evidence)
 		text_append(out, size, ", held for %.1f ms on average", mean_us / 1000);
 }
 
+static void append_mean(char *out, size_t size, const char *what, const json_t *histogram)
+{
+	if (json_integer_at(histogram, "count"))
+		text_append(out, size, "; %s %.1f ms (mean)", what, json_number_at(histogram, "mean_us") / 1000);
+}
+
 void calls_live(const struct live_fault *live, json_t *out)
 {
 	struct eval_calls calls;
-	json_t *json;
+	char text[256];
+	json_t *json, *space;
+	size_t i;
 
 	if (live_fault_copy(live, EVAL_CALLS_MAP, &calls, sizeof(calls)))
 		return;
@@ -119,11 +146,12 @@ void calls_live(const struct live_fault *live, json_t *out)
 	json_object_set_new(json, "data_dirs",
 			    json_text(calls.data_dirs, strnlen(calls.data_dirs, sizeof(calls.data_dirs))));
 	evidence_add_note_about(out, "disk", "%s: %u folders", json_text_or(json, "data_dirs", ""), calls.folders);
-	evidence_add_note_about(out, "calls",
-				"seen %lld, hit %lld; held now %llu; delay asked %.1f ms, applied %.1f ms (mean)",
-				(long long)json_integer_at(json, "seen"), (long long)json_integer_at(json, "hit"),
-				(unsigned long long)calls.held,
-				json_number_at(json_object_get(json, "drawn"), "mean_us") / 1000,
-				json_number_at(json_object_get(json, "applied"), "mean_us") / 1000);
+	snprintf(text, sizeof(text), "seen %lld, hit %lld; held now %llu", (long long)json_integer_at(json, "seen"),
+		 (long long)json_integer_at(json, "hit"), (unsigned long long)calls.held);
+	append_mean(text, sizeof(text), "delay asked", json_object_get(json, "drawn"));
+	append_mean(text, sizeof(text), "applied", json_object_get(json, "applied"));
+	json_array_foreach (json_object_get(json, "spaces"), i, space)
+		text_append(text, sizeof(text), "; %lld bytes left", (long long)json_integer_at(space, "left_bytes"));
+	evidence_add_note_about(out, "calls", "%s", text);
 	json_object_set_new(out, "calls", json);
 }

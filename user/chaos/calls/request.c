@@ -77,7 +77,8 @@ static uint64_t ns_of(const json_t *params, const char *name)
 
 struct calls_request calls_request_of(const struct fault_spec *spec, enum calls_effect effect)
 {
-	const json_t *params = spec->params, *percent = json_object_get(params, "percent");
+	const json_t *params = spec->params, *percent = json_object_get(params, "percent"),
+		     *fill = json_object_get(params, "fill_percent");
 
 	return (struct calls_request){
 		.effect = effect,
@@ -87,6 +88,8 @@ struct calls_request calls_request_of(const struct fault_spec *spec, enum calls_
 		.percent = percent ? json_number_value(percent) : 100,
 		.every = (uint64_t)json_integer_at(params, "every"),
 		.first = (uint64_t)json_integer_at(params, "first"),
+		.fill_percent = fill ? json_number_value(fill) : NAN,
+		.leave_bytes = (uint64_t)json_number_value(json_object_get(params, "leave_bytes")),
 		.operations = operations_of(fault_text_param(spec, "operation")),
 		.files = json_object_get(params, "files"),
 		.seed = spec->seed,

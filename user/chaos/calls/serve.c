@@ -22,6 +22,8 @@
 #include <unistd.h>
 
 #include "chaos/calls/calls.h"
+#include "chaos/calls/retry.h"
+#include "chaos/calls/space.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/fds.h"
@@ -54,30 +56,19 @@ struct held {
 	uint64_t began_ns, asked_ns; /* asked_ns 0: it hangs */
 	struct caller caller;
 	pid_t thread;
+	bool is_asked_again; /* whether there is space is not known yet */
 };
-
-/* A call that io_uring tried in the caller's thread, and may try again in one of its own: that is the same call. */
-struct tried {
-	pid_t thread;
-	dev_t device;
-	ino_t inode;
-	uint64_t offset, length;
-	uint64_t until_ns; /* when the other try has come, if it ever does */
-};
-
-#define TRIED_MAX 64
-#define TRY_WITHIN_NS (20 * NSEC_PER_MSEC)
 
 struct server {
 	const struct calls_server *with;
 	struct marks marks;
 	struct callers *callers;
+	struct spaces *spaces; /* NULL: not CALLS_FILL */
 	struct heap held;
 	struct eval_calls *shared;
 	size_t held_max, threads_max;
 	uint64_t matched; /* calls drawn for */
-	struct tried tried[TRIED_MAX];
-	size_t tried_next;
+	struct retries retries;
 	char roots[CALLS_ROOTS][PATH_MAX];
 	const char *root_names[CALLS_ROOTS];
 };
@@ -146,11 +137,40 @@ static void keep_slowest(struct server *server, const struct held *held, uint64_
 		 path + (length < sizeof(slow->file) ? 0 : length - sizeof(slow->file) + 1));
 }
 
+static void refuse_call(struct server *server, int fd, const struct caller *caller, uint64_t now_ns)
+{
+	struct eval_calls *shared = server->shared;
+
+	shared->hit[caller->call]++;
+	shared->bytes += caller->length;
+	if (!shared->first_hit_ns)
+		__atomic_store_n(&shared->first_hit_ns, now_ns, __ATOMIC_RELEASE);
+	answer(server, fd, FAN_DENY | (unsigned int)server->with->request->refusal << ERRNO_SHIFT);
+}
+
+/* The second and last question whether there is space; none if the fault has ended. */
+static void ask_again(struct server *server, const struct held *held)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if (is_live(server, now_ns) &&
+	    spaces_ask(server->spaces, held->fd, held->thread, &held->caller, true) == SPACE_REFUSE)
+		refuse_call(server, held->fd, &held->caller, now_ns);
+	else
+		answer(server, held->fd, FAN_ALLOW);
+}
+
 static void release_first(struct server *server)
 {
 	struct held *held = (struct held *)heap_pop(&server->held);
 	uint64_t held_ns;
 
+	if (held->is_asked_again) {
+		ask_again(server, held);
+		server->shared->held = server->held.count;
+		free(held);
+		return;
+	}
 	held_ns = clock_monotonic_ns() - held->began_ns;
 	keep_slowest(server, held, held_ns);
 	count_delay(&server->shared->applied, held_ns);
@@ -183,6 +203,7 @@ static void hold_call(struct server *server, int fd, pid_t thread, const struct 
 			.asked_ns = hangs ? 0 : delay_ns,
 			.caller = *caller,
 			.thread = thread,
+			.is_asked_again = server->spaces != NULL,
 		};
 		if (!heap_push(&server->held, &held->item)) {
 			server->shared->held = server->held.count;
@@ -200,17 +221,33 @@ static void hit(struct server *server, int fd, pid_t thread, const struct caller
 	const struct calls_request *request = server->with->request;
 	struct eval_calls *shared = server->shared;
 
+	if (request->effect == CALLS_REFUSE) {
+		refuse_call(server, fd, caller, now_ns);
+		return;
+	}
 	shared->hit[caller->call]++;
 	shared->bytes += caller->length;
 	if (!shared->first_hit_ns)
 		__atomic_store_n(&shared->first_hit_ns, now_ns, __ATOMIC_RELEASE);
-	if (request->effect == CALLS_REFUSE) {
-		answer(server, fd, FAN_DENY | (unsigned int)request->refusal << ERRNO_SHIFT);
-		return;
-	}
 	if (request->effect == CALLS_DELAY)
 		count_delay(&shared->asked, delay_ns);
 	hold_call(server, fd, thread, caller, now_ns, delay_ns);
+}
+
+/* Of disk_pressure: only calls for which there is no space are refused. */
+static void give_space(struct server *server, int fd, pid_t thread, const struct caller *caller, uint64_t now_ns)
+{
+	switch (spaces_ask(server->spaces, fd, thread, caller, false)) {
+	case SPACE_GRANT:
+		answer(server, fd, FAN_ALLOW);
+		break;
+	case SPACE_REFUSE:
+		refuse_call(server, fd, caller, now_ns);
+		break;
+	case SPACE_LATER:
+		hold_call(server, fd, thread, caller, now_ns, SPACE_LATER_NS);
+		break;
+	}
 }
 
 static bool is_of_files(const struct server *server, int fd)
@@ -222,43 +259,6 @@ static bool is_of_files(const struct server *server, int fd)
 		return true;
 	path_of(fd, path, sizeof(path));
 	return calls_file_matches(files, server->root_names, server->with->root_count, path);
-}
-
-/* Remembers a call that io_uring may try again once it was answered, after delay_ns. */
-static void remember_try(struct server *server, const struct fanotify_event_metadata *event,
-			 const struct caller *caller, uint64_t until_ns)
-{
-	struct stat st;
-
-	if (!caller->is_uring || caller->submitter || fstat(event->fd, &st))
-		return;
-	server->tried[server->tried_next++ % TRIED_MAX] = (struct tried){
-		.thread = event->pid,
-		.device = st.st_dev,
-		.inode = st.st_ino,
-		.offset = caller->offset,
-		.length = caller->length,
-		.until_ns = until_ns,
-	};
-}
-
-/* True if io_uring has tried the call before. */
-static bool is_second_try(struct server *server, int fd, const struct caller *caller, uint64_t now_ns)
-{
-	struct stat st;
-
-	if (!caller->submitter || fstat(fd, &st))
-		return false;
-	for (size_t i = 0; i < TRIED_MAX; i++) {
-		struct tried *one = &server->tried[i];
-
-		if (one->thread != caller->submitter || one->until_ns < now_ns || one->device != st.st_dev ||
-		    one->inode != st.st_ino || one->offset != caller->offset || one->length != caller->length)
-			continue;
-		one->thread = 0;
-		return true;
-	}
-	return false;
 }
 
 /* True if the call is one of those that the request is about; counts why not. */
@@ -303,13 +303,18 @@ static void take(struct server *server, const struct fanotify_event_metadata *ev
 	callers_look(server->callers, event->pid, event->fd, &caller);
 	if (server->with->engine == &calls_permission)
 		caller.call = EVAL_CALL_READ;
-	if (caller.is_own || is_second_try(server, event->fd, &caller, now_ns) ||
+	if (caller.is_own || retries_take(&server->retries, event->fd, &caller, now_ns) ||
 	    !is_asked_for(server, event->fd, &caller)) {
 		answer(server, event->fd, FAN_ALLOW);
 		return;
 	}
+	if (server->spaces) {
+		retries_expect(&server->retries, event->fd, event->pid, &caller, now_ns + SPACE_LATER_NS);
+		give_space(server, event->fd, event->pid, &caller, now_ns);
+		return;
+	}
 	is_hit = calls_draw(server->with->request, server->matched++, &delay_ns);
-	remember_try(server, event, &caller, now_ns + (is_hit ? delay_ns : 0) + TRY_WITHIN_NS);
+	retries_expect(&server->retries, event->fd, event->pid, &caller, now_ns + (is_hit ? delay_ns : 0));
 	if (is_hit)
 		hit(server, event->fd, event->pid, &caller, now_ns, delay_ns);
 	else
@@ -360,6 +365,8 @@ _Noreturn static void serve(struct server *server)
 		release_until(server, is_live(server, now_ns) ? now_ns : UINT64_MAX);
 		if (fds[0].revents)
 			take_all(server);
+		if (server->spaces)
+			spaces_step(server->spaces, now_ns);
 		if (fds[1].revents)
 			marks_follow(&server->marks);
 		server->shared->folders = (__u32)server->marks.count;
@@ -464,6 +471,8 @@ _Noreturn void calls_serve(const struct calls_server *with)
 	}
 	if (!callers_new(&server.callers, own.has_cgroup ? &own.ctl->cgroup_id : NULL, server.threads_max, &err))
 		open_marks(&server, &err);
+	if (!err.code && own.request->effect == CALLS_FILL)
+		spaces_new(&server.spaces, own.request, roots, own.root_count, own.shared, &err);
 	if (send(own.socket, &err, sizeof(err), MSG_NOSIGNAL) < 0 || err.code)
 		_exit(1);
 	serve(&server);

@@ -125,6 +125,13 @@ static enum eval_call find_in(const struct uring_place *place, pid_t thread, int
 			return EVAL_CALL_UNKNOWN;
 		if (!is_about(&request, thread, file_fd, out))
 			continue;
+		if (!(request.flags & IOSQE_FIXED_FILE))
+			out->descriptor = request.fd;
+		if (request.opcode == IORING_OP_FALLOCATE) {
+			out->mode = (int)request.len;
+			out->offset = request.off;
+			out->length = request.addr;
+		}
 		if (request.opcode == IORING_OP_READ || request.opcode == IORING_OP_WRITE) {
 			out->offset = request.off == UINT64_MAX ? out->offset : request.off;
 			out->length = request.len;

@@ -66,4 +66,4 @@ uint64_t disk_left_bytes(uint64_t limit_bytes, uint64_t charged_bytes);
 void disk_describe(char *out, size_t size, const json_t *evidence);
 void disk_live(const struct live_fault *live, json_t *out);
 
-extern const struct disk_engine disk_hook_engine, disk_fill_engine;
+extern const struct disk_engine disk_hook_engine, disk_precontent_engine, disk_fill_engine;

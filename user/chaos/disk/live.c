@@ -2,6 +2,7 @@
 /* What a disk fault did or does, in words and for bpf-status. */
 #include <string.h>
 
+#include "chaos/calls/calls.h"
 #include "chaos/disk/disk.h"
 #include "chaos/evidence.h"
 #include "eval_abi.h"
@@ -72,8 +73,10 @@ void disk_live(const struct live_fault *live, json_t *out)
 	if (by_fill)
 		json_object_set_new(out, "over",
 				    json_string("its holder gives the space back as soon as it runs, or ends"));
-	if (!disk)
+	if (!disk) {
+		calls_live(live, out);
 		return;
+	}
 	for (size_t i = 0; i < EVAL_DISK_DIRS; i++) {
 		left += disk_left_bytes(disk->spaces[i].limit_bytes, disk->spaces[i].charged_bytes);
 		reserved += disk->spaces[i].reserved_bytes;
