@@ -6,6 +6,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 campaign=examples/etcd-lab.yaml
+disks=examples/etcd-disks.yaml
 records=${1:-build/demo}
 limit=240 # seconds; a run takes about two minutes
 
@@ -39,6 +40,15 @@ timeout --foreground --kill-after=10 "$limit" "${command[@]}" 9>&- ||
 if [[ $status == 124 ]]; then
 	echo "demo: not over after $limit s" >&2
 	status=1
+fi
+echo
+if [[ $(./eval bpf-status --json | jq -r '.features[] | select(.name == "precontent").usable') == true ]]; then
+	echo "And a slow disk under the leader:"
+	command=(./eval run campaign "$disks" --only "*slow-disk-leader*" --db "$records/disks.db" --quiet)
+	echo "\$ ${command[*]}"
+	timeout --foreground --kill-after=10 "$limit" "${command[@]}" 9>&- 2>"$records/disks.log" || { status=1; cat "$records/disks.log" >&2; }
+else
+	echo "No slow disk under the leader: writes are delayed by Linux 6.14 and newer only (docs/disks.md)."
 fi
 echo
 echo "That took $((SECONDS - began)) s. The records: ./eval list --db $records/eval.db"

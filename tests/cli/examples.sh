@@ -26,6 +26,14 @@ check_eq "etcd-lab: a baseline and five kinds of chaos" "$(trials "$lab")" "\
 check_eq "etcd-lab: the same plan each time" "$(jq -c '[.trials[].seed]' <<<"$lab")" \
 	"$(plan etcd-lab.yaml | jq -c '[.trials[].seed]')"
 check_eq "etcd-lab: a seed for each trial" "$(jq -c '[.trials[].seed] | unique | length' <<<"$lab")" 6
+check_eq "etcd-disks: a baseline, and slow, failing and hanging disks" "$(trials "$(plan etcd-disks.yaml)")" "\
+1 baseline -
+1 slow-disk-leader leader
+1 slow-disk-follower follower
+1 failing-leader leader
+1 failing-follower follower
+1 hanging-leader leader
+1 hanging-follower follower"
 check_eq "tikv-node: three rounds of all" "$(trials "$(plan tikv-node.yaml)" | awk '{ print $1 }' | uniq -c | xargs)" \
 	"5 1 5 2 5 3"
 check_eq "tikv-harness: three rounds of latency and a baseline" "$(trials "$(plan tikv-harness.yaml)" | xargs)" \

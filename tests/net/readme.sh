@@ -46,7 +46,12 @@ slow-follower|completed|pass
 cut-leader|completed|pass
 cut-follower|completed|pass
 full-follower|completed|pass"
-check_match "it ends with its findings and the page" "$table" $'\nFindings\n([^\n]+\n)*  cut-leader: put stops for [^\n]+\n([^\n]+\n)*\nThat took [0-9]+ s.*What it shows: [^ ]+/demo/report.html$'
+if [[ $(feature precontent) == true ]]; then
+	check_match "a slow disk under the leader slows writes" "$table" "slow-disk-leader: put [^"$'\n'"]*is [0-9.]+ times slower"
+else
+	check_match "no slow disk, and why" "$table" "No slow disk under the leader: writes are delayed by Linux 6.14"
+fi
+check_match "it ends with its findings and the page" "$table" $'\nFindings\n([^\n]+\n)*  cut-leader: put stops for [^\n]+\n.*\nThat took [0-9]+ s.*What it shows: [^ ]+/demo/report.html$'
 for chaos in baseline slow-leader slow-follower cut-leader cut-follower full-follower; do
 	check_match "the table shows $chaos" "$table" "trial-etcd-lab-$chaos-[0-9]+ +completed +pass"
 done
