@@ -177,7 +177,7 @@ demo: deps
 	$(Q)$(MAKE) --no-print-directory eval
 	$(Q)scripts/demo.sh
 
-bench: eval $(BENCH_TOOLS)
+bench: eval $(BENCH_TOOLS) $(BUILD)/tools/file_calls
 	$(Q)scripts/bench.sh
 
 bench-vm: eval $(BENCH_TOOLS)

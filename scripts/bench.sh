@@ -12,6 +12,7 @@ usage: scripts/bench.sh [--write] [PART…]                               on thi
   delay       how precise the delays are
   stop        from a signal to an inert fault
   stop_all    'eval cleanup --now' with 50 faults live, others' on this host included
+  held        how exact delays of file calls are, and what calls cost that pass
   campaign    1,000 empty trials against the same number of forks, execs and fsyncs
 
 usage: scripts/bench.sh --guests [--write] [--kernels "KERNEL…"] [PART…]   a kernel takes about 15 minutes under emulation
@@ -45,7 +46,7 @@ export EVAL=${EVAL:-$top/eval} TOOLS=${TOOLS:-$top/build/bench}
 
 all_kernels=(5.10 6.1 6.12 sid)
 kernels=("${all_kernels[@]}")
-all_parts=(packet throughput delay stop stop_all campaign)
+all_parts=(packet throughput delay stop stop_all held campaign)
 place=host document=docs/benchmarks.md write=
 parts=()
 while (($#)); do
