@@ -150,6 +150,24 @@ slow "engine: permission: reads" "$disk/data/f" pread 3
 fast "engine: permission: writes pass" "$disk/data/f" pwrite 3
 revert permission
 
+# --- Files that were open before -----------------------------------------------------------------------------------
+mkfifo "$work/go"
+(exec 3<>"$work/go"; exec "$file_calls" "$disk/data/open" keep <&3 >"$work/keep" 2>&1) &
+keep_pid=$!
+test_pids+=("$keep_pid")
+wait_for 5 grep -q open "$work/keep"
+hold before disk_latency "$disk/data" --min-ms 40 --max-ms 40 --operation "$operation"
+echo >"$work/go"
+wait_for 5 grep -q ok "$work/keep"
+revert before
+if [[ $engine == precontent ]]; then
+	check_match "a file that was open before: untouched, and the evidence names who has it" \
+		"$(evidence before '.notes | join(" ")') $(awk '/ok/ { print ($1 < 40000 ? "fast" : "slow") }' "$work/keep")" \
+		"1 open file of file_calls pid $keep_pid may stay untouched: .* restart them.* fast$"
+fi
+kill "$keep_pid"
+wait "$keep_pid" 2>/dev/null
+
 # --- A hang, and every end of the holder -------------------------------------------------------------------------
 # hung: makes a call that hangs; its result comes into $work/hung.
 hung() { rm -f "$work/hung"; spawn "$file_calls" "$disk/data/f" pread 1; hung_log=$work/spawn.$((${#test_pids[@]} - 1)) hung_pid=$spawned; wait_for 5 is_held; }

@@ -125,6 +125,8 @@ struct calls_engine {
 extern const struct calls_engine calls_precontent, calls_permission;
 /* Opens a group for the engine; a negative errno if the kernel refuses. */
 int calls_group_open(const struct calls_engine *engine);
+/* True if this kernel decides when a file is opened whether calls on it can be held (Linux 6.14): chaos/watch.h. */
+bool calls_decided_at_open(void);
 /* Picks the engine that carries the request, with why it is not the first in *why (.code 0: it is). */
 int calls_choose(const struct calls_engine **out, const struct fault_spec *spec, const struct calls_request *request,
 		 struct error *why, struct error *err);

@@ -82,11 +82,15 @@ static bool is_live(const struct server *server, uint64_t now_ns)
 
 static void answer(const struct server *server, int fd, unsigned int response)
 {
-	const struct fanotify_response reply = {.fd = fd, .response = response};
+	struct fanotify_response reply = {.fd = fd, .response = response};
 
-	/* The kernel takes it, or the caller was killed. */
-	if (write(server->marks.fan_fd, &reply, sizeof(reply)) < 0 && response != FAN_ALLOW)
-		answer(server, fd, FAN_ALLOW);
+	/* Refused if the caller was killed: nobody waits any more. An errno that the kernel does not take must not hang
+	 * it. */
+	if (write(server->marks.fan_fd, &reply, sizeof(reply)) < 0 && response != FAN_ALLOW) {
+		reply.response = FAN_ALLOW;
+		if (write(server->marks.fan_fd, &reply, sizeof(reply)) < 0)
+			errno = 0;
+	}
 	close(fd);
 }
 
