@@ -39,6 +39,7 @@ struct eval_calls {
 	__u64 folders_lost;                              /* new folders that could not be marked */
 	struct eval_histogram asked, applied;
 	struct eval_slow_call slowest[EVAL_SLOW_CALLS]; /* longest first */
+	__u64 stalls, files_stalled;                    /* of disk_stall: so far; files in the last one */
 	char data_dirs[256];                            /* for bpf-status */
 };
-_Static_assert(sizeof(struct eval_calls) == 16 + 80 + 9 * 8 + 400 + 1360 + 256, "eval_calls is ABI");
+_Static_assert(sizeof(struct eval_calls) == 16 + 80 + 9 * 8 + 400 + 1360 + 16 + 256, "eval_calls is ABI");

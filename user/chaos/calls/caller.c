@@ -42,12 +42,6 @@ struct callers {
 	struct known known[];
 };
 
-/* A system call's number and arguments. */
-struct system_call {
-	long number; /* -1: in none, for example a page fault */
-	unsigned long args[6];
-};
-
 int callers_new(struct callers **out, const volatile __u64 *cgroup_id, size_t threads_max, struct error *err)
 {
 	struct callers *callers = calloc(1, sizeof(*callers) + threads_max * sizeof(struct known));
@@ -93,8 +87,7 @@ static ssize_t read_proc(pid_t thread, const char *name, char *out, size_t size)
 	return got;
 }
 
-/* True if the thread's cgroup, or one above it, has this id. */
-static bool is_in_cgroup(const struct callers *callers, pid_t thread, uint64_t id)
+bool caller_is_in_cgroup(int cgroup_root, pid_t thread, uint64_t id)
 {
 	static const char v2[] = "\n0::/";
 	char text[4096 + 64] = "\n", *line;
@@ -109,7 +102,7 @@ static bool is_in_cgroup(const struct callers *callers, pid_t thread, uint64_t i
 	while (*line) {
 		char *last = strrchr(line, '/');
 
-		if (cgroup_id(callers->cgroup_root, line) == id)
+		if (cgroup_id(cgroup_root, line) == id)
 			return true;
 		*(last ?: line) = '\0';
 	}
@@ -134,17 +127,17 @@ static void known_load(struct callers *callers, struct known *known, pid_t threa
 		known->submitter = 0;
 }
 
-static bool read_call(const struct known *known, struct system_call *call)
+bool caller_read_call(int syscall_fd, struct system_call *call)
 {
 	char text[256];
-	ssize_t got = pread(known->syscall_fd, text, sizeof(text) - 1, 0);
+	ssize_t got = pread(syscall_fd, text, sizeof(text) - 1, 0);
 	char *at = text;
 
 	*call = (struct system_call){.number = -1};
 	if (got <= 0)
 		return false;
 	text[got] = '\0';
-	/* "running" cannot be: it waits for us. */
+	/* "running": not one that waits for us. */
 	call->number = strtol(text, &at, 10);
 	if (at == text)
 		return false;
@@ -234,7 +227,7 @@ static bool look_at_cgroup(struct callers *callers, struct known *known)
 	id = *callers->cgroup_id;
 	now_ns = clock_monotonic_ns();
 	if (known->cgroup_id != id || now_ns - known->looked_ns > CGROUP_NS) {
-		known->in_cgroup = id && is_in_cgroup(callers, known->thread, id);
+		known->in_cgroup = id && caller_is_in_cgroup(callers->cgroup_root, known->thread, id);
 		known->cgroup_id = id;
 		known->looked_ns = now_ns;
 	}
@@ -255,10 +248,10 @@ void callers_look(struct callers *callers, pid_t thread, int file_fd, struct cal
 		out->in_cgroup = !callers->cgroup_id;
 		return;
 	}
-	got = known->thread == thread && read_call(known, &call);
+	got = known->thread == thread && caller_read_call(known->syscall_fd, &call);
 	if (!got) {
 		known_load(callers, known, thread);
-		got = read_call(known, &call);
+		got = caller_read_call(known->syscall_fd, &call);
 	}
 	out->is_own = known->is_own;
 	out->in_cgroup = look_at_cgroup(callers, known);
