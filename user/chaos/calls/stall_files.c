@@ -98,7 +98,7 @@ static void find_own(struct stall_files *files)
 	}
 }
 
-static bool is_wanted(const struct stall_files *files, int root, const char *path)
+static bool is_wanted(const struct stall_files *files, const char *path)
 {
 	char whole[PATH_MAX];
 
@@ -106,7 +106,7 @@ static bool is_wanted(const struct stall_files *files, int root, const char *pat
 		return true;
 	return snprintf(whole, sizeof(whole), "%s/%s", strcmp(files->root, "/") != 0 ? files->root : "", path) <
 		       PATH_MAX &&
-	       calls_file_matches(files->with->request->files, &files->root_name, 1, whole) && root >= 0;
+	       calls_file_matches(files->with->request->files, &files->root_name, 1, whole);
 }
 
 /*
@@ -180,7 +180,7 @@ static void walk(struct stall_files *files, int fd, const char *path, unsigned i
 		}
 		if (entry->d_type == DT_DIR || may_be_any)
 			walk_child(files, fd, whole, entry->d_name, depth);
-		if ((entry->d_type == DT_REG || may_be_any) && is_wanted(files, fd, whole))
+		if ((entry->d_type == DT_REG || may_be_any) && is_wanted(files, whole))
 			open_file(files, fd, entry->d_name);
 	}
 }
