@@ -47,6 +47,7 @@ struct eval_calls {
 	struct eval_histogram asked, applied;
 	struct eval_slow_call slowest[EVAL_SLOW_CALLS]; /* longest first */
 	struct eval_calls_space spaces[EVAL_CALLS_SPACES];
-	char data_dirs[256]; /* for bpf-status */
+	__u64 stalls, files_stalled; /* of disk_stall: so far; files in the last one */
+	char data_dirs[256];         /* for bpf-status */
 };
-_Static_assert(sizeof(struct eval_calls) == 16 + 80 + 9 * 8 + 400 + 1360 + 96 + 256, "eval_calls is ABI");
+_Static_assert(sizeof(struct eval_calls) == 16 + 80 + 9 * 8 + 400 + 1360 + 96 + 16 + 256, "eval_calls is ABI");

@@ -26,6 +26,7 @@ chaos_types:
   - {type: disk_latency, params: {min_ms: 1, max_ms: 1}}
   - {type: io_error}
   - {type: io_hang}
+  - {type: disk_stall, params: {stall_ms: 1, every_ms: 2}}
 END
 "$eval_bin" run campaign "$work/least.yaml" --dry-run --json >"$work/plan"
 check_fails "a campaign whose trial fails" 1 "$eval_bin" run campaign "$work/least.yaml" --only '*latency*' --no-check --quiet --db "$work/db"

@@ -13,7 +13,7 @@ source "$(dirname "$0")/../lib/net.sh"
 source "$(dirname "$0")/../lib/disk.sh"
 
 seconds=${EVAL_STRESS_SECONDS:-20} kills=${EVAL_STRESS_KILLS:-20}
-operation=read
+operation='read'
 [[ $(feature precontent) == true ]] && operation=any
 RANDOM=7
 hold() { inject "$1" "$2" --for 3600s --data-dir "$3" "${@:4}"; }
@@ -68,9 +68,8 @@ calls_left() { pgrep -x eval-calls | while read -r pid; do [[ $(tr '\0' ' ' <"/p
 start_fio "$disk" $((kills * 4 + 60))
 slowest=0 wrong=
 for ((round = 0; round < kills; round++)); do
-	# shellcheck disable=SC2086 # words are meant
-	hold "kill$round" ${types[round % 3]%% *} "$disk" --operation $operation $([[ ${types[round % 3]} == *' '* ]] && echo ${types[round % 3]#* }) ||
-		{ wrong+="round $round: no fault "; continue; }
+	read -ra words <<<"${types[round % 3]}"
+	hold "kill$round" "${words[0]}" "$disk" --operation "$operation" "${words[@]:1}" || { wrong+="round $round: no fault "; continue; }
 	sleep "0.$((RANDOM % 900 + 100))"
 	victim=$inject_pid
 	((round % 4 == 3)) && victim=$(pgrep -P "$inject_pid" -x eval-calls)

@@ -95,6 +95,8 @@ static void test_descriptions(void **state)
 		{"io_error",
 		 "{\"hit\": 1, \"seen\": 2, \"bytes\": 4096, \"applied\": {\"count\": 0, \"mean_us\": null}}",
 		 "1 of 2 calls hit (4096 bytes)"},
+		{"disk_stall", "{\"hit\": 2, \"seen\": 2, \"bytes\": 9, \"applied\": {\"mean_us\": 200000.0}}",
+		 "2 of 2 calls hit (9 bytes), held for 200.0 ms on average"},
 		{"disk_latency", "{\"hit\": 1, \"seen\": 2, \"bytes\": 9, \"applied\": {\"mean_us\": 20040.0}}",
 		 "1 of 2 calls hit (9 bytes), held for 20.0 ms on average"},
 	};

@@ -91,8 +91,7 @@ static ssize_t read_proc(pid_t thread, const char *name, char *out, size_t size)
 	return got;
 }
 
-/* True if the thread's cgroup, or one above it, has this id. */
-static bool is_in_cgroup(const struct callers *callers, pid_t thread, uint64_t id)
+bool caller_is_in_cgroup(int cgroup_root, pid_t thread, uint64_t id)
 {
 	static const char v2[] = "\n0::/";
 	char text[4096 + 64] = "\n", *line;
@@ -107,7 +106,7 @@ static bool is_in_cgroup(const struct callers *callers, pid_t thread, uint64_t i
 	while (*line) {
 		char *last = strrchr(line, '/');
 
-		if (cgroup_id(callers->cgroup_root, line) == id)
+		if (cgroup_id(cgroup_root, line) == id)
 			return true;
 		*(last ?: line) = '\0';
 	}
@@ -132,40 +131,38 @@ static void known_load(struct callers *callers, struct known *known, pid_t threa
 		known->submitter = 0;
 }
 
-/*
- * Reads the text of /proc/TID/syscall: a thread that has asked us may still be on its way to sleep, and is then
- * "running". We sleep, too: on this processor it cannot run before.
- */
-static bool read_sleeping(int fd, char *text, size_t size)
-{
-	const struct timespec pause = {.tv_nsec = SLEEP_STEP_NS};
-
-	for (int i = 0; i < SLEEP_TRIES; i++) {
-		ssize_t got = pread(fd, text, size - 1, 0);
-
-		if (got <= 0)
-			return false;
-		text[got] = '\0';
-		if (*text != 'r')
-			return true;
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-	}
-	return false;
-}
-
-static bool read_call(const struct known *known, struct system_call *call)
+int caller_read_call(int syscall_fd, struct system_call *call)
 {
 	char text[256], *at = text;
+	ssize_t got = pread(syscall_fd, text, sizeof(text) - 1, 0);
 
 	*call = (struct system_call){.number = -1};
-	if (!read_sleeping(known->syscall_fd, text, sizeof(text)))
-		return false;
+	if (got <= 0)
+		return -ESRCH;
+	text[got] = '\0';
+	/* "running" */
+	if (*text == 'r')
+		return -EAGAIN;
 	call->number = strtol(text, &at, 10);
-	if (at == text)
-		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(call->args); i++)
 		call->args[i] = strtoul(at, &at, 16);
-	return true;
+	return 0;
+}
+
+/*
+ * The call of a thread that has asked us: it may still be on its way to sleep, and is then running. We sleep, too: on
+ * this processor it cannot run before.
+ */
+static bool read_asking(int syscall_fd, struct system_call *call)
+{
+	const struct timespec pause = {.tv_nsec = SLEEP_STEP_NS};
+	int ret = caller_read_call(syscall_fd, call);
+
+	for (int i = 0; ret == -EAGAIN && i < SLEEP_TRIES; i++) {
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+		ret = caller_read_call(syscall_fd, call);
+	}
+	return !ret;
 }
 
 bool caller_descriptor(pid_t thread, int descriptor, uint64_t *position, uint64_t *flags)
@@ -291,7 +288,7 @@ static bool look_at_cgroup(struct callers *callers, struct known *known)
 	id = *callers->cgroup_id;
 	now_ns = clock_monotonic_ns();
 	if (known->cgroup_id != id || now_ns - known->looked_ns > CGROUP_NS) {
-		known->in_cgroup = id && is_in_cgroup(callers, known->thread, id);
+		known->in_cgroup = id && caller_is_in_cgroup(callers->cgroup_root, known->thread, id);
 		known->cgroup_id = id;
 		known->looked_ns = now_ns;
 	}
@@ -314,10 +311,10 @@ void callers_look(struct callers *callers, pid_t thread, int file_fd, struct cal
 		out->in_cgroup = !callers->cgroup_id;
 		return;
 	}
-	got = known->thread == thread && read_call(known, &call);
+	got = known->thread == thread && read_asking(known->syscall_fd, &call);
 	if (!got) {
 		known_load(callers, known, thread);
-		got = read_call(known, &call);
+		got = read_asking(known->syscall_fd, &call);
 	}
 	out->is_own = known->is_own;
 	out->in_cgroup = look_at_cgroup(callers, known);

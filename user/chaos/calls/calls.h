@@ -14,22 +14,34 @@
 
 #include "chaos/type.h"
 #include "eval_calls.h"
+#include "util/clock.h"
 #include "util/error.h"
 
 struct bpf_object;
 struct fault_spec;
 
 #define CALLS_ROOTS 16 /* data_dirs of one fault */
+#define CALLS_STALL_FILES 256
+/* Names of the processes. */
+#define CALLS_PROCESS "eval-calls"
+#define CALLS_STALL_PROCESS "eval-stall"
 
-enum calls_effect { CALLS_DELAY, CALLS_REFUSE, CALLS_HANG, CALLS_FILL /* refuses calls beyond the space */ };
+enum calls_effect {
+	CALLS_DELAY,
+	CALLS_REFUSE,
+	CALLS_HANG,
+	CALLS_FILL /* refuses calls beyond the space */,
+	CALLS_STALL
+};
 
 struct calls_request {
 	enum calls_effect effect;
-	uint64_t min_ns, max_ns; /* CALLS_DELAY */
-	int refusal;             /* CALLS_REFUSE, CALLS_FILL: a positive errno */
-	double percent;          /* of the calls; unless every or first is not 0 */
-	uint64_t every, first;   /* each Nth call; the first N calls */
-	double fill_percent;     /* CALLS_FILL, as in struct disk_request */
+	uint64_t min_ns, max_ns;     /* CALLS_DELAY */
+	uint64_t stall_ns, every_ns; /* CALLS_STALL: how long, and from one beginning to the next */
+	int refusal;                 /* CALLS_REFUSE, CALLS_FILL: a positive errno */
+	double percent;              /* of the calls; unless every or first is not 0 */
+	uint64_t every, first;       /* each Nth call; the first N calls */
+	double fill_percent;         /* CALLS_FILL, as in struct disk_request */
 	uint64_t leave_bytes;
 	unsigned int operations; /* a bit per enum eval_call */
 	const json_t *files;     /* globs, borrowed; NULL: all */
@@ -74,6 +86,16 @@ extern const char *const calls_errnos[];
 
 /* caller.c: who calls, and what. */
 struct callers;
+/* A system call's number and arguments. */
+struct system_call {
+	long number; /* -1: in none, for example a page fault */
+	unsigned long args[6];
+};
+/* From a descriptor of /proc/TID/syscall; false if there is none. */
+/* Reads /proc/TID/syscall: 0, -EAGAIN if the thread runs, or -ESRCH. */
+int caller_read_call(int syscall_fd, struct system_call *call);
+/* True if the thread's cgroup, or one above it, has this id. cgroup_root is cgroup_root_open()'s. */
+bool caller_is_in_cgroup(int cgroup_root, pid_t thread, uint64_t id);
 struct caller {
 	bool is_own;     /* an eval: never touched */
 	bool in_cgroup;  /* or no cgroup is given */
@@ -86,11 +108,6 @@ struct caller {
 	int mode;       /* of fallocate */
 };
 
-/* A system call's number and arguments. */
-struct system_call {
-	long number; /* -1: in none, for example a page fault */
-	unsigned long args[6];
-};
 /* Keeps a descriptor for each of up to threads_max threads. cgroup_id (NULL: none is given) is read at each call: a
  * unit that restarts gets a new cgroup. */
 int callers_new(struct callers **out, const volatile __u64 *cgroup_id, size_t threads_max, struct error *err);
@@ -115,6 +132,8 @@ struct marks {
 int marks_set(struct marks *marks);
 /* Follows new, moved and removed folders. */
 void marks_follow(struct marks *marks);
+/* The id of the mount that the file is on. */
+uint64_t calls_mount_of(int fd);
 
 /* engine.c */
 struct calls_engine {
@@ -123,6 +142,8 @@ struct calls_engine {
 	uint64_t mask;
 };
 extern const struct calls_engine calls_precontent, calls_permission;
+/* CALLS_STALL's, which asks nobody. */
+extern const struct calls_engine calls_lock;
 /* Opens a group for the engine; a negative errno if the kernel refuses. */
 int calls_group_open(const struct calls_engine *engine);
 /* True if this kernel decides when a file is opened whether calls on it can be held (Linux 6.14): chaos/watch.h. */
@@ -152,6 +173,25 @@ struct calls_server {
 /* The first message on the socket is a struct error: code 0, the folders are marked, or why they are not. */
 _Noreturn void calls_serve(const struct calls_server *server);
 
+/* stall.c: the process of CALLS_STALL, the same way. */
+_Noreturn void calls_stall(const struct calls_server *server);
+
+/* process.c: what both processes have in common. */
+/* How soon an end from outside is seen (cleanup --now, the lease): they only store to memory. */
+#define CALLS_LOOK_NS (10 * NSEC_PER_MSEC)
+/* Raises the limit of descriptors to what is wanted, as far as that is allowed. */
+int calls_raise_descriptors(size_t *allowed, size_t wanted, size_t least, struct error *err);
+/* Makes the forked process one that ends with its holder; with->root_fds are in roots then. */
+void calls_process_begin(struct calls_server *with, const char *name, int roots[CALLS_ROOTS]);
+bool calls_is_live(const struct calls_server *server, uint64_t now_ns);
+/* Tells the holder that the process runs. */
+void calls_beat(const struct calls_server *server, uint64_t now_ns);
+/* "" if it cannot be told. */
+void calls_path_of(int fd, char *out, size_t size);
+void calls_count_delay(struct eval_histogram *histogram, uint64_t ns);
+/* Counts a call on the file behind fd that was held; call->file is filled in. */
+void calls_count_held(struct eval_calls *shared, const struct eval_slow_call *call, int fd);
+
 /* fault.c: for struct chaos_ops. open is for an engine of another type; *shown is its name for records. */
 int calls_open(void **state, const struct fault_spec *spec, enum calls_effect effect, const char **shown,
 	       struct error *err);
@@ -165,5 +205,6 @@ void calls_free(void *state);
 
 /* live.c */
 json_t *calls_to_json(const struct eval_calls *calls, const char *engine);
+json_t *calls_stalls_to_json(const struct eval_calls *calls, const char *engine);
 void calls_describe(char *out, size_t size, const json_t *evidence);
 void calls_live(const struct live_fault *live, json_t *out);

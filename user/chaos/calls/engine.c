@@ -12,6 +12,8 @@
 const struct calls_engine calls_precontent = {"precontent", FAN_CLASS_PRE_CONTENT, EVAL_FAN_PRE_ACCESS};
 const struct calls_engine calls_permission = {"permission", FAN_CLASS_CONTENT, FAN_ACCESS_PERM};
 
+const struct calls_engine calls_lock = {.name = "lock"};
+
 int calls_group_open(const struct calls_engine *engine)
 {
 	/* O_LARGEFILE as for any file; our own descriptors of a file ask nobody. */
@@ -92,6 +94,10 @@ int calls_choose(const struct calls_engine **out, const struct fault_spec *spec,
 	int ret;
 
 	*why = (struct error){};
+	if (request->effect == CALLS_STALL) {
+		*out = &calls_lock;
+		return 0;
+	}
 	if (strcmp(asked, "permission") != 0) {
 		ret = try_engine(&calls_precontent, spec->target, &first);
 		if (!ret) {

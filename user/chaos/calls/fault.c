@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The life of a fault on file calls: its control block, and the process that answers. */
+/* The life of a fault on file calls: its control block, and the process that answers or stalls. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <poll.h>
@@ -167,7 +167,7 @@ _Noreturn static void run_child(const struct calls_fault *fault, int socket)
 
 	for (size_t i = 0; i < target->directory_count; i++)
 		roots[i] = target->directories[i].fd;
-	calls_serve(&(struct calls_server){
+	(fault->request.effect == CALLS_STALL ? calls_stall : calls_serve)(&(struct calls_server){
 		.engine = fault->engine,
 		.request = &fault->request,
 		.ctl = fault->ctl,
@@ -177,6 +177,13 @@ _Noreturn static void run_child(const struct calls_fault *fault, int socket)
 		.root_count = target->directory_count,
 		.socket = socket,
 	});
+}
+
+/* The process in words. */
+static const char *process_of(const struct calls_fault *fault)
+{
+	return fault->request.effect == CALLS_STALL ? "the process that stalls files (" CALLS_STALL_PROCESS ")"
+						    : "the process that answers file calls (" CALLS_PROCESS ")";
 }
 
 static int start_process(struct calls_fault *fault, struct error *err)
@@ -193,12 +200,12 @@ static int start_process(struct calls_fault *fault, struct error *err)
 	close(ends[1]);
 	fault->socket = ends[0];
 	if (fault->pid < 0)
-		return error_set_errno(err, -errno, "cannot start the process that answers file calls");
+		return error_set_errno(err, -errno, "cannot start %s", process_of(fault));
 	fault->pidfd = pidfd_of(fault->pid);
-	return fault->pidfd < 0 ? error_set_errno(err, -errno, "cannot watch the process that answers file calls") : 0;
+	return fault->pidfd < 0 ? error_set_errno(err, fault->pidfd, "cannot watch %s", process_of(fault)) : 0;
 }
 
-/* Waits until the folders are marked. */
+/* Waits until the process has been through the folders. */
 static int wait_ready(struct calls_fault *fault, struct error *err)
 {
 	uint64_t end_ns = clock_monotonic_ns() + READY_NS;
@@ -211,10 +218,10 @@ static int wait_ready(struct calls_fault *fault, struct error *err)
 			return error_set(err, -ENODEV, "the fault was stopped before it was live");
 		if (clock_monotonic_ns() > end_ns)
 			return error_set(err, -ETIMEDOUT,
-					 "the folders below the data_dirs were not marked within 60 s");
+					 "the folders below the data_dirs were not walked through within 60 s");
 	}
 	if (recv(fault->socket, &ready, sizeof(ready), 0) != sizeof(ready))
-		return error_set(err, -EIO, "the process that answers file calls died as it began");
+		return error_set(err, -EIO, "%s died as it began", process_of(fault));
 	if (ready.code && err)
 		*err = ready;
 	return ready.code;
@@ -229,7 +236,7 @@ int calls_activate(void *state, uint64_t duration_ns, struct error *err)
 		ret = wait_ready(fault, err);
 	if (ret)
 		return ret;
-	if (calls_decided_at_open())
+	if (fault->engine != &calls_lock && calls_decided_at_open())
 		fault->untouched = calls_opened_before(fault->spec->target, fault->spec->watch);
 	renew_cgroup(fault);
 	return session_activate(fault->session, duration_ns, err);
@@ -246,7 +253,9 @@ static void end_process(struct calls_fault *fault, int wait_ms)
 	/* It goes by itself, unless it was stopped. */
 	if (poll(&fd, 1, wait_ms) <= 0)
 		kill(fault->pid, SIGKILL);
-	waitpid(fault->pid, NULL, 0);
+	/* One that waits for a broken disk cannot be killed: it holds nothing, and is not waited for. */
+	if (poll(&fd, 1, END_WAIT_MS) > 0)
+		waitpid(fault->pid, NULL, 0);
 	fault->pid = 0;
 	fault->pidfd = fd_close(fault->pidfd);
 }
@@ -261,13 +270,11 @@ int calls_renew(void *state, uint64_t lease_ns, struct error *err)
 	if (ret)
 		return ret;
 	if (poll(&fd, 1, 0) > 0)
-		return error_set(err, -ESRCH, "the process that answers file calls (eval-calls) was killed");
+		return error_set(err, -ESRCH, "%s was killed", process_of(fault));
 	if (now_ns > beat_ns + BEAT_MAX_NS) {
 		end_process(fault, 0);
-		return error_set(err, -ETIME,
-				 "the process that answers file calls (eval-calls) did not run for %.1f s, and was "
-				 "ended: was it stopped?",
-				 (double)(now_ns - beat_ns) / (double)NSEC_PER_SEC);
+		return error_set(err, -ETIME, "%s did not run for %.1f s, and was ended: was it stopped?",
+				 process_of(fault), (double)(now_ns - beat_ns) / (double)NSEC_PER_SEC);
 	}
 	renew_cgroup(fault);
 	session_renew(fault->session, lease_ns);
@@ -295,7 +302,8 @@ int calls_revert(void *state, struct error *err)
 json_t *calls_evidence(void *state)
 {
 	const struct calls_fault *fault = state;
-	json_t *evidence = calls_to_json(fault->shared, fault->engine->name);
+	json_t *evidence = (fault->request.effect == CALLS_STALL ? calls_stalls_to_json
+								 : calls_to_json)(fault->shared, fault->engine->name);
 
 	if (fault->why_not_first.code)
 		evidence_add_note(evidence, "engine: permission, because %.300s", fault->why_not_first.text);

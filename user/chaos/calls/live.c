@@ -92,13 +92,13 @@ static void explain_no_hit(json_t *json, const struct eval_calls *calls, json_in
 				  (unsigned long long)calls->other_file, (unsigned long long)calls->other_cgroup);
 }
 
-json_t *calls_to_json(const struct eval_calls *calls, const char *engine)
+static json_t *counts_to_json(const struct eval_calls *calls, const char *engine, json_int_t *seen, json_int_t *hit)
 {
-	json_int_t seen = 0, hit = 0;
-	json_t *operations = by_call(calls, &seen, &hit), *json;
+	json_t *operations = by_call(calls, seen, hit);
 
-	json = json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I}, s:I, s:I, s:i, s:o, s:[]}",
-			 "engine", engine, "seen", seen, "hit", hit, "bytes", (json_int_t)calls->bytes, "first_hit_ns",
+	return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I}, s:I, s:I, s:i, s:o, s:[]}",
+			 "engine", engine, "seen", *seen, "hit", *hit, "bytes", (json_int_t)calls->bytes,
+			 "first_hit_ns",
 			 calls->first_hit_ns ? json_integer((json_int_t)calls->first_hit_ns) : json_null(),
 			 "operations", operations, "drawn", stats_histogram_to_json(&calls->asked), "applied",
 			 stats_histogram_to_json(&calls->applied), "passed", "other_cgroup",
@@ -106,10 +106,49 @@ json_t *calls_to_json(const struct eval_calls *calls, const char *engine)
 			 "other_operation", (json_int_t)calls->other_operation, "held", (json_int_t)calls->held,
 			 "released_early", (json_int_t)calls->released, "folders", (int)calls->folders, "slowest",
 			 slowest_to_json(calls), "devices");
+}
+
+json_t *calls_to_json(const struct eval_calls *calls, const char *engine)
+{
+	json_int_t seen = 0, hit = 0;
+	json_t *json = counts_to_json(calls, engine, &seen, &hit);
+
 	add_spaces(json, calls);
 	add_losses(json, calls);
 	if (!hit)
 		explain_no_hit(json, calls, seen);
+	return json;
+}
+
+/* Losses are what is true of the last look, not a sum: the same files are looked at before each stall. */
+json_t *calls_stalls_to_json(const struct eval_calls *calls, const char *engine)
+{
+	json_int_t seen = 0, hit = 0;
+	json_t *json = counts_to_json(calls, engine, &seen, &hit);
+
+	json_object_set_new(json, "stalls", json_integer((json_int_t)calls->stalls));
+	json_object_set_new(json, "files", json_integer((json_int_t)calls->files_stalled));
+	if (calls->overflowed)
+		evidence_add_loss(json, (json_int_t)calls->overflowed,
+				  "%llu file%s passed untouched: at most %d are stalled at a time",
+				  (unsigned long long)calls->overflowed, text_plural((long long)calls->overflowed),
+				  CALLS_STALL_FILES);
+	if (calls->folders_lost)
+		evidence_add_loss(json, (json_int_t)calls->folders_lost,
+				  "%llu file%s or folders could not be opened or stalled: writers there passed",
+				  (unsigned long long)calls->folders_lost, text_plural((long long)calls->folders_lost));
+	if (hit)
+		return json;
+	if (!calls->stalls)
+		evidence_add_note(json, "no file below the data_dirs could be stalled: either there was none that "
+					"matches `files`, or only such as may be executed or are eval's own");
+	else
+		evidence_add_note(json,
+				  "there were %llu stalls, the last of %llu file%s, and no writer of the target was "
+				  "found waiting at the end of any; %llu others, outside of its cgroup, were",
+				  (unsigned long long)calls->stalls, (unsigned long long)calls->files_stalled,
+				  text_plural((long long)calls->files_stalled),
+				  (unsigned long long)calls->other_cgroup);
 	return json;
 }
 

@@ -103,7 +103,7 @@ static int mark_one(struct marks *marks, int fd, size_t root, const char *path)
 	return 0;
 }
 
-static uint64_t mount_of(int fd)
+uint64_t calls_mount_of(int fd)
 {
 	struct statx st;
 
@@ -121,7 +121,7 @@ static int mark_child(struct marks *marks, int parent, size_t root, const char *
 
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : lose(marks, -errno);
-	if (mount_of(fd) != mount_of(parent))
+	if (calls_mount_of(fd) != calls_mount_of(parent))
 		return 0;
 	if (depth == DEPTH_MAX || snprintf(whole, sizeof(whole), "%s%s%s", path, *path ? "/" : "", name) >= PATH_MAX)
 		return lose(marks, -ENAMETOOLONG);

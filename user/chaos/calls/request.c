@@ -84,6 +84,8 @@ struct calls_request calls_request_of(const struct fault_spec *spec, enum calls_
 		.effect = effect,
 		.min_ns = ns_of(params, "min_ms"),
 		.max_ns = ns_of(params, "max_ms"),
+		.stall_ns = ns_of(params, "stall_ms"),
+		.every_ns = ns_of(params, "every_ms"),
 		.refusal = calls_errno(fault_text_param(spec, "errno")),
 		.percent = percent ? json_number_value(percent) : 100,
 		.every = (uint64_t)json_integer_at(params, "every"),

@@ -8,15 +8,11 @@
 #include <limits.h>
 #include <linux/types.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,9 +22,7 @@
 #include "chaos/calls/space.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/fds.h"
 #include "util/heap.h"
-#include "util/sched.h"
 
 /* A held call has a descriptor, and so has a thread that is remembered. A call beyond that many passes. */
 #define HELD_MAX 4096
@@ -37,8 +31,6 @@
 #define DESCRIPTORS_OWN (CALLS_ROOTS + 2 * 64 + 16)
 #define DESCRIPTORS_MIN (DESCRIPTORS_OWN + 64)
 #define DESCRIPTORS (HELD_MAX + THREADS_MAX + DESCRIPTORS_OWN)
-/* How soon an end from outside is seen (cleanup --now, the lease): they only store to memory. */
-#define LOOK_NS (10 * NSEC_PER_MSEC)
 /* What an answer refuses with an errno has it here: FAN_DENY_ERRNO, since Linux 6.14. */
 #define ERRNO_SHIFT 24
 /* The record of the event's range, FAN_EVENT_INFO_TYPE_RANGE: the same. */
@@ -73,13 +65,6 @@ struct server {
 	const char *root_names[CALLS_ROOTS];
 };
 
-static bool is_live(const struct server *server, uint64_t now_ns)
-{
-	const volatile struct eval_ctl *ctl = server->with->ctl;
-
-	return now_ns < ctl->deadline_ns && now_ns < ctl->lease_ns;
-}
-
 static void answer(const struct server *server, int fd, unsigned int response)
 {
 	struct fanotify_response reply = {.fd = fd, .response = response};
@@ -92,53 +77,6 @@ static void answer(const struct server *server, int fd, unsigned int response)
 			errno = 0;
 	}
 	close(fd);
-}
-
-static void count_delay(struct eval_histogram *histogram, uint64_t ns)
-{
-	uint64_t us = ns / NSEC_PER_USEC;
-	unsigned int bucket = us < 2 ? 0 : 63 - (unsigned int)__builtin_clzll(us);
-
-	if (bucket >= EVAL_HISTOGRAM_BUCKETS)
-		bucket = EVAL_HISTOGRAM_BUCKETS - 1;
-	histogram->sum_ns += ns;
-	histogram->log2_us[bucket]++;
-}
-
-static void path_of(int fd, char *out, size_t size)
-{
-	char name[32];
-	ssize_t got;
-
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	got = readlink(name, out, size - 1);
-	out[got < 0 ? 0 : got] = '\0';
-}
-
-static void keep_slowest(struct server *server, const struct held *held, uint64_t held_ns)
-{
-	struct eval_slow_call *list = server->shared->slowest, *slow;
-	size_t at = EVAL_SLOW_CALLS, length;
-	char path[PATH_MAX];
-
-	while (at && list[at - 1].held_ns < held_ns)
-		at--;
-	if (at == EVAL_SLOW_CALLS)
-		return;
-	memmove(&list[at + 1], &list[at], (EVAL_SLOW_CALLS - 1 - at) * sizeof(*list));
-	slow = &list[at];
-	*slow = (struct eval_slow_call){
-		.held_ns = held_ns,
-		.asked_ns = held->asked_ns,
-		.offset = held->caller.offset,
-		.length = held->caller.length,
-		.call = held->caller.call,
-		.thread = (__u32)held->thread,
-	};
-	path_of(held->fd, path, sizeof(path));
-	length = strlen(path);
-	snprintf(slow->file, sizeof(slow->file), "%s",
-		 path + (length < sizeof(slow->file) ? 0 : length - sizeof(slow->file) + 1));
 }
 
 static void refuse_call(struct server *server, int fd, const struct caller *caller, uint64_t now_ns)
@@ -157,7 +95,7 @@ static void ask_again(struct server *server, const struct held *held)
 {
 	uint64_t now_ns = clock_monotonic_ns();
 
-	if (is_live(server, now_ns) &&
+	if (calls_is_live(server->with, now_ns) &&
 	    spaces_ask(server->spaces, held->fd, held->thread, &held->caller, true) == SPACE_REFUSE)
 		refuse_call(server, held->fd, &held->caller, now_ns);
 	else
@@ -176,8 +114,16 @@ static void release_first(struct server *server)
 		return;
 	}
 	held_ns = clock_monotonic_ns() - held->began_ns;
-	keep_slowest(server, held, held_ns);
-	count_delay(&server->shared->applied, held_ns);
+	calls_count_held(server->shared,
+			 &(struct eval_slow_call){
+				 .held_ns = held_ns,
+				 .asked_ns = held->asked_ns,
+				 .offset = held->caller.offset,
+				 .length = held->caller.length,
+				 .call = held->caller.call,
+				 .thread = (__u32)held->thread,
+			 },
+			 held->fd);
 	if (held_ns < held->asked_ns || !held->asked_ns)
 		server->shared->released++;
 	answer(server, held->fd, FAN_ALLOW);
@@ -234,7 +180,7 @@ static void hit(struct server *server, int fd, pid_t thread, const struct caller
 	if (!shared->first_hit_ns)
 		__atomic_store_n(&shared->first_hit_ns, now_ns, __ATOMIC_RELEASE);
 	if (request->effect == CALLS_DELAY)
-		count_delay(&shared->asked, delay_ns);
+		calls_count_delay(&shared->asked, delay_ns);
 	hold_call(server, fd, thread, caller, now_ns, delay_ns);
 }
 
@@ -261,7 +207,7 @@ static bool is_of_files(const struct server *server, int fd)
 
 	if (!files)
 		return true;
-	path_of(fd, path, sizeof(path));
+	calls_path_of(fd, path, sizeof(path));
 	return calls_file_matches(files, server->root_names, server->with->root_count, path);
 }
 
@@ -300,7 +246,7 @@ static void take(struct server *server, const struct fanotify_event_metadata *ev
 		caller.offset = range->offset;
 		caller.length = range->count;
 	}
-	if (!is_live(server, now_ns)) {
+	if (!calls_is_live(server->with, now_ns)) {
 		answer(server, event->fd, FAN_ALLOW);
 		return;
 	}
@@ -344,7 +290,7 @@ static void take_all(struct server *server)
 static void wait_for_questions(struct server *server, struct pollfd fds[3])
 {
 	const struct heap_item *first = heap_first(&server->held);
-	uint64_t now_ns = clock_monotonic_ns(), until_ns = now_ns + LOOK_NS, left_ns;
+	uint64_t now_ns = clock_monotonic_ns(), until_ns = now_ns + CALLS_LOOK_NS, left_ns;
 	struct timespec timeout;
 
 	if (first)
@@ -365,8 +311,8 @@ _Noreturn static void serve(struct server *server)
 	for (;;) {
 		uint64_t now_ns = clock_monotonic_ns();
 
-		__atomic_store_n(&server->shared->beat_ns, now_ns, __ATOMIC_RELEASE);
-		release_until(server, is_live(server, now_ns) ? now_ns : UINT64_MAX);
+		calls_beat(server->with, now_ns);
+		release_until(server, calls_is_live(server->with, now_ns) ? now_ns : UINT64_MAX);
 		if (fds[0].revents)
 			take_all(server);
 		if (server->spaces)
@@ -409,51 +355,18 @@ static int open_marks(struct server *server, struct error *err)
 			       (unsigned long long)marks->lost);
 }
 
-/* Raises the limit of descriptors if that is allowed, and shares out what there is. */
-static int limit_descriptors(struct server *server, struct error *err)
+/* Shares out the descriptors that there are. */
+static int share_descriptors(struct server *server, struct error *err)
 {
-	struct rlimit limit = {DESCRIPTORS, DESCRIPTORS};
-	size_t room;
+	size_t allowed, room;
+	int ret = calls_raise_descriptors(&allowed, DESCRIPTORS, DESCRIPTORS_MIN, err);
 
-	if (setrlimit(RLIMIT_NOFILE, &limit)) {
-		getrlimit(RLIMIT_NOFILE, &limit);
-		limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	if (limit.rlim_cur < DESCRIPTORS_MIN)
-		return error_set(err, -EMFILE,
-				 "holding calls needs %d descriptors, and %llu are allowed: raise RLIMIT_NOFILE "
-				 "(ulimit -n)",
-				 DESCRIPTORS_MIN, (unsigned long long)limit.rlim_cur);
-	room = limit.rlim_cur - DESCRIPTORS_OWN;
+	if (ret)
+		return ret;
+	room = allowed - DESCRIPTORS_OWN;
 	server->threads_max = room / 4 < THREADS_MAX ? room / 4 : THREADS_MAX;
 	server->held_max = room - server->threads_max < HELD_MAX ? room - server->threads_max : HELD_MAX;
 	return 0;
-}
-
-static void prepare_process(struct calls_server *with, int roots[CALLS_ROOTS])
-{
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGPIPE};
-	int *slots[CALLS_ROOTS + 1], null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_NAME, "eval-calls");
-	/* The default timer slack makes answers up to 50 µs late. */
-	prctl(PR_SET_TIMERSLACK, 1);
-	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
-		signal(ignored[i], SIG_IGN);
-	for (int i = 0; i <= STDERR_FILENO; i++)
-		dup2(null_fd, i);
-	slots[0] = &with->socket;
-	for (size_t i = 0; i < with->root_count; i++) {
-		roots[i] = with->root_fds[i];
-		slots[i + 1] = &roots[i];
-	}
-	with->root_fds = roots;
-	fds_keep_only(slots, with->root_count + 1);
-	/* A page of ours that has to be read from the disk would wait for us, if the disk is the target's. */
-	mlockall(MCL_CURRENT);
-	sched_go_first();
 }
 
 _Noreturn void calls_serve(const struct calls_server *with)
@@ -464,13 +377,13 @@ _Noreturn void calls_serve(const struct calls_server *with)
 	struct error err = {};
 
 	server = (struct server){.with = &own, .shared = own.shared};
-	if (limit_descriptors(&server, &err)) {
+	if (share_descriptors(&server, &err)) {
 		send(own.socket, &err, sizeof(err), MSG_NOSIGNAL);
 		_exit(1);
 	}
-	prepare_process(&own, roots);
+	calls_process_begin(&own, CALLS_PROCESS, roots);
 	for (size_t i = 0; i < own.root_count; i++) {
-		path_of(roots[i], server.roots[i], sizeof(server.roots[i]));
+		calls_path_of(roots[i], server.roots[i], sizeof(server.roots[i]));
 		server.root_names[i] = server.roots[i];
 	}
 	if (!callers_new(&server.callers, own.has_cgroup ? &own.ctl->cgroup_id : NULL, server.threads_max, &err))
