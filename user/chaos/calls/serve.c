@@ -75,7 +75,6 @@ struct server {
 	struct heap held;
 	struct eval_calls *shared;
 	size_t held_max, threads_max;
-	uint64_t matched; /* calls drawn for */
 	struct tried tried[TRIED_MAX];
 	size_t tried_next;
 	char roots[CALLS_ROOTS][PATH_MAX];
@@ -308,7 +307,7 @@ static void take(struct server *server, const struct fanotify_event_metadata *ev
 		answer(server, event->fd, FAN_ALLOW);
 		return;
 	}
-	is_hit = calls_draw(server->with->request, server->matched++, &delay_ns);
+	is_hit = calls_draw(server->with->request, server->shared->matched++, &delay_ns);
 	remember_try(server, event, &caller, now_ns + (is_hit ? delay_ns : 0) + TRY_WITHIN_NS);
 	if (is_hit)
 		hit(server, event->fd, event->pid, &caller, now_ns, delay_ns);
