@@ -89,13 +89,13 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h | $(BUILD)/libraries
 	$(Q)$(CLANG) -target bpf -mcpu=$(BPF_CPU) -g -O2 $(WARNINGS) -Wno-missing-prototypes -D__TARGET_ARCH_$(BPF_ARCH) \
 		-Iinclude -Ibpf -Ivmlinux/$(ARCH) -MMD -MP -MF $@.d -MT $@ -c $< -o $@
 
-# disk_pressure uses compare-and-exchange, which needs v3 (Linux 5.12, commit 5ffa25502b5a).
-$(BUILD)/bpf/disk_pressure.bpf.o: BPF_CPU := v3
+# They use compare-and-exchange, or fetch-and-add, which need v3 (Linux 5.12, commit 5ffa25502b5a).
+$(BUILD)/bpf/disk_pressure.bpf.o $(BUILD)/bpf/io_error.bpf.o: BPF_CPU := v3
 
-# The skeleton uses types of eval_disk.h and eval_net.h.
+# The skeleton uses types of eval_calls.h, eval_disk.h and eval_net.h.
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)printf '#include "eval_%s.h"\n' disk net >$@.tmp
+	$(Q)printf '#include "eval_%s.h"\n' calls disk net >$@.tmp
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf >>$@.tmp 2>$@.log || { cat $@.log >&2; exit 1; }
 	$(Q)mv $@.tmp $@
 

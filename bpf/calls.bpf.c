@@ -1,12 +1,3 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Maps only, no programs: the control block and the counters of a fault that a process carries out by fanotify. */
-#include "common.bpf.h"
-#include "eval_calls.h"
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct eval_calls);
-} eval_calls SEC(".maps");
+#include "calls.bpf.h"

@@ -2,6 +2,7 @@
 /* disk_pressure: calls that would make files below data_dir grow fail once the space is gone. */
 #include "disk/growth.bpf.h"
 #include "disk/statfs.bpf.h"
+#include "disk/who.bpf.h"
 
 static __always_inline void call_remember(struct file *file, __u64 offset, __u64 length, __u32 kind)
 {
@@ -52,12 +53,8 @@ static __always_inline int growth_check(struct eval_disk *disk, struct eval_disk
 	call->file = 0;
 	if (!call->length)
 		return 0;
-	if (disk_is_probe(disk)) {
-		if (!disk_is_below(disk, file->f_path.dentry))
-			return 0;
-		disk->probed |= 1U << (call->call & 31);
-		return disk_config.refusal;
-	}
+	if (disk_is_probe(disk))
+		return disk_refuse_probe(disk, file, call->call);
 	now_ns = bpf_ktime_get_ns();
 	if (!fault_is_live(now_ns) || !disk_is_for_current(disk) || !disk_is_below(disk, file->f_path.dentry))
 		return 0;
@@ -113,33 +110,13 @@ int BPF_PROG(disk_refuse_all, struct file *file, int mask, int ret)
 	space = hook_space(disk, file, mask);
 	if (!space)
 		return 0;
-	if (disk_is_probe(disk)) {
-		if (!disk_is_below(disk, file->f_path.dentry))
-			return 0;
-		disk->probed |= 1U << EVAL_DISK_WRITE;
-		return disk_config.refusal;
-	}
+	if (disk_is_probe(disk))
+		return disk_refuse_probe(disk, file, EVAL_DISK_WRITE);
 	now_ns = bpf_ktime_get_ns();
 	if (!fault_is_live(now_ns) || !disk_is_for_current(disk) || !disk_is_below(disk, file->f_path.dentry))
 		return 0;
 	disk_count_seen();
 	return disk_left(space) ? 0 : disk_refuse(disk, EVAL_DISK_WRITE, now_ns, 0);
-}
-
-/* Run by the holder to learn its own ids as the hooks see them: bpf_get_current_pid_tgid() ignores PID namespaces. */
-SEC("raw_tp/sys_enter")
-int disk_who_asks(void *ctx)
-{
-	const struct task_struct *task = (void *)bpf_get_current_task();
-	struct eval_disk *disk = disk_state();
-	__u64 ids = bpf_get_current_pid_tgid();
-
-	if (!disk)
-		return 0;
-	disk->thread = ids;
-	disk->process = ids >> 32;
-	disk->parent = BPF_CORE_READ(task, real_parent, tgid);
-	return 0;
 }
 
 /* Run by the holder with each sample of an XFS. */

@@ -7,6 +7,7 @@
 #include <bpf/bpf_tracing.h>
 
 #define MAY_WRITE 2
+#define MAY_READ 4
 #define MODE_TYPE 0170000
 #define MODE_REGULAR 0100000
 /* Deeper files are out of scope: a walk costs a few ns a level. */
@@ -72,24 +73,42 @@ static __always_inline __u64 ancestor_of_current(__u32 level)
 	return bpf_get_current_ancestor_cgroup_id(level);
 }
 
-/* The target's processes, but never the holder and its coordinator. */
-static __always_inline bool disk_is_for_current(const struct eval_disk *disk)
+/* The holder and its coordinator. */
+static __always_inline bool disk_is_exempt(const struct eval_disk *disk)
 {
 	__u32 process = bpf_get_current_pid_tgid() >> 32;
+
+	return process == disk->exempt[0] || process == disk->exempt[1];
+}
+
+/* True if no cgroup is given, too. */
+static __always_inline bool disk_is_in_cgroup(void)
+{
 	const volatile struct eval_ctl *ctl;
 
-	if (process == disk->exempt[0] || process == disk->exempt[1])
-		return false;
 	if (!disk_config.has_cgroup)
 		return true;
 	ctl = fault_ctl();
 	return ctl && ctl->cgroup_id && ancestor_of_current(disk_config.cgroup_level) == ctl->cgroup_id;
 }
 
+static __always_inline bool disk_is_for_current(const struct eval_disk *disk)
+{
+	return !disk_is_exempt(disk) && disk_is_in_cgroup();
+}
+
 /* True for the thread of the holder's self-test, which runs before the fault is live. */
 static __always_inline bool disk_is_probe(const struct eval_disk *disk)
 {
 	return disk->probe_thread && (__u32)bpf_get_current_pid_tgid() == disk->probe_thread;
+}
+
+static __always_inline int disk_refuse_probe(struct eval_disk *disk, const struct file *file, __u32 call)
+{
+	if (!disk_is_below(disk, file->f_path.dentry))
+		return 0;
+	disk->probed |= 1U << (call & 31);
+	return disk_config.refusal;
 }
 
 static __always_inline __u64 disk_left(const struct eval_disk_space *space)

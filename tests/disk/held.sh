@@ -139,7 +139,7 @@ if [[ $engine == precontent ]]; then
 	revert first
 	check_eq "io_error: the evidence" "$(evidence first '"\(.hit) of \(.operations.write.seen), \(.operations.write.hit)"')" "2 of 4, 2"
 else
-	refused "io_error" 1 "needs Linux 6.14|this kernel has no" io_error --for 1s --data-dir "$disk/data"
+	refused "io_error by precontent" 1 "needs Linux 6.14|this kernel has no" io_error --for 1s --data-dir "$disk/data" --engine precontent
 	refused "delays of writes" 1 "engine: precontent needs Linux 6.14 or newer .*; and engine: permission sees reads only: it needs operation: read" \
 		disk_latency --for 1s --data-dir "$disk/data" --min-ms 1 --max-ms 1
 	refused "engine: precontent" 1 "engine: precontent needs Linux 6.14 or newer" \

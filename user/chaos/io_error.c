@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The chaos type io_error: calls on the target's files fail. */
+/* The chaos type io_error: calls on the target's files fail, by one of two engines. */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "chaos/calls/calls.h"
+#include "chaos/disk/disk.h"
+#include "chaos/evidence.h"
 #include "chaos/fault.h"
 #include "chaos/kinds.h"
 
 #define CALLS_MAX 1e15 /* exact as a JSON number */
 
-static const char *const engines[] = {"auto", "precontent", NULL};
+static const char *const engines[] = {"auto", "bpf", "precontent", NULL};
 
 static const struct chaos_field fields[] = {
 	{.name = "errno",
@@ -40,20 +44,129 @@ static const struct chaos_field fields[] = {
 	 .type = FIELD_CHOICE,
 	 .choices = engines,
 	 .fallback = "\"auto\"",
-	 .arg = "auto|precontent",
-	 .help = "precontent needs Linux 6.14 (default: auto)"},
+	 .arg = "auto|bpf|precontent",
+	 .help = "precontent needs Linux 6.14, bpf a kernel without lockdown (default: auto, precontent if possible)"},
 	CALLS_FIELD_DATA_DIRS,
 	{},
 };
 
 static const struct chaos_requirement requires[] = {
-	{.feature = FEATURE_PRECONTENT},
+	{.feature = FEATURE_PRECONTENT, .param = "engine", .value = "precontent"},
+	{.feature = FEATURE_FMOD_RET, .param = "engine", .value = "bpf"},
 	{},
 };
 
+static int precontent_open(void **state, const struct fault_spec *spec, const char **shown, struct error *err)
+{
+	return calls_open(state, spec, CALLS_REFUSE, shown, err);
+}
+
+static const struct disk_engine precontent_engine = {
+	.name = "precontent",
+	.open = precontent_open,
+	.activate = calls_activate,
+	.renew = calls_renew,
+	.stop = calls_stop,
+	.revert = calls_revert,
+	.evidence = calls_evidence,
+	.free = calls_free,
+};
+
+struct error_fault {
+	const struct disk_engine *engine;
+	void *state;
+	struct error why_not_precontent; /* why auto took bpf; .code 0: it did not */
+};
+
+/* Precontent first: it has truncate, mmap and files. */
+static int open_error_engine(struct error_fault *own, const struct fault_spec *spec, const char **shown,
+			     struct error *err)
+{
+	const char *asked = fault_text_param(spec, "engine");
+	struct error bpf = {};
+	int ret;
+
+	if (strcmp(asked, "bpf") != 0) {
+		own->engine = &precontent_engine;
+		ret = own->engine->open(&own->state, spec, shown, err);
+		if (ret != -EOPNOTSUPP || !strcmp(asked, "precontent"))
+			return ret;
+		own->why_not_precontent = *err;
+	}
+	own->engine = &calls_refuse_engine;
+	ret = own->engine->open(&own->state, spec, shown, &bpf);
+	if (ret && own->why_not_precontent.code)
+		error_set(err, ret, "%.240s; and %.240s", own->why_not_precontent.text, bpf.text);
+	else
+		*err = bpf;
+	return ret;
+}
+
 static int error_prepare(struct fault *fault, void **state, struct error *err)
 {
-	return calls_prepare(fault, state, CALLS_REFUSE, err);
+	struct error_fault *own = calloc(1, sizeof(*own));
+	const char *shown = NULL;
+	struct error why = {};
+	int ret;
+
+	if (!own)
+		return error_set(err, -ENOMEM, "out of memory");
+	ret = open_error_engine(own, fault_get_spec(fault), &shown, &why);
+	if (ret) {
+		free(own);
+		return error_set(err, ret, "%s", why.text);
+	}
+	fault_set_engine(fault, shown);
+	*state = own;
+	return 0;
+}
+
+static int error_activate(void *state, uint64_t duration_ns, struct error *err)
+{
+	struct error_fault *own = state;
+
+	return own->engine->activate(own->state, duration_ns, err);
+}
+
+static int error_renew(void *state, uint64_t lease_ns, struct error *err)
+{
+	struct error_fault *own = state;
+
+	return own->engine->renew(own->state, lease_ns, err);
+}
+
+static void error_stop(void *state)
+{
+	struct error_fault *own = state;
+
+	own->engine->stop(own->state);
+}
+
+static int error_revert(void *state, struct error *err)
+{
+	struct error_fault *own = state;
+
+	return own->engine->revert(own->state, err);
+}
+
+static json_t *error_evidence(void *state)
+{
+	struct error_fault *own = state;
+	json_t *evidence = own->engine->evidence(own->state);
+
+	if (evidence && own->why_not_precontent.code)
+		evidence_add_note(evidence, "engine: bpf, because %.300s", own->why_not_precontent.text);
+	return evidence;
+}
+
+static void error_free(void *state)
+{
+	struct error_fault *own = state;
+
+	if (!own)
+		return;
+	own->engine->free(own->state);
+	free(own);
 }
 
 const struct chaos_ops chaos_io_error = {
@@ -68,12 +181,12 @@ const struct chaos_ops chaos_io_error = {
 	.nothing = "call on its files was refused",
 	.check = calls_check,
 	.prepare = error_prepare,
-	.activate = calls_activate,
-	.renew = calls_renew,
-	.stop = calls_stop,
-	.revert = calls_revert,
-	.evidence = calls_evidence,
-	.free = calls_free,
+	.activate = error_activate,
+	.renew = error_renew,
+	.stop = error_stop,
+	.revert = error_revert,
+	.evidence = error_evidence,
+	.free = error_free,
 	.describe = calls_describe,
 	.live = calls_live,
 };

@@ -66,11 +66,11 @@ static void test_uses_of_features(void **state)
 		{FEATURE_XDP_LINK, "network_partition with engine: xdp"},
 		{FEATURE_TAP, "latency with line: tap"},
 		{FEATURE_SCH_FQ, "latency with line: fq"},
-		{FEATURE_FMOD_RET, "disk_pressure with engine: hook"},
+		{FEATURE_FMOD_RET, "disk_pressure with engine: hook, io_error with engine: bpf"},
 		{FEATURE_GROWTH, "disk_pressure with engine: hook: overwriting goes on on a full disk"},
 		{FEATURE_STATFS, "disk_pressure with engine: hook: df tells what is left"},
 		{FEATURE_PRECONTENT, "disk_pressure with engine: precontent, disk_latency with engine: precontent or "
-				     "operation: any or operation: write, io_error, "
+				     "operation: any or operation: write, io_error with engine: precontent, "
 				     "io_hang with engine: precontent or operation: any or operation: write"},
 	};
 	char uses[512];

@@ -18,6 +18,7 @@
 #include "util/error.h"
 
 struct bpf_object;
+struct disk_engine;
 struct fault_spec;
 
 #define CALLS_ROOTS 16 /* data_dirs of one fault */
@@ -73,6 +74,7 @@ int calls_check(const json_t *params, const char **field, struct error *err);
 /* For types that only delay: writes need precontent, reads do not. */
 extern const struct chaos_requirement calls_requires[];
 struct calls_request calls_request_of(const struct fault_spec *spec, enum calls_effect effect);
+struct eval_call_draw calls_draw_of(const struct calls_request *request);
 /* Whether call number n (from 0) of those that match is hit; if it is to be delayed, by how much. */
 bool calls_draw(const struct calls_request *request, uint64_t n, uint64_t *delay_ns);
 /*
@@ -192,10 +194,22 @@ void calls_count_delay(struct eval_histogram *histogram, uint64_t ns);
 /* Counts a call on the file behind fd that was held; call->file is filled in. */
 void calls_count_held(struct eval_calls *shared, const struct eval_slow_call *call, int fd);
 
-/* fault.c: for struct chaos_ops. open is for an engine of another type; *shown is its name for records. */
+/* share.c */
+/* Refuses more than count_max data_dirs, and the host's root folder. */
+int calls_check_directories(const struct target *target, size_t count_max, struct error *err);
+/* Maps an object's map, of one entry; NULL with err set. */
+void *calls_map(struct bpf_object *obj, const char *name, size_t size, struct error *err);
+/* Maps the object's eval_calls, shared with bpf-status, and sets its data_dirs and ctl_map. */
+int calls_share(struct eval_calls **out, struct bpf_object *obj, const struct target *target, struct error *err);
+
+/* refuse.c: the engine bpf of io_error, which refuses calls in the kernel. */
+extern const struct disk_engine calls_refuse_engine;
+
+/* fault.c: the fanotify engines, for struct chaos_ops. */
+int calls_prepare(struct fault *fault, void **state, enum calls_effect effect, struct error *err);
+/* The same for a type with other engines; sets *shown to the name of the one that is used. */
 int calls_open(void **state, const struct fault_spec *spec, enum calls_effect effect, const char **shown,
 	       struct error *err);
-int calls_prepare(struct fault *fault, void **state, enum calls_effect effect, struct error *err);
 int calls_activate(void *state, uint64_t duration_ns, struct error *err);
 int calls_renew(void *state, uint64_t lease_ns, struct error *err);
 void calls_stop(void *state);

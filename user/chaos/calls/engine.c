@@ -76,7 +76,7 @@ static int try_engine(const struct calls_engine *engine, const struct target *ta
 	return 0;
 }
 
-/* Whether permission events carry the request: they are for reads, and know one errno only. */
+/* Whether permission events carry the request: they are for reads. */
 static int check_permission(const struct calls_request *request, struct error *err)
 {
 	if (request->effect == CALLS_REFUSE || request->effect == CALLS_FILL)
@@ -104,7 +104,8 @@ int calls_choose(const struct calls_engine **out, const struct fault_spec *spec,
 			*out = &calls_precontent;
 			return 0;
 		}
-		if (!strcmp(asked, "precontent") || ret != -EOPNOTSUPP)
+		/* Permission events give no errno. */
+		if (!strcmp(asked, "precontent") || ret != -EOPNOTSUPP || request->effect == CALLS_REFUSE)
 			return error_set(err, ret, "%s", first.text);
 		*why = first;
 	}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The life of a fault on file calls: its control block, and the process that answers or stalls. */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,7 +12,6 @@
 
 #include "calls.skel.h"
 #include "chaos/calls/calls.h"
-#include "chaos/disk/disk.h"
 #include "chaos/evidence.h"
 #include "chaos/fault.h"
 #include "chaos/session.h"
@@ -23,7 +21,6 @@
 #include "util/clock.h"
 #include "util/json.h"
 #include "util/pidfd.h"
-#include "util/text.h"
 
 /* Longer than marking takes: 100,000 folders take 2 s. */
 #define READY_NS (60 * NSEC_PER_SEC)
@@ -63,34 +60,12 @@ void calls_free(void *state)
 	free(fault);
 }
 
-/* Maps an object's map, of one entry; NULL with err set. */
-static void *map_state(struct bpf_object *obj, const char *name, size_t size, struct error *err)
-{
-	void *state = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, object_map_fd(obj, name), 0);
-
-	if (state != MAP_FAILED)
-		return state;
-	error_set_errno(err, -errno, "cannot map the fault's %s", name);
-	return NULL;
-}
-
 static int share(struct calls_fault *fault, struct error *err)
 {
-	struct bpf_object *obj = fault->skel->obj;
-	struct bpf_map_info info = {};
-	__u32 size = sizeof(info);
-
-	fault->ctl = map_state(obj, EVAL_CTL_MAP, sizeof(*fault->ctl), err);
-	fault->shared = map_state(obj, EVAL_CALLS_MAP, sizeof(*fault->shared), err);
-	if (!fault->ctl || !fault->shared)
+	fault->ctl = calls_map(fault->skel->obj, EVAL_CTL_MAP, sizeof(*fault->ctl), err);
+	if (!fault->ctl)
 		return err ? err->code : -EIO;
-	if (bpf_obj_get_info_by_fd(object_map_fd(obj, EVAL_CTL_MAP), &info, &size))
-		return error_set_errno(err, -errno, "cannot ask for the control block's id");
-	for (size_t i = 0; i < fault->spec->target->directory_count; i++)
-		text_append(fault->shared->data_dirs, sizeof(fault->shared->data_dirs), "%s%s", i ? "," : "",
-			    fault->spec->target->directories[i].path);
-	fault->shared->ctl_map = info.id;
-	return 0;
+	return calls_share(&fault->shared, fault->skel->obj, fault->spec->target, err);
 }
 
 static int open_calls_session(struct calls_fault *fault, struct error *err)
@@ -107,18 +82,6 @@ static int open_calls_session(struct calls_fault *fault, struct error *err)
 		   : chaos_session_new(&fault->session, fault->skel->obj, fault->spec, NULL, fault->engine->name, err);
 }
 
-static int check_directories(const struct target *target, struct error *err)
-{
-	int ret = 0;
-
-	if (target->directory_count > CALLS_ROOTS)
-		return error_set(err, -EINVAL, "at most %d data_dirs for one fault, found %zu", CALLS_ROOTS,
-				 target->directory_count);
-	for (size_t i = 0; !ret && i < target->directory_count; i++)
-		ret = disk_guard_root(target, &target->directories[i], "would be under chaos", err);
-	return ret;
-}
-
 int calls_open(void **state, const struct fault_spec *spec, enum calls_effect effect, const char **shown,
 	       struct error *err)
 {
@@ -130,7 +93,7 @@ int calls_open(void **state, const struct fault_spec *spec, enum calls_effect ef
 	own->spec = spec;
 	own->socket = own->pidfd = -1;
 	own->request = calls_request_of(spec, effect);
-	ret = check_directories(spec->target, err);
+	ret = calls_check_directories(spec->target, CALLS_ROOTS, err);
 	if (!ret)
 		ret = calls_choose(&own->engine, spec, &own->request, &own->why_not_first, err);
 	if (!ret)
@@ -146,7 +109,7 @@ int calls_open(void **state, const struct fault_spec *spec, enum calls_effect ef
 
 int calls_prepare(struct fault *fault, void **state, enum calls_effect effect, struct error *err)
 {
-	const char *shown;
+	const char *shown = NULL;
 	int ret = calls_open(state, fault_get_spec(fault), effect, &shown, err);
 
 	if (!ret)

@@ -82,8 +82,8 @@ static void add_losses(json_t *json, const struct eval_calls *calls)
 static void explain_no_hit(json_t *json, const struct eval_calls *calls, json_int_t seen)
 {
 	if (!seen && !calls->other_cgroup)
-		evidence_add_note(json, "no call was seen on a file below the data_dirs: were they opened before the "
-					"fault was live?");
+		evidence_add_note(json, "no call was seen on a file below the data_dirs%s",
+				  calls->folders ? ": were they opened before the fault was live?" : "");
 	else
 		evidence_add_note(json,
 				  "%lld calls were seen: %llu of other operations, %llu on other files; %llu more came "
@@ -184,7 +184,12 @@ void calls_live(const struct live_fault *live, json_t *out)
 	json_object_del(json, "losses");
 	json_object_set_new(json, "data_dirs",
 			    json_text(calls.data_dirs, strnlen(calls.data_dirs, sizeof(calls.data_dirs))));
-	evidence_add_note_about(out, "disk", "%s: %u folders", json_text_or(json, "data_dirs", ""), calls.folders);
+	/* The engine bpf has no folders: it asks for each call whether it is below a data_dir. */
+	if (calls.folders)
+		evidence_add_note_about(out, "disk", "%s: %u folders", json_text_or(json, "data_dirs", ""),
+					calls.folders);
+	else
+		evidence_add_note_about(out, "disk", "%s", json_text_or(json, "data_dirs", ""));
 	snprintf(text, sizeof(text), "seen %lld, hit %lld; held now %llu", (long long)json_integer_at(json, "seen"),
 		 (long long)json_integer_at(json, "hit"), (unsigned long long)calls.held);
 	append_mean(text, sizeof(text), "delay asked", json_object_get(json, "drawn"));

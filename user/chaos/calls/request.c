@@ -58,6 +58,9 @@ int calls_check(const json_t *params, const char **field, struct error *err)
 	if (!strcmp(json_text_or(params, "engine", ""), "permission") &&
 	    strcmp(json_text_or(params, "operation", ""), "read") != 0)
 		return error_set(err, -EINVAL, "engine: permission has reads only: it needs operation: read");
+	*field = "files";
+	if (!strcmp(json_text_or(params, "engine", ""), "bpf") && json_object_get(params, "files"))
+		return error_set(err, -EINVAL, "engine: bpf takes every file: files needs engine: precontent");
 	return 0;
 }
 
@@ -98,16 +101,22 @@ struct calls_request calls_request_of(const struct fault_spec *spec, enum calls_
 	};
 }
 
+struct eval_call_draw calls_draw_of(const struct calls_request *request)
+{
+	return (struct eval_call_draw){
+		.seed = request->seed,
+		.every = request->every,
+		.first = request->first,
+		.share = (uint64_t)ldexp(request->percent / 100, 53),
+	};
+}
+
 bool calls_draw(const struct calls_request *request, uint64_t n, uint64_t *delay_ns)
 {
-	double share = ldexp((double)(eval_random(request->seed, 2 * n) >> 11), -53);
+	const struct eval_call_draw draw = calls_draw_of(request);
 
 	*delay_ns = eval_draw_ns(request->seed, 2 * n + 1, request->min_ns, request->max_ns);
-	if (request->every)
-		return (n + 1) % request->every == 0;
-	if (request->first)
-		return n < request->first;
-	return share * 100 < request->percent;
+	return eval_call_is_hit(&draw, n);
 }
 
 /* The part of path below the folder at root; NULL if it is not below. */

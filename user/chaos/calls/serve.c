@@ -59,7 +59,6 @@ struct server {
 	struct heap held;
 	struct eval_calls *shared;
 	size_t held_max, threads_max;
-	uint64_t matched; /* calls drawn for */
 	struct retries retries;
 	char roots[CALLS_ROOTS][PATH_MAX];
 	const char *root_names[CALLS_ROOTS];
@@ -263,7 +262,7 @@ static void take(struct server *server, const struct fanotify_event_metadata *ev
 		give_space(server, event->fd, event->pid, &caller, now_ns);
 		return;
 	}
-	is_hit = calls_draw(server->with->request, server->matched++, &delay_ns);
+	is_hit = calls_draw(server->with->request, server->shared->matched++, &delay_ns);
 	retries_expect(&server->retries, event->fd, event->pid, &caller, now_ns + (is_hit ? delay_ns : 0));
 	if (is_hit)
 		hit(server, event->fd, event->pid, &caller, now_ns, delay_ns);

@@ -25,10 +25,10 @@ static void hook_free(void *state)
 	if (hook->session)
 		session_stop(hook->session);
 	disk_hook_end_sampling(hook);
-	disk_hook_detach(hook);
+	disk_attach_detach(&hook->attach);
 	session_free(hook->session);
-	if (hook->shared)
-		munmap(hook->shared, sizeof(*hook->shared));
+	if (hook->attach.shared)
+		munmap(hook->attach.shared, sizeof(*hook->attach.shared));
 	disk_pressure_bpf__destroy(hook->skel);
 	free(hook);
 }
@@ -50,11 +50,16 @@ static int hook_open(void **state, const struct fault_spec *spec, const char **s
 	hook = calloc(1, sizeof(*hook));
 	if (!hook)
 		return error_set(err, -ENOMEM, "out of memory");
-	hook->spec = spec;
+	hook->attach.spec = spec;
+	hook->attach.refusal = disk_hook_refusal(spec);
+	hook->attach.instead = disk_fill_engine.name;
 	ret = disk_hook_load(hook, err);
 	engine = hook->by_growth ? "hook" : "hook-all-writes";
-	if (!ret)
-		ret = disk_share(&hook->shared, hook->skel->obj, spec->target, err);
+	if (!ret) {
+		hook->attach.obj = hook->skel->obj;
+		hook->attach.tests_fallocate = hook->by_growth;
+		ret = disk_share(&hook->attach.shared, hook->skel->obj, spec->target, err);
+	}
 	if (!ret)
 		ret = chaos_session_new(&hook->session, hook->skel->obj, spec, NULL, engine, err);
 	if (ret) {
@@ -68,8 +73,8 @@ static int hook_open(void **state, const struct fault_spec *spec, const char **s
 
 static void set_cgroup(struct disk_hook *hook)
 {
-	if (hook->spec->target->cgroup_path)
-		session_set_cgroup(hook->session, target_cgroup_id(hook->spec->target));
+	if (hook->attach.spec->target->cgroup_path)
+		session_set_cgroup(hook->session, target_cgroup_id(hook->attach.spec->target));
 }
 
 static int hook_activate(void *state, uint64_t duration_ns, struct error *err)
@@ -111,7 +116,7 @@ static int hook_revert(void *state, struct error *err)
 
 	hook_stop(hook);
 	disk_hook_end_sampling(hook);
-	disk_hook_detach(hook);
+	disk_attach_detach(&hook->attach);
 	return 0;
 }
 
@@ -119,9 +124,9 @@ static json_t *spaces_to_json(const struct disk_hook *hook)
 {
 	json_t *spaces = json_array();
 
-	for (size_t i = 0; i < hook->file_system_count; i++) {
-		const struct disk_file_system *fs = &hook->file_systems[i];
-		const struct eval_disk_space *space = &hook->shared->spaces[i];
+	for (size_t i = 0; i < hook->attach.file_system_count; i++) {
+		const struct disk_file_system *fs = &hook->attach.file_systems[i];
+		const struct eval_disk_space *space = &hook->attach.shared->spaces[i];
 		uint64_t charged = space->charged_bytes;
 
 		json_array_append_new(spaces, json_pack("{s:o, s:s, s:I, s:I, s:I, s:I}", "data_dir",
@@ -137,7 +142,7 @@ static json_t *spaces_to_json(const struct disk_hook *hook)
 static json_t *hook_evidence(void *state)
 {
 	const struct disk_hook *hook = state;
-	const struct eval_disk *shared = hook->shared;
+	const struct eval_disk *shared = hook->attach.shared;
 	struct eval_stats stats = {};
 	json_t *json;
 
@@ -150,8 +155,8 @@ static json_t *hook_evidence(void *state)
 			 hook->with_statfs      ? json_string("on")
 			 : *hook->why_no_statfs ? json_sprintf("off: %s", hook->why_no_statfs)
 						: json_string("off"),
-			 "spaces", spaces_to_json(hook), "attach_ms", hook->attach_ms, "detach_ms", hook->detach_ms,
-			 "devices");
+			 "spaces", spaces_to_json(hook), "attach_ms", hook->attach.attach_ms, "detach_ms",
+			 hook->attach.detach_ms, "devices");
 	if (!json)
 		return NULL;
 	if (!hook->by_growth) {

@@ -5,36 +5,20 @@
 #include <bpf/libbpf.h>
 #include <pthread.h>
 
-#include "chaos/disk/disk.h"
+#include "chaos/disk/attach.h"
 #include "chaos/fault.h"
 #include "disk_pressure.skel.h"
 #include "eval_disk.h"
 
-#define DISK_LINKS_MAX 8
-
 struct session;
 
-struct disk_file_system {
-	int fd;           /* of its first directory, not owned */
-	const char *path; /* of the same directory */
-	char type[16];
-	char btrfs_uuid[DISK_BTRFS_UUID_SIZE];    /* "": not btrfs, or unknown */
-	uint64_t available_bytes, reserved_bytes; /* at the start */
-};
-
 struct disk_hook {
-	const struct fault_spec *spec;
+	struct disk_attach attach;
 	struct disk_pressure_bpf *skel;
 	struct session *session;
-	struct eval_disk *shared; /* with the kernel */
-	struct bpf_link *links[DISK_LINKS_MAX];
-	size_t link_count;
-	struct disk_file_system file_systems[EVAL_DISK_DIRS];
-	size_t file_system_count;
 	bool by_growth, with_statfs;
 	char why_no_statfs[128];
 	struct error why_not_growth; /* meaningless if by_growth */
-	double attach_ms, detach_ms;
 	bool sampling;
 	pthread_t sampler;
 	pthread_mutex_t lock;
@@ -50,7 +34,6 @@ const char *disk_hook_statfs(const struct fault_spec *spec);
 
 /* hook_attach.c: attaches the hooks, learns the directories and tests that the hooks fire. */
 int disk_hook_attach(struct disk_hook *hook, struct error *err);
-void disk_hook_detach(struct disk_hook *hook);
 
 /* hook_sample.c: reads the real space at once and then about every 200 ms. */
 int disk_hook_start_sampling(struct disk_hook *hook, struct error *err);

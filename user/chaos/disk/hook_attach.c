@@ -1,69 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Attaches the hook engine's programs and tests that they fire. */
-#include <bpf/bpf.h>
-#include <errno.h>
-#include <fcntl.h>
+/* Attaches disk_pressure's programs; those for statfs may be missing. */
+#include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "chaos/disk/hook.h"
-#include "chaos/fault.h"
-#include "eval_disk.h"
-#include "util/cleanup.h"
-#include "util/clock.h"
-
-#define SEEN_WITHIN_NS NSEC_PER_SEC
 
 static bool is_for_statfs(const struct bpf_program *program)
 {
 	return strstr(bpf_program__name(program), "statfs") != NULL;
 }
 
-/* Attaches the programs for statfs, or all others. */
-static int attach_some(struct disk_hook *hook, bool for_statfs, struct error *err)
+static bool is_not_for_statfs(const struct bpf_program *program)
 {
-	struct bpf_program *program;
-
-	bpf_object__for_each_program(program, hook->skel->obj)
-	{
-		struct bpf_link *link;
-
-		/* Programs of these types are run, not attached. */
-		if (!bpf_program__autoload(program) || bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL ||
-		    bpf_program__type(program) == BPF_PROG_TYPE_RAW_TRACEPOINT || is_for_statfs(program) != for_statfs)
-			continue;
-		if (hook->link_count == DISK_LINKS_MAX)
-			return error_set(err, -ENOSPC, "internal: too many links");
-		link = bpf_program__attach(program);
-		if (!link)
-			return error_set_errno(err, -errno, "cannot attach the kernel program %s",
-					       bpf_program__name(program));
-		hook->links[hook->link_count++] = link;
-		fault_spec_renew_others(hook->spec);
-	}
-	return 0;
-}
-
-static void detach_to(struct disk_hook *hook, size_t keep)
-{
-	while (hook->link_count > keep)
-		bpf_link__destroy(hook->links[--hook->link_count]);
+	return !is_for_statfs(program);
 }
 
 /* The tracepoints need tracefs, which not every host has mounted. */
 static int attach_for_statfs(struct disk_hook *hook, struct error *err)
 {
 	struct error why = {};
-	int ret = hook->with_statfs ? attach_some(hook, true, &why) : 0;
+	int ret = hook->with_statfs ? disk_attach_programs(&hook->attach, is_for_statfs, &why) : 0;
 
 	if (!ret)
 		return 0;
-	if (!strcmp(disk_hook_statfs(hook->spec), "on")) {
+	if (!strcmp(disk_hook_statfs(hook->attach.spec), "on")) {
 		*err = why;
 		return ret;
 	}
-	detach_to(hook, 0);
+	disk_attach_detach(&hook->attach);
 	hook->with_statfs = false;
 	snprintf(hook->why_no_statfs, sizeof(hook->why_no_statfs), "%.127s", why.text);
 	return 0;
@@ -73,179 +37,11 @@ static int attach_for_statfs(struct disk_hook *hook, struct error *err)
  * Attaches the programs that refuse last: if the process is killed, the kernel closes the newest files first (the works
  * of a task are a stack), and each link takes time.
  */
-static int attach_all(struct disk_hook *hook, struct error *err)
+int disk_hook_attach(struct disk_hook *hook, struct error *err)
 {
 	int ret = attach_for_statfs(hook, err);
 
-	return ret ? ret : attach_some(hook, false, err);
-}
-
-static enum eval_disk_layout layout_of(const char *type)
-{
-	static const struct {
-		const char *type;
-		enum eval_disk_layout layout;
-	} layouts[] = {
-		{"ext4", EVAL_LAYOUT_EXT4},    {"ext3", EVAL_LAYOUT_EXT4},    {"xfs", EVAL_LAYOUT_XFS},
-		{"tmpfs", EVAL_LAYOUT_BLOCKS}, {"btrfs", EVAL_LAYOUT_BTRFS},  {"zfs", EVAL_LAYOUT_COW},
-		{"nilfs2", EVAL_LAYOUT_COW},   {"bcachefs", EVAL_LAYOUT_COW},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++)
-		if (!strcmp(layouts[i].type, type))
-			return layouts[i].layout;
-	return EVAL_LAYOUT_UNKNOWN;
-}
-
-static void add_file_system(struct disk_hook *hook, const struct target_directory *directory)
-{
-	struct eval_disk *shared = hook->shared;
-	struct disk_file_system *added = &hook->file_systems[hook->file_system_count];
-
-	for (size_t i = 0; i < hook->file_system_count; i++)
-		if (shared->spaces[i].super_block == shared->learned_super_block)
-			return;
-	if (hook->file_system_count == EVAL_DISK_DIRS)
-		return;
-	added->fd = directory->fd;
-	added->path = directory->path;
-	memcpy(added->type, shared->file_system, sizeof(added->type));
-	added->type[sizeof(added->type) - 1] = '\0';
-	if (!strcmp(added->type, "btrfs") && disk_btrfs_name(directory->fd, added->btrfs_uuid))
-		added->btrfs_uuid[0] = '\0';
-	shared->spaces[hook->file_system_count].layout = layout_of(added->type);
-	shared->spaces[hook->file_system_count].super_block = shared->learned_super_block;
-	hook->file_system_count++;
-}
-
-/* The ids of this thread, its process and its parent as the hooks see them, in the initial PID namespace. */
-static int who_am_i(struct disk_hook *hook, struct error *err)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, opts);
-	int ret = bpf_prog_test_run_opts(bpf_program__fd(hook->skel->progs.disk_who_asks), &opts);
-
-	if (ret)
-		return error_set_errno(err, ret, "cannot ask the kernel which process this is");
-	hook->shared->exempt[0] = hook->shared->process;
-	hook->shared->exempt[1] = *hook->spec->campaign ? hook->shared->parent : 0;
-	return 0;
-}
-
-/* Lists the directory, whose inode the hook records. */
-static int learn(struct disk_hook *hook, size_t index, struct error *err)
-{
-	const struct target_directory *directory = &hook->spec->target->directories[index];
-	struct eval_disk *shared = hook->shared;
-	char entries[4096];
-
-	shared->learned_directory = 0;
-	__atomic_store_n(&shared->learning, shared->thread, __ATOMIC_RELEASE);
-	lseek(directory->fd, 0, SEEK_SET);
-	if (syscall(SYS_getdents64, directory->fd, entries, sizeof(entries)) < 0)
-		return error_set_errno(err, -errno, "cannot list data_dir '%s'", directory->path);
-	__atomic_store_n(&shared->learning, 0, __ATOMIC_RELEASE);
-	if (!shared->learned_directory)
-		return error_set(err, -EOPNOTSUPP,
-				 "the hook is attached, but this kernel does not run it (data_dir '%s' was not seen): "
-				 "use engine: fill",
-				 directory->path);
-	shared->directories[index] = shared->learned_directory;
-	add_file_system(hook, directory);
-	return 0;
-}
-
-/* Opens a file for the self-test, without a name if the file system supports that. */
-static int scratch_open(int directory_fd)
-{
-	char name[64];
-	int fd = openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL))
-		return fd;
-	snprintf(name, sizeof(name), ".eval-self-test-%d", (int)getpid());
-	fd = openat(directory_fd, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		unlinkat(directory_fd, name, 0);
-	return fd;
-}
-
-static bool is_refused(const struct disk_hook *hook, long result)
-{
-	return result < 0 && errno == -disk_hook_refusal(hook->spec);
-}
-
-/*
- * Attached hooks may still never fire, because a compiler may have inlined the hooked function. So the hooks must
- * refuse calls of this thread on a file of ours.
- */
-static int self_test(struct disk_hook *hook, const struct target_directory *directory, struct error *err)
-{
-	_cleanup_close_ int fd = scratch_open(directory->fd);
-	struct eval_disk *shared = hook->shared;
-	bool write_seen, fallocate_seen;
-
-	if (fd < 0)
-		return error_set_errno(err, -errno, "cannot make a file for the self-test in data_dir '%s'",
-				       directory->path);
-	shared->probed = 0;
-	__atomic_store_n(&shared->probe_thread, shared->thread, __ATOMIC_RELEASE);
-	write_seen = is_refused(hook, write(fd, "", 1)) && shared->probed & 1U << EVAL_DISK_WRITE;
-	fallocate_seen = !hook->by_growth ||
-			 (is_refused(hook, fallocate(fd, 0, 0, 4096)) && shared->probed & 1U << EVAL_DISK_FALLOCATE);
-	__atomic_store_n(&shared->probe_thread, 0, __ATOMIC_RELEASE);
-	if (write_seen && fallocate_seen)
-		return 0;
-	return error_set(
-		err, -EOPNOTSUPP,
-		"the hooks are attached, but a %s to a file of ours in data_dir '%s' did not come by them: use "
-		"engine: fill",
-		write_seen ? "fallocate" : "write", directory->path);
-}
-
-/*
- * While the kernel removes the hooks of a holder that was just killed, calls may miss new hooks on the same functions
- * for a moment (seen on 7.2). Nothing is refused yet, so trying again is safe.
- */
-static int until_seen(struct disk_hook *hook, size_t index, struct error *err)
-{
-	uint64_t deadline_ns = clock_monotonic_ns() + SEEN_WITHIN_NS;
-	struct error last;
-	int ret;
-
-	do {
-		last = (struct error){0};
-		ret = learn(hook, index, &last);
-		if (!ret)
-			ret = self_test(hook, &hook->spec->target->directories[index], &last);
-		if (!ret)
-			return 0;
-		usleep(20000);
-		fault_spec_renew_others(hook->spec);
-	} while (ret == -EOPNOTSUPP && clock_monotonic_ns() < deadline_ns);
-	*err = last;
-	return ret;
-}
-
-int disk_hook_attach(struct disk_hook *hook, struct error *err)
-{
-	const struct target *target = hook->spec->target;
-	uint64_t from_ns = clock_monotonic_ns();
-	int ret = attach_all(hook, err);
-
-	hook->attach_ms = (double)(clock_monotonic_ns() - from_ns) / NSEC_PER_MSEC;
 	if (!ret)
-		ret = who_am_i(hook, err);
-	for (size_t i = 0; !ret && i < target->directory_count; i++)
-		ret = until_seen(hook, i, err);
-	return ret;
-}
-
-void disk_hook_detach(struct disk_hook *hook)
-{
-	uint64_t from_ns = clock_monotonic_ns();
-
-	if (!hook->link_count)
-		return;
-	detach_to(hook, 0);
-	hook->detach_ms = (double)(clock_monotonic_ns() - from_ns) / NSEC_PER_MSEC;
+		ret = disk_attach_programs(&hook->attach, is_not_for_statfs, err);
+	return ret ?: disk_attach_learn(&hook->attach, err);
 }

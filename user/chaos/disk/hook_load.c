@@ -61,7 +61,7 @@ static int load_as(struct disk_hook *hook, bool by_growth, bool with_statfs, str
 
 	if (!skel)
 		return error_set_errno(err, -errno, "cannot open the disk program");
-	configure(hook->spec, (struct eval_disk_config *)&skel->rodata->disk_config);
+	configure(hook->attach.spec, (struct eval_disk_config *)&skel->rodata->disk_config);
 	choose_programs(skel, by_growth, with_statfs);
 	ret = object_load(skel->obj, err);
 	if (ret) {
@@ -74,28 +74,9 @@ static int load_as(struct disk_hook *hook, bool by_growth, bool with_statfs, str
 	return 0;
 }
 
-/*
- * Maps a refusal by the kernel to -EPERM (lockdown) or -EOPNOTSUPP: a kernel that lacks something returns EINVAL,
- * ENOENT, ESRCH or E2BIG, which must not look like an error in the request.
- */
-static int explain(int code, struct error *err)
-{
-	struct error why = err ? *err : (struct error){0};
-
-	if (code == -ENOMEM)
-		return code;
-	/* EINVAL: lockdown refuses a helper, not the program. */
-	if ((code == -EPERM || code == -EINVAL) && features_locked_down())
-		return error_set(err, -EPERM,
-				 "engine: hook needs fmod_ret programs, which kernel lockdown refuses (%s): use "
-				 "engine: fill, or boot without lockdown",
-				 code == -EPERM ? "EPERM" : "EINVAL");
-	return error_set(err, -EOPNOTSUPP, "%s", why.text);
-}
-
 int disk_hook_load(struct disk_hook *hook, struct error *err)
 {
-	const char *statfs = disk_hook_statfs(hook->spec);
+	const char *statfs = disk_hook_statfs(hook->attach.spec);
 	struct error without = {};
 	int ret = -EINVAL;
 
@@ -108,7 +89,7 @@ int disk_hook_load(struct disk_hook *hook, struct error *err)
 	if (ret) {
 		if (err)
 			*err = without;
-		return explain(ret, err);
+		return disk_explain_refusal("hook", disk_fill_engine.name, ret, err);
 	}
 	if (!strcmp(statfs, "off"))
 		return 0;

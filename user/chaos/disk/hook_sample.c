@@ -56,13 +56,13 @@ static bool wait_for_end(struct disk_hook *hook, uint64_t time_ns)
  */
 static int limit_read(const struct disk_hook *hook, size_t index, uint64_t *limit)
 {
-	const struct eval_disk_space *space = &hook->shared->spaces[index];
+	const struct eval_disk_space *space = &hook->attach.shared->spaces[index];
 	uint64_t available, before, charged = __atomic_load_n(&space->charged_bytes, __ATOMIC_ACQUIRE);
 	int tries = 0, ret;
 
 	do {
 		before = charged;
-		ret = available_now(&hook->file_systems[index], &available);
+		ret = available_now(&hook->attach.file_systems[index], &available);
 		if (ret)
 			return ret;
 		available += ahead_now(hook, space);
@@ -76,7 +76,7 @@ static int limit_read(const struct disk_hook *hook, size_t index, uint64_t *limi
  * sides. */
 static void look(const struct disk_hook *hook, size_t index, bool first, uint64_t *nearest)
 {
-	uint64_t limit = hook->shared->spaces[index].limit_bytes, read = limit;
+	uint64_t limit = hook->attach.shared->spaces[index].limit_bytes, read = limit;
 
 	if (limit_read(hook, index, &read) && !first)
 		return;
@@ -103,15 +103,15 @@ static void sample(struct disk_hook *hook)
 		if (pause_ns && !wait_for_end(hook, pause_ns))
 			return;
 		differs = false;
-		for (size_t i = 0; i < hook->file_system_count; i++) {
+		for (size_t i = 0; i < hook->attach.file_system_count; i++) {
 			look(hook, i, !pause_ns, &nearest[i]);
-			differs |= nearest[i] != hook->shared->spaces[i].limit_bytes;
+			differs |= nearest[i] != hook->attach.shared->spaces[i].limit_bytes;
 		}
 		pause_ns = pause_ns ? 4 * pause_ns : PAUSE_NS;
 	} while (differs && pause_ns <= PAUSE_NS_MAX);
-	for (size_t i = 0; i < hook->file_system_count; i++)
-		__atomic_store_n(&hook->shared->spaces[i].limit_bytes, nearest[i], __ATOMIC_RELEASE);
-	__atomic_add_fetch(&hook->shared->samples, 1, __ATOMIC_RELEASE);
+	for (size_t i = 0; i < hook->attach.file_system_count; i++)
+		__atomic_store_n(&hook->attach.shared->spaces[i].limit_bytes, nearest[i], __ATOMIC_RELEASE);
+	__atomic_add_fetch(&hook->attach.shared->samples, 1, __ATOMIC_RELEASE);
 }
 
 static void *sample_thread(void *data)
@@ -127,10 +127,10 @@ static void *sample_thread(void *data)
 
 static int reserve(struct disk_hook *hook, struct error *err)
 {
-	struct disk_request request = disk_request_of(hook->spec);
+	struct disk_request request = disk_request_of(hook->attach.spec);
 
-	for (size_t i = 0; i < hook->file_system_count; i++) {
-		struct disk_file_system *fs = &hook->file_systems[i];
+	for (size_t i = 0; i < hook->attach.file_system_count; i++) {
+		struct disk_file_system *fs = &hook->attach.file_systems[i];
 		int ret = available_now(fs, &fs->available_bytes);
 
 		if (ret)
@@ -138,8 +138,8 @@ static int reserve(struct disk_hook *hook, struct error *err)
 		ret = disk_reserve(&fs->reserved_bytes, &request, fs->available_bytes, fs->path, err);
 		if (ret)
 			return ret;
-		hook->shared->spaces[i].reserved_bytes = fs->reserved_bytes;
-		hook->shared->spaces[i].limit_bytes = fs->available_bytes - fs->reserved_bytes;
+		hook->attach.shared->spaces[i].reserved_bytes = fs->reserved_bytes;
+		hook->attach.shared->spaces[i].limit_bytes = fs->available_bytes - fs->reserved_bytes;
 	}
 	return 0;
 }

@@ -58,11 +58,11 @@ static int start(void **state)
 		return -1;
 	disk.params = json_pack("{s:f}", "fill_percent", 0.0);
 	disk.spec.params = disk.params;
-	disk.hook.spec = &disk.spec;
-	disk.hook.shared = &disk.shared;
-	disk.hook.file_systems[0].fd = disk.directory;
-	disk.hook.file_systems[0].path = "/disk";
-	disk.hook.file_system_count = 1;
+	disk.hook.attach.spec = &disk.spec;
+	disk.hook.attach.shared = &disk.shared;
+	disk.hook.attach.file_systems[0].fd = disk.directory;
+	disk.hook.attach.file_systems[0].path = "/disk";
+	disk.hook.attach.file_system_count = 1;
 	*state = &disk;
 	return disk_hook_start_sampling(&disk.hook, &disk.err);
 }
