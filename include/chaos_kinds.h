@@ -12,7 +12,8 @@
 	X(DISK_PRESSURE, disk_pressure) \
 	X(DISK_LATENCY, disk_latency) \
 	X(IO_ERROR, io_error) \
-	X(IO_HANG, io_hang)
+	X(IO_HANG, io_hang) \
+	X(DISK_THROTTLE, disk_throttle)
 
 enum eval_kind {
 	EVAL_KIND_NONE,

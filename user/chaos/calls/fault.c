@@ -2,34 +2,26 @@
 /* The life of a fault on file calls: its control block, and the process that answers. */
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "calls.skel.h"
 #include "chaos/calls/calls.h"
 #include "chaos/disk/disk.h"
 #include "chaos/evidence.h"
 #include "chaos/fault.h"
+#include "chaos/helper.h"
 #include "chaos/session.h"
 #include "kernel/object.h"
 #include "kernel/session.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
-#include "util/pidfd.h"
 #include "util/text.h"
 
 /* Longer than marking takes: 100,000 folders take 2 s. */
 #define READY_NS (60 * NSEC_PER_SEC)
-#define RENEW_MS 100
-/* The process looks around every 10 ms. Below LEASE_NS, so that a stopped one holds calls no longer than a lease. */
-#define BEAT_MAX_NS (1000 * NSEC_PER_MSEC)
 #define END_WAIT_MS 1000
 
 struct calls_fault {
@@ -41,9 +33,8 @@ struct calls_fault {
 	struct session *session;
 	struct eval_ctl *ctl; /* the process's view */
 	struct eval_calls *shared;
-	int socket, pidfd; /* -1: no process */
-	pid_t pid;
-	json_t *untouched; /* files that were open before the kernel could ask about them */
+	struct helper helper; /* answers */
+	json_t *untouched;    /* files that were open before the kernel could ask about them */
 };
 
 void calls_free(void *state)
@@ -63,25 +54,14 @@ void calls_free(void *state)
 	free(fault);
 }
 
-/* Maps an object's map, of one entry; NULL with err set. */
-static void *map_state(struct bpf_object *obj, const char *name, size_t size, struct error *err)
-{
-	void *state = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, object_map_fd(obj, name), 0);
-
-	if (state != MAP_FAILED)
-		return state;
-	error_set_errno(err, -errno, "cannot map the fault's %s", name);
-	return NULL;
-}
-
 static int share(struct calls_fault *fault, struct error *err)
 {
 	struct bpf_object *obj = fault->skel->obj;
 	struct bpf_map_info info = {};
 	__u32 size = sizeof(info);
 
-	fault->ctl = map_state(obj, EVAL_CTL_MAP, sizeof(*fault->ctl), err);
-	fault->shared = map_state(obj, EVAL_CALLS_MAP, sizeof(*fault->shared), err);
+	fault->ctl = object_map_state(obj, EVAL_CTL_MAP, sizeof(*fault->ctl), err);
+	fault->shared = object_map_state(obj, EVAL_CALLS_MAP, sizeof(*fault->shared), err);
 	if (!fault->ctl || !fault->shared)
 		return err ? err->code : -EIO;
 	if (bpf_obj_get_info_by_fd(object_map_fd(obj, EVAL_CTL_MAP), &info, &size))
@@ -128,7 +108,7 @@ int calls_prepare(struct fault *fault, void **state, enum calls_effect effect, s
 	if (!own)
 		return error_set(err, -ENOMEM, "out of memory");
 	own->spec = spec;
-	own->socket = own->pidfd = -1;
+	own->helper = HELPER_NONE("eval-calls", "answers file calls");
 	own->request = calls_request_of(spec, effect);
 	ret = check_directories(spec->target, err);
 	if (!ret)
@@ -150,8 +130,9 @@ static void renew_cgroup(struct calls_fault *fault)
 		session_set_cgroup(fault->session, target_cgroup_id(fault->spec->target));
 }
 
-_Noreturn static void run_child(const struct calls_fault *fault, int socket)
+static void run_child(int socket, const void *arg)
 {
+	const struct calls_fault *fault = arg;
 	const struct target *target = fault->spec->target;
 	int roots[CALLS_ROOTS];
 
@@ -169,54 +150,14 @@ _Noreturn static void run_child(const struct calls_fault *fault, int socket)
 	});
 }
 
-static int start_process(struct calls_fault *fault, struct error *err)
-{
-	int ends[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
-		return error_set_errno(err, -errno, "cannot create a socket");
-	fault->pid = fork();
-	if (!fault->pid) {
-		close(ends[0]);
-		run_child(fault, ends[1]);
-	}
-	close(ends[1]);
-	fault->socket = ends[0];
-	if (fault->pid < 0)
-		return error_set_errno(err, -errno, "cannot start the process that answers file calls");
-	fault->pidfd = pidfd_of(fault->pid);
-	return fault->pidfd < 0 ? error_set_errno(err, -errno, "cannot watch the process that answers file calls") : 0;
-}
-
-/* Waits until the folders are marked. */
-static int wait_ready(struct calls_fault *fault, struct error *err)
-{
-	uint64_t end_ns = clock_monotonic_ns() + READY_NS;
-	struct pollfd fd = {.fd = fault->socket, .events = POLLIN};
-	struct error ready = {};
-
-	while (poll(&fd, 1, RENEW_MS) <= 0) {
-		fault_spec_renew_others(fault->spec);
-		if (session_is_stopped(fault->session))
-			return error_set(err, -ENODEV, "the fault was stopped before it was live");
-		if (clock_monotonic_ns() > end_ns)
-			return error_set(err, -ETIMEDOUT,
-					 "the folders below the data_dirs were not marked within 60 s");
-	}
-	if (recv(fault->socket, &ready, sizeof(ready), 0) != sizeof(ready))
-		return error_set(err, -EIO, "the process that answers file calls died as it began");
-	if (ready.code && err)
-		*err = ready;
-	return ready.code;
-}
-
 int calls_activate(void *state, uint64_t duration_ns, struct error *err)
 {
 	struct calls_fault *fault = state;
-	int ret = start_process(fault, err);
+	int ret = helper_start(&fault->helper, run_child, fault, err);
 
 	if (!ret)
-		ret = wait_ready(fault, err);
+		ret = helper_wait_answer(&fault->helper, fault->spec, fault->session, READY_NS,
+					 "the folders below the data_dirs were not marked within 60 s", err);
 	if (ret)
 		return ret;
 	if (fault->engine == &calls_precontent)
@@ -225,40 +166,16 @@ int calls_activate(void *state, uint64_t duration_ns, struct error *err)
 	return session_activate(fault->session, duration_ns, err);
 }
 
-/* Ends the process, and with it every held call. */
-static void end_process(struct calls_fault *fault, int wait_ms)
-{
-	struct pollfd fd = {.fd = fault->pidfd, .events = POLLIN};
-
-	fault->socket = fd_close(fault->socket);
-	if (fault->pid <= 0)
-		return;
-	/* It goes by itself, unless it was stopped. */
-	if (poll(&fd, 1, wait_ms) <= 0)
-		kill(fault->pid, SIGKILL);
-	waitpid(fault->pid, NULL, 0);
-	fault->pid = 0;
-	fault->pidfd = fd_close(fault->pidfd);
-}
-
 int calls_renew(void *state, uint64_t lease_ns, struct error *err)
 {
 	struct calls_fault *fault = state;
-	struct pollfd fd = {.fd = fault->pidfd, .events = POLLIN};
-	uint64_t beat_ns = __atomic_load_n(&fault->shared->beat_ns, __ATOMIC_ACQUIRE), now_ns = clock_monotonic_ns();
+	uint64_t beat_ns = __atomic_load_n(&fault->shared->beat_ns, __ATOMIC_ACQUIRE);
 	int ret = session_check(fault->session, err);
 
+	if (!ret)
+		ret = helper_check(&fault->helper, beat_ns, err);
 	if (ret)
 		return ret;
-	if (poll(&fd, 1, 0) > 0)
-		return error_set(err, -ESRCH, "the process that answers file calls (eval-calls) was killed");
-	if (now_ns > beat_ns + BEAT_MAX_NS) {
-		end_process(fault, 0);
-		return error_set(err, -ETIME,
-				 "the process that answers file calls (eval-calls) did not run for %.1f s, and was "
-				 "ended: was it stopped?",
-				 (double)(now_ns - beat_ns) / (double)NSEC_PER_SEC);
-	}
 	renew_cgroup(fault);
 	session_renew(fault->session, lease_ns);
 	return 0;
@@ -278,7 +195,8 @@ int calls_revert(void *state, struct error *err)
 
 	if (fault->session)
 		calls_stop(fault);
-	end_process(fault, END_WAIT_MS);
+	/* Its end lets every held call go. */
+	helper_end(&fault->helper, END_WAIT_MS);
 	return 0;
 }
 

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "chaos/calls/calls.h"
+#include "chaos/helper.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/fds.h"
@@ -422,27 +423,18 @@ static int limit_descriptors(struct server *server, struct error *err)
 
 static void prepare_process(struct calls_server *with, int roots[CALLS_ROOTS])
 {
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGPIPE};
-	int *slots[CALLS_ROOTS + 1], null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int *slots[CALLS_ROOTS + 1];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_NAME, "eval-calls");
 	/* The default timer slack makes answers up to 50 µs late. */
 	prctl(PR_SET_TIMERSLACK, 1);
-	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
-		signal(ignored[i], SIG_IGN);
-	for (int i = 0; i <= STDERR_FILENO; i++)
-		dup2(null_fd, i);
 	slots[0] = &with->socket;
 	for (size_t i = 0; i < with->root_count; i++) {
 		roots[i] = with->root_fds[i];
 		slots[i + 1] = &roots[i];
 	}
 	with->root_fds = roots;
-	fds_keep_only(slots, with->root_count + 1);
-	/* A page of ours that has to be read from the disk would wait for us, if the disk is the target's. */
-	mlockall(MCL_CURRENT);
-	sched_go_first();
+	helper_settle("eval-calls", slots, with->root_count + 1);
 }
 
 _Noreturn void calls_serve(const struct calls_server *with)
@@ -454,7 +446,7 @@ _Noreturn void calls_serve(const struct calls_server *with)
 
 	server = (struct server){.with = &own, .shared = own.shared};
 	if (limit_descriptors(&server, &err)) {
-		send(own.socket, &err, sizeof(err), MSG_NOSIGNAL);
+		helper_answer(own.socket, &err);
 		_exit(1);
 	}
 	prepare_process(&own, roots);
@@ -464,7 +456,7 @@ _Noreturn void calls_serve(const struct calls_server *with)
 	}
 	if (!callers_new(&server.callers, own.has_cgroup ? &own.ctl->cgroup_id : NULL, server.threads_max, &err))
 		open_marks(&server, &err);
-	if (send(own.socket, &err, sizeof(err), MSG_NOSIGNAL) < 0 || err.code)
+	if (!helper_answer(own.socket, &err) || err.code)
 		_exit(1);
 	serve(&server);
 }
