@@ -188,6 +188,29 @@ revert next
 check_eq "SIGKILL of both, and the next fault: what was there at first is back" "$(max)" "$own"
 check_eq "no record is left" "$(records)" 0
 
+# A campaign's worker, and its coordinator with all of its processes.
+make_nodes 1
+cat >"$work/campaign.yaml" <<END
+defaults: {duration_seconds: 60, warmup_seconds: 0, retries: 0}
+subjects: [{name: s, reset: "true", nodes: [{name: n, netns: $(ns n1), address: 10.99.0.1, data_dir: $disk/data, cgroup: $node}]}]
+chaos_types: [{type: disk_throttle, params: {write_bps: $mib, replace: true}}]
+END
+has_limit() { [[ $(max) == *wbps=$mib* ]]; }
+for whom in worker coordinator; do
+	"$eval_bin" run campaign "$work/campaign.yaml" --no-check --only '*throttle*' --db "$work/$whom.db" >"$work/$whom.log" 2>&1 </dev/null &
+	coordinator=$!
+	test_pids+=("$coordinator")
+	wait_for 15 has_limit || { not_ok "a campaign's limit" "$(tail -n 5 "$work/$whom.log")"; break; }
+	victim=$coordinator
+	[[ $whom == worker ]] && victim=$(ps -o ppid= -p "$(pgrep -x eval-throttle)" | tr -d ' ')
+	since=$(date +%s%N)
+	kill -KILL "$victim"
+	within "SIGKILL of a campaign's $whom: the old limits are back" 300
+	kill -INT "$coordinator" 2>/dev/null
+	wait_for 10 is_over "$coordinator"
+	check "… and nothing is left" wait_for 5 no_process
+done
+
 # --- What changes meanwhile -------------------------------------------------------------------------------------------
 limited changed || not_ok "a limit"
 echo "$number wbps=7000000" >"$cgroup/$node/io.max"
