@@ -13,7 +13,8 @@
 	X(DISK_LATENCY, disk_latency) \
 	X(IO_ERROR, io_error) \
 	X(IO_HANG, io_hang) \
-	X(DISK_STALL, disk_stall)
+	X(DISK_STALL, disk_stall) \
+	X(DISK_THROTTLE, disk_throttle)
 
 enum eval_kind {
 	EVAL_KIND_NONE,

@@ -17,6 +17,7 @@
 #define EVAL_LINE_MAP "eval_line"
 #define EVAL_DISK_MAP "eval_disk"
 #define EVAL_CALLS_MAP "eval_calls"
+#define EVAL_THROTTLE_MAP "eval_throttle"
 #define EVAL_PROTECT_MAP "protect"
 
 /*

@@ -16,7 +16,7 @@ cat >"$work/least.yaml" <<'END'
 subjects:
   - name: s
     reset: "false"
-    nodes: [{name: n, address: 10.0.0.1, data_dir: /tmp}, {name: m, address: 10.0.0.2, data_dir: /tmp}]
+    nodes: [{name: n, address: 10.0.0.1, data_dir: /tmp, cgroup: c}, {name: m, address: 10.0.0.2, data_dir: /tmp, cgroup: c}]
     probes: [{name: p, exec: "true"}, {name: h, http: {url: "http://127.0.0.1/"}}]
     metrics: [{name: q, url: "http://127.0.0.1/", series: up}]
 chaos_types:
@@ -27,6 +27,7 @@ chaos_types:
   - {type: io_error}
   - {type: io_hang}
   - {type: disk_stall, params: {stall_ms: 1, every_ms: 2}}
+  - {type: disk_throttle, params: {write_bps: 1}}
 END
 "$eval_bin" run campaign "$work/least.yaml" --dry-run --json >"$work/plan"
 check_fails "a campaign whose trial fails" 1 "$eval_bin" run campaign "$work/least.yaml" --only '*latency*' --no-check --quiet --db "$work/db"

@@ -287,7 +287,7 @@ def defaults_of(plan, config):
     commands = ("cleanup", "ready", "roles", "workload")
     probe, http = subject["probes"]
     truth = {mapping: {} for mapping in MAPPINGS}
-    truth |= {kind: without(trial["params"], "min_ms", "max_ms", "fill_percent") for kind, trial in trials.items()}
+    truth |= {kind: without(trial["params"], "min_ms", "max_ms", "fill_percent", "write_bps") for kind, trial in trials.items()}
     truth["top"] = {
         "trials_per_combination": config["trials_per_combination"],
         "parallel": plan["parallel"],

@@ -56,14 +56,14 @@ static const struct chaos_requirement requires[] = {
 	{},
 };
 
-static int precontent_open(void **state, const struct fault_spec *spec, const char **shown, struct error *err)
+static int error_precontent_open(void **state, const struct fault_spec *spec, const char **shown, struct error *err)
 {
 	return calls_open(state, spec, CALLS_REFUSE, shown, err);
 }
 
 static const struct disk_engine precontent_engine = {
 	.name = "precontent",
-	.open = precontent_open,
+	.open = error_precontent_open,
 	.activate = calls_activate,
 	.renew = calls_renew,
 	.stop = calls_stop,

@@ -55,6 +55,7 @@ struct chaos_ops {
 	enum target_kind target;          /* what a fault acts on: a node needs its address, or a data_dir */
 	bool watches_opens;               /* hits only files that were opened under a chaos_watch, on new kernels */
 	bool needs_own_traffic;           /* the node's packets must be distinguishable: its own IP, or a cgroup */
+	bool needs_cgroup;                /* it acts on the node's cgroup */
 	const struct chaos_field *fields; /* ends with .name = NULL; a type need not have `peers` */
 	const struct chaos_requirement *requires; /* ends with {}: every fault needs FEATURE_BTF */
 	const char *verb;                         /* for "latency would act on nothing" */

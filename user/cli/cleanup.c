@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "campaign/campaign.h"
+#include "chaos/restore.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "config/load.h"
@@ -78,6 +79,8 @@ static int stop_everything(void)
 	struct error err = {};
 	int stopped = live_stop_all(output_stdout(), &err);
 
+	/* Nobody else does it any more. */
+	chaos_restore_dead(output_stdout());
 	if (stopped < 0) {
 		log_error("%s", err.text);
 		return EXIT_HOST;
@@ -452,6 +455,7 @@ int cmd_cleanup(int argc, char **argv)
 	swept = scope_sweep_stale(SWEEP_WAIT_NS);
 	if (swept)
 		fprintf(output_stdout(), "killed what %d dead worker%s left\n", swept, text_plural(swept));
+	chaos_restore_dead(output_stdout());
 	ret = clean_up_records(&cleanup);
 	host_lock_remove_stale();
 	return ret;

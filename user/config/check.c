@@ -168,6 +168,9 @@ static void check_node_needs(const struct pairing *pairing, const struct node *n
 	if (ops->target == TARGET_DISK && !node->data_dirs.count && !ynode_find(ynode, "data_dir"))
 		problem_error(pairing->reader, &node->place, "node '%s' needs the key 'data_dir': %s may target it",
 			      node->name, chaos_shown(pairing));
+	if (ops->needs_cgroup && !node->cgroup && !ynode_find(ynode, "cgroup"))
+		problem_error(pairing->reader, &node->place, "node '%s' needs the key 'cgroup': %s may target it",
+			      node->name, chaos_shown(pairing));
 	check_data_dirs(pairing, node);
 	if (on_network)
 		check_sharing(pairing, node);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "util/output.h"
@@ -60,4 +61,14 @@ int object_map_fd(struct bpf_object *obj, const char *name)
 	struct bpf_map *map = bpf_object__find_map_by_name(obj, name);
 
 	return map ? bpf_map__fd(map) : -ENOENT;
+}
+
+void *object_map_state(struct bpf_object *obj, const char *name, size_t size, struct error *err)
+{
+	void *state = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, object_map_fd(obj, name), 0);
+
+	if (state != MAP_FAILED)
+		return state;
+	error_set_errno(err, -errno, "cannot map the fault's %s", name);
+	return NULL;
 }

@@ -92,6 +92,10 @@ static void test_descriptions(void **state)
 		{"disk_pressure", "{\"hit\": 5, \"seen\": 9, \"bytes\": 180, \"statfs_shrunk\": 2, \"refused\": {}}",
 		 "3 of 9 calls refused (180 bytes), 2 answers of statfs shrunk"},
 		{"disk_pressure", "{\"hit\": 1, \"seen\": 1, \"bytes\": 4096}", "4096 bytes taken on 1 file system(s)"},
+		{"disk_throttle",
+		 "{\"hit\": 4, \"seen\": 9, \"bytes\": 512, \"limited_seconds\": 2.0, \"disks\": [{\"disk\": \"vda\", "
+		 "\"done\": {\"read_bytes\": 20, \"write_bytes\": 1024}}]}",
+		 "4 of 9 reads and writes at a limit (512 bytes); vda: 10 bytes/s read, 512 written"},
 		{"io_error",
 		 "{\"hit\": 1, \"seen\": 2, \"bytes\": 4096, \"applied\": {\"count\": 0, \"mean_us\": null}}",
 		 "1 of 2 calls hit (4096 bytes)"},

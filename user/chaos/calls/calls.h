@@ -197,8 +197,6 @@ void calls_count_held(struct eval_calls *shared, const struct eval_slow_call *ca
 /* share.c */
 /* Refuses more than count_max data_dirs, and the host's root folder. */
 int calls_check_directories(const struct target *target, size_t count_max, struct error *err);
-/* Maps an object's map, of one entry; NULL with err set. */
-void *calls_map(struct bpf_object *obj, const char *name, size_t size, struct error *err);
 /* Maps the object's eval_calls, shared with bpf-status, and sets its data_dirs and ctl_map. */
 int calls_share(struct eval_calls **out, struct bpf_object *obj, const struct target *target, struct error *err);
 

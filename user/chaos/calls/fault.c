@@ -1,32 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The life of a fault on file calls: its control block, and the process that answers or stalls. */
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "calls.skel.h"
 #include "chaos/calls/calls.h"
 #include "chaos/evidence.h"
 #include "chaos/fault.h"
+#include "chaos/helper.h"
 #include "chaos/session.h"
 #include "kernel/object.h"
 #include "kernel/session.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
-#include "util/pidfd.h"
 
 /* Longer than marking takes: 100,000 folders take 2 s. */
 #define READY_NS (60 * NSEC_PER_SEC)
-#define RENEW_MS 100
-/* The process looks around every 10 ms. Below LEASE_NS, so that a stopped one holds calls no longer than a lease. */
-#define BEAT_MAX_NS (1000 * NSEC_PER_MSEC)
 #define END_WAIT_MS 1000
 
 struct calls_fault {
@@ -38,9 +30,8 @@ struct calls_fault {
 	struct session *session;
 	struct eval_ctl *ctl; /* the process's view */
 	struct eval_calls *shared;
-	int socket, pidfd; /* -1: no process */
-	pid_t pid;
-	json_t *untouched; /* files that were open before the kernel could ask about them */
+	struct helper helper; /* answers */
+	json_t *untouched;    /* files that were open before the kernel could ask about them */
 };
 
 void calls_free(void *state)
@@ -62,7 +53,7 @@ void calls_free(void *state)
 
 static int share(struct calls_fault *fault, struct error *err)
 {
-	fault->ctl = calls_map(fault->skel->obj, EVAL_CTL_MAP, sizeof(*fault->ctl), err);
+	fault->ctl = object_map_state(fault->skel->obj, EVAL_CTL_MAP, sizeof(*fault->ctl), err);
 	if (!fault->ctl)
 		return err ? err->code : -EIO;
 	return calls_share(&fault->shared, fault->skel->obj, fault->spec->target, err);
@@ -91,7 +82,8 @@ int calls_open(void **state, const struct fault_spec *spec, enum calls_effect ef
 	if (!own)
 		return error_set(err, -ENOMEM, "out of memory");
 	own->spec = spec;
-	own->socket = own->pidfd = -1;
+	own->helper = effect == CALLS_STALL ? HELPER_NONE(CALLS_STALL_PROCESS, "stalls files")
+					    : HELPER_NONE(CALLS_PROCESS, "answers file calls");
 	own->request = calls_request_of(spec, effect);
 	ret = calls_check_directories(spec->target, CALLS_ROOTS, err);
 	if (!ret)
@@ -123,8 +115,9 @@ static void renew_cgroup(struct calls_fault *fault)
 		session_set_cgroup(fault->session, target_cgroup_id(fault->spec->target));
 }
 
-_Noreturn static void run_child(const struct calls_fault *fault, int socket)
+static void run_child(int socket, const void *arg)
 {
+	const struct calls_fault *fault = arg;
 	const struct target *target = fault->spec->target;
 	int roots[CALLS_ROOTS];
 
@@ -142,61 +135,14 @@ _Noreturn static void run_child(const struct calls_fault *fault, int socket)
 	});
 }
 
-/* The process in words. */
-static const char *process_of(const struct calls_fault *fault)
-{
-	return fault->request.effect == CALLS_STALL ? "the process that stalls files (" CALLS_STALL_PROCESS ")"
-						    : "the process that answers file calls (" CALLS_PROCESS ")";
-}
-
-static int start_process(struct calls_fault *fault, struct error *err)
-{
-	int ends[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
-		return error_set_errno(err, -errno, "cannot create a socket");
-	fault->pid = fork();
-	if (!fault->pid) {
-		close(ends[0]);
-		run_child(fault, ends[1]);
-	}
-	close(ends[1]);
-	fault->socket = ends[0];
-	if (fault->pid < 0)
-		return error_set_errno(err, -errno, "cannot start %s", process_of(fault));
-	fault->pidfd = pidfd_of(fault->pid);
-	return fault->pidfd < 0 ? error_set_errno(err, fault->pidfd, "cannot watch %s", process_of(fault)) : 0;
-}
-
-/* Waits until the process has been through the folders. */
-static int wait_ready(struct calls_fault *fault, struct error *err)
-{
-	uint64_t end_ns = clock_monotonic_ns() + READY_NS;
-	struct pollfd fd = {.fd = fault->socket, .events = POLLIN};
-	struct error ready = {};
-
-	while (poll(&fd, 1, RENEW_MS) <= 0) {
-		fault_spec_renew_others(fault->spec);
-		if (session_is_stopped(fault->session))
-			return error_set(err, -ENODEV, "the fault was stopped before it was live");
-		if (clock_monotonic_ns() > end_ns)
-			return error_set(err, -ETIMEDOUT,
-					 "the folders below the data_dirs were not walked through within 60 s");
-	}
-	if (recv(fault->socket, &ready, sizeof(ready), 0) != sizeof(ready))
-		return error_set(err, -EIO, "%s died as it began", process_of(fault));
-	if (ready.code && err)
-		*err = ready;
-	return ready.code;
-}
-
 int calls_activate(void *state, uint64_t duration_ns, struct error *err)
 {
 	struct calls_fault *fault = state;
-	int ret = start_process(fault, err);
+	int ret = helper_start(&fault->helper, run_child, fault, err);
 
 	if (!ret)
-		ret = wait_ready(fault, err);
+		ret = helper_wait_answer(&fault->helper, fault->spec, fault->session, READY_NS,
+					 "the folders below the data_dirs were not walked through within 60 s", err);
 	if (ret)
 		return ret;
 	if (fault->engine != &calls_lock && calls_decided_at_open())
@@ -205,40 +151,16 @@ int calls_activate(void *state, uint64_t duration_ns, struct error *err)
 	return session_activate(fault->session, duration_ns, err);
 }
 
-/* Ends the process, and with it every held call. */
-static void end_process(struct calls_fault *fault, int wait_ms)
-{
-	struct pollfd fd = {.fd = fault->pidfd, .events = POLLIN};
-
-	fault->socket = fd_close(fault->socket);
-	if (fault->pid <= 0)
-		return;
-	/* It goes by itself, unless it was stopped. */
-	if (poll(&fd, 1, wait_ms) <= 0)
-		kill(fault->pid, SIGKILL);
-	/* One that waits for a broken disk cannot be killed: it holds nothing, and is not waited for. */
-	if (poll(&fd, 1, END_WAIT_MS) > 0)
-		waitpid(fault->pid, NULL, 0);
-	fault->pid = 0;
-	fault->pidfd = fd_close(fault->pidfd);
-}
-
 int calls_renew(void *state, uint64_t lease_ns, struct error *err)
 {
 	struct calls_fault *fault = state;
-	struct pollfd fd = {.fd = fault->pidfd, .events = POLLIN};
-	uint64_t beat_ns = __atomic_load_n(&fault->shared->beat_ns, __ATOMIC_ACQUIRE), now_ns = clock_monotonic_ns();
+	uint64_t beat_ns = __atomic_load_n(&fault->shared->beat_ns, __ATOMIC_ACQUIRE);
 	int ret = session_check(fault->session, err);
 
+	if (!ret)
+		ret = helper_check(&fault->helper, beat_ns, err);
 	if (ret)
 		return ret;
-	if (poll(&fd, 1, 0) > 0)
-		return error_set(err, -ESRCH, "%s was killed", process_of(fault));
-	if (now_ns > beat_ns + BEAT_MAX_NS) {
-		end_process(fault, 0);
-		return error_set(err, -ETIME, "%s did not run for %.1f s, and was ended: was it stopped?",
-				 process_of(fault), (double)(now_ns - beat_ns) / (double)NSEC_PER_SEC);
-	}
 	renew_cgroup(fault);
 	session_renew(fault->session, lease_ns);
 	return 0;
@@ -258,7 +180,8 @@ int calls_revert(void *state, struct error *err)
 
 	if (fault->session)
 		calls_stop(fault);
-	end_process(fault, END_WAIT_MS);
+	/* Its end lets every held call go. */
+	helper_end(&fault->helper, END_WAIT_MS);
 	return 0;
 }
 

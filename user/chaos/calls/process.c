@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What the processes eval-calls and eval-stall have in common: how they begin, when they are live, what they count. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "chaos/calls/calls.h"
+#include "chaos/helper.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/fds.h"
-#include "util/sched.h"
 
 int calls_raise_descriptors(size_t *allowed, size_t wanted, size_t least, struct error *err)
 {
@@ -37,27 +34,18 @@ int calls_raise_descriptors(size_t *allowed, size_t wanted, size_t least, struct
 
 void calls_process_begin(struct calls_server *with, const char *name, int roots[CALLS_ROOTS])
 {
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGPIPE};
-	int *slots[CALLS_ROOTS + 1], null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int *slots[CALLS_ROOTS + 1];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_NAME, name);
 	/* The default timer slack makes answers up to 50 µs late. */
 	prctl(PR_SET_TIMERSLACK, 1);
-	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
-		signal(ignored[i], SIG_IGN);
-	for (int i = 0; i <= STDERR_FILENO; i++)
-		dup2(null_fd, i);
 	slots[0] = &with->socket;
 	for (size_t i = 0; i < with->root_count; i++) {
 		roots[i] = with->root_fds[i];
 		slots[i + 1] = &roots[i];
 	}
 	with->root_fds = roots;
-	fds_keep_only(slots, with->root_count + 1);
-	/* A page of ours that has to be read from the disk would wait for us, if the disk is the target's. */
-	mlockall(MCL_CURRENT);
-	sched_go_first();
+	helper_settle(name, slots, with->root_count + 1);
 }
 
 bool calls_is_live(const struct calls_server *server, uint64_t now_ns)

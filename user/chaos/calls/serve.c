@@ -20,6 +20,7 @@
 #include "chaos/calls/calls.h"
 #include "chaos/calls/retry.h"
 #include "chaos/calls/space.h"
+#include "chaos/helper.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/heap.h"
@@ -377,7 +378,7 @@ _Noreturn void calls_serve(const struct calls_server *with)
 
 	server = (struct server){.with = &own, .shared = own.shared};
 	if (share_descriptors(&server, &err)) {
-		send(own.socket, &err, sizeof(err), MSG_NOSIGNAL);
+		helper_answer(own.socket, &err);
 		_exit(1);
 	}
 	calls_process_begin(&own, CALLS_PROCESS, roots);
@@ -389,7 +390,7 @@ _Noreturn void calls_serve(const struct calls_server *with)
 		open_marks(&server, &err);
 	if (!err.code && own.request->effect == CALLS_FILL)
 		spaces_new(&server.spaces, own.request, roots, own.root_count, own.shared, &err);
-	if (send(own.socket, &err, sizeof(err), MSG_NOSIGNAL) < 0 || err.code)
+	if (!helper_answer(own.socket, &err) || err.code)
 		_exit(1);
 	serve(&server);
 }

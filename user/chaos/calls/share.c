@@ -2,7 +2,6 @@
 /* What all engines for file calls begin with: the data_dirs, and the counters that bpf-status reads. */
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <sys/mman.h>
 
 #include "chaos/calls/calls.h"
 #include "chaos/disk/disk.h"
@@ -21,16 +20,6 @@ int calls_check_directories(const struct target *target, size_t count_max, struc
 	return ret;
 }
 
-void *calls_map(struct bpf_object *obj, const char *name, size_t size, struct error *err)
-{
-	void *state = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, object_map_fd(obj, name), 0);
-
-	if (state != MAP_FAILED)
-		return state;
-	error_set_errno(err, -errno, "cannot map the fault's %s", name);
-	return NULL;
-}
-
 int calls_share(struct eval_calls **out, struct bpf_object *obj, const struct target *target, struct error *err)
 {
 	struct bpf_map_info ctl = {};
@@ -39,7 +28,7 @@ int calls_share(struct eval_calls **out, struct bpf_object *obj, const struct ta
 
 	if (bpf_obj_get_info_by_fd(object_map_fd(obj, EVAL_CTL_MAP), &ctl, &size))
 		return error_set_errno(err, -errno, "cannot ask for the control block's id");
-	shared = calls_map(obj, EVAL_CALLS_MAP, sizeof(*shared), err);
+	shared = object_map_state(obj, EVAL_CALLS_MAP, sizeof(*shared), err);
 	if (!shared)
 		return err ? err->code : -EIO;
 	for (size_t i = 0; i < target->directory_count; i++)

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "chaos/helper.h"
 #include "chaos/calls/stall.h"
 
 /* A file is open twice, and so is each folder on the way to it. */
@@ -31,7 +32,7 @@ struct stall {
 };
 
 /* The holder sends nothing: a message is its end. Returns false once the fault is not live. */
-static bool look_around(struct stall *stall, uint64_t until_ns)
+static bool stall_look_around(struct stall *stall, uint64_t until_ns)
 {
 	struct pollfd fd = {.fd = stall->with.socket, .events = POLLIN};
 	uint64_t now_ns = clock_monotonic_ns(), left_ns;
@@ -53,7 +54,7 @@ static bool count_waiters(struct stall *stall, uint64_t until_ns)
 	do {
 		now_ns = clock_monotonic_ns();
 		whole = stall_waiters_look(&stall->waiters, clock_earlier(until_ns, now_ns + CALLS_LOOK_NS));
-		live = look_around(stall, 0);
+		live = stall_look_around(stall, 0);
 	} while (live && !whole && clock_monotonic_ns() < until_ns);
 	stall->round_ns = clock_monotonic_ns() - began_ns;
 	stall->with.shared->held = stall->waiters.count;
@@ -69,7 +70,7 @@ static bool hold_until(struct stall *stall, uint64_t began_ns, uint64_t end_ns)
 	before_ns = before_ns > COUNT_BEFORE_NS ? before_ns : COUNT_BEFORE_NS;
 	last_ns = end_ns - clock_earlier(before_ns, (end_ns - began_ns) / 2);
 	while (live && clock_monotonic_ns() < last_ns) {
-		live = look_around(stall, clock_earlier(last_ns, count_ns));
+		live = stall_look_around(stall, clock_earlier(last_ns, count_ns));
 		if (live && clock_monotonic_ns() >= count_ns && count_ns < last_ns) {
 			live = count_waiters(stall, last_ns);
 			count_ns = clock_monotonic_ns() + COUNT_NS;
@@ -78,7 +79,7 @@ static bool hold_until(struct stall *stall, uint64_t began_ns, uint64_t end_ns)
 	if (live)
 		live = count_waiters(stall, end_ns);
 	while (live && clock_monotonic_ns() < end_ns)
-		live = look_around(stall, end_ns);
+		live = stall_look_around(stall, end_ns);
 	return live;
 }
 
@@ -156,7 +157,7 @@ _Noreturn static void make_wave(struct stall *stall)
 	uint64_t next_ns = 0, now_ns;
 
 	for (;;) {
-		if (!look_around(stall, next_ns ? next_ns : UINT64_MAX)) {
+		if (!stall_look_around(stall, next_ns ? next_ns : UINT64_MAX)) {
 			if (stall->has_ended)
 				_exit(0);
 			close_old_files(stall);
@@ -194,7 +195,7 @@ _Noreturn void calls_stall(const struct calls_server *with)
 	/* So that the first stall begins as soon as the fault is live. */
 	if (!err.code)
 		look_for_files(&stall);
-	if (send(stall.with.socket, &err, sizeof(err), MSG_NOSIGNAL) < 0 || err.code)
+	if (!helper_answer(stall.with.socket, &err) || err.code)
 		_exit(1);
 	make_wave(&stall);
 }
