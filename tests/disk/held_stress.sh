@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 6.12: its kernel has reads only, this host and sid have all
+# not in guests: it takes minutes there; held and stall test what differs by kernel
 # time limit: 300 s
 # fio with verification, sync, find and log rotation on a disk whose calls are delayed, and killed holders: no deadlock, no error
 # that was not asked for, no byte changed. $EVAL_STRESS_SECONDS (20) and $EVAL_STRESS_KILLS (20) for longer runs.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.1 6.12 sid: cgroup v2 with the io controller is in guests only
+# gate: 6.1: cgroup v2 with the io controller is in guests only, and alike in all
 # time limit: 300 s
 # disk_throttle: how fast a cgroup reads, writes and syncs under limits, what the evidence counts, and that the limits that
 # were there come back however the fault ends. Where cgroup v2 has no io controller, only what is refused.
