@@ -78,7 +78,7 @@ check_match "… findings in words, the worst first" "$said" 'cut \(network_part
 check_match "… what each fault did" "$said" \
 	'ping [0-9.]+ ms before, [0-9]+ ms under the fault, [0-9.]+ ms after, [0-9]+ of [0-9]+ samples bad. Recovered'
 check_match "… and how many samples were bad" "$said" ' under the fault, [0-9.]+ ms after, (7[0-9]|8[0-9]) of 1[0-9]+ samples bad'
-check_match "… parameters in effect" "$said" 'latency on n1, engine [a-z]+, with .*min_ms 50, max_ms 150'
+check_match "… parameters in effect" "$said" 'latency on n1, engine [a-z]+, with .*min_ms 400, max_ms 600'
 check_match "… events, with text as text" "$said" '[0-9.]+ s: first hit in the kernel.*s: <script>alert\(1\)</script>'
 check_match "… how to reproduce it" "$said" 'eval run campaign .*/page.yaml'
 check_eq "print: drawings and tables, no canvas" "$(seen '.print | [([.drawings, .tables | all] | all), (.plots | any)] | @json')" '[true,false]'

@@ -251,7 +251,9 @@ watch_end w
 # --- A namespace without a name ----------------------------------------------------------------------------------------
 spawn unshare --net sleep 300
 nameless=$spawned
-wait_for 5 bash -c "[[ \$(readlink /proc/$nameless/ns/net) != \$(readlink /proc/self/ns/net) ]]" || exit 1
+# Its link cannot be read while the process executes another program.
+has_own_namespace() { local its; its=$(readlink "/proc/$nameless/ns/net") && [[ -n $its && $its != "$(readlink /proc/self/ns/net)" ]]; }
+wait_for 5 has_own_namespace || exit 1
 nsenter --net="/proc/$nameless/ns/net" ip link add eth0 type veth peer name eth1
 nsenter --net="/proc/$nameless/ns/net" ip addr add 10.98.0.1/24 dev eth0
 nsenter --net="/proc/$nameless/ns/net" ip link set eth0 up

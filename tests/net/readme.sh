@@ -82,13 +82,15 @@ full=$(sql "SELECT target_node FROM trials WHERE chaos = 'full-follower'")
 check_match "that one ended for want of space, and no other" "$(sql "SELECT chaos, json_extract(value, '\$.output')
 	FROM trials, json_each(commands_json) WHERE json_extract(value, '\$.output') LIKE '%ended:%'")" \
 	"^full-follower\|$full ended: .*no space left on device.?$"
-if [[ $(feature fmod_ret) == true ]]; then
+if [[ $(feature fmod_ret) == true || $(feature precontent) == true ]]; then
 	check_eq "its disk seemed to have no block left" "$(sql "SELECT json_extract(evidence, '\$.engine'),
-		json_extract(evidence, '\$.spaces[0].left_bytes') FROM trials WHERE chaos = 'full-follower'")" "hook|0"
+		json_extract(evidence, '\$.spaces[0].left_bytes') FROM trials WHERE chaos = 'full-follower'")" "$([[ $(feature fmod_ret) == true ]] && echo hook || echo precontent)|0"
 else
 	check_eq "its disk had no block left" "$(sql "SELECT json_extract(evidence, '\$.engine'), json_extract(evidence,
 		'\$.spaces[0].available_at_start_bytes') - json_extract(evidence, '\$.spaces[0].fell_bytes') < 4096
 		FROM trials WHERE chaos = 'full-follower'")" "fill|1"
+fi
+if [[ $(feature fmod_ret) != true ]]; then
 	check_match "and why not by the hook is recorded" "$(sql "SELECT json_extract(evidence, '\$.why_not_hook')
 		FROM trials WHERE chaos = 'full-follower'")" "fmod_ret programs, which kernel lockdown refuses"
 fi
