@@ -150,6 +150,28 @@ slow "engine: permission: reads" "$disk/data/f" pread 3
 fast "engine: permission: writes pass" "$disk/data/f" pwrite 3
 revert permission
 
+# --- A target that asks faster than eval answers, and folders that move -----------------------------------------------
+if [[ $engine == precontent ]]; then
+	hold busy io_error "$disk/data" --first 1 --operation read
+	for ((i = 0; i < 4; i++)); do (timeout 3 "$file_calls" "$disk/data/f" pread 10000000 2 >"$work/busy.$i" 2>&1) & busy[i]=$!; done
+	wait "${busy[@]}"
+	check "calls without a pause for 3 s: the fault lives on" is_running "$inject_pid"
+	revert busy
+	check_eq "… and has hit one of them" "$(evidence busy '.hit == 1 and .seen > 1000')" true
+	hold moves disk_latency "$disk/data" --min-ms 40 --max-ms 40 --operation read
+	for ((i = 0; i < 50; i++)); do mv "$disk/data/new" "$disk/data/newer" && mv "$disk/data/newer" "$disk/data/new"; done
+	sleep 0.3
+	slow "a folder that moves within the data_dir stays in scope" "$disk/data/new/f" pread 2
+	revert moves
+	mkdir -p "$disk/data/a/b" "$disk/beside/b"
+	hold link disk_latency "$disk/data" --min-ms 40 --max-ms 40 --operation read
+	mv "$disk/data/a" "$disk/data/was" && ln -s "$disk/beside" "$disk/data/a" && mkdir "$disk/beside/b/c" "$disk/data/was/b/c"
+	sleep 0.3
+	cp "$disk/beside/f.0" "$disk/beside/b/c/f.0"
+	fast "a link in a folder's place does not lead out of the data_dir" "$disk/beside/b/c/f" pread 2
+	revert link
+fi
+
 # --- Files that were open before -----------------------------------------------------------------------------------
 mkfifo "$work/go"
 (exec 3<>"$work/go"; exec "$file_calls" "$disk/data/open" keep <&3 >"$work/keep" 2>&1) &

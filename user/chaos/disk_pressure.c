@@ -159,7 +159,7 @@ static int try_precontent(struct disk_fault *disk, const struct fault_spec *spec
 	_cleanup_json_ json_t *opened = NULL;
 
 	if (!strcmp(fault_text_param(spec, "engine"), "auto"))
-		opened = calls_opened_before(spec->target, spec->watch);
+		opened = calls_opened_before(spec);
 	if (!opened)
 		return try_engine_of(disk, &disk_precontent_engine, spec, shown, &disk->why_not_precontent, err);
 	error_set(&disk->why_not_precontent, -EOPNOTSUPP, "%s", json_string_value(opened));

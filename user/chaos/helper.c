@@ -43,7 +43,13 @@ int helper_start(struct helper *helper, void (*run)(int socket, const void *arg)
 	if (helper->pid < 0)
 		return error_set_errno(err, -errno, "cannot start the process that %s", helper->does);
 	helper->pidfd = pidfd_of(helper->pid);
-	return helper->pidfd < 0 ? error_set_errno(err, -errno, "cannot watch the process that %s", helper->does) : 0;
+	if (helper->pidfd >= 0)
+		return 0;
+	error_set_errno(err, helper->pidfd, "cannot watch the process that %s", helper->does);
+	kill(helper->pid, SIGKILL);
+	waitpid(helper->pid, NULL, 0);
+	helper->pid = 0;
+	return err ? err->code : -EIO;
 }
 
 int helper_wait_answer(struct helper *helper, const struct fault_spec *spec, const struct session *session,

@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -21,8 +23,8 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* How long a thread counts as in its cgroup, or not, without another look. */
-#define CGROUP_NS (200 * NSEC_PER_MSEC)
+/* How long a thread counts as of its program and in its cgroup without another look. */
+#define LOOK_AGAIN_NS (200 * NSEC_PER_MSEC)
 #define IOCBS_MAX 128
 /* How long to wait for a thread to fall asleep: in all, longer than a processor is given to others. */
 #define SLEEP_STEP_NS 20000
@@ -31,7 +33,7 @@
 struct known {
 	pid_t thread;
 	int syscall_fd; /* -1: free */
-	bool is_own, in_cgroup;
+	bool is_own, in_cgroup, polls_ring;
 	pid_t submitter;               /* of an io_uring worker */
 	uint64_t cgroup_id, looked_ns; /* what in_cgroup is about */
 	struct uring rings;            /* the thread's, or its submitter's */
@@ -113,22 +115,19 @@ bool caller_is_in_cgroup(int cgroup_root, pid_t thread, uint64_t id)
 	return false;
 }
 
-static void known_load(struct callers *callers, struct known *known, pid_t thread)
+static void known_load(struct known *known, pid_t thread)
 {
 	char path[64], comm[32];
-	struct stat program;
 
 	fd_close(known->syscall_fd);
 	*known = (struct known){.thread = thread};
 	snprintf(path, sizeof(path), "/proc/%d/syscall", thread);
 	known->syscall_fd = open(path, O_RDONLY | O_CLOEXEC);
-	snprintf(path, sizeof(path), "/proc/%d/exe", thread);
-	known->is_own =
-		!stat(path, &program) && program.st_dev == callers->own_device && program.st_ino == callers->own_inode;
 	read_proc(thread, "comm", comm, sizeof(comm));
-	/* Linux names it so, by the submitter. */
+	/* Linux names them so: a worker by its submitter, and the thread that polls a ring (SQPOLL). */
 	if (sscanf(comm, "iou-wrk-%d", &known->submitter) != 1)
 		known->submitter = 0;
+	known->polls_ring = !strncmp(comm, "iou-sqp-", 8);
 }
 
 int caller_read_call(int syscall_fd, struct system_call *call)
@@ -236,6 +235,27 @@ static enum eval_call copies(pid_t thread, unsigned long to, unsigned long from,
 	return EVAL_CALL_WRITE;
 }
 
+/* The call may ask for much more than its pipe has. */
+static enum eval_call splices(pid_t thread, const struct system_call *call, int file_fd, struct caller *out)
+{
+	_cleanup_close_ int pipe_fd = -1;
+	struct statx st;
+	char path[64];
+	int bytes = 0;
+
+	if (!caller_has_file(thread, call->args[2], file_fd))
+		return EVAL_CALL_READ;
+	out->descriptor = (int)call->args[2];
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread, (int)call->args[0]);
+	if (!statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &st) && S_ISFIFO(st.stx_mode))
+		pipe_fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (pipe_fd < 0 || ioctl(pipe_fd, FIONREAD, &bytes) || bytes < 0)
+		bytes = 0;
+	if (out->length > (uint64_t)bytes)
+		out->length = (uint64_t)bytes;
+	return EVAL_CALL_WRITE;
+}
+
 static enum eval_call call_of_system(pid_t thread, const struct system_call *call, int file_fd, struct caller *out)
 {
 	switch (call->number) {
@@ -245,6 +265,7 @@ static enum eval_call call_of_system(pid_t thread, const struct system_call *cal
 		return positioned(EVAL_CALL_WRITE, call, out);
 	case SYS_write:
 		out->length = call->args[2];
+		out->exact = true;
 		out->descriptor = (int)call->args[0];
 		return EVAL_CALL_WRITE;
 	case SYS_writev:
@@ -260,6 +281,7 @@ static enum eval_call call_of_system(pid_t thread, const struct system_call *cal
 	case SYS_truncate:
 	case SYS_ftruncate:
 	case SYS_openat:
+	case SYS_openat2:
 #ifdef SYS_open
 	case SYS_open:
 	case SYS_creat:
@@ -271,7 +293,7 @@ static enum eval_call call_of_system(pid_t thread, const struct system_call *cal
 	case SYS_copy_file_range:
 		return copies(thread, call->args[2], call->args[0], call->args[1], file_fd, out);
 	case SYS_splice:
-		return caller_has_file(thread, call->args[2], file_fd) ? EVAL_CALL_WRITE : EVAL_CALL_READ;
+		return splices(thread, call, file_fd, out);
 	case SYS_io_submit:
 		return find_iocb(thread, call, file_fd, out);
 	default:
@@ -279,20 +301,22 @@ static enum eval_call call_of_system(pid_t thread, const struct system_call *cal
 	}
 }
 
-static bool look_at_cgroup(struct callers *callers, struct known *known)
+/* A thread may execute another program, and be moved to another cgroup. */
+static void look_at_thread(struct callers *callers, struct known *known)
 {
-	uint64_t id, now_ns;
+	uint64_t id = callers->cgroup_id ? *callers->cgroup_id : 0, now_ns = clock_monotonic_ns();
+	struct statx program;
+	char path[64];
 
-	if (!callers->cgroup_id)
-		return true;
-	id = *callers->cgroup_id;
-	now_ns = clock_monotonic_ns();
-	if (known->cgroup_id != id || now_ns - known->looked_ns > CGROUP_NS) {
-		known->in_cgroup = id && caller_is_in_cgroup(callers->cgroup_root, known->thread, id);
-		known->cgroup_id = id;
-		known->looked_ns = now_ns;
-	}
-	return known->in_cgroup;
+	if (known->looked_ns && known->cgroup_id == id && now_ns - known->looked_ns < LOOK_AGAIN_NS)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/exe", known->thread);
+	known->is_own = !statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &program) &&
+			makedev(program.stx_dev_major, program.stx_dev_minor) == callers->own_device &&
+			program.stx_ino == callers->own_inode;
+	known->in_cgroup = !callers->cgroup_id || (id && caller_is_in_cgroup(callers->cgroup_root, known->thread, id));
+	known->cgroup_id = id;
+	known->looked_ns = now_ns;
 }
 
 void callers_look(struct callers *callers, pid_t thread, int file_fd, struct caller *out)
@@ -313,13 +337,14 @@ void callers_look(struct callers *callers, pid_t thread, int file_fd, struct cal
 	}
 	got = known->thread == thread && read_asking(known->syscall_fd, &call);
 	if (!got) {
-		known_load(callers, known, thread);
+		known_load(known, thread);
 		got = read_asking(known->syscall_fd, &call);
 	}
+	look_at_thread(callers, known);
 	out->is_own = known->is_own;
-	out->in_cgroup = look_at_cgroup(callers, known);
+	out->in_cgroup = known->in_cgroup;
 	out->submitter = known->submitter;
-	out->is_uring = out->submitter || (got && call.number == SYS_io_uring_enter);
+	out->is_uring = out->submitter || known->polls_ring || (got && call.number == SYS_io_uring_enter);
 	if (out->is_uring)
 		out->call = uring_call(&known->rings, out->submitter ?: thread, file_fd, out);
 	else if (got)

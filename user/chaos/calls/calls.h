@@ -93,7 +93,6 @@ struct system_call {
 	long number; /* -1: in none, for example a page fault */
 	unsigned long args[6];
 };
-/* From a descriptor of /proc/TID/syscall; false if there is none. */
 /* Reads /proc/TID/syscall: 0, -EAGAIN if the thread runs, or -ESRCH. */
 int caller_read_call(int syscall_fd, struct system_call *call);
 /* True if the thread's cgroup, or one above it, has this id. cgroup_root is cgroup_root_open()'s. */
@@ -104,7 +103,7 @@ struct caller {
 	bool is_uring;   /* the call is io_uring's */
 	pid_t submitter; /* one of io_uring's own threads makes it, for this thread; 0: the thread itself */
 	enum eval_call call;
-	bool exact; /* offset and length are the call's own, not whole pages */
+	bool exact; /* length is the call's own, not that of whole pages */
 	uint64_t offset, length;
 	int descriptor; /* the caller's, of a write; -1: not known */
 	int mode;       /* of fallocate */
@@ -128,7 +127,9 @@ struct marks {
 	struct marked_folder *folders; /* by watch descriptor, ascending */
 	size_t count, room;
 	uint64_t lost;
-	int first_error; /* of a folder that was lost */
+	int first_error;            /* of a folder that was lost */
+	void (*between)(void *arg); /* called every few folders: calls on those that are marked wait already */
+	void *between_arg;
 };
 /* Marks every folder below the roots. A root that cannot be marked is an error, other folders count as lost. */
 int marks_set(struct marks *marks);
@@ -156,10 +157,9 @@ int calls_choose(const struct calls_engine **out, const struct fault_spec *spec,
 
 /*
  * opened.c: a text, a new reference, about files that processes opened, or may have opened, before the kernel could be
- * made to ask about them; NULL if there are none. watch may be NULL.
+ * made to ask about them; NULL if there are none.
  */
-struct chaos_watch;
-json_t *calls_opened_before(const struct target *target, const struct chaos_watch *watch);
+json_t *calls_opened_before(const struct fault_spec *spec);
 
 /* serve.c: the process. */
 struct calls_server {

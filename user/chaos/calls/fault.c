@@ -146,7 +146,7 @@ int calls_activate(void *state, uint64_t duration_ns, struct error *err)
 	if (ret)
 		return ret;
 	if (fault->engine != &calls_lock && calls_decided_at_open())
-		fault->untouched = calls_opened_before(fault->spec->target, fault->spec->watch);
+		fault->untouched = calls_opened_before(fault->spec);
 	renew_cgroup(fault);
 	return session_activate(fault->session, duration_ns, err);
 }

@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "chaos/calls/calls.h"
@@ -21,6 +23,7 @@
 
 #define CHANGES (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_ONLYDIR | IN_EXCL_UNLINK)
 #define DEPTH_MAX 64
+#define BETWEEN_FOLDERS 16
 
 struct marked_folder {
 	int watch;
@@ -91,6 +94,8 @@ static int mark_one(struct marks *marks, int fd, size_t root, const char *path)
 	char name[32];
 	int watch;
 
+	if (marks->count % BETWEEN_FOLDERS == 0 && marks->between)
+		marks->between(marks->between_arg);
 	/* First, so that a folder made after the listing is told of. */
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	watch = inotify_add_watch(marks->changes_fd, name, CHANGES);
@@ -180,6 +185,15 @@ static void marks_renew(struct marks *marks)
 	marks_set(marks);
 }
 
+/* Nothing on the way may lead out of the data_dir: the target may put a link in a folder's place. */
+static int open_below(int root_fd, const char *path)
+{
+	const struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+				     .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+
+	return (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+}
+
 static void add_new(struct marks *marks, int watch, const char *name)
 {
 	size_t at = find(marks, watch), root;
@@ -190,39 +204,43 @@ static void add_new(struct marks *marks, int watch, const char *name)
 		return;
 	root = marks->folders[at].root;
 	snprintf(path, sizeof(path), "%s", marks->folders[at].path);
-	fd = *path ? openat(marks->root_fds[root], path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-		   : dup(marks->root_fds[root]);
+	fd = *path ? open_below(marks->root_fds[root], path) : dup(marks->root_fds[root]);
 	if (fd >= 0)
 		mark_child(marks, fd, root, path, name, 0);
 }
 
-/* True if everything has to be marked anew. */
-static bool follow_one(struct marks *marks, const struct inotify_event *event)
+/* Sets *moved to the cookie of a folder that has left its place and, so far, is nowhere else below the data_dirs. */
+static void follow_one(struct marks *marks, const struct inotify_event *event, bool *renew, uint32_t *moved)
 {
 	if (event->mask & IN_Q_OVERFLOW)
-		return true;
+		*renew = true;
 	if (event->mask & IN_IGNORED)
 		forget(marks, event->wd);
 	if (!(event->mask & IN_ISDIR) || !event->len)
-		return false;
+		return;
 	if (event->mask & (IN_CREATE | IN_MOVED_TO))
 		add_new(marks, event->wd, event->name);
-	return event->mask & IN_MOVED_FROM;
+	if (event->mask & IN_MOVED_FROM) {
+		*renew |= *moved != 0;
+		*moved = event->cookie;
+	} else if ((event->mask & IN_MOVED_TO) && event->cookie == *moved) {
+		*moved = 0;
+	}
 }
 
 void marks_follow(struct marks *marks)
 {
 	_Alignas(struct inotify_event) char buffer[16 * 1024];
+	ssize_t got = read(marks->changes_fd, buffer, sizeof(buffer));
+	uint32_t moved = 0;
 	bool renew = false;
-	ssize_t got;
 
-	while ((got = read(marks->changes_fd, buffer, sizeof(buffer))) > 0)
-		for (ssize_t at = 0; at < got;) {
-			const struct inotify_event *event = (const struct inotify_event *)(buffer + at);
+	for (ssize_t at = 0; at < got;) {
+		const struct inotify_event *event = (const struct inotify_event *)(buffer + at);
 
-			renew |= follow_one(marks, event);
-			at += (ssize_t)(sizeof(*event) + event->len);
-		}
-	if (renew)
+		follow_one(marks, event, &renew, &moved);
+		at += (ssize_t)(sizeof(*event) + event->len);
+	}
+	if (renew || moved)
 		marks_renew(marks);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "chaos/calls/calls.h"
@@ -21,23 +22,43 @@
 
 #define NAMED_MAX 3
 
-/* True if the link of an open descriptor is a file below one of the target's folders. */
-static bool is_below(const struct target *target, const char *link, const struct stat *st, dev_t *device)
+/* True if the path is below one of the target's folders. */
+static bool is_path_below(const struct target *target, const char *path)
 {
 	for (size_t i = 0; i < target->directory_count; i++) {
-		const struct target_directory *directory = &target->directories[i];
-		char root[PATH_MAX], name[32];
-		ssize_t length;
+		char root[PATH_MAX];
+		size_t length;
 
-		snprintf(name, sizeof(name), "/proc/self/fd/%d", directory->fd);
-		length = readlink(name, root, sizeof(root) - 1);
-		if (st->st_dev != directory->device || length < 0)
-			continue;
-		*device = directory->device;
-		if (!strncmp(link, root, (size_t)length) && (link[length] == '/' || length == 1))
+		calls_path_of(target->directories[i].fd, root, sizeof(root));
+		length = strlen(root);
+		if (length && !strncmp(path, root, length) && (path[length] == '/' || length == 1))
 			return true;
 	}
 	return false;
+}
+
+/* True if the descriptor is a regular file on the device of one of the target's folders. */
+static bool is_on_device(const struct target *target, int fds, const char *name, dev_t *device)
+{
+	struct statx st;
+
+	/* Does not ask who serves the file system. */
+	if (statx(fds, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &st) || !S_ISREG(st.stx_mode))
+		return false;
+	*device = makedev(st.stx_dev_major, st.stx_dev_minor);
+	for (size_t i = 0; i < target->directory_count; i++)
+		if (target->directories[i].device == *device)
+			return true;
+	return false;
+}
+
+/* Where mounts differ, so do paths: then all files on the device may be the target's. */
+static bool has_own_mounts(int proc_fd)
+{
+	struct stat theirs, ours;
+
+	return !fstatat(proc_fd, "ns/mnt", &theirs, 0) && !stat("/proc/self/ns/mnt", &ours) &&
+	       theirs.st_ino != ours.st_ino;
 }
 
 /* How many files below the folders, on file systems watched since after the process began, it has open. */
@@ -46,6 +67,7 @@ static size_t count_files(int proc_fd, const struct target *target, const struct
 {
 	int fd = openat(proc_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	bool by_device = has_own_mounts(proc_fd);
 	const struct dirent *entry;
 	size_t count = 0;
 
@@ -53,14 +75,15 @@ static size_t count_files(int proc_fd, const struct target *target, const struct
 		fd_close(fd);
 	while (dir && (entry = readdir(dir))) {
 		char link[PATH_MAX];
-		struct stat st;
 		dev_t device;
 		ssize_t length = readlinkat(fd, entry->d_name, link, sizeof(link) - 1);
 
-		if (length < 0 || fstatat(fd, entry->d_name, &st, 0) || !S_ISREG(st.st_mode))
+		if (length < 0)
 			continue;
 		link[length] = '\0';
-		count += is_below(target, link, &st, &device) && chaos_watch_since_ns(watch, device) > started_ns;
+		count += (by_device || is_path_below(target, link)) &&
+			 is_on_device(target, fd, entry->d_name, &device) &&
+			 chaos_watch_since_ns(watch, device) > started_ns;
 	}
 	return count;
 }
@@ -70,7 +93,7 @@ static uint64_t start_of(pid_t pid)
 	return procfs_start_ticks(pid) * (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
-json_t *calls_opened_before(const struct target *target, const struct chaos_watch *watch)
+json_t *calls_opened_before(const struct fault_spec *spec)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/proc");
 	const struct dirent *entry;
@@ -85,8 +108,9 @@ json_t *calls_opened_before(const struct target *target, const struct chaos_watc
 
 		if (!isdigit((unsigned char)entry->d_name[0]) || pid == getpid())
 			continue;
+		fault_spec_renew_others(spec);
 		proc_fd = procfs_open(entry->d_name);
-		count = proc_fd < 0 ? 0 : count_files(proc_fd, target, watch, start_of(pid));
+		count = proc_fd < 0 ? 0 : count_files(proc_fd, spec->target, spec->watch, start_of(pid));
 		if (!count)
 			continue;
 		files += count;

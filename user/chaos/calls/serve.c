@@ -73,8 +73,8 @@ static void answer(const struct server *server, int fd, unsigned int response)
 	 * it. */
 	if (write(server->marks.fan_fd, &reply, sizeof(reply)) < 0 && response != FAN_ALLOW) {
 		reply.response = FAN_ALLOW;
-		if (write(server->marks.fan_fd, &reply, sizeof(reply)) < 0)
-			errno = 0;
+		if (write(server->marks.fan_fd, &reply, sizeof(reply)) == sizeof(reply))
+			server->shared->overflowed++;
 	}
 	close(fd);
 }
@@ -264,27 +264,49 @@ static void take(struct server *server, const struct fanotify_event_metadata *ev
 		return;
 	}
 	is_hit = calls_draw(server->with->request, server->shared->matched++, &delay_ns);
-	retries_expect(&server->retries, event->fd, event->pid, &caller, now_ns + (is_hit ? delay_ns : 0));
+	/* A refused call ends: if io_uring makes it again (EAGAIN), that is another one. */
+	if (!is_hit || server->with->request->effect != CALLS_REFUSE)
+		retries_expect(&server->retries, event->fd, event->pid, &caller, now_ns + (is_hit ? delay_ns : 0));
 	if (is_hit)
 		hit(server, event->fd, event->pid, &caller, now_ns, delay_ns);
 	else
 		answer(server, event->fd, FAN_ALLOW);
 }
 
-/* Until the queue is empty, but no longer than a call may be late. */
+/*
+ * Until the queue is empty, but no longer than an end may stay unseen: a target that asks faster than we answer would
+ * keep us here.
+ */
 static void take_all(struct server *server)
 {
 	_Alignas(struct fanotify_event_metadata) char buffer[2048];
+	uint64_t now_ns = clock_monotonic_ns(), until_ns = now_ns + CALLS_LOOK_NS;
 	ssize_t got;
 
-	while ((got = read(server->marks.fan_fd, buffer, sizeof(buffer))) > 0) {
+	while (now_ns < until_ns && (got = read(server->marks.fan_fd, buffer, sizeof(buffer))) > 0) {
 		const struct fanotify_event_metadata *event = (const void *)buffer;
-		uint64_t now_ns = clock_monotonic_ns();
 
+		now_ns = clock_monotonic_ns();
 		for (; FAN_EVENT_OK(event, got); event = FAN_EVENT_NEXT(event, got))
 			take(server, event, now_ns);
-		release_until(server, clock_monotonic_ns());
+		now_ns = clock_monotonic_ns();
+		release_until(server, now_ns);
 	}
+}
+
+/* What cannot wait: also called while folders are marked, which may take seconds. */
+static void go_on(void *arg)
+{
+	struct server *server = arg;
+	struct pollfd holder = {.fd = server->with->socket, .events = POLLIN};
+	uint64_t now_ns = clock_monotonic_ns();
+
+	calls_beat(server->with, now_ns);
+	release_until(server, calls_is_live(server->with, now_ns) ? now_ns : UINT64_MAX);
+	take_all(server);
+	/* The holder sends nothing: this is its end. */
+	if (poll(&holder, 1, 0) > 0)
+		_exit(0);
 }
 
 static void wait_for_questions(struct server *server, struct pollfd fds[3])
@@ -309,21 +331,13 @@ _Noreturn static void serve(struct server *server)
 	struct pollfd fds[3] = {};
 
 	for (;;) {
-		uint64_t now_ns = clock_monotonic_ns();
-
-		calls_beat(server->with, now_ns);
-		release_until(server, calls_is_live(server->with, now_ns) ? now_ns : UINT64_MAX);
-		if (fds[0].revents)
-			take_all(server);
+		go_on(server);
 		if (server->spaces)
-			spaces_step(server->spaces, now_ns);
+			spaces_step(server->spaces, clock_monotonic_ns());
 		if (fds[1].revents)
 			marks_follow(&server->marks);
 		server->shared->folders = (__u32)server->marks.count;
 		server->shared->folders_lost = server->marks.lost;
-		/* The holder sends nothing: this is its end. */
-		if (fds[2].revents)
-			_exit(0);
 		wait_for_questions(server, fds);
 	}
 }
@@ -336,6 +350,8 @@ static int open_marks(struct server *server, struct error *err)
 	marks->mask = server->with->engine->mask;
 	marks->root_fds = server->with->root_fds;
 	marks->root_count = server->with->root_count;
+	marks->between = go_on;
+	marks->between_arg = server;
 	marks->fan_fd = calls_group_open(server->with->engine);
 	if (marks->fan_fd < 0)
 		return error_set_errno(err, marks->fan_fd, "cannot ask the kernel for file calls (fanotify)");
@@ -390,6 +406,7 @@ _Noreturn void calls_serve(const struct calls_server *with)
 		open_marks(&server, &err);
 	if (!err.code && own.request->effect == CALLS_FILL)
 		spaces_new(&server.spaces, own.request, roots, own.root_count, own.shared, &err);
+	calls_beat(&own, clock_monotonic_ns());
 	if (!helper_answer(own.socket, &err) || err.code)
 		_exit(1);
 	serve(&server);

@@ -31,6 +31,10 @@
 #define CHARGES_MAX 256
 #define BLOCK_MASK 4095ULL
 #define GROWN_MAX 32
+/* No call writes more: the kernel's MAX_RW_COUNT. */
+#define CALL_BYTES_MAX 0x7ffff000ULL
+/* FALLOC_FL_WRITE_ZEROES, since Linux 6.17; Debian 12's header has no name for it. */
+#define WRITE_ZEROES 0x80
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC 0x58465342 /* Debian 12's header has no name for it */
 #endif
@@ -93,14 +97,15 @@ static uint64_t ahead_bytes(const struct space *space)
 		const struct grown *one = &space->grown[i];
 		struct stat st;
 
-		if (one->inode && !stat(one->path, &st) && st.st_ino == one->inode &&
+		if (one->inode && !lstat(one->path, &st) && st.st_ino == one->inode &&
 		    (uint64_t)st.st_blocks * 512 > rounded((uint64_t)st.st_size))
 			bytes += (uint64_t)st.st_blocks * 512 - rounded((uint64_t)st.st_size);
 	}
 	return bytes;
 }
 
-static void remember_grown(struct space *space, int file_fd, const struct stat *st)
+/* is_ahead: what is behind its end is XFS's, not the file's for good. */
+static void remember_grown(struct space *space, int file_fd, const struct stat *st, bool is_ahead)
 {
 	struct grown *one = NULL;
 	char name[32];
@@ -109,6 +114,10 @@ static void remember_grown(struct space *space, int file_fd, const struct stat *
 	for (size_t i = 0; i < GROWN_MAX && !one; i++)
 		if (space->grown[i].inode == st->st_ino)
 			one = &space->grown[i];
+	if (one && !is_ahead)
+		one->inode = 0;
+	if (!is_ahead)
+		return;
 	if (!one) {
 		space->grown_newest = (space->grown_newest + 1) % GROWN_MAX;
 		one = &space->grown[space->grown_newest];
@@ -118,6 +127,13 @@ static void remember_grown(struct space *space, int file_fd, const struct stat *
 	length = readlink(name, one->path, sizeof(one->path) - 1);
 	one->path[length < 0 ? 0 : length] = '\0';
 	one->inode = st->st_ino;
+}
+
+static bool is_preallocated(int file_fd)
+{
+	struct fsxattr attributes;
+
+	return !ioctl(file_fd, FS_IOC_FSGETXATTR, &attributes) && (attributes.fsx_xflags & FS_XFLAG_PREALLOC);
 }
 
 static void take_sample(struct space *space, uint64_t now_ns)
@@ -273,19 +289,28 @@ static bool is_copied(const struct space *space, int file_fd)
 static uint64_t allocated_bytes(const struct space *space, int file_fd, const struct stat *st)
 {
 	uint64_t allocated = (uint64_t)st->st_blocks * 512, size = rounded((uint64_t)st->st_size);
-	struct fsxattr attributes;
 
-	if (!space->is_xfs || allocated <= size ||
-	    (!ioctl(file_fd, FS_IOC_FSGETXATTR, &attributes) && (attributes.fsx_xflags & FS_XFLAG_PREALLOC)))
+	if (!space->is_xfs || allocated <= size || is_preallocated(file_fd))
 		return allocated;
 	return size;
+}
+
+/* At least: the event has whole pages, which an append does not fill from their start. */
+static uint64_t call_length(const struct caller *caller, bool appends)
+{
+	uint64_t length = caller->length < CALL_BYTES_MAX ? caller->length : CALL_BYTES_MAX;
+
+	if (caller->call == EVAL_CALL_FALLOCATE)
+		return caller->length;
+	return appends && !caller->exact ? (length > BLOCK_MASK ? length - BLOCK_MASK : 1) : length;
 }
 
 /* The space that the call needs. *in_hole: it is within the file, where there may be no block. */
 static uint64_t needed_bytes(const struct space *space, int file_fd, const struct stat *st, const struct caller *caller,
 			     bool appends, bool *in_hole)
 {
-	uint64_t offset = appends ? (uint64_t)st->st_size : caller->offset, end = offset + caller->length;
+	uint64_t length = call_length(caller, appends), offset = appends ? (uint64_t)st->st_size : caller->offset;
+	uint64_t end = offset + length;
 	uint64_t last = rounded(end), size = rounded((uint64_t)st->st_size), growth;
 	uint64_t allocated = allocated_bytes(space, file_fd, st);
 
@@ -297,7 +322,7 @@ static uint64_t needed_bytes(const struct space *space, int file_fd, const struc
 	if (caller->call == EVAL_CALL_FALLOCATE)
 		growth = larger(growth, beyond(last - (offset & ~BLOCK_MASK), allocated));
 	/* A file with holes is taken to have its blocks at its start. */
-	*in_hole = !growth && end > allocated;
+	*in_hole = !growth && (end < (uint64_t)st->st_size ? end : (uint64_t)st->st_size) > allocated;
 	return growth;
 }
 
@@ -314,7 +339,7 @@ static bool is_append(pid_t thread, const struct caller *caller)
 /* fallocate also frees space, and moves it. */
 static bool may_grow(const struct caller *caller)
 {
-	const int adds = FALLOC_FL_KEEP_SIZE | FALLOC_FL_ZERO_RANGE | FALLOC_FL_UNSHARE_RANGE;
+	const int adds = FALLOC_FL_KEEP_SIZE | FALLOC_FL_ZERO_RANGE | FALLOC_FL_UNSHARE_RANGE | WRITE_ZEROES;
 
 	if (caller->call == EVAL_CALL_FALLOCATE)
 		return !(caller->mode & ~adds);
@@ -341,6 +366,6 @@ enum space_answer spaces_ask(struct spaces *spaces, int file_fd, pid_t thread, c
 		return SPACE_LATER;
 	charge(space, needed, now_ns);
 	if (space->is_xfs)
-		remember_grown(space, file_fd, &st);
+		remember_grown(space, file_fd, &st, caller->call == EVAL_CALL_WRITE && !is_preallocated(file_fd));
 	return SPACE_GRANT;
 }

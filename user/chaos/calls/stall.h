@@ -47,10 +47,12 @@ struct stall_locks {
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	bool is_held;
-	size_t failed; /* writes that ended before they were let go */
+	uint64_t stall; /* its number */
+	size_t failed;  /* writes of this stall that ended before they were let go */
 	struct stall_thread {
 		struct stall_locks *locks;
 		size_t number;
+		uint64_t stall; /* that its write is for: it may still wait for its turn in the next one */
 		bool exists, is_busy;
 		int fd; /* -1: nothing to do */
 	} threads[CALLS_STALL_FILES];

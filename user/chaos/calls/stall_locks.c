@@ -73,7 +73,7 @@ static void *hold_locks(void *arg)
 		pthread_mutex_lock(&locks->mutex);
 		thread->fd = fd_close(thread->fd);
 		thread->is_busy = false;
-		locks->failed += locks->is_held;
+		locks->failed += locks->is_held && thread->stall == locks->stall;
 	}
 	return NULL;
 }
@@ -106,6 +106,7 @@ size_t stall_locks_take(struct stall_locks *locks, const struct stall_files *fil
 	pthread_mutex_lock(&locks->mutex);
 	locks->is_held = true;
 	locks->failed = 0;
+	locks->stall++;
 	for (size_t i = 0; i < files->count; i++) {
 		struct stall_thread *thread;
 
@@ -119,6 +120,7 @@ size_t stall_locks_take(struct stall_locks *locks, const struct stall_files *fil
 		/* The thread's own, which stays open for as long as it needs. */
 		thread->fd = fcntl(files->list[i].fd, F_DUPFD_CLOEXEC, 0);
 		thread->is_busy = thread->fd >= 0;
+		thread->stall = locks->stall;
 		begun += thread->is_busy;
 	}
 	pthread_cond_broadcast(&locks->changed);

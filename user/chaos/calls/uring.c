@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 
 #include "util/cleanup.h"
@@ -22,14 +23,17 @@
 /* IORING_OP_FTRUNCATE, since Linux 6.9; Debian 12's header has no name for it. */
 #define OP_FTRUNCATE 55
 
+/* Never asks who serves the file system: it may be a process that waits for us. */
 bool caller_has_file(pid_t thread, unsigned long descriptor, int file_fd)
 {
-	struct stat theirs, file;
+	struct statx theirs;
+	struct stat file;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread, (int)descriptor);
-	return !stat(path, &theirs) && !fstat(file_fd, &file) && theirs.st_dev == file.st_dev &&
-	       theirs.st_ino == file.st_ino;
+	return !statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &theirs) &&
+	       !fstat(file_fd, &file) && makedev(theirs.stx_dev_major, theirs.stx_dev_minor) == file.st_dev &&
+	       theirs.stx_ino == file.st_ino;
 }
 
 bool caller_read(pid_t thread, unsigned long address, void *out, size_t size)

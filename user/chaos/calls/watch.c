@@ -19,7 +19,8 @@
 
 struct watched {
 	char *path;
-	uint64_t mount; /* that is watched; 0: none yet */
+	uint64_t mount; /* that is watched, or was refused; 0: none yet */
+	bool is_watched;
 	dev_t device;
 	uint64_t since_ns;
 };
@@ -49,7 +50,7 @@ uint64_t chaos_watch_since_ns(const struct chaos_watch *watch, dev_t device)
 
 	/* A device's number may have been that of an earlier file system: the last one counts. */
 	for (size_t i = 0; watch && i < watch->count; i++)
-		if (watch->paths[i].mount && watch->paths[i].device == device)
+		if (watch->paths[i].is_watched && watch->paths[i].device == device)
 			since_ns = watch->paths[i].since_ns;
 	return since_ns;
 }
@@ -63,9 +64,12 @@ static void watch_path(const struct chaos_watch *watch, struct watched *watched)
 	if (statx(AT_FDCWD, watched->path, AT_NO_AUTOMOUNT, MOUNT_ID_UNIQUE, &now) || now.stx_mnt_id == watched->mount)
 		return;
 	fd = open(watched->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) || watch_device(watch, fd))
+	if (fd < 0 || fstat(fd, &st))
 		return;
+	/* A file system that has no such events is not tried again: the open folder would keep it from being unmounted.
+	 */
 	watched->mount = now.stx_mnt_id;
+	watched->is_watched = !watch_device(watch, fd);
 	watched->device = st.st_dev;
 	watched->since_ns = clock_boottime_to_host_ns(clock_boottime_ns());
 }

@@ -29,6 +29,9 @@ static int read_whole(int cgroup_fd, const char *name, char *out, size_t size)
 	while ((got = read(fd, out + length, size - 1 - length)) > 0)
 		length += (size_t)got;
 	out[length] = '\0';
+	/* Cut off, it would say that a disk has no limits. */
+	if (!got && length == size - 1)
+		return -E2BIG;
 	return got < 0 ? -errno : 0;
 }
 
@@ -171,6 +174,11 @@ static int no_controller(const char *path, struct error *err)
 			 "cgroup '%s' has no io.max: enable the io controller for it: systemctl set-property UNIT "
 			 "IOAccounting=yes, or write +io to cgroup.subtree_control of each cgroup above it",
 			 path);
+}
+
+bool throttle_cgroup_is_gone(int code)
+{
+	return code == -ENOENT || code == -ESTALE || code == -ENODEV || code == -EOPNOTSUPP;
 }
 
 int throttle_cgroup_open(int *cgroup_fd, const char *path, uint64_t id, struct error *err)

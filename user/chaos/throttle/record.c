@@ -67,7 +67,7 @@ int throttle_record_write(const struct throttle_record *record, const struct eva
 		text_append(text, sizeof(text), "\n");
 	}
 	length = strlen(text);
-	if (pwrite(record->fd, text, length, 0) != (ssize_t)length || ftruncate(record->fd, (off_t)length))
+	if (ftruncate(record->fd, 0) || pwrite(record->fd, text, length, 0) != (ssize_t)length)
 		return error_set_errno(err, -errno, "cannot write %s, which says what is to be restored", record->path);
 	return 0;
 }
@@ -98,10 +98,17 @@ static int restore_from(FILE *file, FILE *report)
 	int restored = 0, ret;
 	uint64_t id;
 
-	/* Empty: nothing was limited yet. A cgroup that is gone took its limits with it. */
-	if (!fgets(line, sizeof(line), file) || sscanf(line, "%" SCNu64 " %255[^\n]", &id, cgroup) != 2 ||
-	    throttle_cgroup_open(&cgroup_fd, cgroup, id, &err))
+	/* Empty: nothing was limited yet. */
+	if (!fgets(line, sizeof(line), file) || sscanf(line, "%" SCNu64 " %255[^\n]", &id, cgroup) != 2)
 		return 0;
+	ret = throttle_cgroup_open(&cgroup_fd, cgroup, id, &err);
+	/* A cgroup that is gone took its limits with it. */
+	if (ret && throttle_cgroup_is_gone(ret))
+		return 0;
+	if (ret) {
+		log_error("cannot restore the limits of a dead disk_throttle: %s", err.text);
+		return ret;
+	}
 	while (fgets(line, sizeof(line), file) && read_disk(line, &disk)) {
 		ret = throttle_restore_disk(cgroup_fd, &disk);
 		if (ret) {

@@ -150,8 +150,9 @@ int throttle_restore(struct eval_throttle *shared, int cgroup_fd, const char *pa
 
 	/* The process may have followed the unit into a new cgroup, which may be gone by now. */
 	if (cgroup_id(cgroup_fd, "") != shared->cgroup_id) {
-		if (throttle_cgroup_open(&newer_fd, path, shared->cgroup_id, NULL))
-			return 0;
+		ret = throttle_cgroup_open(&newer_fd, path, shared->cgroup_id, err);
+		if (ret)
+			return throttle_cgroup_is_gone(ret) ? 0 : ret;
 		cgroup_fd = newer_fd;
 	}
 	ret = restore_all(shared, cgroup_fd);

@@ -20,6 +20,8 @@ int throttle_find_disks(struct eval_throttle *shared, const struct target *targe
 extern const char *const throttle_limit_names[EVAL_THROTTLE_LIMITS]; /* the parameters */
 /* Opens the cgroup at path, which must have this id if it is not 0, and io.max. */
 int throttle_cgroup_open(int *cgroup_fd, const char *path, uint64_t id, struct error *err);
+/* True for an error of it that means that the cgroup, with its limits, is there no more. */
+bool throttle_cgroup_is_gone(int code);
 /* Return 0 or a negative errno. A disk without a line has no limits, and has done nothing. */
 int throttle_limits_read(int cgroup_fd, const struct eval_throttle_disk *disk, __u64 out[EVAL_THROTTLE_LIMITS]);
 int throttle_limits_write(int cgroup_fd, const struct eval_throttle_disk *disk,
