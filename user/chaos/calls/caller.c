@@ -302,7 +302,7 @@ static enum eval_call call_of_system(pid_t thread, const struct system_call *cal
 }
 
 /* A thread may execute another program, and be moved to another cgroup. */
-static void look_at_thread(struct callers *callers, struct known *known)
+static void know_thread(struct callers *callers, struct known *known)
 {
 	uint64_t id = callers->cgroup_id ? *callers->cgroup_id : 0, now_ns = clock_monotonic_ns();
 	struct statx program;
@@ -340,7 +340,7 @@ void callers_look(struct callers *callers, pid_t thread, int file_fd, struct cal
 		known_load(known, thread);
 		got = read_asking(known->syscall_fd, &call);
 	}
-	look_at_thread(callers, known);
+	know_thread(callers, known);
 	out->is_own = known->is_own;
 	out->in_cgroup = known->in_cgroup;
 	out->submitter = known->submitter;
