@@ -81,7 +81,8 @@ for name in exec-in tcp-in tcp-own tcp-six get get-six values status-asked tls; 
 	check_eq "$name: good" "$(errors_of $name)" good
 done
 while IFS=: read -r name error; do
-	check_match "$name: bad, in words that stay the same" "$(errors_of "$name")" "^$error\$"
+	# On a busy host one of the samples may time out instead.
+	check_match "$name: bad, in words that stay the same" "$(errors_of "$name")" "^$error(,timed out after 0.5 s)?\$"
 done <<END
 exec-out:exit 1
 tcp-out:cannot connect: Connection refused
