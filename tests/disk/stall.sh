@@ -123,7 +123,7 @@ if [[ -n $cgroup ]] && mkdir "$cgroup/eval-test-$test_id"; then
 	stall in_cgroup "$disk/data" 200 220 --cgroup "eval-test-$test_id"
 	(echo "$BASHPID" >"$cgroup/eval-test-$test_id/cgroup.procs" && longest "$disk/data/f" pwrite >"$work/in_cgroup")
 	revert in_cgroup
-	check_eq "cgroup: its processes are" "$(evidence in_cgroup '.hit >= 1 and .passed.other_cgroup == 0')" true
+	check_match "cgroup: its processes are" "$(evidence in_cgroup '"\(.hit), others \(.passed.other_cgroup)"')" "^[1-9][0-9]*, others 0$"
 else
 	skip "cgroup: others are no hits" "no cgroup v2 is mounted here"
 fi
@@ -151,8 +151,9 @@ since=$(date +%s%N)
 kill -KILL "$inject_pid"
 within "SIGKILL of the holder: the writer goes on" 200
 long killed_child || not_ok "a waiting writer"
+helper_pid=$(stall_pid) # looking takes a busy guest seconds
 since=$(date +%s%N)
-kill -KILL "$(stall_pid)"
+kill -KILL "$helper_pid"
 within "SIGKILL of eval-stall: it goes on" 200
 wait_for 5 is_over "$inject_pid"
 check_match "… and the holder says so" "$(cat "$work/killed_child.err" 2>/dev/null)" "eval-stall\) was killed"
@@ -163,8 +164,9 @@ within "SIGSTOP of the holder: it goes on with the lease" 2600
 kill -CONT "$inject_pid"
 wait_for 5 is_over "$inject_pid"
 long stopped_child || not_ok "a waiting writer"
+helper_pid=$(stall_pid)
 since=$(date +%s%N)
-kill -STOP "$(stall_pid)"
+kill -STOP "$helper_pid"
 within "SIGSTOP of eval-stall: its holder ends it" 2600
 wait_for 5 is_over "$inject_pid"
 check_match "… and says so" "$(cat "$work/stopped_child.err" 2>/dev/null)" "eval-stall\) did not run for .* was it stopped"
