@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 sid: below 6.14 all kernels have reads only, sid has both engines
+# gate: sid: it has both engines; below 6.14 all kernels have reads only
 # time limit: 300 s
 # disk_latency, io_error and io_hang: which calls are delayed, refused and held, and which are not; and that they go on when the
 # holder ends, however it ends. The precontent engine where the kernel has it, else the permission engine, which has reads only.

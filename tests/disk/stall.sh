@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10 6.12: 6.1 is between them, and this host is newer
+# gate: 5.10: the oldest; this host is newer than the others
 # time limit: 240 s
 # disk_stall: which calls wait and which do not, for how long and how often; that files' content is never changed, and that
 # writers go on when the holder ends, however it ends.
