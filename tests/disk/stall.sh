@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# gate: 5.10: the oldest; this host is newer than the others
+# not in guests: emulated, a look through all processes takes longer than a stall, so that its hits are missed
 # time limit: 240 s
 # disk_stall: which calls wait and which do not, for how long and how often; that files' content is never changed, and that
 # writers go on when the holder ends, however it ends.
