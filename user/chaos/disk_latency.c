@@ -9,8 +9,6 @@
 /* As in eval_draw_ns(): the span must be below 2^34 ns. */
 #define DELAY_MS_MAX 10000
 
-static const char *const engines[] = {"auto", "precontent", "permission", NULL};
-
 static const struct chaos_field fields[] = {
 	{.name = "min_ms",
 	 .type = FIELD_NUMBER,
@@ -32,25 +30,16 @@ static const struct chaos_field fields[] = {
 	 .help = "share of the calls that are delayed, above 0 (default: 100)"},
 	CALLS_FIELD_OPERATION("are delayed"),
 	CALLS_FIELD_FILES,
-	{.name = "engine",
-	 .type = FIELD_CHOICE,
-	 .choices = engines,
-	 .fallback = "\"auto\"",
-	 .arg = "auto|precontent|permission",
-	 .help = "precontent needs Linux 6.14, permission has reads only (default: auto, precontent if possible)"},
-	CALLS_FIELD_DATA_DIRS,
+	CALLS_FIELD_ENGINE,
+	CHAOS_FIELD_DATA_DIRS,
 	{},
 };
 
 static int delays_check(const json_t *params, const char **field, struct error *err)
 {
-	const json_t *min = json_object_get(params, "min_ms"), *max = json_object_get(params, "max_ms");
+	int ret = chaos_check_delays(params, field, err);
 
-	*field = "min_ms";
-	if (min && max && json_number_value(min) > json_number_value(max))
-		return error_set(err, -EINVAL, "min_ms (%g) is greater than max_ms (%g)", json_number_value(min),
-				 json_number_value(max));
-	return calls_check(params, field, err);
+	return ret ? ret : calls_check(params, field, err);
 }
 
 static int delays_prepare(struct fault *fault, void **state, struct error *err)

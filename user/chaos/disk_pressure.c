@@ -52,10 +52,7 @@ static const struct chaos_field fields[] = {
 	 .fallback = "\"auto\"",
 	 .arg = "auto|on|off",
 	 .help = "whether df and statvfs see it, too (default: auto, if possible)"},
-	{.name = "data_dirs",
-	 .type = FIELD_DATA_DIRS,
-	 .arg = "LIST",
-	 .help = "some of the node's data_dirs (default: all)"},
+	CHAOS_FIELD_DATA_DIRS,
 	{},
 };
 
@@ -69,8 +66,7 @@ static const struct chaos_requirement requires[] = {
 };
 
 struct disk_fault {
-	const struct disk_engine *engine;
-	void *state;
+	struct disk_chosen chosen;
 	/* Why auto did not choose these; .code 0: they were not tried, or chosen. */
 	struct error why_not_hook, why_not_precontent;
 };
@@ -143,8 +139,8 @@ static int try_engine_of(struct disk_fault *disk, const struct disk_engine *engi
 	bool is_auto = !strcmp(fault_text_param(spec, "engine"), "auto");
 	int ret;
 
-	disk->engine = engine;
-	ret = engine->open(&disk->state, spec, shown, err);
+	disk->chosen.engine = engine;
+	ret = engine->open(&disk->chosen.state, spec, shown, err);
 	if (!ret || !is_auto || !kernel_refuses(ret))
 		return ret;
 	*why = *err;
@@ -181,8 +177,8 @@ static int open_any(struct disk_fault *disk, const struct fault_spec *spec, cons
 	if (strcmp(fault_text_param(spec, "errno"), "ENOSPC") || !strcmp(fault_text_param(spec, "statfs"), "off"))
 		return error_set(err, -EOPNOTSUPP, "errno and statfs: off need engine: hook, but %s",
 				 disk->why_not_hook.text);
-	disk->engine = &disk_fill_engine;
-	return disk->engine->open(&disk->state, spec, shown, err);
+	disk->chosen.engine = &disk_fill_engine;
+	return disk->chosen.engine->open(&disk->chosen.state, spec, shown, err);
 }
 
 /* Why engine: fill would be refused, too; false if it would not. */
@@ -229,56 +225,18 @@ static int disk_prepare(struct fault *fault, void **state, struct error *err)
 	return 0;
 }
 
-static int disk_activate(void *state, uint64_t duration_ns, struct error *err)
-{
-	struct disk_fault *disk = state;
-
-	return disk->engine->activate(disk->state, duration_ns, err);
-}
-
-static int disk_renew(void *state, uint64_t lease_ns, struct error *err)
-{
-	struct disk_fault *disk = state;
-
-	return disk->engine->renew(disk->state, lease_ns, err);
-}
-
-static void disk_stop(void *state)
-{
-	struct disk_fault *disk = state;
-
-	disk->engine->stop(disk->state);
-}
-
-static int disk_revert(void *state, struct error *err)
-{
-	struct disk_fault *disk = state;
-
-	return disk->engine->revert(disk->state, err);
-}
-
 static json_t *disk_evidence(void *state)
 {
 	struct disk_fault *disk = state;
-	json_t *evidence = disk->engine->evidence(disk->state);
+	json_t *evidence = disk_chosen_evidence(disk);
 
 	if (evidence && disk->why_not_hook.code) {
 		json_object_set_new(evidence, "why_not_hook", json_outside(disk->why_not_hook.text));
-		evidence_add_note(evidence, "by engine %s, because %s%s%.200s", disk->engine->name,
+		evidence_add_note(evidence, "by engine %s, because %s%s%.200s", disk->chosen.engine->name,
 				  disk->why_not_hook.text, disk->why_not_precontent.code ? "; and " : "",
 				  disk->why_not_precontent.text);
 	}
 	return evidence;
-}
-
-static void disk_free(void *state)
-{
-	struct disk_fault *disk = state;
-
-	if (!disk)
-		return;
-	disk->engine->free(disk->state);
-	free(disk);
 }
 
 const struct chaos_ops chaos_disk_pressure = {
@@ -293,12 +251,12 @@ const struct chaos_ops chaos_disk_pressure = {
 	.nothing = "call ran out of space",
 	.check = disk_check,
 	.prepare = disk_prepare,
-	.activate = disk_activate,
-	.renew = disk_renew,
-	.stop = disk_stop,
-	.revert = disk_revert,
+	.activate = disk_chosen_activate,
+	.renew = disk_chosen_renew,
+	.stop = disk_chosen_stop,
+	.revert = disk_chosen_revert,
 	.evidence = disk_evidence,
-	.free = disk_free,
+	.free = disk_chosen_free,
 	.describe = disk_describe,
 	.live = disk_live,
 };

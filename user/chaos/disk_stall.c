@@ -23,7 +23,7 @@ static const struct chaos_field fields[] = {
 	 .arg = "MS",
 	 .help = "from the beginning of a stall to that of the next, more than --stall-ms"},
 	CALLS_FIELD_FILES,
-	CALLS_FIELD_DATA_DIRS,
+	CHAOS_FIELD_DATA_DIRS,
 	{},
 };
 

@@ -40,10 +40,7 @@ static const struct chaos_field fields[] = {
 	 .fallback = "false",
 	 .arg = "true|false",
 	 .help = "replace limits that the cgroup has there already, until the fault ends (default: false)"},
-	{.name = "data_dirs",
-	 .type = FIELD_DATA_DIRS,
-	 .arg = "LIST",
-	 .help = "some of the node's data_dirs (default: all)"},
+	CHAOS_FIELD_DATA_DIRS,
 	{},
 };
 

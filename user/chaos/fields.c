@@ -170,3 +170,14 @@ int chaos_field_parse(const struct chaos_field *field, const char *text, json_t 
 	}
 	return error_set(err, -EINVAL, "directories are given by --data-dir");
 }
+
+int chaos_check_delays(const json_t *params, const char **field, struct error *err)
+{
+	const json_t *min = json_object_get(params, "min_ms"), *max = json_object_get(params, "max_ms");
+
+	if (!min || !max || json_number_value(min) <= json_number_value(max))
+		return 0;
+	*field = "min_ms";
+	return error_set(err, -EINVAL, "min_ms (%g) is greater than max_ms (%g)", json_number_value(min),
+			 json_number_value(max));
+}

@@ -11,6 +11,7 @@
 #include "eval_abi.h"
 #include "eval_net.h"
 #include "kernel/live.h"
+#include "kernel/session.h"
 #include "net/endpoint.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -58,7 +59,7 @@ static json_t *fault_to_json(const struct live_fault *fault)
 {
 	const struct eval_ctl *ctl = fault->ctl;
 	uint64_t now_ns = clock_monotonic_ns();
-	bool live = now_ns < ctl->deadline_ns && now_ns < ctl->lease_ns;
+	bool live = session_ctl_is_live(ctl, now_ns);
 
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:I, s:o, s:i, s:b, s:b, s:f, s:f, s:i, s:o}", "type",
 			 live_kind_name(ctl->kind), "campaign", json_outside(ctl->campaign), "trial",

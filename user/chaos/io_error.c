@@ -46,7 +46,7 @@ static const struct chaos_field fields[] = {
 	 .fallback = "\"auto\"",
 	 .arg = "auto|bpf|precontent",
 	 .help = "precontent needs Linux 6.14, bpf a kernel without lockdown (default: auto, precontent if possible)"},
-	CALLS_FIELD_DATA_DIRS,
+	CHAOS_FIELD_DATA_DIRS,
 	{},
 };
 
@@ -73,8 +73,7 @@ static const struct disk_engine precontent_engine = {
 };
 
 struct error_fault {
-	const struct disk_engine *engine;
-	void *state;
+	struct disk_chosen chosen;
 	struct error why_not_precontent; /* why auto took bpf; .code 0: it did not */
 };
 
@@ -87,14 +86,14 @@ static int open_error_engine(struct error_fault *own, const struct fault_spec *s
 	int ret;
 
 	if (strcmp(asked, "bpf") != 0) {
-		own->engine = &precontent_engine;
-		ret = own->engine->open(&own->state, spec, shown, err);
+		own->chosen.engine = &precontent_engine;
+		ret = own->chosen.engine->open(&own->chosen.state, spec, shown, err);
 		if (ret != -EOPNOTSUPP || !strcmp(asked, "precontent"))
 			return ret;
 		own->why_not_precontent = *err;
 	}
-	own->engine = &calls_refuse_engine;
-	ret = own->engine->open(&own->state, spec, shown, &bpf);
+	own->chosen.engine = &calls_refuse_engine;
+	ret = own->chosen.engine->open(&own->chosen.state, spec, shown, &bpf);
 	if (ret && own->why_not_precontent.code)
 		error_set(err, ret, "%.240s; and %.240s", own->why_not_precontent.text, bpf.text);
 	else
@@ -121,52 +120,14 @@ static int error_prepare(struct fault *fault, void **state, struct error *err)
 	return 0;
 }
 
-static int error_activate(void *state, uint64_t duration_ns, struct error *err)
-{
-	struct error_fault *own = state;
-
-	return own->engine->activate(own->state, duration_ns, err);
-}
-
-static int error_renew(void *state, uint64_t lease_ns, struct error *err)
-{
-	struct error_fault *own = state;
-
-	return own->engine->renew(own->state, lease_ns, err);
-}
-
-static void error_stop(void *state)
-{
-	struct error_fault *own = state;
-
-	own->engine->stop(own->state);
-}
-
-static int error_revert(void *state, struct error *err)
-{
-	struct error_fault *own = state;
-
-	return own->engine->revert(own->state, err);
-}
-
 static json_t *error_evidence(void *state)
 {
 	struct error_fault *own = state;
-	json_t *evidence = own->engine->evidence(own->state);
+	json_t *evidence = disk_chosen_evidence(own);
 
 	if (evidence && own->why_not_precontent.code)
 		evidence_add_note(evidence, "engine: bpf, because %.300s", own->why_not_precontent.text);
 	return evidence;
-}
-
-static void error_free(void *state)
-{
-	struct error_fault *own = state;
-
-	if (!own)
-		return;
-	own->engine->free(own->state);
-	free(own);
 }
 
 const struct chaos_ops chaos_io_error = {
@@ -181,12 +142,12 @@ const struct chaos_ops chaos_io_error = {
 	.nothing = "call on its files was refused",
 	.check = calls_check,
 	.prepare = error_prepare,
-	.activate = error_activate,
-	.renew = error_renew,
-	.stop = error_stop,
-	.revert = error_revert,
+	.activate = disk_chosen_activate,
+	.renew = disk_chosen_renew,
+	.stop = disk_chosen_stop,
+	.revert = disk_chosen_revert,
 	.evidence = error_evidence,
-	.free = error_free,
+	.free = disk_chosen_free,
 	.describe = calls_describe,
 	.live = calls_live,
 };

@@ -4,19 +4,8 @@
 #include "chaos/fault.h"
 #include "chaos/kinds.h"
 
-static const char *const engines[] = {"auto", "precontent", "permission", NULL};
-
 static const struct chaos_field fields[] = {
-	CALLS_FIELD_OPERATION("hang"),
-	CALLS_FIELD_FILES,
-	{.name = "engine",
-	 .type = FIELD_CHOICE,
-	 .choices = engines,
-	 .fallback = "\"auto\"",
-	 .arg = "auto|precontent|permission",
-	 .help = "precontent needs Linux 6.14, permission has reads only (default: auto, precontent if possible)"},
-	CALLS_FIELD_DATA_DIRS,
-	{},
+	CALLS_FIELD_OPERATION("hang"), CALLS_FIELD_FILES, CALLS_FIELD_ENGINE, CHAOS_FIELD_DATA_DIRS, {},
 };
 
 static int hang_prepare(struct fault *fault, void **state, struct error *err)

@@ -367,19 +367,6 @@ static int latency_prepare(struct fault *fault, void **state, struct error *err)
 	return ret;
 }
 
-static int latency_check(const json_t *params, const char **field, struct error *err)
-{
-	const json_t *min = json_object_get(params, "min_ms");
-	const json_t *max = json_object_get(params, "max_ms");
-
-	if (min && max && json_number_value(min) > json_number_value(max)) {
-		*field = "min_ms";
-		return error_set(err, -EINVAL, "min_ms (%g) is greater than max_ms (%g)", json_number_value(min),
-				 json_number_value(max));
-	}
-	return 0;
-}
-
 const struct chaos_ops chaos_latency = {
 	.name = "latency",
 	.kind = EVAL_KIND_LATENCY,
@@ -389,7 +376,7 @@ const struct chaos_ops chaos_latency = {
 	.requires = requires,
 	.verb = "act on",
 	.nothing = "packet matched",
-	.check = latency_check,
+	.check = chaos_check_delays,
 	.prepare = latency_prepare,
 	.activate = net_fault_activate,
 	.renew = net_fault_renew,

@@ -19,3 +19,9 @@ int chaos_session_new(struct session **out, struct bpf_object *obj, const struct
 
 	return session_new(out, obj, &identity, device, engine, err);
 }
+
+void chaos_session_follow_cgroup(struct session *session, const struct target *target)
+{
+	if (target->cgroup_path)
+		session_set_cgroup(session, target_cgroup_id(target));
+}

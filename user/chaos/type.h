@@ -94,6 +94,15 @@ const struct chaos_field *chaos_field_find(const struct chaos_ops *ops, const ch
 /* Returns a new object with the fallback of every field that has one. */
 json_t *chaos_defaults(const struct chaos_ops *ops);
 
+/* The field by which types on files pick among the node's data_dirs. */
+#define CHAOS_FIELD_DATA_DIRS \
+	{ \
+		.name = "data_dirs", .type = FIELD_DATA_DIRS, .arg = "LIST", \
+		.help = "some of the node's data_dirs (default: all)" \
+	}
+/* For check: -EINVAL if min_ms is greater than max_ms. */
+int chaos_check_delays(const json_t *params, const char **field, struct error *err);
+
 /* FIELD_CHOICE: the choice that text means, "in" also for "ingress" and "out" for "egress"; NULL if none. */
 const char *chaos_choice(const struct chaos_field *field, const char *text);
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "kernel/object.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "eval_abi.h"
 #include "util/output.h"
 
 static char last_warning[256];
@@ -71,4 +73,15 @@ void *object_map_state(struct bpf_object *obj, const char *name, size_t size, st
 		return state;
 	error_set_errno(err, -errno, "cannot map the fault's %s", name);
 	return NULL;
+}
+
+int object_ctl_id(struct bpf_object *obj, unsigned int *id, struct error *err)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(object_map_fd(obj, EVAL_CTL_MAP), &info, &size))
+		return error_set_errno(err, -errno, "cannot ask for the control block's id");
+	*id = info.id;
+	return 0;
 }

@@ -18,5 +18,7 @@ void object_log_init(void);
 int object_load(struct bpf_object *obj, struct error *err);
 int object_size_map(struct bpf_object *obj, const char *name, size_t entries, struct error *err);
 int object_map_fd(struct bpf_object *obj, const char *name);
+/* The id of the object's control block, by which bpf-status finds a fault's other maps. */
+int object_ctl_id(struct bpf_object *obj, unsigned int *id, struct error *err);
 /* Maps the only entry of an mmapable array map, shared with forked children; NULL with err set. */
 void *object_map_state(struct bpf_object *obj, const char *name, size_t size, struct error *err);

@@ -19,6 +19,12 @@ struct bpf_object;
 struct bpf_program;
 struct net_device;
 
+/* True before both deadline and lease, as in the programs (fault_is_live()). */
+static inline bool session_ctl_is_live(const volatile struct eval_ctl *ctl, uint64_t now_ns)
+{
+	return now_ns < ctl->deadline_ns && now_ns < ctl->lease_ns;
+}
+
 /* Who the fault belongs to, as the control block records it. */
 struct session_identity {
 	enum eval_kind kind;

@@ -17,6 +17,7 @@
 #include "target/internal.h"
 #include "util/cleanup.h"
 #include "util/json.h"
+#include "util/text.h"
 
 const char *const target_guards[] = {"gateway", "root_fs", "shared_fs", "ssh", "stacked", NULL};
 
@@ -220,6 +221,13 @@ json_t *target_devices_json(const struct target *target)
 	for (size_t i = 0; i < target->device_count; i++)
 		json_array_append_new(devices, json_outside(target->devices[i].name));
 	return devices;
+}
+
+void target_directories_text(const struct target *target, char *out, size_t size)
+{
+	out[0] = '\0';
+	for (size_t i = 0; i < target->directory_count; i++)
+		text_append(out, size, "%s%s", i ? "," : "", target->directories[i].path);
 }
 
 json_t *target_directories_json(const struct target *target)

@@ -87,6 +87,8 @@ json_t *target_protect_json(const struct target *target);
 /* The names of its devices, and the paths of its data_dirs. */
 json_t *target_devices_json(const struct target *target);
 json_t *target_directories_json(const struct target *target);
+/* The same as "PATH,PATH", for people. */
+void target_directories_text(const struct target *target, char *out, size_t size);
 
 /* Returns the current id of the target's cgroup, 0 if it does not exist; a unit that restarts gets another id. */
 uint64_t target_cgroup_id(const struct target *target);

@@ -12,13 +12,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "chaos/disk/disk.h"
 #include "chaos/type.h"
 #include "eval_calls.h"
 #include "util/clock.h"
 #include "util/error.h"
 
 struct bpf_object;
-struct disk_engine;
 struct fault_spec;
 
 #define CALLS_ROOTS 16 /* data_dirs of one fault */
@@ -42,14 +42,13 @@ struct calls_request {
 	int refusal;                 /* CALLS_REFUSE, CALLS_FILL: a positive errno */
 	double percent;              /* of the calls; unless every or first is not 0 */
 	uint64_t every, first;       /* each Nth call; the first N calls */
-	double fill_percent;         /* CALLS_FILL, as in struct disk_request */
-	uint64_t leave_bytes;
-	unsigned int operations; /* a bit per enum eval_call */
-	const json_t *files;     /* globs, borrowed; NULL: all */
+	struct disk_request space;   /* CALLS_FILL */
+	unsigned int operations;     /* a bit per enum eval_call */
+	const json_t *files;         /* globs, borrowed; NULL: all */
 	uint64_t seed;
 };
 
-/* The fields that the types share: `operation`, `files`, `data_dirs`. */
+/* The fields that the types share: `operation`, `files`, and `engine` of those that hold calls. */
 #define CALLS_FIELD_OPERATION(verb) \
 	{ \
 		.name = "operation", .type = FIELD_CHOICE, .choices = calls_operations, .fallback = "\"any\"", \
@@ -61,11 +60,14 @@ struct calls_request {
 		.name = "files", .type = FIELD_GLOBS, .arg = "LIST", \
 		.help = "globs: a file's name, or with a / its path below the data_dir (default: every file)" \
 	}
-#define CALLS_FIELD_DATA_DIRS \
+#define CALLS_FIELD_ENGINE \
 	{ \
-		.name = "data_dirs", .type = FIELD_DATA_DIRS, .arg = "LIST", \
-		.help = "some of the node's data_dirs (default: all)" \
+		.name = "engine", .type = FIELD_CHOICE, .choices = calls_engines, .fallback = "\"auto\"", \
+		.arg = "auto|precontent|permission", \
+		.help = "precontent needs Linux 6.14, permission has reads only (default: auto, precontent if " \
+			"possible)" \
 	}
+extern const char *const calls_engines[];
 extern const char *const calls_operations[];
 
 /* request.c */

@@ -109,12 +109,6 @@ int calls_prepare(struct fault *fault, void **state, enum calls_effect effect, s
 	return ret;
 }
 
-static void renew_cgroup(struct calls_fault *fault)
-{
-	if (fault->spec->target->cgroup_path)
-		session_set_cgroup(fault->session, target_cgroup_id(fault->spec->target));
-}
-
 static void run_child(int socket, const void *arg)
 {
 	const struct calls_fault *fault = arg;
@@ -147,7 +141,7 @@ int calls_activate(void *state, uint64_t duration_ns, struct error *err)
 		return ret;
 	if (fault->engine != &calls_lock && calls_decided_at_open())
 		fault->untouched = calls_opened_before(fault->spec);
-	renew_cgroup(fault);
+	chaos_session_follow_cgroup(fault->session, fault->spec->target);
 	return session_activate(fault->session, duration_ns, err);
 }
 
@@ -161,7 +155,7 @@ int calls_renew(void *state, uint64_t lease_ns, struct error *err)
 		ret = helper_check(&fault->helper, beat_ns, err);
 	if (ret)
 		return ret;
-	renew_cgroup(fault);
+	chaos_session_follow_cgroup(fault->session, fault->spec->target);
 	session_renew(fault->session, lease_ns);
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "chaos/calls/calls.h"
 #include "chaos/helper.h"
+#include "kernel/session.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -50,9 +51,7 @@ void calls_process_begin(struct calls_server *with, const char *name, int roots[
 
 bool calls_is_live(const struct calls_server *server, uint64_t now_ns)
 {
-	const volatile struct eval_ctl *ctl = server->ctl;
-
-	return now_ns < ctl->deadline_ns && now_ns < ctl->lease_ns;
+	return session_ctl_is_live(server->ctl, now_ns);
 }
 
 void calls_beat(const struct calls_server *server, uint64_t now_ns)

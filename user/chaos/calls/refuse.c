@@ -117,14 +117,6 @@ static int refuse_open(void **state, const struct fault_spec *spec, const char *
 	return 0;
 }
 
-static void refuse_in_cgroup(struct refuse_fault *fault)
-{
-	const struct target *target = fault->attach.spec->target;
-
-	if (target->cgroup_path)
-		session_set_cgroup(fault->session, target_cgroup_id(target));
-}
-
 static int refuse_activate(void *state, uint64_t duration_ns, struct error *err)
 {
 	struct refuse_fault *fault = state;
@@ -134,7 +126,7 @@ static int refuse_activate(void *state, uint64_t duration_ns, struct error *err)
 		ret = disk_attach_learn(&fault->attach, err);
 	if (ret)
 		return ret;
-	refuse_in_cgroup(fault);
+	chaos_session_follow_cgroup(fault->session, fault->attach.spec->target);
 	return session_activate(fault->session, duration_ns, err);
 }
 
@@ -145,7 +137,7 @@ static int refuse_renew(void *state, uint64_t lease_ns, struct error *err)
 
 	if (ret)
 		return ret;
-	refuse_in_cgroup(fault);
+	chaos_session_follow_cgroup(fault->session, fault->attach.spec->target);
 	session_renew(fault->session, lease_ns);
 	return 0;
 }

@@ -16,6 +16,7 @@
 #define CALLS_ALL (BIT(EVAL_CALLS) - 1)
 #define CALLS_WRITE (BIT(EVAL_CALL_WRITE) | BIT(EVAL_CALL_FALLOCATE) | BIT(EVAL_CALL_TRUNCATE))
 
+const char *const calls_engines[] = {"auto", "precontent", "permission", NULL};
 const char *const calls_operations[] = {"read", "write", "any", NULL};
 
 /* Those that the kernel takes from fanotify (FAN_DENY_ERRNO). */
@@ -80,8 +81,7 @@ static uint64_t ns_of(const json_t *params, const char *name)
 
 struct calls_request calls_request_of(const struct fault_spec *spec, enum calls_effect effect)
 {
-	const json_t *params = spec->params, *percent = json_object_get(params, "percent"),
-		     *fill = json_object_get(params, "fill_percent");
+	const json_t *params = spec->params, *percent = json_object_get(params, "percent");
 
 	return (struct calls_request){
 		.effect = effect,
@@ -93,8 +93,7 @@ struct calls_request calls_request_of(const struct fault_spec *spec, enum calls_
 		.percent = percent ? json_number_value(percent) : 100,
 		.every = (uint64_t)json_integer_at(params, "every"),
 		.first = (uint64_t)json_integer_at(params, "first"),
-		.fill_percent = fill ? json_number_value(fill) : NAN,
-		.leave_bytes = (uint64_t)json_number_value(json_object_get(params, "leave_bytes")),
+		.space = disk_request_of(spec),
 		.operations = operations_of(fault_text_param(spec, "operation")),
 		.files = json_object_get(params, "files"),
 		.seed = spec->seed,

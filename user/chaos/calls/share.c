@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What all engines for file calls begin with: the data_dirs, and the counters that bpf-status reads. */
-#include <bpf/bpf.h>
 #include <errno.h>
 
 #include "chaos/calls/calls.h"
 #include "chaos/disk/disk.h"
 #include "kernel/object.h"
-#include "util/text.h"
 
 int calls_check_directories(const struct target *target, size_t count_max, struct error *err)
 {
@@ -22,19 +20,17 @@ int calls_check_directories(const struct target *target, size_t count_max, struc
 
 int calls_share(struct eval_calls **out, struct bpf_object *obj, const struct target *target, struct error *err)
 {
-	struct bpf_map_info ctl = {};
-	__u32 size = sizeof(ctl);
 	struct eval_calls *shared;
+	unsigned int ctl_map;
+	int ret = object_ctl_id(obj, &ctl_map, err);
 
-	if (bpf_obj_get_info_by_fd(object_map_fd(obj, EVAL_CTL_MAP), &ctl, &size))
-		return error_set_errno(err, -errno, "cannot ask for the control block's id");
+	if (ret)
+		return ret;
 	shared = object_map_state(obj, EVAL_CALLS_MAP, sizeof(*shared), err);
 	if (!shared)
-		return err ? err->code : -EIO;
-	for (size_t i = 0; i < target->directory_count; i++)
-		text_append(shared->data_dirs, sizeof(shared->data_dirs), "%s%s", i ? "," : "",
-			    target->directories[i].path);
-	shared->ctl_map = ctl.id;
+		return -EIO;
+	target_directories_text(target, shared->data_dirs, sizeof(shared->data_dirs));
+	shared->ctl_map = ctl_map;
 	*out = shared;
 	return 0;
 }

@@ -73,16 +73,6 @@ struct spaces {
 	size_t count;
 };
 
-static int read_available(const struct space *space, uint64_t *bytes)
-{
-	uint64_t pending = *space->btrfs_uuid ? disk_btrfs_pending(space->btrfs_uuid) : 0;
-	int ret = disk_available(space->fd, bytes);
-
-	if (!ret)
-		*bytes -= pending < *bytes ? pending : *bytes;
-	return ret;
-}
-
 static uint64_t rounded(uint64_t bytes)
 {
 	return (bytes + BLOCK_MASK) & ~BLOCK_MASK;
@@ -140,7 +130,7 @@ static void take_sample(struct space *space, uint64_t now_ns)
 {
 	struct sample sample = {.at_ns = now_ns};
 
-	if (read_available(space, &sample.available_bytes))
+	if (disk_available_now(space->fd, space->btrfs_uuid, &sample.available_bytes))
 		return;
 	sample.available_bytes += ahead_bytes(space);
 	space->samples[1] = space->samples[0];
@@ -187,7 +177,6 @@ static void charge(struct space *space, uint64_t bytes, uint64_t now_ns)
 
 static int open_space(struct spaces *spaces, const struct calls_request *request, int fd, struct error *err)
 {
-	struct disk_request amount = {.fill_percent = request->fill_percent, .leave_bytes = request->leave_bytes};
 	struct space *space = &spaces->list[spaces->count];
 	uint64_t now_ns = clock_monotonic_ns();
 	struct statfs fs;
@@ -209,7 +198,8 @@ static int open_space(struct spaces *spaces, const struct calls_request *request
 		space->btrfs_uuid[0] = '\0';
 	take_sample(space, now_ns);
 	take_sample(space, now_ns);
-	ret = disk_reserve(&space->reserved_bytes, &amount, space->samples[0].available_bytes, "the data_dir", err);
+	ret = disk_reserve(&space->reserved_bytes, &request->space, space->samples[0].available_bytes, "the data_dir",
+			   err);
 	if (ret)
 		return ret;
 	spaces->shared->spaces[spaces->count++] = (struct eval_calls_space){

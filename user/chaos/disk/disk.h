@@ -32,6 +32,9 @@ int disk_available(int fd, uint64_t *bytes);
 int disk_btrfs_name(int fd, char uuid[DISK_BTRFS_UUID_SIZE]);
 uint64_t disk_btrfs_pending(const char *uuid);
 
+/* As disk_available(), less what a btrfs has reserved (btrfs_uuid "": it is none). */
+int disk_available_now(int fd, const char *btrfs_uuid, uint64_t *bytes);
+
 struct disk_request disk_request_of(const struct fault_spec *spec);
 
 /* Maps the object's eval_disk, shared with the kernel and bpf-status, and sets its data_dirs and ctl_map. */
@@ -58,6 +61,19 @@ struct disk_engine {
 	json_t *(*evidence)(void *state);
 	void (*free)(void *state);
 };
+
+/* engine.c: the engine that a type chose, the first member of its state; these call it, for struct chaos_ops. */
+struct disk_chosen {
+	const struct disk_engine *engine;
+	void *state;
+};
+int disk_chosen_activate(void *state, uint64_t duration_ns, struct error *err);
+int disk_chosen_renew(void *state, uint64_t lease_ns, struct error *err);
+void disk_chosen_stop(void *state);
+int disk_chosen_revert(void *state, struct error *err);
+json_t *disk_chosen_evidence(void *state);
+/* Frees the state, too. */
+void disk_chosen_free(void *state);
 
 /* live.c. {"write", "append", "fallocate"}: how many calls were refused. */
 json_t *disk_refused(const struct eval_disk *disk);

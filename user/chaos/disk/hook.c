@@ -71,12 +71,6 @@ static int hook_open(void **state, const struct fault_spec *spec, const char **s
 	return 0;
 }
 
-static void set_cgroup(struct disk_hook *hook)
-{
-	if (hook->attach.spec->target->cgroup_path)
-		session_set_cgroup(hook->session, target_cgroup_id(hook->attach.spec->target));
-}
-
 static int hook_activate(void *state, uint64_t duration_ns, struct error *err)
 {
 	struct disk_hook *hook = state;
@@ -86,7 +80,7 @@ static int hook_activate(void *state, uint64_t duration_ns, struct error *err)
 		ret = disk_hook_start_sampling(hook, err);
 	if (ret)
 		return ret;
-	set_cgroup(hook);
+	chaos_session_follow_cgroup(hook->session, hook->attach.spec->target);
 	return session_activate(hook->session, duration_ns, err);
 }
 
@@ -97,7 +91,7 @@ static int hook_renew(void *state, uint64_t lease_ns, struct error *err)
 
 	if (ret)
 		return ret;
-	set_cgroup(hook);
+	chaos_session_follow_cgroup(hook->session, hook->attach.spec->target);
 	session_renew(hook->session, lease_ns);
 	return 0;
 }

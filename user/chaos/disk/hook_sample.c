@@ -18,16 +18,6 @@
 #define PAUSE_NS NSEC_PER_MSEC
 #define PAUSE_NS_MAX (16 * NSEC_PER_MSEC)
 
-static int available_now(const struct disk_file_system *fs, uint64_t *bytes)
-{
-	uint64_t pending = *fs->btrfs_uuid ? disk_btrfs_pending(fs->btrfs_uuid) : 0;
-	int ret = disk_available(fs->fd, bytes);
-
-	if (!ret)
-		*bytes -= pending < *bytes ? pending : *bytes;
-	return ret;
-}
-
 /* Bytes that XFS preallocated, read after the space: those allocated in between count twice until the next sample. */
 static uint64_t ahead_now(const struct disk_hook *hook, const struct eval_disk_space *space)
 {
@@ -56,13 +46,14 @@ static bool wait_for_end(struct disk_hook *hook, uint64_t time_ns)
  */
 static int limit_read(const struct disk_hook *hook, size_t index, uint64_t *limit)
 {
+	const struct disk_file_system *fs = &hook->attach.file_systems[index];
 	const struct eval_disk_space *space = &hook->attach.shared->spaces[index];
 	uint64_t available, before, charged = __atomic_load_n(&space->charged_bytes, __ATOMIC_ACQUIRE);
 	int tries = 0, ret;
 
 	do {
 		before = charged;
-		ret = available_now(&hook->attach.file_systems[index], &available);
+		ret = disk_available_now(fs->fd, fs->btrfs_uuid, &available);
 		if (ret)
 			return ret;
 		available += ahead_now(hook, space);
@@ -131,7 +122,7 @@ static int reserve(struct disk_hook *hook, struct error *err)
 
 	for (size_t i = 0; i < hook->attach.file_system_count; i++) {
 		struct disk_file_system *fs = &hook->attach.file_systems[i];
-		int ret = available_now(fs, &fs->available_bytes);
+		int ret = disk_available_now(fs->fd, fs->btrfs_uuid, &fs->available_bytes);
 
 		if (ret)
 			return error_set_errno(err, ret, "cannot ask '%s' for its space", fs->path);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* How much space is available, how much of it appears to be used, and the counters that are shared with the kernel. */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <sys/mman.h>
 #include <sys/statvfs.h>
 
 #include "chaos/disk/disk.h"
@@ -12,7 +10,6 @@
 #include "eval_disk.h"
 #include "kernel/object.h"
 #include "target/target.h"
-#include "util/text.h"
 
 int disk_reserve(uint64_t *reserved_bytes, const struct disk_request *request, uint64_t available_bytes,
 		 const char *path, struct error *err)
@@ -39,28 +36,31 @@ int disk_available(int fd, uint64_t *bytes)
 	return 0;
 }
 
-static void name_directories(const struct target *target, char *out, size_t size)
-{
-	out[0] = '\0';
-	for (size_t i = 0; i < target->directory_count; i++)
-		text_append(out, size, "%s%s", i ? "," : "", target->directories[i].path);
-}
-
 int disk_share(struct eval_disk **out, struct bpf_object *obj, const struct target *target, struct error *err)
 {
-	struct bpf_map_info ctl = {};
-	__u32 size = sizeof(ctl);
 	struct eval_disk *shared;
+	unsigned int ctl_map;
+	int ret = object_ctl_id(obj, &ctl_map, err);
 
-	if (bpf_obj_get_info_by_fd(object_map_fd(obj, EVAL_CTL_MAP), &ctl, &size))
-		return error_set_errno(err, -errno, "cannot ask for the control block's id");
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, object_map_fd(obj, EVAL_DISK_MAP), 0);
-	if (shared == MAP_FAILED)
-		return error_set_errno(err, -errno, "cannot map the disk's counters");
-	name_directories(target, shared->data_dirs, sizeof(shared->data_dirs));
-	shared->ctl_map = ctl.id;
+	if (ret)
+		return ret;
+	shared = object_map_state(obj, EVAL_DISK_MAP, sizeof(*shared), err);
+	if (!shared)
+		return -EIO;
+	target_directories_text(target, shared->data_dirs, sizeof(shared->data_dirs));
+	shared->ctl_map = ctl_map;
 	*out = shared;
 	return 0;
+}
+
+int disk_available_now(int fd, const char *btrfs_uuid, uint64_t *bytes)
+{
+	uint64_t pending = *btrfs_uuid ? disk_btrfs_pending(btrfs_uuid) : 0;
+	int ret = disk_available(fd, bytes);
+
+	if (!ret)
+		*bytes -= pending < *bytes ? pending : *bytes;
+	return ret;
 }
 
 struct disk_request disk_request_of(const struct fault_spec *spec)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The life of a fault that limits a cgroup's disks, as its holder sees it. */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,6 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/json.h"
-#include "util/text.h"
 
 #define READY_NS (10 * NSEC_PER_SEC)
 #define END_WAIT_MS 2000
@@ -58,8 +56,8 @@ static int share_throttle(struct throttle_fault *fault, struct error *err)
 {
 	struct bpf_object *obj = fault->skel->obj;
 	const struct target *target = fault->spec->target;
-	struct bpf_map_info info = {};
-	__u32 size = sizeof(info);
+	unsigned int ctl_map;
+	int ret;
 
 	fault->ctl = object_map_state(obj, EVAL_CTL_MAP, sizeof(*fault->ctl), err);
 	if (!fault->ctl)
@@ -67,14 +65,13 @@ static int share_throttle(struct throttle_fault *fault, struct error *err)
 	fault->shared = object_map_state(obj, EVAL_THROTTLE_MAP, sizeof(*fault->shared), err);
 	if (!fault->shared)
 		return -EIO;
-	if (bpf_obj_get_info_by_fd(object_map_fd(obj, EVAL_CTL_MAP), &info, &size))
-		return error_set_errno(err, -errno, "cannot ask for the control block's id");
-	for (size_t i = 0; i < target->directory_count; i++)
-		text_append(fault->shared->data_dirs, sizeof(fault->shared->data_dirs), "%s%s", i ? "," : "",
-			    target->directories[i].path);
+	ret = object_ctl_id(obj, &ctl_map, err);
+	if (ret)
+		return ret;
+	target_directories_text(target, fault->shared->data_dirs, sizeof(fault->shared->data_dirs));
 	snprintf(fault->shared->cgroup, sizeof(fault->shared->cgroup), "%s", target->cgroup_path);
 	fault->shared->cgroup_id = cgroup_id(fault->cgroup_fd, "");
-	fault->shared->ctl_map = info.id;
+	fault->shared->ctl_map = ctl_map;
 	return throttle_find_disks(fault->shared, target, err);
 }
 

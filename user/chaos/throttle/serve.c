@@ -14,6 +14,7 @@
 
 #include "chaos/helper.h"
 #include "chaos/throttle/throttle.h"
+#include "kernel/session.h"
 #include "process/cgroup.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -42,13 +43,6 @@ struct throttler {
 	struct past past[EVAL_THROTTLE_DISKS][WINDOW];
 	uint64_t waited_us;
 };
-
-static bool is_in_force(const struct throttler *throttler, uint64_t now_ns)
-{
-	const volatile struct eval_ctl *ctl = throttler->with->ctl;
-
-	return now_ns < ctl->deadline_ns && now_ns < ctl->lease_ns;
-}
 
 /* Counts from here on. */
 static void begin_counting(struct throttler *throttler)
@@ -276,7 +270,7 @@ static void look_around(struct throttler *throttler)
 	__atomic_store_n(&throttler->shared->beat_ns, now_ns, __ATOMIC_RELEASE);
 	if (throttler->shared->is_over)
 		return;
-	if (!is_in_force(throttler, now_ns) || throttler->shared->failure[0]) {
+	if (!session_ctl_is_live(throttler->with->ctl, now_ns) || throttler->shared->failure[0]) {
 		end_limits(throttler);
 		return;
 	}
@@ -316,7 +310,7 @@ _Noreturn void throttle_serve(const struct throttle_server *with)
 	begin_process(&throttler);
 	if (recv(throttler.socket, &go, sizeof(go), 0) != sizeof(go))
 		_exit(0);
-	if (!is_in_force(&throttler, clock_monotonic_ns()))
+	if (!session_ctl_is_live(with->ctl, clock_monotonic_ns()))
 		error_set(&err, -ENODEV, "the fault was stopped before it was live");
 	else
 		set_limits(&throttler, &err);
