@@ -166,8 +166,7 @@ static int probe_statfs(void)
 	return link ? bpf_link__destroy(link) : -errno;
 }
 
-/* Some file systems have no such events: that is known once the target is. */
-static int probe_precontent(void)
+int features_try_precontent(void)
 {
 	_cleanup_close_ int fd = fanotify_init(FAN_CLASS_PRE_CONTENT | FAN_CLOEXEC, O_RDONLY);
 
@@ -198,7 +197,7 @@ static const struct {
 	[FEATURE_STATFS] = {"statfs", probe_statfs,
 			    "programs may not write to a process's memory, or tracefs is not mounted: statfs: off",
 			    true},
-	[FEATURE_PRECONTENT] = {"precontent", probe_precontent,
+	[FEATURE_PRECONTENT] = {"precontent", features_try_precontent,
 				"the kernel is older than 6.14 (fanotify's FAN_PRE_ACCESS)"},
 };
 _Static_assert(ARRAY_SIZE(probes) == FEATURE_COUNT, "one probe per feature");

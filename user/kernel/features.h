@@ -36,6 +36,12 @@ struct feature {
  */
 int features_check_host(struct error *err);
 
+/*
+ * 0 if this kernel asks fanotify before a file is read or written (FEATURE_PRECONTENT), otherwise a negative errno. It
+ * then decides when a file is opened whether calls on it can be held. Some file systems have no such events.
+ */
+int features_try_precontent(void);
+
 /* For programs that root was refused: true if lockdown is in force, or its state cannot be read. */
 bool features_locked_down(void);
 

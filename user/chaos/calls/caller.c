@@ -13,7 +13,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -42,8 +41,7 @@ struct known {
 struct callers {
 	const volatile __u64 *cgroup_id; /* NULL: none is given */
 	int cgroup_root;
-	dev_t own_device;
-	ino_t own_inode;
+	struct calls_program own;
 	size_t slots; /* a further thread takes the place of another */
 	struct known known[];
 };
@@ -51,33 +49,22 @@ struct callers {
 int callers_new(struct callers **out, const volatile __u64 *cgroup_id, size_t threads_max, struct error *err)
 {
 	struct callers *callers = calloc(1, sizeof(*callers) + threads_max * sizeof(struct known));
-	struct stat own;
+	int ret;
 
 	if (!callers)
 		return error_set(err, -ENOMEM, "out of memory");
-	if (stat("/proc/self/exe", &own)) {
+	ret = calls_program_find(&callers->own, err);
+	if (ret) {
 		free(callers);
-		return error_set_errno(err, -errno, "cannot identify eval's own binary");
+		return ret;
 	}
 	callers->cgroup_id = cgroup_id;
 	callers->cgroup_root = cgroup_root_open();
-	callers->own_device = own.st_dev;
-	callers->own_inode = own.st_ino;
 	callers->slots = threads_max;
 	for (size_t i = 0; i < threads_max; i++)
 		callers->known[i].syscall_fd = -1;
 	*out = callers;
 	return 0;
-}
-
-void callers_free(struct callers *callers)
-{
-	if (!callers)
-		return;
-	for (size_t i = 0; i < callers->slots; i++)
-		fd_close(callers->known[i].syscall_fd);
-	fd_close(callers->cgroup_root);
-	free(callers);
 }
 
 static ssize_t read_proc(pid_t thread, const char *name, char *out, size_t size)
@@ -217,21 +204,19 @@ static enum eval_call copies(pid_t thread, unsigned long to, unsigned long from,
 			     struct caller *out)
 {
 	uint64_t position = 0, flags;
-	struct stat source;
-	char path[64];
+	struct statx source;
 
 	if (!caller_has_file(thread, to, file_fd))
 		return EVAL_CALL_READ;
 	out->descriptor = (int)to;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread, (int)from);
-	if (stat(path, &source) || !S_ISREG(source.st_mode))
+	if (!caller_stat(thread, from, STATX_TYPE | STATX_SIZE, &source) || !S_ISREG(source.stx_mode))
 		return EVAL_CALL_WRITE;
 	if (!position_at || !caller_read(thread, position_at, &position, sizeof(position)))
 		caller_descriptor(thread, (int)from, &position, &flags);
-	if (position >= (uint64_t)source.st_size)
+	if (position >= source.stx_size)
 		out->length = 0;
-	else if (out->length > (uint64_t)source.st_size - position)
-		out->length = (uint64_t)source.st_size - position;
+	else if (out->length > source.stx_size - position)
+		out->length = source.stx_size - position;
 	return EVAL_CALL_WRITE;
 }
 
@@ -247,7 +232,7 @@ static enum eval_call splices(pid_t thread, const struct system_call *call, int 
 		return EVAL_CALL_READ;
 	out->descriptor = (int)call->args[2];
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread, (int)call->args[0]);
-	if (!statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &st) && S_ISFIFO(st.stx_mode))
+	if (caller_stat(thread, call->args[0], STATX_TYPE, &st) && S_ISFIFO(st.stx_mode))
 		pipe_fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (pipe_fd < 0 || ioctl(pipe_fd, FIONREAD, &bytes) || bytes < 0)
 		bytes = 0;
@@ -305,15 +290,12 @@ static enum eval_call call_of_system(pid_t thread, const struct system_call *cal
 static void know_thread(struct callers *callers, struct known *known)
 {
 	uint64_t id = callers->cgroup_id ? *callers->cgroup_id : 0, now_ns = clock_monotonic_ns();
-	struct statx program;
 	char path[64];
 
 	if (known->looked_ns && known->cgroup_id == id && now_ns - known->looked_ns < LOOK_AGAIN_NS)
 		return;
 	snprintf(path, sizeof(path), "/proc/%d/exe", known->thread);
-	known->is_own = !statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &program) &&
-			makedev(program.stx_dev_major, program.stx_dev_minor) == callers->own_device &&
-			program.stx_ino == callers->own_inode;
+	known->is_own = calls_program_is(&callers->own, AT_FDCWD, path);
 	known->in_cgroup = !callers->cgroup_id || (id && caller_is_in_cgroup(callers->cgroup_root, known->thread, id));
 	known->cgroup_id = id;
 	known->looked_ns = now_ns;

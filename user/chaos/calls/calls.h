@@ -118,7 +118,6 @@ int callers_new(struct callers **out, const volatile __u64 *cgroup_id, size_t th
 void callers_look(struct callers *callers, pid_t thread, int file_fd, struct caller *out);
 /* The position and flags (open(2)) of a thread's descriptor. */
 bool caller_descriptor(pid_t thread, int descriptor, uint64_t *position, uint64_t *flags);
-void callers_free(struct callers *callers);
 
 /* marks.c: the folders below the data_dirs whose files the kernel asks about. */
 struct marks {
@@ -137,6 +136,21 @@ struct marks {
 int marks_set(struct marks *marks);
 /* Follows new, moved and removed folders. */
 void marks_follow(struct marks *marks);
+
+/* walk.c: the folders below a data_dir; paths are below it, "" is itself. */
+struct calls_walk {
+	/* Each folder, before what is in it; an error leaves it out. */
+	int (*folder)(void *arg, int fd, const char *path);
+	/* Each entry that may be a regular file; NULL: none is asked for. */
+	void (*file)(void *arg, int parent, const char *name, const char *path);
+	/* What is left out, for a negative errno. */
+	void (*lost)(void *arg, int code);
+	void *arg;
+};
+/* Fails only if the root is left out. */
+int calls_walk(const struct calls_walk *walk, int root_fd);
+/* From a folder in the folder at path. */
+void calls_walk_child(const struct calls_walk *walk, int parent, const char *name, const char *path);
 /* The id of the mount that the file is on. */
 uint64_t calls_mount_of(int fd);
 
@@ -151,8 +165,6 @@ extern const struct calls_engine calls_precontent, calls_permission;
 extern const struct calls_engine calls_lock;
 /* Opens a group for the engine; a negative errno if the kernel refuses. */
 int calls_group_open(const struct calls_engine *engine);
-/* True if this kernel decides when a file is opened whether calls on it can be held (Linux 6.14): chaos/watch.h. */
-bool calls_decided_at_open(void);
 /* Picks the engine that carries the request, with why it is not the first in *why (.code 0: it is). */
 int calls_choose(const struct calls_engine **out, const struct fault_spec *spec, const struct calls_request *request,
 		 struct error *why, struct error *err);
@@ -181,6 +193,13 @@ _Noreturn void calls_serve(const struct calls_server *server);
 _Noreturn void calls_stall(const struct calls_server *server);
 
 /* process.c: what both processes have in common. */
+/* eval's own binary, and whether a process, by its exe in /proc, runs it. */
+struct calls_program {
+	dev_t device;
+	ino_t inode;
+};
+int calls_program_find(struct calls_program *out, struct error *err);
+bool calls_program_is(const struct calls_program *program, int directory_fd, const char *exe);
 /* How soon an end from outside is seen (cleanup --now, the lease): they only store to memory. */
 #define CALLS_LOOK_NS (10 * NSEC_PER_MSEC)
 /* Raises the limit of descriptors to what is wanted, as far as that is allowed. */

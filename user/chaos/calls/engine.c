@@ -24,14 +24,6 @@ int calls_group_open(const struct calls_engine *engine)
 	return fd < 0 ? -errno : fd;
 }
 
-bool calls_decided_at_open(void)
-{
-	_cleanup_close_ int fd = calls_group_open(&calls_precontent);
-
-	return fd >= 0 && (!fanotify_mark(fd, FAN_MARK_ADD, EVAL_FAN_PRE_ACCESS, AT_FDCWD, "/proc/self/exe") ||
-			   errno == EOPNOTSUPP);
-}
-
 /* Describes why the kernel refuses to mark a folder; returns the code. */
 static int explain_refusal(const struct calls_engine *engine, const struct target_directory *directory, int code,
 			   struct error *err)

@@ -11,6 +11,7 @@
 #include "chaos/fault.h"
 #include "chaos/helper.h"
 #include "chaos/session.h"
+#include "kernel/features.h"
 #include "kernel/object.h"
 #include "kernel/session.h"
 #include "util/cleanup.h"
@@ -139,7 +140,7 @@ int calls_activate(void *state, uint64_t duration_ns, struct error *err)
 					 "the folders below the data_dirs were not walked through within 60 s", err);
 	if (ret)
 		return ret;
-	if (fault->engine != &calls_lock && calls_decided_at_open())
+	if (fault->engine != &calls_lock && !features_try_precontent())
 		fault->untouched = calls_opened_before(fault->spec);
 	chaos_session_follow_cgroup(fault->session, fault->spec->target);
 	return session_activate(fault->session, duration_ns, err);

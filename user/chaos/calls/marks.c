@@ -3,7 +3,6 @@
  * Marks the folders below the data_dirs for fanotify: each has its files marked, whoever opens them by whatever mount.
  * inotify tells of new, moved and removed folders. Reading a folder asks nobody, so this process may do it.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,7 +12,6 @@
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,7 +20,6 @@
 #include "util/cleanup.h"
 
 #define CHANGES (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_ONLYDIR | IN_EXCL_UNLINK)
-#define DEPTH_MAX 64
 #define BETWEEN_FOLDERS 16
 
 struct marked_folder {
@@ -31,11 +28,18 @@ struct marked_folder {
 	char *path; /* below the root; "" is the root */
 };
 
-static int lose(struct marks *marks, int code)
+/* A walk through the folders of one root. */
+struct marking {
+	struct marks *marks;
+	size_t root;
+};
+
+static void lose_folder(void *arg, int code)
 {
+	struct marks *marks = ((struct marking *)arg)->marks;
+
 	marks->lost++;
 	marks->first_error = marks->first_error ?: code;
-	return code;
 }
 
 static size_t find(const struct marks *marks, int watch)
@@ -89,8 +93,10 @@ static void forget(struct marks *marks, int watch)
 	memmove(&marks->folders[at], &marks->folders[at + 1], (--marks->count - at) * sizeof(*marks->folders));
 }
 
-static int mark_one(struct marks *marks, int fd, size_t root, const char *path)
+static int mark_folder(void *arg, int fd, const char *path)
 {
+	const struct marking *marking = arg;
+	struct marks *marks = marking->marks;
 	char name[32];
 	int watch;
 
@@ -101,70 +107,24 @@ static int mark_one(struct marks *marks, int fd, size_t root, const char *path)
 	watch = inotify_add_watch(marks->changes_fd, name, CHANGES);
 	if (watch < 0)
 		return -errno;
-	if (remember(marks, watch, root, path))
+	if (remember(marks, watch, marking->root, path))
 		return -ENOMEM;
 	if (fanotify_mark(marks->fan_fd, FAN_MARK_ADD | FAN_MARK_ONLYDIR, marks->mask | FAN_EVENT_ON_CHILD, fd, NULL))
 		return -errno;
 	return 0;
 }
 
-uint64_t calls_mount_of(int fd)
+static struct calls_walk walk_of(struct marking *marking)
 {
-	struct statx st;
-
-	return statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) ? 0 : st.stx_mnt_id;
-}
-
-static int mark_tree(struct marks *marks, int fd, size_t root, const char *path, unsigned int depth);
-
-/* Other mounts below are other disks; a btrfs's subvolumes are the same mount. */
-static int mark_child(struct marks *marks, int parent, size_t root, const char *path, const char *name,
-		      unsigned int depth)
-{
-	_cleanup_close_ int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	char whole[PATH_MAX];
-
-	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : lose(marks, -errno);
-	if (calls_mount_of(fd) != calls_mount_of(parent))
-		return 0;
-	if (depth == DEPTH_MAX || snprintf(whole, sizeof(whole), "%s%s%s", path, *path ? "/" : "", name) >= PATH_MAX)
-		return lose(marks, -ENAMETOOLONG);
-	return mark_tree(marks, fd, root, whole, depth + 1);
-}
-
-static bool may_be_folder(const struct dirent *entry)
-{
-	return (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) && strcmp(entry->d_name, ".") != 0 &&
-	       strcmp(entry->d_name, "..") != 0;
-}
-
-/* A folder that cannot be marked is lost; the others are marked nevertheless. */
-static int mark_tree(struct marks *marks, int fd, size_t root, const char *path, unsigned int depth)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	const struct dirent *entry;
-	int ret = mark_one(marks, fd, root, path), list_fd;
-
-	if (ret)
-		return lose(marks, ret);
-	list_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = list_fd < 0 ? NULL : fdopendir(list_fd);
-	if (!dir) {
-		ret = lose(marks, -errno);
-		fd_close(list_fd);
-		return ret;
-	}
-	while ((entry = readdir(dir)))
-		if (may_be_folder(entry))
-			mark_child(marks, fd, root, path, entry->d_name, depth);
-	return 0;
+	return (struct calls_walk){.folder = mark_folder, .lost = lose_folder, .arg = marking};
 }
 
 int marks_set(struct marks *marks)
 {
 	for (size_t i = 0; i < marks->root_count; i++) {
-		int ret = mark_tree(marks, marks->root_fds[i], i, "", 0);
+		struct marking marking = {marks, i};
+		const struct calls_walk walk = walk_of(&marking);
+		int ret = calls_walk(&walk, marks->root_fds[i]);
 
 		if (ret)
 			return ret;
@@ -196,17 +156,19 @@ static int open_below(int root_fd, const char *path)
 
 static void add_new(struct marks *marks, int watch, const char *name)
 {
-	size_t at = find(marks, watch), root;
+	struct marking marking = {.marks = marks};
+	const struct calls_walk walk = walk_of(&marking);
+	size_t at = find(marks, watch);
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
 
 	if (at == marks->count || marks->folders[at].watch != watch)
 		return;
-	root = marks->folders[at].root;
+	marking.root = marks->folders[at].root;
 	snprintf(path, sizeof(path), "%s", marks->folders[at].path);
-	fd = *path ? open_below(marks->root_fds[root], path) : dup(marks->root_fds[root]);
+	fd = *path ? open_below(marks->root_fds[marking.root], path) : dup(marks->root_fds[marking.root]);
 	if (fd >= 0)
-		mark_child(marks, fd, root, path, name, 0);
+		calls_walk_child(&walk, fd, name, path);
 }
 
 /* Sets *moved to the cookie of a folder that has left its place and, so far, is nowhere else below the data_dirs. */

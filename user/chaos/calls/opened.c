@@ -22,16 +22,18 @@
 
 #define NAMED_MAX 3
 
-/* True if the path is below one of the target's folders. */
-static bool is_path_below(const struct target *target, const char *path)
-{
-	for (size_t i = 0; i < target->directory_count; i++) {
-		char root[PATH_MAX];
-		size_t length;
+struct search {
+	const struct target *target;
+	const struct chaos_watch *watch;
+	char (*roots)[PATH_MAX]; /* paths of the target's folders */
+};
 
-		calls_path_of(target->directories[i].fd, root, sizeof(root));
-		length = strlen(root);
-		if (length && !strncmp(path, root, length) && (path[length] == '/' || length == 1))
+static bool is_path_below(const struct search *search, const char *path)
+{
+	for (size_t i = 0; i < search->target->directory_count; i++) {
+		size_t length = strlen(search->roots[i]);
+
+		if (length && !strncmp(path, search->roots[i], length) && (path[length] == '/' || length == 1))
 			return true;
 	}
 	return false;
@@ -62,8 +64,7 @@ static bool has_own_mounts(int proc_fd)
 }
 
 /* How many files below the folders, on file systems watched since after the process began, it has open. */
-static size_t count_files(int proc_fd, const struct target *target, const struct chaos_watch *watch,
-			  uint64_t started_ns)
+static size_t count_files(int proc_fd, const struct search *search, uint64_t started_ns)
 {
 	int fd = openat(proc_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -81,9 +82,9 @@ static size_t count_files(int proc_fd, const struct target *target, const struct
 		if (length < 0)
 			continue;
 		link[length] = '\0';
-		count += (by_device || is_path_below(target, link)) &&
-			 is_on_device(target, fd, entry->d_name, &device) &&
-			 chaos_watch_since_ns(watch, device) > started_ns;
+		count += (by_device || is_path_below(search, link)) &&
+			 is_on_device(search->target, fd, entry->d_name, &device) &&
+			 chaos_watch_since_ns(search->watch, device) > started_ns;
 	}
 	return count;
 }
@@ -95,11 +96,15 @@ static uint64_t start_of(pid_t pid)
 
 json_t *calls_opened_before(const struct fault_spec *spec)
 {
-	_cleanup_closedir_ DIR *dir = opendir("/proc");
+	_cleanup_free_ char(*roots)[PATH_MAX] = calloc(spec->target->directory_count, sizeof(*roots));
+	const struct search search = {spec->target, spec->watch, roots};
+	_cleanup_closedir_ DIR *dir = roots ? opendir("/proc") : NULL;
 	const struct dirent *entry;
 	size_t files = 0, processes = 0;
 	char named[256] = "";
 
+	for (size_t i = 0; roots && i < spec->target->directory_count; i++)
+		calls_path_of(spec->target->directories[i].fd, roots[i], sizeof(roots[i]));
 	while (dir && (entry = readdir(dir))) {
 		_cleanup_close_ int proc_fd = -1;
 		struct procfs_binary binary = {};
@@ -110,7 +115,7 @@ json_t *calls_opened_before(const struct fault_spec *spec)
 			continue;
 		fault_spec_renew_others(spec);
 		proc_fd = procfs_open(entry->d_name);
-		count = proc_fd < 0 ? 0 : count_files(proc_fd, spec->target, spec->watch, start_of(pid));
+		count = proc_fd < 0 ? 0 : count_files(proc_fd, &search, start_of(pid));
 		if (!count)
 			continue;
 		files += count;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "chaos/calls/calls.h"
@@ -14,6 +16,25 @@
 #include "kernel/session.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+
+int calls_program_find(struct calls_program *out, struct error *err)
+{
+	struct stat own;
+
+	if (stat("/proc/self/exe", &own))
+		return error_set_errno(err, -errno, "cannot identify eval's own binary");
+	*out = (struct calls_program){own.st_dev, own.st_ino};
+	return 0;
+}
+
+/* Does not ask who serves the binary's file system. */
+bool calls_program_is(const struct calls_program *program, int directory_fd, const char *exe)
+{
+	struct statx st;
+
+	return !statx(directory_fd, exe, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &st) &&
+	       makedev(st.stx_dev_major, st.stx_dev_minor) == program->device && st.stx_ino == program->inode;
+}
 
 int calls_raise_descriptors(size_t *allowed, size_t wanted, size_t least, struct error *err)
 {

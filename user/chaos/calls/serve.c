@@ -79,14 +79,17 @@ static void answer(const struct server *server, int fd, unsigned int response)
 	close(fd);
 }
 
-static void refuse_call(struct server *server, int fd, const struct caller *caller, uint64_t now_ns)
+static void count_hit(struct eval_calls *shared, const struct caller *caller, uint64_t now_ns)
 {
-	struct eval_calls *shared = server->shared;
-
 	shared->hit[caller->call]++;
 	shared->bytes += caller->length;
 	if (!shared->first_hit_ns)
 		__atomic_store_n(&shared->first_hit_ns, now_ns, __ATOMIC_RELEASE);
+}
+
+static void refuse_call(struct server *server, int fd, const struct caller *caller, uint64_t now_ns)
+{
+	count_hit(server->shared, caller, now_ns);
 	answer(server, fd, FAN_DENY | (unsigned int)server->with->request->refusal << ERRNO_SHIFT);
 }
 
@@ -102,18 +105,11 @@ static void ask_again(struct server *server, const struct held *held)
 		answer(server, held->fd, FAN_ALLOW);
 }
 
-static void release_first(struct server *server)
+/* A call whose time has come, or that goes on early, because the fault ends. */
+static void let_go(struct server *server, const struct held *held)
 {
-	struct held *held = (struct held *)heap_pop(&server->held);
-	uint64_t held_ns;
+	uint64_t held_ns = clock_monotonic_ns() - held->began_ns;
 
-	if (held->is_asked_again) {
-		ask_again(server, held);
-		server->shared->held = server->held.count;
-		free(held);
-		return;
-	}
-	held_ns = clock_monotonic_ns() - held->began_ns;
 	calls_count_held(server->shared,
 			 &(struct eval_slow_call){
 				 .held_ns = held_ns,
@@ -127,6 +123,16 @@ static void release_first(struct server *server)
 	if (held_ns < held->asked_ns || !held->asked_ns)
 		server->shared->released++;
 	answer(server, held->fd, FAN_ALLOW);
+}
+
+static void release_first(struct server *server)
+{
+	struct held *held = (struct held *)heap_pop(&server->held);
+
+	if (held->is_asked_again)
+		ask_again(server, held);
+	else
+		let_go(server, held);
 	server->shared->held = server->held.count;
 	free(held);
 }
@@ -169,18 +175,14 @@ static void hit(struct server *server, int fd, pid_t thread, const struct caller
 		uint64_t delay_ns)
 {
 	const struct calls_request *request = server->with->request;
-	struct eval_calls *shared = server->shared;
 
 	if (request->effect == CALLS_REFUSE) {
 		refuse_call(server, fd, caller, now_ns);
 		return;
 	}
-	shared->hit[caller->call]++;
-	shared->bytes += caller->length;
-	if (!shared->first_hit_ns)
-		__atomic_store_n(&shared->first_hit_ns, now_ns, __ATOMIC_RELEASE);
+	count_hit(server->shared, caller, now_ns);
 	if (request->effect == CALLS_DELAY)
-		calls_count_delay(&shared->asked, delay_ns);
+		calls_count_delay(&server->shared->asked, delay_ns);
 	hold_call(server, fd, thread, caller, now_ns, delay_ns);
 }
 
@@ -294,51 +296,66 @@ static void take_all(struct server *server)
 	}
 }
 
-/* What cannot wait: also called while folders are marked, which may take seconds. */
-static void go_on(void *arg)
+enum { FD_QUESTIONS, FD_CHANGES, FD_HOLDER, FD_COUNT };
+
+/* Waits at most wait_ns; after an error nothing is ready. */
+static void wait_for_any(const struct server *server, struct pollfd fds[FD_COUNT], uint64_t wait_ns)
 {
-	struct server *server = arg;
-	struct pollfd holder = {.fd = server->with->socket, .events = POLLIN};
+	const struct timespec timeout = {.tv_nsec = (long)wait_ns};
+
+	fds[FD_QUESTIONS] = (struct pollfd){.fd = server->marks.fan_fd, .events = POLLIN};
+	fds[FD_CHANGES] = (struct pollfd){.fd = server->marks.changes_fd, .events = POLLIN};
+	fds[FD_HOLDER] = (struct pollfd){.fd = server->with->socket, .events = POLLIN};
+	if (ppoll(fds, FD_COUNT, &timeout, NULL) < 0)
+		fds[FD_QUESTIONS].revents = fds[FD_CHANGES].revents = fds[FD_HOLDER].revents = 0;
+}
+
+static void go_on(struct server *server, const struct pollfd fds[FD_COUNT])
+{
 	uint64_t now_ns = clock_monotonic_ns();
 
 	calls_beat(server->with, now_ns);
 	release_until(server, calls_is_live(server->with, now_ns) ? now_ns : UINT64_MAX);
-	take_all(server);
+	if (fds[FD_QUESTIONS].revents)
+		take_all(server);
 	/* The holder sends nothing: this is its end. */
-	if (poll(&holder, 1, 0) > 0)
+	if (fds[FD_HOLDER].revents)
 		_exit(0);
 }
 
-static void wait_for_questions(struct server *server, struct pollfd fds[3])
+/* While folders are marked, which may take seconds: what cannot wait for its end. */
+static void go_on_between(void *arg)
+{
+	struct pollfd fds[FD_COUNT];
+
+	wait_for_any(arg, fds, 0);
+	go_on(arg, fds);
+}
+
+/* Until the first call is due, at most until it is time to look whether the fault is live. */
+static uint64_t wait_of(const struct server *server)
 {
 	const struct heap_item *first = heap_first(&server->held);
-	uint64_t now_ns = clock_monotonic_ns(), until_ns = now_ns + CALLS_LOOK_NS, left_ns;
-	struct timespec timeout;
+	uint64_t now_ns = clock_monotonic_ns(), until_ns = now_ns + CALLS_LOOK_NS;
 
 	if (first)
 		until_ns = clock_earlier(until_ns, first->due_ns);
-	left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-	timeout = (struct timespec){.tv_nsec = (long)left_ns};
-	fds[0] = (struct pollfd){.fd = server->marks.fan_fd, .events = POLLIN};
-	fds[1] = (struct pollfd){.fd = server->marks.changes_fd, .events = POLLIN};
-	fds[2] = (struct pollfd){.fd = server->with->socket, .events = POLLIN};
-	if (ppoll(fds, 3, &timeout, NULL) < 0)
-		fds[0].revents = fds[1].revents = fds[2].revents = 0;
+	return until_ns > now_ns ? until_ns - now_ns : 0;
 }
 
 _Noreturn static void serve(struct server *server)
 {
-	struct pollfd fds[3] = {};
+	struct pollfd fds[FD_COUNT] = {};
 
 	for (;;) {
-		go_on(server);
+		go_on(server, fds);
 		if (server->spaces)
 			spaces_step(server->spaces, clock_monotonic_ns());
-		if (fds[1].revents)
+		if (fds[FD_CHANGES].revents)
 			marks_follow(&server->marks);
 		server->shared->folders = (__u32)server->marks.count;
 		server->shared->folders_lost = server->marks.lost;
-		wait_for_questions(server, fds);
+		wait_for_any(server, fds, wait_of(server));
 	}
 }
 
@@ -350,7 +367,7 @@ static int open_marks(struct server *server, struct error *err)
 	marks->mask = server->with->engine->mask;
 	marks->root_fds = server->with->root_fds;
 	marks->root_count = server->with->root_count;
-	marks->between = go_on;
+	marks->between = go_on_between;
 	marks->between_arg = server;
 	marks->fan_fd = calls_group_open(server->with->engine);
 	if (marks->fan_fd < 0)

@@ -22,9 +22,8 @@ struct stall_files {
 	uint64_t looked_ns;    /* 0: none is open */
 	uint64_t beyond, lost; /* too many; could not be opened */
 	uint32_t folders;
-	dev_t own_device; /* eval's binary */
-	ino_t own_inode;
-	struct stall_file *own; /* files that processes of eval have open, never touched */
+	struct calls_program program; /* eval's */
+	struct stall_file *own;       /* files that processes of eval have open, never touched */
 	size_t own_count, own_room;
 	char root[PATH_MAX];
 	const char *root_name;

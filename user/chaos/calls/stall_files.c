@@ -15,27 +15,16 @@
 #include "util/array.h"
 #include "util/cleanup.h"
 
-#define DEPTH_MAX 64
-
 int stall_files_init(struct stall_files *files, const struct calls_server *with, struct error *err)
 {
-	struct stat own;
-
 	*files = (struct stall_files){.with = with};
-	if (stat("/proc/self/exe", &own))
-		return error_set_errno(err, -errno, "cannot identify eval's own binary");
-	files->own_device = own.st_dev;
-	files->own_inode = own.st_ino;
 	files->root_name = files->root;
-	return 0;
+	return calls_program_find(&files->program, err);
 }
 
 bool stall_is_eval(const struct stall_files *files, int proc_fd)
 {
-	struct stat program;
-
-	return !fstatat(proc_fd, "exe", &program, 0) && program.st_dev == files->own_device &&
-	       program.st_ino == files->own_inode;
+	return calls_program_is(&files->program, proc_fd, "exe");
 }
 
 static bool has_file(const struct stall_file *list, size_t count, const struct stat *st)
@@ -136,64 +125,41 @@ static void open_file(struct stall_files *files, int parent, const char *name)
 		files->lost++;
 }
 
-static void walk(struct stall_files *files, int fd, const char *path, unsigned int depth);
-
-/* Other mounts below are other disks; a btrfs's subvolumes are the same mount. */
-static void walk_child(struct stall_files *files, int parent, const char *path, const char *name, unsigned int depth)
+static int enter_folder(void *arg, int fd, const char *path)
 {
-	_cleanup_close_ int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0) {
-		files->lost += errno != ENOENT && errno != ENOTDIR && errno != ELOOP;
-		return;
-	}
-	if (calls_mount_of(fd) != calls_mount_of(parent))
-		return;
-	if (depth == DEPTH_MAX)
-		files->lost++;
-	else
-		walk(files, fd, path, depth + 1);
-}
-
-static void walk(struct stall_files *files, int fd, const char *path, unsigned int depth)
-{
-	int list_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_closedir_ DIR *dir = list_fd < 0 ? NULL : fdopendir(list_fd);
-	const struct dirent *entry;
+	struct stall_files *files = arg;
 
 	files->folders++;
 	calls_beat(files->with, clock_monotonic_ns());
-	if (!dir) {
-		fd_close(list_fd);
-		files->lost++;
-		return;
-	}
-	while ((entry = readdir(dir))) {
-		char whole[PATH_MAX];
-		bool may_be_any = entry->d_type == DT_UNKNOWN;
+	return 0;
+}
 
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
-		if (snprintf(whole, sizeof(whole), "%s%s%s", path, *path ? "/" : "", entry->d_name) >= PATH_MAX) {
-			files->lost++;
-			continue;
-		}
-		if (entry->d_type == DT_DIR || may_be_any)
-			walk_child(files, fd, whole, entry->d_name, depth);
-		if ((entry->d_type == DT_REG || may_be_any) && is_wanted(files, whole))
-			open_file(files, fd, entry->d_name);
-	}
+static void look_at_file(void *arg, int parent, const char *name, const char *path)
+{
+	struct stall_files *files = arg;
+
+	if (is_wanted(files, path))
+		open_file(files, parent, name);
+}
+
+static void lose_file(void *arg, int code)
+{
+	struct stall_files *files = arg;
+
+	files->lost++;
 }
 
 void stall_files_open(struct stall_files *files)
 {
+	const struct calls_walk walk = {enter_folder, look_at_file, lose_file, files};
+
 	stall_files_close(files);
 	files->beyond = files->lost = 0;
 	files->folders = 0;
 	find_own(files);
 	for (size_t i = 0; i < files->with->root_count; i++) {
 		calls_path_of(files->with->root_fds[i], files->root, sizeof(files->root));
-		walk(files, files->with->root_fds[i], "", 0);
+		calls_walk(&walk, files->with->root_fds[i]);
 	}
 	files->looked_ns = clock_monotonic_ns();
 }

@@ -23,17 +23,21 @@
 /* IORING_OP_FTRUNCATE, since Linux 6.9; Debian 12's header has no name for it. */
 #define OP_FTRUNCATE 55
 
-/* Never asks who serves the file system: it may be a process that waits for us. */
+bool caller_stat(pid_t thread, unsigned long descriptor, unsigned int mask, struct statx *out)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread, (int)descriptor);
+	return !statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, mask, out);
+}
+
 bool caller_has_file(pid_t thread, unsigned long descriptor, int file_fd)
 {
 	struct statx theirs;
 	struct stat file;
-	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", thread, (int)descriptor);
-	return !statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &theirs) &&
-	       !fstat(file_fd, &file) && makedev(theirs.stx_dev_major, theirs.stx_dev_minor) == file.st_dev &&
-	       theirs.stx_ino == file.st_ino;
+	return caller_stat(thread, descriptor, STATX_INO, &theirs) && !fstat(file_fd, &file) &&
+	       makedev(theirs.stx_dev_major, theirs.stx_dev_minor) == file.st_dev && theirs.stx_ino == file.st_ino;
 }
 
 bool caller_read(pid_t thread, unsigned long address, void *out, size_t size)

@@ -2,6 +2,8 @@
 /* What a thread that waits asked for by io_uring, from its memory; for caller.c only. */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "chaos/calls/calls.h"
 
 #define URINGS_MAX 4
@@ -21,6 +23,8 @@ struct uring {
  */
 enum eval_call uring_call(struct uring *rings, pid_t thread, int file_fd, struct caller *out);
 
+/* A thread's descriptor. Never asks who serves the file system: it may be a process that waits for us. */
+bool caller_stat(pid_t thread, unsigned long descriptor, unsigned int mask, struct statx *out);
 /* True if this descriptor of the thread is the file that the event is about. */
 bool caller_has_file(pid_t thread, unsigned long descriptor, int file_fd);
 bool caller_read(pid_t thread, unsigned long address, void *out, size_t size);
